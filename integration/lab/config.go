@@ -1,0 +1,129 @@
+package lab
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is a configuration of l2tpvld as an operator writes it; the keys are those of the file.
+type Config struct {
+	Local     Local           `yaml:"local"`
+	DataPlane string          `yaml:"dataplane,omitempty"`
+	Peers     map[string]Peer `yaml:"peers"`
+	VPNs      map[string]VPN  `yaml:"vpns"`
+	API       API             `yaml:"api"`
+	Log       Log             `yaml:"log"`
+}
+
+// Local is the key "local".
+type Local struct {
+	HostName string `yaml:"hostname"`
+	RouterID string `yaml:"router_id"`
+	Address  string `yaml:"address,omitempty"`
+	Port     int    `yaml:"port,omitempty"`
+}
+
+// Peer is one of the key "peers".
+type Peer struct {
+	Address    string     `yaml:"address"`
+	SecretFile string     `yaml:"secret_file,omitempty"`
+	Digest     string     `yaml:"digest,omitempty"`
+	Role       string     `yaml:"role,omitempty"`
+	Hello      string     `yaml:"hello,omitempty"`
+	Retransmit Retransmit `yaml:"retransmit,omitempty"`
+}
+
+// Retransmit is the key "retransmit" of a peer.
+type Retransmit struct {
+	Initial string `yaml:"initial,omitempty"`
+	Cap     string `yaml:"cap,omitempty"`
+	Retries int    `yaml:"retries,omitempty"`
+}
+
+// VPN is one of the key "vpns".
+type VPN struct {
+	VPNID string `yaml:"vpn_id"`
+	VR    VR     `yaml:"vr"`
+	IPsec string `yaml:"ipsec"`
+	Echo  Echo   `yaml:"echo,omitempty"`
+	Links []Link `yaml:"links"`
+}
+
+// Echo is the key "echo" of a VPN.
+type Echo struct {
+	Interval string `yaml:"interval,omitempty"`
+	Fails    int    `yaml:"fails,omitempty"`
+}
+
+// VR is the key "vr" of a VPN.
+type VR struct {
+	NetNS string `yaml:"netns"`
+}
+
+// Link is one of the key "links" of a VPN.
+type Link struct {
+	Peer        string   `yaml:"peer"`
+	Address     string   `yaml:"address,omitempty"`
+	PeerAddress string   `yaml:"peer_address,omitempty"`
+	Routes      []string `yaml:"routes,omitempty"`
+}
+
+// API is the key "api".
+type API struct {
+	Socket string `yaml:"socket"`
+}
+
+// Log is the key "log".
+type Log struct {
+	Level  string `yaml:"level,omitempty"`
+	Format string `yaml:"format,omitempty"`
+}
+
+// YAML is the text of the configuration file.
+func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
+
+// Config is a configuration with which the PE links all its sites to those of its peer. The caller may change it.
+//
+// The ends of the link have the same addresses in each VPN, as the customers have.
+func (pe *PE) Config() Config {
+	c := Config{
+		Local: Local{HostName: pe.Name, RouterID: pe.Address.String()},
+		Peers: map[string]Peer{
+			pe.Peer.Name: {Address: pe.Peer.Address.String(), SecretFile: pe.lab.SecretFile()},
+		},
+		VPNs: map[string]VPN{},
+		API:  API{Socket: pe.Socket()},
+		Log:  Log{Level: "debug", Format: "console"},
+	}
+	for i, vpn := range pe.lab.VPNs {
+		c.VPNs[vpn] = VPN{
+			VPNID: VPNID(i),
+			VR:    VR{NetNS: string(pe.Sites[vpn].VR)},
+			IPsec: "none",
+			Links: []Link{{
+				Peer:    pe.Peer.Name,
+				Address: fmt.Sprintf("10.255.0.%d/31", pe.Number-1),
+				Routes:  []string{pe.Peer.Sites[vpn].Subnet.String()},
+			}},
+		}
+	}
+	return c
+}
+
+// VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.
+func VPNID(place int) string { return fmt.Sprintf("00005e:%08x", place+1) }
+
+// Quick shortens the timers, so that what breaks is noticed within seconds.
+func (c Config) Quick() Config {
+	for name, peer := range c.Peers {
+		peer.Hello = "1s"
+		peer.Retransmit = Retransmit{Initial: "200ms", Cap: "800ms", Retries: 5}
+		c.Peers[name] = peer
+	}
+	for name, vpn := range c.VPNs {
+		vpn.Echo = Echo{Interval: "1s", Fails: 3}
+		c.VPNs[name] = vpn
+	}
+	return c
+}

@@ -1,0 +1,157 @@
+// Package lab makes a small world of network namespaces in which two provider edge routers serve the same customers:
+//
+//	red-host ─ VR red ─┐                             ┌─ VR red ─ red-host
+//	  10.1.1.2         ├─ pe1 ─ provider network ─ pe2 ─┤         10.1.2.2
+//	blue-host ─ VR blue ┘ 192.0.2.1        192.0.2.2 └─ VR blue ─ blue-host
+//	  10.1.1.2                                                    10.1.2.2
+//
+// Every line is a veth pair. The VPNs use the same addresses, on purpose. Each PE can run its own l2tpvld, as a process
+// inside the PE's namespace. What a lab has made is removed when it is closed, and also when the process that made it
+// ends in any other way.
+package lab
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+)
+
+// ProviderInterface is the name of each PE's interface on the provider network.
+const ProviderInterface = "prov"
+
+// Options say what a lab is made of.
+type Options struct {
+	// Bin is the directory of l2tpvld and l2tpvl-ctl; see Build.
+	Bin string
+
+	// VPNs are the names of the customers. Empty means red and blue.
+	VPNs []string
+
+	// CreateVRs makes the namespaces of the virtual routers, joined to their hosts, before any daemon runs. Without it
+	// they are the daemon's to make, and Site.Attach joins the host once they are there.
+	CreateVRs bool
+}
+
+// Lab is one world. Its methods are not for concurrent use unless they say so.
+type Lab struct {
+	// Prefix begins the name of each of its namespaces. It is different for each lab.
+	Prefix string
+
+	// Dir is where configurations, secrets, sockets, logs and captures are. It vanishes with the lab.
+	Dir string
+
+	// PE1 and PE2 are the two provider edge routers.
+	PE1, PE2 *PE
+
+	// VPNs are the names of the customers, in the order of their VPN-IDs.
+	VPNs []string
+
+	bin     string
+	sweeper *sweeper
+}
+
+// New makes a lab. It needs root.
+func New(opts Options) (*Lab, error) {
+	if os.Geteuid() != 0 {
+		return nil, errors.New("a lab needs root, to make network namespaces")
+	}
+	dir, err := os.MkdirTemp("", "l2tpvl-lab-")
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{Prefix: "lab" + randomHex(2), Dir: dir, VPNs: opts.VPNs, bin: opts.Bin}
+	if len(l.VPNs) == 0 {
+		l.VPNs = []string{"red", "blue"}
+	}
+	if l.sweeper, err = startSweeper(l.Prefix, dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	if err := l.build(opts.CreateVRs); err != nil {
+		return nil, errors.Join(fmt.Errorf("making the lab: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+// build lays the namespaces and the wires between them.
+func (l *Lab) build(createVRs bool) error {
+	secret := []byte(randomHex(16) + "\n")
+	if err := os.WriteFile(l.SecretFile(), secret, 0o600); err != nil {
+		return err
+	}
+	l.PE1 = l.newPE(1)
+	l.PE2 = l.newPE(2)
+	l.PE1.Peer, l.PE2.Peer = l.PE2, l.PE1
+	for _, pe := range l.PEs() {
+		if err := pe.NS.Add(); err != nil {
+			return err
+		}
+	}
+	// One segment at most, so that a capture shows the packets of a wire and not the larger ones that a veth may carry.
+	if err := l.PE1.NS.IP(fmt.Sprintf("link add %s gso_max_segs 1 type veth peer name %[1]s netns %s gso_max_segs 1",
+		ProviderInterface, l.PE2.NS)); err != nil {
+		return err
+	}
+	for _, pe := range l.PEs() {
+		if err := pe.NS.IP("link set "+ProviderInterface+" up", pe.addressCommand("add")); err != nil {
+			return err
+		}
+		for _, vpn := range l.VPNs {
+			site := pe.Sites[vpn]
+			if err := site.Host.Add(); err != nil {
+				return err
+			}
+			if !createVRs {
+				continue
+			}
+			if err := site.CreateVR(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *Lab) newPE(number int) *PE {
+	name := fmt.Sprintf("pe%d", number)
+	pe := &PE{
+		Name:    name,
+		Number:  number,
+		Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}),
+		NS:      Namespace(l.Prefix + "-" + name),
+		Sites:   map[string]*Site{},
+		lab:     l,
+	}
+	for _, vpn := range l.VPNs {
+		pe.Sites[vpn] = &Site{
+			VPN:     vpn,
+			VR:      pe.NS + Namespace("-"+vpn),
+			Host:    pe.NS + Namespace("-"+vpn+"-host"),
+			Subnet:  netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, byte(number), 0}), 24),
+			Router:  netip.AddrFrom4([4]byte{10, 1, byte(number), 1}),
+			Address: netip.AddrFrom4([4]byte{10, 1, byte(number), 2}),
+		}
+	}
+	return pe
+}
+
+// PEs are both PEs, PE1 first.
+func (l *Lab) PEs() []*PE { return []*PE{l.PE1, l.PE2} }
+
+// SecretFile is the path of the file with the secret that the PEs share.
+func (l *Lab) SecretFile() string { return l.path("secret") }
+
+// path is the path of a file of the lab.
+func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
+
+// Close removes everything, daemons included. They are killed: stop them before if they are to say good-bye.
+func (l *Lab) Close() error { return l.sweeper.sweep() }
+
+func randomHex(octets int) string {
+	b := make([]byte, octets)
+	rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
