@@ -1,0 +1,99 @@
+package l2tp
+
+import "encoding/binary"
+
+// Append appends the control message m to dst: the header, the Message Type, the
+// Message Digests, and the rest of what m.Has names in the order of RFC 3931, section
+// 5.4. A ZLB is its header alone. dst is returned as it was with an *AVPError, which
+// says that an AVP in m.Has does not belong in such a message or that its
+// value has a length it cannot have.
+func Append(dst []byte, m *Message) ([]byte, error) {
+	return AppendHidden(dst, m, nil, AVPSet{})
+}
+
+// AppendHidden is Append with the AVPs in hide hidden, as far as they may be and are
+// in m. It takes a Random Vector in m, random for each message.
+func AppendHidden(dst []byte, m *Message, key *HidingKey, hide AVPSet) ([]byte, error) {
+	start := len(dst)
+	out := appendHeader(dst, m.Header)
+	if m.Type != ZLB {
+		var err *AVPError
+		if out, err = m.appendAVPs(out, key, hide); err != nil {
+			return dst, err
+		}
+	}
+	// The sum of all AVPs at their longest is below 65535.
+	binary.BigEndian.PutUint16(out[start+2:], uint16(len(out)-start))
+	return out, nil
+}
+
+func (m *Message) appendAVPs(dst []byte, key *HidingKey, hide AVPSet) ([]byte, *AVPError) {
+	at := len(dst)
+	dst = appendAVPHeader(dst, specOf(AVPMessageType))
+	dst = binary.BigEndian.AppendUint16(dst, uint16(m.Type))
+	setAVPLen(dst[at:], 0)
+	for i := range m.NumDigests {
+		at = len(dst)
+		dst = appendAVPHeader(dst, specOf(AVPMessageDigest))
+		dst = m.Digests[i].append(dst)
+		if !m.Digests[i].whole() {
+			return dst, m.appendError(specOf(AVPMessageDigest), BadLength)
+		}
+		setAVPLen(dst[at:], 0)
+	}
+	for i := range avpTable {
+		spec := &avpTable[i]
+		if spec.codec.append == nil || !m.Has.Has(spec.avp) {
+			continue
+		}
+		if !spec.in.has(m.Type) {
+			return dst, m.appendError(spec, Misplaced)
+		}
+		at = len(dst)
+		dst = appendAVPHeader(dst, spec)
+		hidden := spec.hideable && hide.Has(spec.avp)
+		if hidden {
+			switch {
+			case key == nil:
+				return dst, m.appendError(spec, HiddenNoKey)
+			case !m.Has.Has(AVPRandomVector):
+				return dst, m.appendError(spec, HiddenNoVector)
+			}
+			dst = append(dst, 0, 0)
+		}
+		value := len(dst)
+		dst = spec.codec.append(dst, m)
+		n := len(dst) - value
+		if !spec.length.allow(n) || len(dst)-at > maxAVPLen {
+			return dst, m.appendError(spec, BadLength)
+		}
+		flags := uint16(0)
+		if hidden {
+			flags = bitH
+			binary.BigEndian.PutUint16(dst[at+avpHeaderLen:], uint16(n))
+			key.hide(dst[at+avpHeaderLen:], spec.avp, m.RandomVector)
+		}
+		setAVPLen(dst[at:], flags)
+	}
+	return dst, nil
+}
+
+func (m *Message) appendError(spec *avpSpec, p Problem) *AVPError {
+	return &AVPError{Message: m.Type, Type: spec.avp, Mandatory: spec.mandatory, Problem: p}
+}
+
+// appendAVPHeader appends an AVP header with the M bit as spec has it and length 0.
+func appendAVPHeader(dst []byte, spec *avpSpec) []byte {
+	flags := uint16(0)
+	if spec.mandatory {
+		flags = bitM
+	}
+	dst = binary.BigEndian.AppendUint16(dst, flags)
+	dst = append(dst, 0, 0)
+	return binary.BigEndian.AppendUint16(dst, uint16(spec.avp))
+}
+
+// setAVPLen adds the flags and its length to the header of the AVP that b is.
+func setAVPLen(b []byte, flags uint16) {
+	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)|flags|uint16(len(b)))
+}

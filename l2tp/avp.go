@@ -1,0 +1,100 @@
+package l2tp
+
+import (
+	"math/bits"
+	"strconv"
+)
+
+// AVPType is the Attribute Type of an IETF AVP (RFC 3931, sections 5.4 and 10.1).
+type AVPType uint16
+
+// The AVPs of RFC 3931.
+const (
+	AVPMessageType            AVPType = 0
+	AVPResultCode             AVPType = 1
+	AVPTieBreaker             AVPType = 5 // of a control connection or a session
+	AVPHostName               AVPType = 7
+	AVPVendorName             AVPType = 8
+	AVPReceiveWindowSize      AVPType = 10
+	AVPSerialNumber           AVPType = 15
+	AVPPhysicalChannelID      AVPType = 25
+	AVPCircuitErrors          AVPType = 34
+	AVPRandomVector           AVPType = 36
+	AVPExtendedVendorID       AVPType = 58
+	AVPMessageDigest          AVPType = 59
+	AVPRouterID               AVPType = 60
+	AVPAssignedConnectionID   AVPType = 61
+	AVPPseudowireCapabilities AVPType = 62
+	AVPLocalSessionID         AVPType = 63
+	AVPRemoteSessionID        AVPType = 64
+	AVPAssignedCookie         AVPType = 65
+	AVPRemoteEndID            AVPType = 66
+	AVPPseudowireType         AVPType = 68
+	AVPSublayer               AVPType = 69
+	AVPDataSequencing         AVPType = 70
+	AVPCircuitStatus          AVPType = 71
+	AVPPreferredLanguage      AVPType = 72
+	AVPNonce                  AVPType = 73
+	AVPTxConnectSpeed         AVPType = 74
+	AVPRxConnectSpeed         AVPType = 75
+
+	numAVPTypes = 76
+)
+
+// String returns the RFC's name and the number, such as "Host Name AVP (7)".
+func (t AVPType) String() string {
+	if s := specOf(t); s != nil {
+		return s.name + " AVP (" + strconv.Itoa(int(t)) + ")"
+	}
+	return "AVP " + strconv.Itoa(int(t))
+}
+
+// AVPSet is a set of AVPs of RFC 3931. The zero set is empty, and sets compare with ==.
+type AVPSet struct {
+	bits [2]uint64 // AVP type t is bit t%64 of word t/64
+}
+
+// AVPs returns the set of types.
+func AVPs(types ...AVPType) AVPSet {
+	var s AVPSet
+	s.Add(types...)
+	return s
+}
+
+// Has reports whether t is in the set.
+func (s AVPSet) Has(t AVPType) bool {
+	return t < numAVPTypes && s.bits[t/64]&(1<<(t%64)) != 0
+}
+
+// Add puts types into the set. Numbers above those of RFC 3931 are left out.
+func (s *AVPSet) Add(types ...AVPType) {
+	for _, t := range types {
+		if t < numAVPTypes {
+			s.bits[t/64] |= 1 << (t % 64)
+		}
+	}
+}
+
+// Remove takes types out of the set.
+func (s *AVPSet) Remove(types ...AVPType) {
+	for _, t := range types {
+		if t < numAVPTypes {
+			s.bits[t/64] &^= 1 << (t % 64)
+		}
+	}
+}
+
+// minus returns the set of what is in s and not in o.
+func (s AVPSet) minus(o AVPSet) AVPSet {
+	return AVPSet{[2]uint64{s.bits[0] &^ o.bits[0], s.bits[1] &^ o.bits[1]}}
+}
+
+// first returns the AVP of the lowest number in s, false if s is empty.
+func (s AVPSet) first() (AVPType, bool) {
+	for i, word := range s.bits {
+		if word != 0 {
+			return AVPType(64*i + bits.TrailingZeros64(word)), true
+		}
+	}
+	return 0, false
+}
