@@ -1,0 +1,106 @@
+package userspace
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1), and PPP in it with address and control octets (RFC 1661
+// section 3.1 by way of RFC 1662 section 3.1):
+//
+//	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | FF 03 | protocol | information
+const (
+	headerSize = 8
+	maxCookie  = 8
+	maxPrefix  = headerSize + maxCookie + 2 // up to the protocol field
+
+	tBit        = 0x80
+	versionMask = 0x0f
+	version     = 3
+
+	allStations  = 0xff // the address octet
+	unnumberedUI = 0x03 // the control octet
+
+	protocolIPv4 = 0x0021 // RFC 1332 section 2
+	protocolIPv6 = 0x0057 // RFC 5072 section 2
+)
+
+// appendPrefix appends all of a data message that precedes the protocol field.
+func appendPrefix(b []byte, sessionID uint32, cookie []byte) []byte {
+	b = append(b, 0, version, 0, 0)
+	b = binary.BigEndian.AppendUint32(b, sessionID)
+	b = append(b, cookie...)
+	return append(b, allStations, unnumberedUI)
+}
+
+// encode writes the message's prefix and protocol field right before the IP packet, which is b[at:]. It returns the
+// message, and which protocol it carries: none if it is not an IP packet.
+func encode(b []byte, at int, prefix []byte) (message []byte, carried dataplane.Protocols) {
+	protocol, carried := uint16(0), dataplane.Protocols(0)
+	switch ipVersion(b[at:]) {
+	case 4:
+		protocol, carried = protocolIPv4, dataplane.IPv4
+	case 6:
+		protocol, carried = protocolIPv6, dataplane.IPv6
+	default:
+		return nil, 0
+	}
+	binary.BigEndian.PutUint16(b[at-2:], protocol)
+	start := at - 2 - len(prefix)
+	copy(b[start:], prefix)
+	return b[start:], carried
+}
+
+// verdict is what a data message turned out to be.
+type verdict int
+
+const (
+	wrongCookie verdict = iota
+	malformed
+	packet // an IP packet
+	frame  // any other PPP frame
+)
+
+// decode looks into a data message from its header on. For a packet it returns where in message the IP packet begins and
+// its protocol, for a frame where the protocol field begins. A compressed protocol field is expanded in place, over the
+// octet before it.
+func decode(message, cookie []byte) (v verdict, at int, carried dataplane.Protocols) {
+	at = headerSize + len(cookie)
+	if len(message) < at || subtle.ConstantTimeCompare(message[headerSize:at], cookie) != 1 {
+		return wrongCookie, 0, 0
+	}
+	if b := message[at:]; len(b) >= 2 && b[0] == allStations && b[1] == unnumberedUI {
+		at += 2
+	}
+	if len(message) > at && message[at]&1 != 0 { // RFC 1661 section 6.5
+		at--
+		message[at] = 0
+	}
+	if len(message) < at+2 || message[at+1]&1 == 0 { // RFC 1661 section 2: the last octet of the field is odd
+		return malformed, 0, 0
+	}
+	information := message[at+2:]
+	switch binary.BigEndian.Uint16(message[at:]) {
+	case protocolIPv4:
+		if len(information) < 20 || ipVersion(information) != 4 {
+			return malformed, 0, 0
+		}
+		return packet, at + 2, dataplane.IPv4
+	case protocolIPv6:
+		if len(information) < 40 || ipVersion(information) != 6 {
+			return malformed, 0, 0
+		}
+		return packet, at + 2, dataplane.IPv6
+	}
+	return frame, at, 0
+}
+
+// ipVersion is the version of an IP packet, 0 if there is none.
+func ipVersion(b []byte) int {
+	if len(b) == 0 {
+		return 0
+	}
+	return int(b[0] >> 4)
+}

@@ -1,0 +1,236 @@
+package userspace
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.zx2c4.com/wireguard/tun"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// session is a TUN device and the goroutine that reads it; the tunnel's reader writes it.
+type session struct {
+	cfg    dataplane.SessionConfig
+	tunnel *tunnel
+	prefix []byte         // of each data message sent, see appendPrefix
+	work   sync.WaitGroup // the goroutine
+
+	opened atomic.Uint32 // dataplane.Protocols
+	stats  counters
+
+	sending sync.Mutex // guards ended and message
+	ended   bool       // nothing is sent any more
+	message []byte     // the frame that SendFrame is sending
+
+	closing sync.Once
+	closed  bool       // guarded by tunnel.mu
+	device  tun.Device // nil until it is open; guarded by tunnel.mu
+	writing [1][]byte  // argument of device.Write; guarded by tunnel.mu
+}
+
+// counters are a dataplane.Stats that several goroutines write.
+type counters struct {
+	rxPackets, rxOctets, txPackets, txOctets, rxFrames, txFrames atomic.Uint64
+
+	rxCookie, rxMalformed, rxClosed, rxErrors, txClosed, txErrors atomic.Uint64
+
+	lastHeard atomic.Int64 // nanoseconds since 1970, 0: never
+}
+
+func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
+	if cfg.LocalID == 0 || cfg.PeerID == 0 {
+		return nil, fmt.Errorf("session %#x, the peer's %#x: no session ID may be 0", cfg.LocalID, cfg.PeerID)
+	}
+	for _, cookie := range [][]byte{cfg.LocalCookie, cfg.PeerCookie} {
+		if n := len(cookie); n != 0 && n != 4 && n != maxCookie {
+			return nil, fmt.Errorf("session %#x: a cookie of %d octets: want 0, 4 or 8", cfg.LocalID, n)
+		}
+	}
+	if err := checkInterface(cfg.Interface); err != nil {
+		return nil, err
+	}
+	return &session{cfg: cfg, tunnel: t, prefix: appendPrefix(nil, cfg.PeerID, cfg.PeerCookie)}, nil
+}
+
+// open opens the device and starts to read it.
+func (s *session) open() error {
+	var device tun.Device
+	err := s.cfg.Namespace.Do(func() (err error) {
+		device, err = openTUN(s.cfg.Interface, s.cfg.MTU)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.tunnel.mu.Lock()
+	defer s.tunnel.mu.Unlock()
+	if s.closed {
+		return errors.Join(net.ErrClosed, device.Close())
+	}
+	s.device = device
+	s.work.Go(func() { s.read(device) })
+	return nil
+}
+
+// read takes packets from the device until it is closed or vanishes.
+func (s *session) read(device tun.Device) {
+	at := maxPrefix + 2 // where a packet begins in its buffer
+	b := newBatch(device.BatchSize(), at+max(s.cfg.MTU, 1500))
+	for {
+		n, err := device.Read(b.buffers, b.sizes, at)
+		longest := 0
+		for i, size := range b.sizes[:n] {
+			if longest = max(longest, size); at+size > b.stride {
+				s.stats.txErrors.Add(1) // the next packet overwrote its end
+				continue
+			}
+			s.transmit(b.buffers[i][:at+size], at)
+		}
+		if longest > b.stride-at {
+			b = newBatch(len(b.buffers), at+longest)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrClosed), errors.As(err, new(syscall.Errno)):
+			s.vanished(device, err)
+			return
+		default: // a packet that the device could not hand out
+			s.stats.txErrors.Add(1)
+		}
+	}
+}
+
+// vanished ends a session whose device cannot be read any more, unless Close is the reason.
+func (s *session) vanished(device tun.Device, err error) {
+	s.tunnel.mu.Lock()
+	closed := s.closed
+	s.tunnel.mu.Unlock()
+	if closed {
+		return
+	}
+	// The open device would keep its namespace alive.
+	err = errors.Join(err, device.Close())
+	s.cfg.Gone(fmt.Errorf("interface %s vanished: %w", s.cfg.Interface, err))
+}
+
+// transmit sends the IP packet b[at:] to the peer.
+func (s *session) transmit(b []byte, at int) {
+	message, carried := encode(b, at, s.prefix)
+	switch {
+	case carried == 0:
+		s.stats.txErrors.Add(1)
+	case !s.isOpen(carried):
+		s.stats.txClosed.Add(1)
+	case s.tunnel.send(message) != nil:
+		s.stats.txErrors.Add(1)
+	default:
+		s.stats.txPackets.Add(1)
+		s.stats.txOctets.Add(uint64(len(b) - at))
+	}
+}
+
+// receive handles a data message for the session, which is b without its first virtioHeader octets. The caller holds
+// tunnel.mu.
+func (s *session) receive(b []byte, now time.Time) {
+	message := b[virtioHeader:]
+	verdict, at, carried := decode(message, s.cfg.LocalCookie)
+	switch verdict {
+	case wrongCookie:
+		s.stats.rxCookie.Add(1)
+		return
+	case malformed:
+		s.stats.rxMalformed.Add(1)
+		return
+	}
+	s.stats.lastHeard.Store(now.UnixNano())
+	switch {
+	case verdict == frame:
+		s.stats.rxFrames.Add(1)
+		s.cfg.Deliver(message[at:])
+	case !s.isOpen(carried):
+		s.stats.rxClosed.Add(1)
+	case s.write(b[at:]) != nil:
+		s.stats.rxErrors.Add(1)
+	default:
+		s.stats.rxPackets.Add(1)
+		s.stats.rxOctets.Add(uint64(len(message) - at))
+	}
+}
+
+// write gives an IP packet, which is b without its first virtioHeader octets, to the device.
+func (s *session) write(b []byte) error {
+	if s.device == nil {
+		return net.ErrClosed
+	}
+	s.writing[0] = b
+	_, err := s.device.Write(s.writing[:], virtioHeader)
+	return err
+}
+
+func (s *session) isOpen(p dataplane.Protocols) bool {
+	return dataplane.Protocols(s.opened.Load()).Has(p)
+}
+
+func (s *session) SetOpen(p dataplane.Protocols) { s.opened.Store(uint32(p)) }
+
+func (s *session) SendFrame(frame []byte) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.ended {
+		return net.ErrClosed
+	}
+	s.message = append(append(s.message[:0], s.prefix...), frame...)
+	err := s.tunnel.send(s.message)
+	if err == nil {
+		s.stats.txFrames.Add(1)
+	}
+	return err
+}
+
+func (s *session) Stats() dataplane.Stats {
+	c := &s.stats
+	stats := dataplane.Stats{
+		RxPackets: c.rxPackets.Load(), RxOctets: c.rxOctets.Load(),
+		TxPackets: c.txPackets.Load(), TxOctets: c.txOctets.Load(),
+		RxFrames: c.rxFrames.Load(), TxFrames: c.txFrames.Load(),
+
+		RxCookie:    c.rxCookie.Load(),
+		RxMalformed: c.rxMalformed.Load(),
+		RxClosed:    c.rxClosed.Load(),
+		RxErrors:    c.rxErrors.Load(),
+		TxClosed:    c.txClosed.Load(),
+		TxErrors:    c.txErrors.Load(),
+	}
+	if heard := c.lastHeard.Load(); heard != 0 {
+		stats.LastHeard = time.Unix(0, heard)
+	}
+	return stats
+}
+
+// Close must not be called from within a callback.
+func (s *session) Close() (err error) {
+	s.closing.Do(func() {
+		s.tunnel.mu.Lock() // from here on the reader knows nothing of the session
+		delete(s.tunnel.sessions, s.cfg.LocalID)
+		s.closed = true
+		device := s.device
+		s.tunnel.mu.Unlock()
+
+		s.sending.Lock()
+		s.ended = true
+		s.sending.Unlock()
+
+		if device != nil {
+			err = device.Close()
+			s.work.Wait()
+		}
+	})
+	return err
+}

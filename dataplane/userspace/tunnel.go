@@ -1,0 +1,220 @@
+package userspace
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// tunnel is a socket to a peer, the goroutine that reads it, and the sessions.
+type tunnel struct {
+	cfg    dataplane.TunnelConfig
+	socket *socket
+	work   sync.WaitGroup // goroutines, and calls of CreateSession
+	done   chan struct{}  // closed by Close
+
+	control, malformed, unknown atomic.Uint64
+
+	knownMTU    atomic.Int64  // the last answer of PathMTU
+	tooLarge    chan struct{} // of size 1: the network or the socket refused a datagram for its size
+	unreachable chan error    // of size 1: the latest untold
+
+	mu       sync.Mutex // held by the reader while it handles what it read
+	closed   bool
+	sessions map[uint32]*session // by local session ID
+}
+
+func openTunnel(cfg dataplane.TunnelConfig) (*tunnel, error) {
+	sock, err := dial(cfg.Local, cfg.Peer)
+	if err != nil {
+		return nil, fmt.Errorf("open tunnel to %v: %w", cfg.Peer, err)
+	}
+	t := &tunnel{
+		cfg:         cfg,
+		socket:      sock,
+		done:        make(chan struct{}),
+		tooLarge:    make(chan struct{}, 1),
+		unreachable: make(chan error, 1),
+		sessions:    make(map[uint32]*session),
+	}
+	if _, err := t.PathMTU(); err != nil {
+		return nil, errors.Join(err, sock.Close())
+	}
+	t.work.Go(t.read)
+	t.work.Go(t.notify)
+	return t, nil
+}
+
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.socket.localAddr() }
+
+func (t *tunnel) PathMTU() (int, error) {
+	mtu, err := t.socket.pathMTU()
+	if err == nil {
+		t.knownMTU.Store(int64(mtu))
+	}
+	return mtu, err
+}
+
+func (t *tunnel) SendControl(message []byte) error { return t.send(message) }
+
+func (t *tunnel) Stats() dataplane.TunnelStats {
+	return dataplane.TunnelStats{
+		Control:        t.control.Load(),
+		Malformed:      t.malformed.Load(),
+		UnknownSession: t.unknown.Load(),
+	}
+}
+
+// send sends one datagram. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
+func (t *tunnel) send(datagram []byte) error {
+	_, err := t.socket.Write(datagram)
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		t.report(err)
+		_, err = t.socket.Write(datagram)
+	}
+	return err
+}
+
+// report leaves an error of the socket to notify.
+func (t *tunnel) report(err error) {
+	if errors.Is(err, unix.EMSGSIZE) {
+		select {
+		case t.tooLarge <- struct{}{}:
+		default: // to be told already
+		}
+		return
+	}
+	select {
+	case t.unreachable <- err:
+	default:
+	}
+}
+
+// notify tells the owner what the network reports.
+func (t *tunnel) notify() {
+	for {
+		select {
+		case <-t.done:
+			return
+		case <-t.tooLarge:
+			known := t.knownMTU.Load()
+			if mtu, err := t.PathMTU(); err == nil && int64(mtu) != known {
+				t.cfg.PathChanged()
+			}
+		case err := <-t.unreachable:
+			t.cfg.Unreachable(err)
+		}
+	}
+}
+
+// read takes datagrams from the socket until it is closed.
+func (t *tunnel) read() {
+	b := newBatch(1, virtioHeader+maxPacket)
+	for {
+		n, err := t.socket.receive(b.buffers, b.sizes, virtioHeader)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			t.report(err)
+			continue
+		}
+		t.mu.Lock()
+		now := time.Now()
+		for i := range n {
+			t.receive(b.buffers[i][:virtioHeader+b.sizes[i]], now)
+		}
+		t.mu.Unlock()
+	}
+}
+
+// receive handles a datagram, which is b without its first virtioHeader octets.
+func (t *tunnel) receive(b []byte, now time.Time) {
+	datagram := b[virtioHeader:]
+	if len(datagram) < headerSize || datagram[1]&versionMask != version {
+		t.malformed.Add(1)
+		return
+	}
+	if datagram[0]&tBit != 0 {
+		t.control.Add(1)
+		t.cfg.Control(datagram)
+		return
+	}
+	s := t.sessions[binary.BigEndian.Uint32(datagram[4:])]
+	if s == nil {
+		t.unknown.Add(1)
+		return
+	}
+	s.receive(b, now)
+}
+
+// CreateSession opens a TUN device in the session's namespace.
+func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, error) {
+	s, err := newSession(t, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Known before its device is opened: the peer's first frames may come at once.
+	if err := t.add(s); err != nil {
+		return nil, fmt.Errorf("session %#x: %w", cfg.LocalID, err)
+	}
+	defer t.work.Done()
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("interface %s: %w", cfg.Interface, err), s.Close())
+	}
+	return s, nil
+}
+
+// add enters a session, unless the tunnel is closed, and counts the call of CreateSession as work.
+func (t *tunnel) add(s *session) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return net.ErrClosed
+	}
+	if t.sessions[s.cfg.LocalID] != nil {
+		return errors.New("there is a session with this local session ID")
+	}
+	t.sessions[s.cfg.LocalID] = s
+	t.work.Add(1)
+	return nil
+}
+
+// Close must not be called from within a callback.
+func (t *tunnel) Close() error {
+	t.mu.Lock()
+	if t.closed {
+		t.mu.Unlock()
+		t.work.Wait()
+		return nil
+	}
+	t.closed = true
+	sessions := make([]*session, 0, len(t.sessions))
+	for _, s := range t.sessions {
+		sessions = append(sessions, s)
+	}
+	t.mu.Unlock()
+
+	close(t.done)
+	err := t.socket.Close()
+	// The kernel waits a while for each device: one after another would be 50 in a second.
+	var closing errgroup.Group
+	closing.SetLimit(32)
+	for s := range slices.Values(sessions) {
+		closing.Go(s.Close)
+	}
+	err = errors.Join(err, closing.Wait())
+	t.work.Wait()
+	return err
+}

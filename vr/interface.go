@@ -1,0 +1,263 @@
+package vr
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// RouteProtocol is the protocol that our routes carry in the kernel's table, which tells them from the operator's and
+// routing daemons' ones: `ip route show proto 115`. It is the IP protocol number of L2TP.
+const RouteProtocol = 115
+
+// Interface is what an interface of a virtual router should be.
+type Interface struct {
+	MTU int // octets of IP packet; 0 leaves it as it is
+	Up  bool
+
+	// Local and Peer are the IPv4 addresses of the point-to-point link; Local invalid: unnumbered.
+	Local, Peer netip.Addr
+
+	// LinkLocal and PeerLinkLocal are the interface identifiers of the link-local IPv6 addresses (RFC 5072 section 4.1):
+	// fe80::LinkLocal/64; LinkLocal 0: none.
+	LinkLocal, PeerLinkLocal uint64
+
+	// Routes are the prefixes, IPv4 and IPv6, that are routed into the interface while it is up.
+	Routes []netip.Prefix
+}
+
+// minMTU6 is the least MTU with which the kernel has IPv6 on an interface (RFC 8200 section 5).
+const minMTU6 = 1280
+
+// address is an address of an interface, comparable. Without a peer, peer is local.
+type address struct {
+	local netip.Addr
+	peer  netip.Prefix
+}
+
+// addresses are those that c wants.
+func (c Interface) addresses() []address {
+	var as []address
+	if c.Local.IsValid() {
+		peer := c.Peer
+		if !peer.IsValid() {
+			peer = c.Local
+		}
+		as = append(as, address{c.Local, netip.PrefixFrom(peer, peer.BitLen())})
+	}
+	if c.LinkLocal != 0 {
+		peer := c.PeerLinkLocal
+		if peer == 0 {
+			peer = c.LinkLocal
+		}
+		as = append(as, address{linkLocal(c.LinkLocal), netip.PrefixFrom(linkLocal(peer), 64)})
+	}
+	return as
+}
+
+// linkLocal is fe80:: with that interface identifier.
+func linkLocal(identifier uint64) netip.Addr {
+	a := [16]byte{0xfe, 0x80}
+	binary.BigEndian.PutUint64(a[8:], identifier)
+	return netip.AddrFrom16(a)
+}
+
+// wantsIPv6 reports whether c cannot be had without IPv6.
+func (c Interface) wantsIPv6() bool {
+	return c.LinkLocal != 0 || slices.ContainsFunc(c.Routes, func(p netip.Prefix) bool { return p.Addr().Is6() })
+}
+
+// check refuses what no interface can be.
+func (c Interface) check() error {
+	switch {
+	case c.Local.IsValid() && !c.Local.Is4(), c.Peer.IsValid() && !c.Peer.Is4():
+		return fmt.Errorf("addresses %v and %v: want IPv4 addresses", c.Local, c.Peer)
+	case c.Up && c.MTU != 0 && c.MTU < minMTU6 && c.wantsIPv6():
+		return fmt.Errorf("MTU %d: IPv6 wants %d octets at least", c.MTU, minMTU6)
+	}
+	return nil
+}
+
+// Configure makes the interface of that name be exactly c, whatever it was: addresses that c does not have are removed,
+// and routes of ours; routes of others stay. An absent interface gives an error that wraps os.ErrNotExist.
+func (r *Router) Configure(ifname string, c Interface) error {
+	return r.Do(func() error {
+		if err := configure(ifname, c); err != nil {
+			return fmt.Errorf("interface %s: %w", ifname, err)
+		}
+		return nil
+	})
+}
+
+// configure does the work of Configure, in the namespace of the calling thread.
+func configure(ifname string, c Interface) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	kernel, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return err
+	}
+	defer kernel.Close()
+
+	link, err := kernel.LinkByName(ifname)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return os.ErrNotExist
+	}
+	if err != nil {
+		return err
+	}
+	if c.MTU != 0 && c.MTU != link.Attrs().MTU {
+		if err := kernel.LinkSetMTU(link, c.MTU); err != nil {
+			return fmt.Errorf("set MTU %d: %w", c.MTU, err)
+		}
+	}
+	if err := prepareIPv6(ifname, c.wantsIPv6()); err != nil {
+		return err
+	}
+	if !c.Up {
+		c.Routes = nil
+		if err := kernel.LinkSetDown(link); err != nil {
+			return fmt.Errorf("set down: %w", err)
+		}
+	}
+	if err := setAddresses(kernel, link, c.addresses()); err != nil {
+		return err
+	}
+	if c.Up {
+		if err := kernel.LinkSetUp(link); err != nil {
+			return fmt.Errorf("set up: %w", err)
+		}
+	}
+	return setRoutes(kernel, link, c.Routes)
+}
+
+// prepareIPv6 stops the kernel from making up link-local addresses, and switches IPv6 on if it is wanted.
+func prepareIPv6(ifname string, wanted bool) error {
+	err := writeSysctl(ifname, "addr_gen_mode", "1") // IN6_ADDR_GEN_MODE_NONE
+	if err == nil && wanted {
+		err = writeSysctl(ifname, "disable_ipv6", "0")
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		if wanted {
+			return fmt.Errorf("IPv6 is wanted, but this host or interface has none: %w", err)
+		}
+		return nil
+	}
+	return err
+}
+
+// writeSysctl sets an IPv6 parameter of an interface where it is not so yet: /proc/sys may be read-only and right.
+func writeSysctl(ifname, key, value string) error {
+	path := filepath.Join("/proc/sys/net/ipv6/conf", ifname, key)
+	now, err := os.ReadFile(path)
+	if err != nil || strings.TrimSpace(string(now)) == value {
+		return err
+	}
+	return os.WriteFile(path, []byte(value), 0)
+}
+
+// setAddresses makes the interface have those addresses and no others.
+func setAddresses(kernel *netlink.Handle, link netlink.Link, wanted []address) error {
+	now, err := kernel.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	var have []address
+	for _, a := range now {
+		if key := addressOf(a); slices.Contains(wanted, key) {
+			have = append(have, key)
+		} else if err := kernel.AddrDel(link, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) { // gone with another
+			return fmt.Errorf("remove address %v: %w", a.IPNet, err)
+		}
+	}
+	for _, a := range wanted {
+		if slices.Contains(have, a) {
+			continue
+		}
+		if err := kernel.AddrAdd(link, a.netlink()); err != nil {
+			return fmt.Errorf("add address %v peer %v: %w", a.local, a.peer, err)
+		}
+	}
+	return nil
+}
+
+// addressOf is what a is for us.
+func addressOf(a netlink.Addr) address {
+	peer := a.Peer
+	if peer == nil {
+		peer = a.IPNet
+	}
+	local, _ := netip.AddrFromSlice(a.IP)
+	peerAddr, _ := netip.AddrFromSlice(peer.IP)
+	bits, _ := peer.Mask.Size()
+	return address{local.Unmap(), netip.PrefixFrom(peerAddr.Unmap(), bits)}
+}
+
+// netlink is the address as the kernel is told.
+func (a address) netlink() *netlink.Addr {
+	peer := ipNet(a.peer)
+	na := &netlink.Addr{IPNet: &net.IPNet{IP: a.local.AsSlice(), Mask: peer.Mask}}
+	if a.peer.Addr() != a.local {
+		na.Peer = peer
+	}
+	if a.local.Is6() {
+		// Both identifiers were agreed upon (RFC 5072 section 4.1): there is nothing to detect.
+		na.Flags, na.Scope = unix.IFA_F_NODAD, unix.RT_SCOPE_LINK
+	}
+	return na
+}
+
+// setRoutes makes these prefixes, and no others of ours, be routed into the interface.
+func setRoutes(kernel *netlink.Handle, link netlink.Link, wanted []netip.Prefix) error {
+	ours := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol}
+	now, err := kernel.RouteListFiltered(netlink.FAMILY_ALL, ours, netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL)
+	if err != nil {
+		return fmt.Errorf("list routes: %w", err)
+	}
+	want := make(map[netip.Prefix]bool)
+	for _, p := range wanted {
+		want[p.Masked()] = true
+	}
+	for _, route := range now {
+		if p := prefixOf(route.Dst); want[p] {
+			delete(want, p) // have it
+		} else if err := kernel.RouteDel(&route); err != nil {
+			return fmt.Errorf("remove route to %v: %w", p, err)
+		}
+	}
+	for p := range want {
+		route := *ours
+		route.Dst = ipNet(p)
+		if p.Addr().Is4() {
+			route.Scope = unix.RT_SCOPE_LINK
+		}
+		err := kernel.RouteAdd(&route)
+		if errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("route to %v: the VR has such a route already, through another interface or by hand: %w", p, err)
+		}
+		if err != nil {
+			return fmt.Errorf("add route to %v: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}
+
+func prefixOf(n *net.IPNet) netip.Prefix {
+	addr, _ := netip.AddrFromSlice(n.IP)
+	bits, _ := n.Mask.Size()
+	return netip.PrefixFrom(addr, bits)
+}

@@ -1,0 +1,117 @@
+package vr
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// namespace is an open network namespace.
+type namespace struct {
+	handle netns.NsHandle
+	id     fileID
+}
+
+// fileID tells one namespace from all others, as long as it is held open.
+type fileID struct{ dev, ino uint64 }
+
+// statFile is the identity of what is at path.
+func statFile(path string) (fileID, error) {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return fileID{dev: st.Dev, ino: st.Ino}, nil
+}
+
+// openNamespace opens the network namespace at path.
+func openNamespace(path string) (namespace, error) {
+	handle, err := netns.GetFromPath(path)
+	if err != nil {
+		return namespace{}, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	// A file without a namespace is there while `ip netns add` runs, or when a namespace was unmounted by hand.
+	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
+		return namespace{}, errors.Join(fmt.Errorf("%s is a file without a network namespace, remove it", path), handle.Close())
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(handle), &st); err != nil {
+		return namespace{}, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, handle.Close())
+	}
+	return namespace{handle: handle, id: fileID{dev: st.Dev, ino: st.Ino}}, nil
+}
+
+// createNamespace makes a network namespace of that name with its loopback interface up.
+func createNamespace(name string, home namespace) (namespace, error) {
+	if err := shareDirectory(); err != nil {
+		return namespace{}, err
+	}
+	path := filepath.Join(Directory, name)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0)
+	if err != nil {
+		return namespace{}, err
+	}
+	file.Close()
+
+	done := make(chan error)
+	go func() {
+		// As in Router.Do: a thread that cannot go back ends with this goroutine.
+		runtime.LockOSThread()
+		err := unix.Unshare(unix.CLONE_NEWNET)
+		if err == nil {
+			err = unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+		}
+		if err == nil {
+			err = netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}})
+		}
+		if home.enter() == nil {
+			runtime.UnlockOSThread()
+		}
+		done <- err
+	}()
+	if err = <-done; err == nil {
+		var ns namespace
+		if ns, err = openNamespace(path); err == nil {
+			return ns, nil
+		}
+	}
+	return namespace{}, errors.Join(fmt.Errorf("create network namespace %s: %w", path, err), removeNamespace(path))
+}
+
+// shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen, and can be deleted,
+// in other mount namespaces too.
+func shareDirectory() error {
+	err := unix.Mount("", Directory, "", unix.MS_SHARED|unix.MS_REC, "")
+	if errors.Is(err, unix.EINVAL) { // no mount point yet
+		if err = unix.Mount(Directory, Directory, "", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = unix.Mount("", Directory, "", unix.MS_SHARED|unix.MS_REC, "")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make %s a shared mount: %w", Directory, err)
+	}
+	return nil
+}
+
+// removeNamespace takes the name away from a namespace; the kernel frees it when nobody holds it.
+func removeNamespace(path string) error {
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: not mounted
+		return fmt.Errorf("unmount %s: %w", path, err)
+	}
+	return os.Remove(path)
+}
+
+func (ns namespace) enter() error {
+	if err := netns.Set(ns.handle); err != nil {
+		return fmt.Errorf("enter network namespace: %w", err)
+	}
+	return nil
+}
+
+func (ns *namespace) close() { _ = ns.handle.Close() } // of a descriptor only read: nothing is lost
