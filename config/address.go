@@ -1,0 +1,67 @@
+package config
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+)
+
+// LinkAddress is the IPv4 address of our end of a link. The zero value makes the link unnumbered.
+type LinkAddress struct {
+	Prefix netip.Prefix // the address with the length of its prefix; /32 if none was written
+	Learn  bool         // ask the peer for the address (RFC 1332 section 3.3); Prefix is then the zero value
+}
+
+// UnmarshalText reads learn, an IPv4 address, or an IPv4 address with the length of its prefix.
+func (a *LinkAddress) UnmarshalText(text []byte) error {
+	s := string(text)
+	if s == "learn" {
+		*a = LinkAddress{Learn: true}
+		return nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil {
+			return fmt.Errorf("%q is neither learn nor an IPv4 address such as 10.255.0.0/31", s)
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	if !prefix.Addr().Is4() {
+		return fmt.Errorf("%q is not IPv4; the IPv6 addresses of a link come from IPV6CP", s)
+	}
+	if why := notHost(prefix.Addr()); why != "" {
+		return fmt.Errorf("%q %s; want the address of a host, such as 10.255.0.0/31", s, why)
+	}
+	if prefix.Bits() < 31 { // RFC 3021: a /31 has two hosts and nothing else
+		switch first, last := ends(prefix); prefix.Addr() {
+		case first:
+			return fmt.Errorf("%q is the subnet itself; want a host of it, such as %s", s, netip.PrefixFrom(first.Next(), prefix.Bits()))
+		case last:
+			return fmt.Errorf("%q is the subnet's broadcast address; want a host of it, such as %s", s, netip.PrefixFrom(last.Prev(), prefix.Bits()))
+		}
+	}
+	*a = LinkAddress{Prefix: prefix}
+	return nil
+}
+
+// ends are the lowest and the highest address of an IPv4 prefix.
+func ends(prefix netip.Prefix) (first, last netip.Addr) {
+	first = prefix.Masked().Addr()
+	octets := first.As4()
+	binary.BigEndian.PutUint32(octets[:], binary.BigEndian.Uint32(octets[:])|1<<(32-prefix.Bits())-1)
+	return first, netip.AddrFrom4(octets)
+}
+
+// notHost says why addr is not the address of one host, or is empty if it is.
+func notHost(addr netip.Addr) string {
+	switch {
+	case addr.IsUnspecified():
+		return "is the unspecified address"
+	case addr.IsMulticast():
+		return "is a multicast address"
+	case addr == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "is the broadcast address"
+	}
+	return ""
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+// check reports what no single value shows: values that contradict each other, and those that stand for something
+// impossible. It passes over values that are zero: decode has told why.
+func (c *Config) check(r *report) {
+	c.Local.check(r)
+	c.checkPeers(r)
+	c.checkVPNs(r)
+	c.checkLinks(r)
+	if !filepath.IsAbs(c.API.Socket) || len(c.API.Socket) > maxSocketPath {
+		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", c.API.Socket, maxSocketPath)
+	}
+}
+
+// maxSocketPath is the room for a path in struct sockaddr_un, but for its end.
+const maxSocketPath = 107
+
+// hostName is what RFC 3931 section 5.4.3 asks of a Host Name: US-ASCII and not empty. Spaces and control characters would
+// only disturb.
+var hostName = regexp.MustCompile(`^[!-~]{1,255}$`)
+
+func (l *Local) check(r *report) {
+	if l.HostName != "" && !hostName.MatchString(l.HostName) {
+		r.add("local.hostname", "%q is no host name; want 1 to 255 printable ASCII characters without spaces", l.HostName)
+	}
+	if l.RouterID.IsValid() && (!l.RouterID.Is4() || l.RouterID.IsUnspecified()) {
+		r.add("local.router_id", "%q is no router ID; want an IPv4 address other than 0.0.0.0", l.RouterID)
+	}
+	checkHost(r, "local.address", l.Address)
+}
+
+// checkHost reports an address that is not that of one host.
+func checkHost(r *report, key string, addr netip.Addr) {
+	if !addr.IsValid() {
+		return
+	}
+	if why := notHost(addr); why != "" {
+		r.add(key, "%q %s; want the address of a host", addr, why)
+	}
+}
+
+func (c *Config) checkPeers(r *report) {
+	byAddress := map[netip.AddrPort]string{}
+	for _, p := range c.Peers {
+		at := join("peers", p.Name)
+		p.checkAuthentication(r, at)
+		if p.Retransmit.Initial > p.Retransmit.Cap && p.Retransmit.Cap != 0 {
+			r.add(join(at, "retransmit.cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
+		}
+		if !p.Address.IsValid() {
+			continue
+		}
+		address := join(at, "address")
+		checkHost(r, address, p.Address)
+		local := c.Local.Address
+		switch other, taken := byAddress[p.AddrPort()]; {
+		case taken:
+			r.add(address, "%q is also the address of peer %s; want another address or port", p.AddrPort(), other)
+		case p.AddrPort() == netip.AddrPortFrom(local, c.Local.Port):
+			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
+		case local.IsValid() && local.Is4() != p.Address.Is4():
+			r.add(address, "%q cannot be reached from local.address %q; want both IPv4 or both IPv6, or no local.address", p.Address, local)
+		}
+		byAddress[p.AddrPort()] = p.Name
+	}
+}
+
+func (p *Peer) checkAuthentication(r *report, at string) {
+	file, env := p.SecretFile != "", p.SecretEnv != ""
+	switch {
+	case file && env:
+		r.add(join(at, "secret_env"), "contradicts secret_file; want one of them")
+	case p.Authentication == AuthenticationNone && (file || env):
+		r.add(join(at, "authentication"), "%q contradicts the secret; want one of them", p.Authentication)
+	case p.Authentication == AuthenticationSecret && !file && !env:
+		r.add(at, "has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address")
+	}
+}
+
+// minMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 section 5).
+const minMTU6 = 1280
+
+func (c *Config) checkVPNs(r *report) {
+	byID := map[endid.VPNID]string{}
+	for _, v := range c.VPNs {
+		at := join("vpns", v.Name)
+		if id := join(at, "vpn_id"); !r.told(id) {
+			if other, taken := byID[v.VPNID]; taken {
+				r.add(id, "%q is also the VPN-ID of %s; want one for each VPN", v.VPNID, other)
+			}
+			byID[v.VPNID] = v.Name
+		}
+		if v.VR.NetNS != "" && !properName.MatchString(v.VR.NetNS) {
+			r.add(join(at, "vr.netns"), "%q is no name of a network namespace; want %s", v.VR.NetNS, properNames)
+		}
+		carriesIPv6 := slices.ContainsFunc(v.Links, func(l Link) bool { return l.IPv6 })
+		if v.MTU != 0 && v.MTU < minMTU6 && carriesIPv6 {
+			r.add(join(at, "mtu"), "%d is too little for IPv6; want %d or more, or ipv6: false at each link", v.MTU, minMTU6)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+// Package config is what the operator writes: which router this is, its peers, and the VPNs with their links. Load
+// reads it from a file, checks it whole and completes it with defaults; what comes out is pure data.
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+// The structs below are the single source of the file's keys: decoding, Keys and what is written about the
+// configuration all follow their tags.
+//
+//	key       the name in the file; "*" is the name under which the operator puts an element of a table
+//	doc       one sentence for the operator
+//	required  the key must be there
+//	default   the value, as it would be written, if the key is not there
+//	derived   like default, but in words, for a value that follows from others
+//	oneof     the values there are, separated by |
+//	later     values that a later version will take
+//	min, max  bounds, as they would be written
+
+// Config is a whole configuration, checked and complete.
+type Config struct {
+	Local     Local     `key:"local" doc:"This router."`
+	Peers     []Peer    `key:"peers" doc:"The provider edge routers at the other ends, by name."`
+	VPNs      []VPN     `key:"vpns" doc:"The VPNs that this router has virtual routers of, by name."`
+	DataPlane DataPlane `key:"dataplane" default:"auto" oneof:"auto|userspace" later:"kernel" doc:"What carries the packets of the links."`
+	API       API       `key:"api" doc:"Where l2tpvl-ctl finds the daemon."`
+	Log       Log       `key:"log" doc:"What the daemon says on standard error."`
+}
+
+// Local is this router.
+type Local struct {
+	HostName string     `key:"hostname" required:"yes" doc:"Name of this router, sent in the Host Name AVP (RFC 3931 section 5.4.3)."`
+	RouterID netip.Addr `key:"router_id" required:"yes" doc:"IPv4 address that stands for this router, sent in the Router ID AVP (RFC 3931 section 5.4.3)."`
+	Address  netip.Addr `key:"address" derived:"what the routing table chooses for each peer" doc:"Address to send from and listen at."`
+	Port     uint16     `key:"port" default:"1702" min:"1" doc:"UDP port of control connections without IPsec."`
+}
+
+// Peer is a provider edge router at the other end of links.
+type Peer struct {
+	Name           string         `key:"*"`
+	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
+	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer."`
+	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
+	SecretFile     string         `key:"secret_file" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
+	SecretEnv      string         `key:"secret_env" doc:"Environment variable that holds the shared secret."`
+	Secret         Secret         // read from SecretFile or SecretEnv; empty if Authentication is AuthenticationNone
+	Digest         Digest         `key:"digest" default:"sha1" oneof:"sha1|md5" doc:"HMAC of the Message Digest AVP (RFC 3931 section 5.4.1)."`
+	Role           Role           `key:"role" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
+	Hello          time.Duration  `key:"hello" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
+	Retransmit     Retransmit     `key:"retransmit" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
+}
+
+// AddrPort is where the peer's control messages go.
+func (p Peer) AddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Address, p.Port) }
+
+// Authentication is how control messages are authenticated (RFC 3931 section 4.3).
+type Authentication string
+
+// The ways to authenticate control messages.
+const (
+	AuthenticationSecret Authentication = "secret" // by a Message Digest AVP
+	AuthenticationNone   Authentication = "none"
+)
+
+// Digest is the HMAC of the Message Digest AVP (RFC 3931 section 5.4.1).
+type Digest string
+
+// The digests.
+const (
+	DigestSHA1 Digest = "sha1" // HMAC-SHA-1
+	DigestMD5  Digest = "md5"  // HMAC-MD5
+)
+
+// Role is who may start the control connection.
+type Role string
+
+// The roles.
+const (
+	RoleActive  Role = "active"  // we start it
+	RolePassive Role = "passive" // the peer starts it
+	RoleBoth    Role = "both"    // either starts it; the Control Connection Tie Breaker AVP decides
+)
+
+// Retransmit says how control messages are sent again until the peer acknowledges them (RFC 3931 section 4.2).
+type Retransmit struct {
+	Initial time.Duration `key:"initial" default:"1s" min:"100ms" max:"1m" doc:"Wait before the first retransmission; each further wait is twice as long."`
+	Cap     time.Duration `key:"cap" default:"8s" min:"100ms" max:"10m" doc:"Longest wait between two retransmissions; the RFC asks for no less than 8s."`
+	Retries int           `key:"retries" default:"10" min:"1" max:"100" doc:"Retransmissions without an answer after which the control connection is given up."`
+}
+
+// VPN is a VPN of which this router has a virtual router.
+type VPN struct {
+	Name  string      `key:"*"`
+	VPNID endid.VPNID `key:"vpn_id" required:"yes" doc:"VPN-ID (RFC 2685), the same on all routers of the VPN."`
+	VR    VR          `key:"vr" required:"yes" doc:"The virtual router."`
+	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none" later:"required" doc:"Protection of the links; with none, packets cross the provider's network in clear."`
+	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
+	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
+	Links []Link      `key:"links" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
+}
+
+// VR is where a virtual router lives.
+type VR struct {
+	NetNS string `key:"netns" required:"yes" doc:"Network namespace: a name as in ip netns, or the path of a namespace file."`
+}
+
+// IPsec is the protection of a VPN's links.
+type IPsec string
+
+// IPsecNone is no protection.
+const IPsecNone IPsec = "none"
+
+// Echo says how LCP echo watches over a link.
+type Echo struct {
+	Interval time.Duration `key:"interval" default:"5s" max:"1h" doc:"Time between two Echo-Requests; 0s sends none."`
+	Fails    int           `key:"fails" default:"3" min:"1" max:"100" doc:"Echo-Requests without a reply after which the link is down."`
+}
+
+// Link is a virtual link: from the VPN's virtual router here to the one at a peer.
+type Link struct {
+	Peer        string         `key:"peer" required:"yes" doc:"Name of the peer."`
+	Address     LinkAddress    `key:"address" derived:"none: an unnumbered link" doc:"IPv4 address of our end with the length of its prefix, or learn to ask the peer for one."`
+	PeerAddress netip.Addr     `key:"peer_address" derived:"what the peer says by IPCP" doc:"IPv4 address of the peer's end."`
+	Interface   string         `key:"interface" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
+	Routes      []netip.Prefix `key:"routes" doc:"Prefixes that the virtual router reaches through this link while it is up."`
+	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`
+	IPv6        bool           `key:"ipv6" default:"true" doc:"Whether the link carries IPv6 (IPV6CP, RFC 5072)."`
+}
+
+// DataPlane is what carries the packets of the links.
+type DataPlane string
+
+// The data planes.
+const (
+	DataPlaneAuto      DataPlane = "auto" // the best that this host has
+	DataPlaneUserspace DataPlane = "userspace"
+)
+
+// API is where the daemon serves its clients.
+type API struct {
+	Socket string `key:"socket" default:"/run/l2tpvl/l2tpvl.sock" doc:"Path of the Unix socket."`
+}
+
+// Log says how the daemon logs.
+type Log struct {
+	Format LogFormat `key:"format" default:"console" oneof:"console|json" doc:"Lines for people, or JSON for machines."`
+	Level  LogLevel  `key:"level" default:"info" oneof:"debug|info|warn|error" doc:"Least severity that is logged."`
+}
+
+// LogFormat is the form of the log.
+type LogFormat string
+
+// The forms of the log.
+const (
+	LogConsole LogFormat = "console"
+	LogJSON    LogFormat = "json"
+)
+
+// LogLevel is the least severity that is logged.
+type LogLevel string
+
+// The severities.
+const (
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)

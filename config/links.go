@@ -1,0 +1,153 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// maxInterface is the length of the longest name of an interface, in octets: IFNAMSIZ without its end.
+const maxInterface = 15
+
+// nameInterfaces gives each link without a name for its interface the default one.
+func (c *Config) nameInterfaces(r *report) {
+	for i := range c.VPNs {
+		v := &c.VPNs[i]
+		for j := range v.Links {
+			l := &v.Links[j]
+			if l.Interface != "" || l.Peer == "" {
+				continue
+			}
+			l.Interface = "vl-" + v.Name + "-" + l.Peer
+			if len(l.Interface) > maxInterface {
+				r.add(linkKey(v.Name, j, "interface"), "is missing, and its default %q has %d octets; want a name of at most %d", l.Interface, len(l.Interface), maxInterface)
+			}
+		}
+	}
+}
+
+// linkKey is the path of a key of link i of a VPN.
+func linkKey(vpn string, i int, key string) string {
+	return join(element(join(join("vpns", vpn), "links"), i), key)
+}
+
+// A vrUse is what at most one link of a virtual router may have: an interface of that name, or a route to that prefix.
+type vrUse struct{ netns, what string }
+
+func (c *Config) checkLinks(r *report) {
+	peers := make([]string, 0, len(c.Peers))
+	for _, p := range c.Peers {
+		peers = append(peers, p.Name)
+	}
+	used := map[vrUse]string{} // by which key
+	for _, v := range c.VPNs {
+		toPeer := map[string]int{}
+		for i, l := range v.Links {
+			key := func(k string) string { return linkKey(v.Name, i, k) }
+
+			other, twice := toPeer[l.Peer]
+			switch {
+			case l.Peer == "":
+			case !slices.Contains(peers, l.Peer):
+				r.add(key("peer"), "%q is no peer; want %s", l.Peer, oneOfPeers(l.Peer, peers))
+			case twice:
+				r.add(key("peer"), "%q has a link in this VPN already, %s; want one a peer", l.Peer, element("links", other))
+			default:
+				toPeer[l.Peer] = i
+			}
+
+			l.checkInterface(r, key("interface"))
+			l.checkAddresses(r, key)
+			l.checkRoutes(r, key)
+
+			use := func(k, what string) {
+				u := vrUse{v.VR.NetNS, what}
+				if other, taken := used[u]; taken && u.netns != "" && what != "" {
+					r.add(k, "%q is taken in netns %s by %s; want another", what, u.netns, other)
+				}
+				used[u] = k
+			}
+			use(key("interface"), l.Interface)
+			for j, route := range l.Routes {
+				if route.IsValid() {
+					use(element(key("routes"), j), route.String())
+				}
+			}
+		}
+	}
+}
+
+// oneOfPeers is what to write instead of an unknown peer.
+func oneOfPeers(name string, peers []string) string {
+	if len(peers) == 0 {
+		return "it under peers"
+	}
+	if near := nearest(name, peers); near != "" {
+		return fmt.Sprintf("it under peers, or did you mean %s?", near)
+	}
+	return "it under peers, or one of " + strings.Join(peers, ", ")
+}
+
+var interfaceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// notInterface are names that the kernel refuses or has for other things.
+var notInterface = []string{".", "..", "lo", "all", "default"}
+
+func (l *Link) checkInterface(r *report, key string) {
+	switch {
+	case l.Interface == "" || r.told(key):
+	case len(l.Interface) > maxInterface:
+		r.add(key, "%q has %d octets; want at most %d", l.Interface, len(l.Interface), maxInterface)
+	case !interfaceName.MatchString(l.Interface) || slices.Contains(notInterface, l.Interface):
+		r.add(key, "%q is no name for an interface; want letters, digits, '.', '_' and '-', and none of %s", l.Interface, strings.Join(notInterface, " "))
+	}
+}
+
+func (l *Link) checkAddresses(r *report, key func(string) string) {
+	if !l.IPv4 && !l.IPv6 && !r.told(key("ipv4")) && !r.told(key("ipv6")) {
+		r.add(key("ipv6"), "is false, and ipv4 too: the link would carry nothing; want one of them true")
+	}
+	if !l.IPv4 && !r.told(key("ipv4")) {
+		if l.Address != (LinkAddress{}) {
+			r.add(key("address"), "needs IPv4, and ipv4 is false; want ipv4: true or no address")
+		}
+		if l.PeerAddress.IsValid() {
+			r.add(key("peer_address"), "needs IPv4, and ipv4 is false; want ipv4: true or no peer_address")
+		}
+	}
+	if !l.PeerAddress.IsValid() {
+		return
+	}
+	checkHost(r, key("peer_address"), l.PeerAddress)
+	switch {
+	case !l.PeerAddress.Is4():
+		r.add(key("peer_address"), "%q is not IPv4; the IPv6 addresses of a link come from IPV6CP", l.PeerAddress)
+	case l.PeerAddress == l.Address.Prefix.Addr():
+		r.add(key("peer_address"), "%q is our own address of this link; want the peer's", l.PeerAddress)
+	}
+}
+
+func (l *Link) checkRoutes(r *report, key func(string) string) {
+	for i, route := range l.Routes {
+		if !route.IsValid() {
+			continue
+		}
+		at := element(key("routes"), i)
+		if masked := route.Masked(); masked != route {
+			r.add(at, "%q has bits beyond its length; want %q", route, masked)
+		}
+		if !l.carries(route) && !r.told(key("ipv4")) && !r.told(key("ipv6")) {
+			r.add(at, "%q is of a protocol that the link does not carry; want ipv4 and ipv6 to allow it", route)
+		}
+	}
+}
+
+// carries reports whether packets to prefix can take the link.
+func (l *Link) carries(prefix netip.Prefix) bool {
+	if prefix.Addr().Is4() {
+		return l.IPv4
+	}
+	return l.IPv6
+}

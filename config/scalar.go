@@ -1,0 +1,146 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// notation is how a value is written, in the operator's words.
+func notation(raw any) string {
+	switch raw.(type) {
+	case nil:
+		return "empty"
+	case string:
+		return "text"
+	case bool:
+		return "true or false"
+	case int, int64, uint64, float64:
+		return "a number"
+	case []any:
+		return "a list"
+	case map[string]any, map[any]any:
+		return "a table"
+	}
+	return "a date or time" // what else YAML and TOML have
+}
+
+// scalar fills the value into from a scalar of the file. Numbers, and true and false, are written as such; all else is
+// text.
+func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflect.Value) {
+	kind := kindOf(into.Type(), tag)
+	want := "text"
+	switch into.Kind() {
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.Int, reflect.Uint16:
+		want = "a number"
+	}
+	switch got := notation(raw); {
+	case got == want:
+		d.text(path, scalarText(raw), tag, into)
+	case want == "text" && got != "empty":
+		d.add(path, "is %s; want %s, as text in quotes", got, kind)
+	default:
+		d.add(path, "is %s; want %s", got, kind)
+	}
+}
+
+// scalarText is a scalar as text. JSON has no other numbers than float64.
+func scalarText(raw any) string {
+	if f, ok := raw.(float64); ok {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(raw)
+}
+
+// text fills the value into from text, if the tag allows that value.
+func (d decoder) text(path, text string, tag reflect.StructTag, into reflect.Value) {
+	value := reflect.New(into.Type()).Elem()
+	err := setText(value, text)
+	if err == nil {
+		err = allowed(value, text, tag)
+	}
+	if err != nil {
+		d.add(path, "%v", err)
+		return
+	}
+	into.Set(value)
+}
+
+// setText parses text into a value of any of the kinds.
+func setText(into reflect.Value, text string) error {
+	var err error
+	switch v := into.Addr().Interface().(type) {
+	case *bool:
+		*v, err = strconv.ParseBool(text)
+	case *int:
+		*v, err = strconv.Atoi(text)
+	case *uint16:
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, 16)
+		*v = uint16(n)
+	case *time.Duration:
+		*v, err = time.ParseDuration(text)
+	case *netip.Addr:
+		*v, err = netip.ParseAddr(text)
+		*v = v.Unmap()
+	case *netip.Prefix:
+		*v, err = netip.ParsePrefix(text)
+	case encoding.TextUnmarshaler:
+		return v.UnmarshalText([]byte(text)) // our own types say what is wrong
+	default:
+		into.SetString(text)
+		if text == "" {
+			return errors.New("is empty; want text")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%q is not %s", text, kinds[into.Type()])
+	}
+	return nil
+}
+
+// allowed is an error if the tag says that a value, written as text, is none of those there are.
+func allowed(value reflect.Value, text string, tag reflect.StructTag) error {
+	if oneof := tag.Get("oneof"); oneof != "" {
+		values := strings.Split(oneof, "|")
+		switch {
+		case slices.Contains(values, text):
+			return nil
+		case slices.Contains(strings.Split(tag.Get("later"), "|"), text):
+			return fmt.Errorf("%q is not built yet; want %s", text, strings.Join(values, " or "))
+		}
+		return fmt.Errorf("%q is unknown; want %s", text, strings.Join(values, " or "))
+	}
+	low, high := tag.Get("min"), tag.Get("max")
+	if low != "" && number(value) < bound(value.Type(), low) {
+		return fmt.Errorf("%s is too little; want %s or more", text, low)
+	}
+	if high != "" && number(value) > bound(value.Type(), high) {
+		return fmt.Errorf("%s is too much; want %s or less", text, high)
+	}
+	return nil
+}
+
+// bound is the number that text stands for, as a value of type t.
+func bound(t reflect.Type, text string) int64 {
+	value := reflect.New(t).Elem()
+	if err := setText(value, text); err != nil {
+		return 0 // a test parses all bounds
+	}
+	return number(value)
+}
+
+func number(value reflect.Value) int64 {
+	if value.CanUint() {
+		return int64(value.Uint())
+	}
+	return value.Int()
+}

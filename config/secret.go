@@ -1,0 +1,97 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Secret is a shared secret (RFC 3931 section 4.3). However it is printed or encoded, it does not show itself.
+type Secret []byte
+
+const hidden = "(secret)"
+
+// Format prints a stand-in, whatever the verb.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) } //nolint:errcheck // fmt.State keeps no error
+
+// MarshalText gives a stand-in.
+func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
+
+// maxSecret bounds what is read of a secret file, in octets. An HMAC key gains nothing beyond.
+const maxSecret = 4096
+
+// readSecretFile reads a secret from a regular file that only its owner and group can read. One line end at its end,
+// which most editors write, is no part of it.
+func readSecretFile(path string) (Secret, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	switch mode := info.Mode(); {
+	case !mode.IsRegular():
+		return nil, errors.New("is not a regular file")
+	case mode.Perm()&0o037 != 0:
+		return nil, fmt.Errorf("has mode %04o, which opens it to others; want 0600 or 0640", mode.Perm())
+	case info.Size() > maxSecret:
+		return nil, fmt.Errorf("holds %d octets; want at most %d", info.Size(), maxSecret)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, cause(err)
+	}
+	return checkSecret(text)
+}
+
+// cause is err without the path, which the message has already.
+func cause(err error) error {
+	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
+		return pathError.Err
+	}
+	return err
+}
+
+// readSecretEnv reads a secret from an environment variable.
+func readSecretEnv(name string) (Secret, error) {
+	text, found := os.LookupEnv(name)
+	if !found {
+		return nil, errors.New("names an environment variable that is not set")
+	}
+	return checkSecret([]byte(text))
+}
+
+func checkSecret(text []byte) (Secret, error) {
+	text = bytes.TrimSuffix(text, []byte("\n"))
+	text = bytes.TrimSuffix(text, []byte("\r"))
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errors.New("holds an empty secret")
+	}
+	return Secret(text), nil
+}
+
+// readSecrets reads the secret of each peer that has one. A relative name of a file starts at folder.
+func (c *Config) readSecrets(r *report, folder string) {
+	for i := range c.Peers {
+		p := &c.Peers[i]
+		at := join("peers", p.Name)
+		var err error
+		if p.SecretFile != "" {
+			path := p.SecretFile
+			if !filepath.IsAbs(path) {
+				path = filepath.Join(folder, path)
+			}
+			if p.Secret, err = readSecretFile(path); err != nil {
+				r.add(join(at, "secret_file"), "%q %v", path, err)
+			}
+		}
+		if p.SecretEnv != "" {
+			if p.Secret, err = readSecretEnv(p.SecretEnv); err != nil {
+				// The value may be a secret that was written in the wrong place.
+				r.add(join(at, "secret_env"), "%v", err)
+			}
+		}
+	}
+}
