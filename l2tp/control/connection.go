@@ -1,0 +1,361 @@
+package control
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// State is a state of RFC 3931 section 7.2.
+type State int
+
+// The connection states. The last two are idle to section 7.2; what is left is reliable delivery (section 3.3.2).
+const (
+	Idle         State = iota
+	WaitCtlReply       // SCCRQ sent
+	WaitCtlConn        // SCCRQ received, SCCRP sent
+	Established
+	Stopping // StopCCN sent and not yet acknowledged
+	Stopped  // StopCCN received: retransmissions are acknowledged
+)
+
+var stateNames = [...]string{"idle", "wait-ctl-reply", "wait-ctl-conn", "established", "stopping", "stopped"}
+
+// String is the state's name in RFC 3931.
+func (s State) String() string { return stateNames[s] }
+
+// Connection is one control connection. Its owner may read the exported fields.
+type Connection struct {
+	State     State
+	Since     time.Time // when it took this state
+	Initiator bool      // we have sent the SCCRQ
+
+	ID, PeerID uint32 // control connection IDs: assigned by us, by the peer
+
+	// What the peer has said of itself in its SCCRQ or SCCRP.
+	HostName, VendorName string
+	RouterID             uint32
+
+	LastHeard time.Time // the last message, of control or data
+
+	peer       *Peer
+	upSince    time.Time // when it was established
+	tieBreaker uint64
+	auth       auth
+	reliable   reliable
+	deadline   time.Time // of the states that must not last: all but Established
+	helloAt    time.Time
+
+	sessions map[uint32]*Session // by our ID
+	waiting  map[string]*Session // those with an ICRQ unanswered, by Remote End ID
+	opening  []*Session          // those not yet established, in the order of their deadlines
+}
+
+// Counters are those of reliable delivery.
+type Counters struct {
+	Sent, Received, Retransmitted uint64 // messages
+	PeerWindow                    int    // the peer's Receive Window Size
+	Retries                       int    // of the oldest message unacknowledged
+}
+
+// Counters returns the connection's counters.
+func (c *Connection) Counters() Counters {
+	r := &c.reliable
+	return Counters{r.sent, r.received, r.retransmitted, r.peerWindow, r.retries}
+}
+
+// Heard tells of data received on the connection's sessions, which counts as life of the peer (RFC 3931 section 4.4).
+func (c *Connection) Heard(at time.Time) {
+	if at.After(c.LastHeard) {
+		c.LastHeard = at
+		c.scheduleHello()
+	}
+}
+
+func newConnection(now time.Time, p *Peer) *Connection {
+	cfg := &p.cfg
+	c := &Connection{
+		Since:    now,
+		ID:       p.newConnectionID(),
+		peer:     p,
+		reliable: newReliable(cfg.Timing, cfg.Window),
+		sessions: make(map[uint32]*Session),
+		waiting:  make(map[string]*Session),
+	}
+	if p.key != nil {
+		c.auth = auth{key: p.key, digest: cfg.Digest, local: cfg.octets(nonceLen)}
+	}
+	return c
+}
+
+// transition is the only writer of the state.
+func (c *Connection) transition(now time.Time, to State) {
+	c.State, c.Since = to, now
+	c.deadline = time.Time{}
+	if to != Established {
+		c.deadline = now.Add(c.peer.cfg.Timing.Cycle())
+	}
+	c.scheduleHello()
+}
+
+// scheduleHello sets the HELLO timer, jittered by up to a quarter (RFC 3931 section 4.4).
+func (c *Connection) scheduleHello() {
+	c.helloAt = time.Time{}
+	if c.State == Established {
+		jitter := time.Duration(float64(c.peer.cfg.Hello/4) * float64(c.peer.cfg.random32()) / (1 << 32))
+		c.helloAt = c.LastHeard.Add(c.peer.cfg.Hello - jitter)
+	}
+}
+
+// message begins a message of type t.
+func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
+	m := &c.peer.out
+	*m = l2tp.Message{Type: t}
+	m.ConnectionID = c.PeerID
+	if c.auth.key != nil {
+		m.AddDigest(c.auth.digest)
+	}
+	return m
+}
+
+// sessionMessage begins a message about a session.
+func (c *Connection) sessionMessage(t l2tp.MessageType, local, remote uint32) *l2tp.Message {
+	m := c.message(t)
+	m.LocalSessionID, m.RemoteSessionID = local, remote
+	m.Has.Add(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID)
+	return m
+}
+
+// introduction begins an SCCRQ or SCCRP.
+func (c *Connection) introduction(t l2tp.MessageType) *l2tp.Message {
+	cfg := &c.peer.cfg
+	m := c.message(t)
+	m.HostName = []byte(cfg.HostName)
+	m.RouterID = cfg.RouterID
+	m.VendorName = []byte(cfg.VendorName)
+	m.AssignedConnectionID = c.ID
+	m.ReceiveWindow = uint16(cfg.Window)
+	m.Pseudowires = pseudowires
+	m.Has.Add(l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPVendorName, l2tp.AVPAssignedConnectionID,
+		l2tp.AVPReceiveWindowSize, l2tp.AVPPseudowireCapabilities)
+	if c.auth.key != nil {
+		m.Nonce = c.auth.local
+		m.Has.Add(l2tp.AVPNonce)
+	}
+	return m
+}
+
+// pseudowires are the pseudowire types that we take.
+var pseudowires = l2tp.Pseudowires(l2tp.PseudowirePPP)
+
+// queue encodes a message for reliable delivery; flush sends it when the window allows.
+func (c *Connection) queue(m *l2tp.Message) {
+	c.peer.scratch = encode(c.peer.scratch[:0], m)
+	c.reliable.push(bytes.Clone(c.peer.scratch))
+}
+
+// encode appends a message of ours. What we put into one is bounded, so that it always fits.
+func encode(dst []byte, m *l2tp.Message) []byte {
+	b, err := l2tp.Append(dst, m)
+	if err != nil {
+		panic("control: " + err.Error())
+	}
+	return b
+}
+
+// flush transmits what the windows allow and, if nothing carried it, the acknowledgement that is due.
+func (c *Connection) flush(now time.Time, out *Output) {
+	r := &c.reliable
+	for message := r.next(now); message != nil; message = r.next(now) {
+		c.transmit(message, out)
+	}
+	if r.ackDue {
+		m := c.message(l2tp.ACK)
+		m.Ns = r.ns - uint16(len(r.queue)-r.transmitted)
+		c.peer.scratch = encode(c.peer.scratch[:0], m)
+		c.transmit(c.peer.scratch, out)
+	}
+}
+
+// transmit completes a message with what is known only now: Nr and the digest over it.
+func (c *Connection) transmit(message []byte, out *Output) {
+	binary.BigEndian.PutUint16(message[offsetNr:], c.reliable.nr)
+	c.auth.sign(message)
+	c.reliable.ackDue = false
+	out.send(message)
+}
+
+// initiate sends the SCCRQ.
+func (c *Connection) initiate(now time.Time, out *Output) {
+	c.Initiator = true
+	c.tieBreaker = c.peer.cfg.random64()
+	m := c.introduction(l2tp.SCCRQ)
+	m.TieBreaker = c.tieBreaker
+	m.Has.Add(l2tp.AVPTieBreaker)
+	c.queue(m)
+	c.transition(now, WaitCtlReply)
+	c.flush(now, out)
+}
+
+// answer takes an acceptable SCCRQ and sends the SCCRP.
+func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
+	c.LastHeard = now
+	c.reliable.receive(m.Ns)
+	c.meet(m)
+	c.queue(c.introduction(l2tp.SCCRP))
+	c.transition(now, WaitCtlConn)
+	c.flush(now, out)
+}
+
+// meet takes what an SCCRQ or SCCRP says of the peer.
+func (c *Connection) meet(m *l2tp.Message) {
+	c.PeerID = m.AssignedConnectionID
+	c.HostName, c.VendorName, c.RouterID = string(m.HostName), string(m.VendorName), m.RouterID
+	c.auth.remote = append([]byte(nil), m.Nonce...)
+	if m.Has.Has(l2tp.AVPReceiveWindowSize) {
+		c.reliable.setPeerWindow(int(m.ReceiveWindow))
+	}
+}
+
+// receive takes a message for this connection.
+func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
+	m := &c.peer.in
+	problem := m.Parse(datagram, c.peer.hiding)
+	if !c.auth.verify(datagram, m) {
+		c.peer.drop(DropUnauthenticated)
+		return
+	}
+	r := &c.reliable
+	if !r.acknowledge(now, m.Nr) {
+		c.peer.drop(DropInvalidNr)
+		return
+	}
+	c.LastHeard = now
+	c.scheduleHello()
+	if m.Type != l2tp.ACK && !m.Zlb() {
+		switch r.receive(m.Ns) {
+		case deliver:
+			c.handle(now, m, problem, out)
+			c.releaseEarly(now, out)
+		case hold:
+			r.keep(m.Ns, datagram)
+		case discard:
+			c.peer.drop(DropWindow)
+		}
+	}
+	c.flush(now, out)
+	if c.State == Stopping && r.idle() {
+		c.peer.remove(c)
+	}
+}
+
+func (c *Connection) releaseEarly(now time.Time, out *Output) {
+	for datagram := c.reliable.release(); datagram != nil; datagram = c.reliable.release() {
+		m := &c.peer.in
+		problem := m.Parse(datagram, c.peer.hiding)
+		c.handle(now, m, problem, out)
+	}
+}
+
+// handle acts on a message in order and authenticated; problem is what its decoder found.
+func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *Output) {
+	if c.State == Stopping || c.State == Stopped {
+		return
+	}
+	switch problem = check(m, problem); {
+	case ignorable(problem):
+		c.peer.drop(DropUnexpected)
+	case problem != nil:
+		c.malformed(now, m, problem, out)
+	case m.Type.IsSession():
+		if c.State != Established {
+			c.failState(now, m.Type, out)
+			return
+		}
+		c.handleSession(now, m, out)
+	default:
+		c.handleConnection(now, m, out)
+	}
+}
+
+// handleConnection is section 7.2's table, but for the SCCRQ, which is the Peer's.
+func (c *Connection) handleConnection(now time.Time, m *l2tp.Message, out *Output) {
+	switch m.Type {
+	case l2tp.HELLO:
+	case l2tp.StopCCN:
+		c.stopped(now, m, out)
+	case l2tp.SCCRP:
+		if c.State != WaitCtlReply {
+			c.failState(now, m.Type, out)
+			return
+		}
+		if c.auth.key != nil && !m.Has.Has(l2tp.AVPNonce) {
+			c.malformed(now, m, &missingError{m.Type, l2tp.AVPNonce}, out)
+			return
+		}
+		c.meet(m)
+		c.queue(c.message(l2tp.SCCCN))
+		c.establish(now, out)
+	case l2tp.SCCCN:
+		if c.State != WaitCtlConn {
+			c.failState(now, m.Type, out)
+			return
+		}
+		c.establish(now, out)
+	default:
+		c.failState(now, m.Type, out)
+	}
+}
+
+func (c *Connection) establish(now time.Time, out *Output) {
+	c.transition(now, Established)
+	c.upSince = now
+	c.peer.established(now, c, out)
+}
+
+// failState ends a connection whose peer has sent what its state does not take.
+func (c *Connection) failState(now time.Time, t l2tp.MessageType, out *Output) {
+	text := fmt.Sprintf("%s in state %s", t, c.State)
+	c.fail(now, stopError(l2tp.StopFSMError, text), CauseProtocol, out)
+}
+
+// advance acts on the timers.
+func (c *Connection) advance(now time.Time, out *Output) {
+	r := &c.reliable
+	switch {
+	case r.expire(now):
+		c.lost(now, out)
+		return
+	case !c.deadline.IsZero() && !now.Before(c.deadline):
+		c.overdue(now, out)
+		return
+	case !c.helloAt.IsZero() && !now.Before(c.helloAt):
+		// Anything unacknowledged proves as much as a HELLO would.
+		if r.idle() {
+			c.queue(c.message(l2tp.HELLO))
+		}
+		c.helloAt = time.Time{} // until the peer is heard
+	}
+	c.expireSessions(now, out)
+	c.flush(now, out)
+}
+
+// nextDeadline is when advance is needed next; zero: never.
+func (c *Connection) nextDeadline() time.Time {
+	d := earliest(earliest(c.reliable.resendAt, c.deadline), c.helloAt)
+	if len(c.opening) > 0 {
+		d = earliest(d, c.opening[0].deadline)
+	}
+	return d
+}
+
+// earliest is the earlier of two times, of which a zero one does not count.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,68 @@
+package control
+
+// Output collects what a machine wants done: datagrams to send and events to act upon, each in order. It is reused: Reset
+// keeps its memory.
+type Output struct {
+	Events []Event
+
+	octets []byte
+	ends   []int
+}
+
+// Reset empties the output for the next step. Datagrams that Each has yielded are no longer valid.
+func (o *Output) Reset() {
+	clear(o.Events)
+	o.Events, o.octets, o.ends = o.Events[:0], o.octets[:0], o.ends[:0]
+}
+
+// Datagrams yields each datagram to send, in order; the octets are valid until Reset.
+func (o *Output) Datagrams(yield func([]byte) bool) {
+	start := 0
+	for _, end := range o.ends {
+		if !yield(o.octets[start:end]) {
+			return
+		}
+		start = end
+	}
+}
+
+// Len is the number of datagrams to send.
+func (o *Output) Len() int { return len(o.ends) }
+
+func (o *Output) send(message []byte) {
+	o.octets = append(o.octets, message...)
+	o.ends = append(o.ends, len(o.octets))
+}
+
+func (o *Output) event(e Event) { o.Events = append(o.Events, e) }
+
+// Event is something that the owner of a Peer must know: one of the types below.
+type Event interface{ event() }
+
+type (
+	// ConnectionUp says that a control connection is established. It is the Peer's connection from now on.
+	ConnectionUp struct{ Connection *Connection }
+
+	// ConnectionDown says that the Peer's connection, or the attempt to make one, has ended. Its sessions have ended
+	// with it, each with a SessionDown before this.
+	ConnectionDown struct{ Why Reason }
+
+	// CallIncoming says that the peer asks for a session. It waits for Session.Accept or Session.Refuse.
+	CallIncoming struct{ Session *Session }
+
+	// SessionUp says that a session is established: data may flow.
+	SessionUp struct{ Session *Session }
+
+	// SessionDown says that a session has ended, whether it was up or not. It is not told of a session that the owner
+	// has closed or refused.
+	SessionDown struct {
+		Session *Session
+		Why     Reason
+	}
+)
+
+func (ConnectionUp) event()   {}
+func (ConnectionDown) event() {}
+func (CallIncoming) event()   {}
+func (SessionUp) event()      {}
+func (SessionDown) event()    {}

@@ -1,0 +1,340 @@
+package control
+
+import (
+	"slices"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// Bounds of what a peer may make us hold.
+const (
+	maxOffers  = 4 // its connections that are half open
+	maxClosing = 8 // connections that linger for their last acknowledgement
+)
+
+// Peer is everything between us and one remote LCCE. It keeps one control connection once started: it initiates as its
+// role says, answers the peer's own attempts, and tries again with back-off.
+type Peer struct {
+	cfg    Config
+	key    *l2tp.Key // nil: no authentication
+	hiding *l2tp.HidingKey
+	wanted bool
+
+	current *Connection   // established
+	attempt *Connection   // ours, in wait-ctl-reply
+	offers  []*Connection // the peer's, in wait-ctl-conn; there may be one beside current when the peer has restarted
+	closing []*Connection // stopping and stopped
+
+	why      Reason // why the last connection or attempt ended
+	failures int    // attempts in a row that led to no lasting connection
+	retryAt  time.Time
+
+	refusedAuth time.Time // the last SCCRQ whose digest was wrong
+	drops       Drops
+	serial      uint32
+
+	in, out l2tp.Message // being read, being made
+	scratch []byte       // out, encoded
+}
+
+// NewPeer makes a Peer that does nothing until Start.
+func NewPeer(cfg Config) *Peer {
+	p := &Peer{cfg: cfg, serial: cfg.random32()}
+	if cfg.Secret != nil {
+		p.key = l2tp.NewKey(cfg.Secret)
+		p.hiding = l2tp.NewHidingKey(cfg.Secret)
+	}
+	return p
+}
+
+// Status is what a Peer tells of itself.
+type Status struct {
+	Connection  *Connection // the one that matters most; nil if there is none
+	Why         Reason      // why the last one ended; meaningful while none is established
+	Ended       bool        // whether one has ended at all
+	RetryAt     time.Time   // when the next attempt starts; zero: none is planned
+	Failures    int         // attempts in a row that led to nothing
+	RefusedAuth time.Time   // when the peer last sent an SCCRQ with a wrong digest; zero: never
+	Drops       Drops
+}
+
+// Status returns the present status.
+func (p *Peer) Status() Status {
+	s := Status{
+		Connection: p.current, Why: p.why, Ended: p.why.Text != "", RetryAt: p.retryAt, Failures: p.failures,
+		RefusedAuth: p.refusedAuth, Drops: p.drops,
+	}
+	if s.Connection == nil {
+		s.Connection = p.attempt
+	}
+	if s.Connection == nil && len(p.offers) > 0 {
+		s.Connection = p.offers[len(p.offers)-1]
+	}
+	return s
+}
+
+// Established returns the connection that sessions may be opened on, or nil.
+func (p *Peer) Established() *Connection { return p.current }
+
+// Start makes the peer wanted: it is called, unless our role is Passive, and its calls are answered.
+func (p *Peer) Start(now time.Time, out *Output) {
+	p.wanted = true
+	p.failures = 0
+	p.retryAt = now
+	p.Advance(now, out)
+}
+
+// Stop ends all connections with a StopCCN of that result. Done tells when the peer has acknowledged it.
+func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
+	p.wanted = false
+	p.retryAt = time.Time{}
+	why := Reason{Cause: CauseClosed, Result: result, Text: result.Text(l2tp.StopCCN)}
+	for _, c := range p.live() {
+		c.end(now, result, why, out)
+	}
+}
+
+// Done reports whether nothing is left to be sent or acknowledged.
+func (p *Peer) Done() bool {
+	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool { return c.State == Stopping })
+}
+
+// Hurry makes the next attempt start at once, if one is waiting for its time: something says that it may succeed now.
+func (p *Peer) Hurry(now time.Time, out *Output) {
+	if !p.retryAt.IsZero() {
+		p.retryAt = now
+		p.Advance(now, out)
+	}
+}
+
+// Receive takes a control message from the peer's address, as a UDP payload.
+func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
+	h, _, err := l2tp.ParseHeader(datagram)
+	switch {
+	case err == l2tp.ErrVersion2, err == nil && h.ConnectionID == 0:
+		p.admit(now, datagram, out)
+	case err != nil:
+		p.drop(DropMalformed)
+	default:
+		if c := p.connection(h.ConnectionID); c != nil {
+			c.receive(now, datagram, out)
+		} else {
+			p.drop(DropUnknownConnection)
+		}
+	}
+}
+
+// admit takes a message to no connection: an SCCRQ, or a StopCCN from a peer that has not heard our ID yet. An SCCRQ of
+// version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3); it is answered in version 3.
+func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
+	m := &p.in
+	problem := m.Parse(datagram, p.hiding)
+	if problem == l2tp.ErrVersion2 {
+		p.drop(DropVersion)
+		return
+	}
+	if c := p.reverse(m); c != nil {
+		c.receive(now, datagram, out) // a StopCCN, or an SCCRQ that we have had: it is acknowledged again
+		return
+	}
+	stranger := auth{key: p.key}
+	switch {
+	case m.Type != l2tp.SCCRQ || m.Ns != 0:
+		p.drop(DropUnexpected)
+		return
+	case !stranger.verify(datagram, m):
+		p.refusedAuth = now
+		p.drop(DropUnauthenticated)
+		return
+	}
+	if result, ok := p.acceptable(m, check(m, problem)); !ok {
+		p.refuse(m, result, out)
+		return
+	}
+	if p.attempt != nil {
+		switch breakTie(p.attempt.tieBreaker, tieBreakerOf(m)) {
+		case tieWon:
+			p.refuse(m, stopError(l2tp.StopAlreadyExists,
+				"both sides called at once, and this side's tie breaker is lower"), out)
+			return
+		case tieEqual:
+			p.attempt.yield(now, out)
+			return
+		case tieYielded:
+			p.attempt = nil
+		}
+	}
+	p.retryAt = time.Time{}
+	if len(p.offers) == maxOffers {
+		p.offers = slices.Delete(p.offers, 0, 1)
+	}
+	c := newConnection(now, p)
+	p.offers = append(p.offers, c)
+	c.answer(now, m, out)
+}
+
+// acceptable says whether an authentic SCCRQ is one that we answer with an SCCRP, or the result of the StopCCN.
+func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
+	switch {
+	case problem != nil:
+		return resultFor(problem), false
+	case !p.wanted:
+		return l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, false
+	case p.key == nil && m.Has.Has(l2tp.AVPNonce):
+		return stopError(l2tp.StopNotAuthorized,
+			"control message authentication is asked for, and no secret is configured here"), false
+	case p.key != nil && !m.Has.Has(l2tp.AVPNonce):
+		return resultFor(&missingError{m.Type, l2tp.AVPNonce}), false
+	}
+	return l2tp.Result{}, true
+}
+
+// refuse answers an SCCRQ with a StopCCN without keeping any state.
+func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
+	stop := &p.out
+	*stop = l2tp.Message{Type: l2tp.StopCCN}
+	stop.ConnectionID, stop.Nr = m.AssignedConnectionID, m.Ns+1
+	stop.AssignedConnectionID = p.newConnectionID()
+	stop.Result = result
+	stop.Has.Add(l2tp.AVPAssignedConnectionID, l2tp.AVPResultCode)
+	if p.key != nil {
+		stop.AddDigest(p.cfg.Digest)
+	}
+	message := encode(nil, stop)
+	a := auth{key: p.key, digest: p.cfg.Digest, remote: m.Nonce}
+	a.sign(message)
+	out.send(message)
+}
+
+// yield gives up our attempt without a word, as section 5.4.3 wants of both sides when tie breakers are equal.
+func (c *Connection) yield(now time.Time, out *Output) {
+	c.transition(now, Idle)
+	c.cleanUp(now, Reason{Cause: CauseTie, Text: "both sides called at once, with equal tie breakers"}, out)
+}
+
+// established makes c the connection. One that was there before belongs to a peer that has restarted.
+func (p *Peer) established(now time.Time, c *Connection, out *Output) {
+	old := p.current
+	p.current, p.attempt, p.offers = c, nil, nil
+	p.retryAt = time.Time{}
+	if old != nil {
+		result := stopError(l2tp.StopGeneral, "replaced by a newer control connection")
+		old.end(now, result, Reason{Cause: CauseReplaced, Result: result, Text: "the peer has made a new control connection"}, out)
+	}
+	out.event(ConnectionUp{c})
+}
+
+// ended takes note that c is over, for good or but for its last acknowledgement.
+func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
+	wasCurrent := p.current == c
+	p.remove(c)
+	if c.State == Stopping || c.State == Stopped {
+		if len(p.closing) == maxClosing {
+			p.closing = slices.Delete(p.closing, 0, 1)
+		}
+		p.closing = append(p.closing, c)
+	}
+	if len(p.live()) > 0 {
+		return
+	}
+	p.why = why
+	if wasCurrent && now.Sub(c.upSince) >= p.cfg.Retry.Max {
+		p.failures = 0
+	}
+	if p.wanted && p.cfg.Role != Passive {
+		p.retryAt = now.Add(p.cfg.Retry.Delay(p.failures, p.cfg.random32()))
+	}
+	p.failures++
+	out.event(ConnectionDown{why})
+}
+
+// Advance acts on the timers that are due.
+func (p *Peer) Advance(now time.Time, out *Output) {
+	for _, c := range slices.Concat(p.live(), p.closing) {
+		if due(c.nextDeadline(), now) {
+			c.advance(now, out)
+		}
+	}
+	if due(p.retryAt, now) {
+		p.retryAt = time.Time{}
+		if p.wanted && p.cfg.Role != Passive && len(p.live()) == 0 {
+			p.attempt = newConnection(now, p)
+			p.attempt.initiate(now, out)
+		}
+	}
+}
+
+// Deadline is when Advance is needed next; zero: never.
+func (p *Peer) Deadline() time.Time {
+	d := p.retryAt
+	for _, c := range slices.Concat(p.live(), p.closing) {
+		d = earliest(d, c.nextDeadline())
+	}
+	return d
+}
+
+func due(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }
+
+// live returns the connections that are not over.
+func (p *Peer) live() []*Connection {
+	var live []*Connection
+	if p.current != nil {
+		live = append(live, p.current)
+	}
+	if p.attempt != nil {
+		live = append(live, p.attempt)
+	}
+	return append(live, p.offers...)
+}
+
+// connection returns the connection that we have given that ID, or nil.
+func (p *Peer) connection(id uint32) *Connection {
+	return p.find(func(c *Connection) bool { return c.ID == id })
+}
+
+// reverse returns the connection to which the peer has given the ID that a message assigns (RFC 3931 section 5.4.3), or
+// nil.
+func (p *Peer) reverse(m *l2tp.Message) *Connection {
+	if m.Type != l2tp.SCCRQ && m.Type != l2tp.StopCCN || m.AssignedConnectionID == 0 {
+		return nil
+	}
+	return p.find(func(c *Connection) bool { return !c.Initiator && c.PeerID == m.AssignedConnectionID })
+}
+
+func (p *Peer) find(is func(*Connection) bool) *Connection {
+	switch {
+	case p.current != nil && is(p.current):
+		return p.current
+	case p.attempt != nil && is(p.attempt):
+		return p.attempt
+	}
+	for _, group := range [][]*Connection{p.offers, p.closing} {
+		if i := slices.IndexFunc(group, is); i >= 0 {
+			return group[i]
+		}
+	}
+	return nil
+}
+
+func (p *Peer) newConnectionID() uint32 {
+	return p.cfg.randomID(func(id uint32) bool { return p.connection(id) != nil })
+}
+
+func (p *Peer) hasSession(id uint32) bool {
+	return p.find(func(c *Connection) bool { return c.sessions[id] != nil }) != nil
+}
+
+func (p *Peer) remove(c *Connection) {
+	if p.current == c {
+		p.current = nil
+	}
+	if p.attempt == c {
+		p.attempt = nil
+	}
+	other := func(x *Connection) bool { return x == c }
+	p.offers = slices.DeleteFunc(p.offers, other)
+	p.closing = slices.DeleteFunc(p.closing, other)
+}
+
+func (p *Peer) drop(d Drop) { p.drops[d]++ }

@@ -1,0 +1,284 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// SessionState is a state of RFC 3931 section 7.3.
+type SessionState int
+
+// The session states. What section 7.3.1 calls wait-control-conn is the owner's: it opens sessions on a connection that is
+// established.
+const (
+	SessionIdle SessionState = iota // over
+	WaitReply                       // ICRQ sent
+	WaitConnect                     // ICRQ received, ICRP sent; or the owner has yet to accept it
+	SessionEstablished
+)
+
+var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "established"}
+
+// String is the state's name in RFC 3931.
+func (s SessionState) String() string { return sessionStateNames[s] }
+
+// Session is one session on a control connection. Its owner reads the fields and calls the methods; the rest is the
+// connection's.
+type Session struct {
+	Connection  *Connection
+	State       SessionState
+	Initiator   bool   // we have sent the ICRQ
+	RemoteEndID []byte // names what the session is for, in both directions
+
+	ID, PeerID              uint32 // session IDs: assigned by us, by the peer
+	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: assigned by us, by the peer
+
+	tieBreaker uint64
+	accepted   bool
+	deadline   time.Time // until then it must be established
+}
+
+// cookieLen is the length of the cookies that we assign.
+const cookieLen = 8
+
+// activeCircuit is the Circuit Status of a session as it is set up: new and active (RFC 3931 section 5.4.5).
+const activeCircuit = l2tp.CircuitNew | l2tp.CircuitActive
+
+// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established.
+func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
+	s := c.newSession(now, remoteEndID)
+	s.Initiator = true
+	s.State = WaitReply
+	s.tieBreaker = c.peer.cfg.random64()
+	c.peer.serial++
+	m := s.message(l2tp.ICRQ)
+	m.TieBreaker = s.tieBreaker
+	m.SerialNumber = c.peer.serial
+	m.PseudowireType = l2tp.PseudowirePPP
+	m.RemoteEndID = s.RemoteEndID
+	m.CircuitStatus = activeCircuit
+	m.AssignedCookie = s.LocalCookie
+	m.Has.Add(l2tp.AVPTieBreaker, l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID,
+		l2tp.AVPCircuitStatus, l2tp.AVPAssignedCookie)
+	c.queue(m)
+	c.waiting[string(s.RemoteEndID)] = s
+	c.flush(now, out)
+	return s
+}
+
+func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
+	cfg := &c.peer.cfg
+	s := &Session{
+		Connection:  c,
+		RemoteEndID: remoteEndID,
+		ID:          cfg.randomID(c.peer.hasSession),
+		LocalCookie: cfg.octets(cookieLen),
+		deadline:    now.Add(cfg.Timing.Cycle()),
+	}
+	c.sessions[s.ID] = s
+	c.opening = append(c.opening, s)
+	return s
+}
+
+// Accept answers an incoming call with an ICRP.
+func (s *Session) Accept(now time.Time, out *Output) {
+	if s.State != WaitConnect || s.accepted {
+		return
+	}
+	s.accepted = true
+	m := s.message(l2tp.ICRP)
+	m.CircuitStatus = activeCircuit
+	m.AssignedCookie = s.LocalCookie
+	m.Has.Add(l2tp.AVPCircuitStatus, l2tp.AVPAssignedCookie)
+	s.Connection.queue(m)
+	s.Connection.flush(now, out)
+}
+
+// Close ends the session, or refuses the incoming call, with a CDN. There is no SessionDown for it.
+func (s *Session) Close(now time.Time, result l2tp.Result, out *Output) {
+	if s.State == SessionIdle {
+		return
+	}
+	s.disconnect(result)
+	s.Connection.flush(now, out)
+}
+
+// message begins a message of this session.
+func (s *Session) message(t l2tp.MessageType) *l2tp.Message {
+	return s.Connection.sessionMessage(t, s.ID, s.PeerID)
+}
+
+// disconnect queues a CDN and forgets the session.
+func (s *Session) disconnect(result l2tp.Result) {
+	m := s.message(l2tp.CDN)
+	m.Result = result
+	m.Has.Add(l2tp.AVPResultCode)
+	s.Connection.queue(m)
+	s.forget()
+}
+
+func (s *Session) forget() {
+	s.settle(SessionIdle)
+	delete(s.Connection.sessions, s.ID)
+}
+
+// settle leaves the states that have a deadline.
+func (s *Session) settle(state SessionState) {
+	c := s.Connection
+	if s.State == WaitReply {
+		delete(c.waiting, string(s.RemoteEndID))
+	}
+	s.State = state
+	for len(c.opening) > 0 && c.opening[0].settled() {
+		c.opening[0] = nil
+		c.opening = c.opening[1:]
+	}
+}
+
+func (s *Session) settled() bool { return s.State == SessionIdle || s.State == SessionEstablished }
+
+// fail ends the session with a CDN and tells the owner.
+func (s *Session) fail(result l2tp.Result, cause Cause, text string, out *Output) {
+	s.disconnect(result)
+	out.event(SessionDown{s, Reason{Cause: cause, Result: result, Text: text}})
+}
+
+// handleSession acts on a message of a session, in order and authenticated (RFC 3931 section 7.3).
+func (c *Connection) handleSession(now time.Time, m *l2tp.Message, out *Output) {
+	if m.Type == l2tp.ICRQ {
+		c.handleICRQ(now, m, out)
+		return
+	}
+	s := c.lookup(m)
+	if s == nil {
+		// Section 7.3 wants an answer to an ICRP alone: its sender waits for one.
+		if m.Type == l2tp.ICRP {
+			c.refuseCall(m, cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "no such session here"))
+		}
+		return
+	}
+	switch m.Type {
+	case l2tp.CDN:
+		s.forget()
+		out.event(SessionDown{s, refused(l2tp.CDN, m.Result)})
+	case l2tp.ICRP:
+		s.handleICRP(now, m, out)
+	case l2tp.ICCN:
+		s.handleICCN(m, out)
+	}
+}
+
+// lookup finds the session that a message is for: by the Remote Session ID that the peer echoes or, in a message sent
+// before the peer had heard ours, by its Local Session ID (RFC 3931 section 5.4.4).
+func (c *Connection) lookup(m *l2tp.Message) *Session {
+	if m.RemoteSessionID != 0 {
+		return c.sessions[m.RemoteSessionID]
+	}
+	for _, s := range c.sessions {
+		if s.PeerID != 0 && s.PeerID == m.LocalSessionID {
+			return s
+		}
+	}
+	return nil
+}
+
+// handleICRQ breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to the owner.
+func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
+	if result, ok := callResult(m); !ok {
+		c.refuseCall(m, result)
+		return
+	}
+	if ours := c.waiting[string(m.RemoteEndID)]; ours != nil {
+		switch breakTie(ours.tieBreaker, tieBreakerOf(m)) {
+		case tieWon:
+			c.refuseCall(m, tieLost)
+			return
+		case tieEqual:
+			c.refuseCall(m, tieLost)
+			ours.forget()
+			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both sides asked at once, with equal tie breakers"}})
+			return
+		case tieYielded:
+			// The peer answers our ICRQ with a CDN, for a session that is no longer here.
+			ours.forget()
+			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both sides asked at once; the peer's session is taken"}})
+		}
+	}
+	s := c.newSession(now, append([]byte(nil), m.RemoteEndID...))
+	s.State = WaitConnect
+	s.PeerID = m.LocalSessionID
+	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
+	out.event(CallIncoming{s})
+}
+
+// callResult says whether the parameters of a session that the peer asks for can be had here.
+func callResult(m *l2tp.Message) (l2tp.Result, bool) {
+	switch {
+	case m.LocalSessionID == 0:
+		return cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "Local Session ID is 0"), false
+	case m.Type == l2tp.ICRQ && m.PseudowireType != l2tp.PseudowirePPP:
+		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
+	case m.Has.Has(l2tp.AVPSublayer) && m.Sublayer != l2tp.SublayerNone,
+		m.Has.Has(l2tp.AVPDataSequencing) && m.DataSequencing != l2tp.SequenceNone:
+		return cdnError(l2tp.CDNSequencingSublayer, l2tp.ErrorNone, "no L2-specific sublayer and no sequencing here"), false
+	}
+	return l2tp.Result{}, true
+}
+
+// refuseCall answers a session message that has no session here with a CDN.
+func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
+	local := m.RemoteSessionID
+	if local == 0 {
+		local = c.peer.cfg.randomID(c.peer.hasSession)
+	}
+	cdn := c.sessionMessage(l2tp.CDN, local, m.LocalSessionID)
+	cdn.Result = result
+	cdn.Has.Add(l2tp.AVPResultCode)
+	c.queue(cdn)
+}
+
+func (s *Session) handleICRP(now time.Time, m *l2tp.Message, out *Output) {
+	if s.State != WaitReply {
+		s.failState(m.Type, out)
+		return
+	}
+	s.PeerID = m.LocalSessionID
+	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
+	if result, ok := callResult(m); !ok {
+		s.fail(result, CauseProtocol, fmt.Sprintf("ICRP from the peer not acceptable: %s", result.Message), out)
+		return
+	}
+	s.Connection.queue(s.message(l2tp.ICCN))
+	s.establish(out)
+}
+
+func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
+	if s.State != WaitConnect || !s.accepted {
+		s.failState(m.Type, out)
+		return
+	}
+	s.establish(out)
+}
+
+func (s *Session) establish(out *Output) {
+	s.settle(SessionEstablished)
+	out.event(SessionUp{s})
+}
+
+// failState ends a session whose peer has sent what its state does not take.
+func (s *Session) failState(t l2tp.MessageType, out *Output) {
+	text := fmt.Sprintf("%s in state %s", t, s.State)
+	s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseProtocol, text, out)
+}
+
+// expireSessions ends those that the peer has not brought to be established in time. All have the same time, so they come
+// due in the order of their creation.
+func (c *Connection) expireSessions(now time.Time, out *Output) {
+	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
+		s := c.opening[0]
+		text := fmt.Sprintf("the peer left the session in state %s", s.State)
+		s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseTimeout, text, out)
+	}
+}
