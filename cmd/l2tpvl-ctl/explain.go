@@ -1,0 +1,121 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "explain VPN PEER",
+		Short: "Say why a link is as it is, and what to do",
+		Long: `Say why the link of a VPN towards a peer is as it is: its layers from the configuration up, the first
+one that is broken, and what to do about that. The exit code is 1 if the link is not up.`,
+		Example: `  l2tpvl-ctl explain green pe3
+  l2tpvl-ctl explain green pe3 -o json`,
+		Args:              cobra.ExactArgs(2),
+		ValidArgsFunction: completion(a.listVPNs, a.listPeersOfVPN),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			e, err := a.explain(cmd.Context(), args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if err := show(a, e, renderExplanation); err != nil {
+				return err
+			}
+			if e.Link.State != api.LinkUp {
+				return &noError{}
+			}
+			return nil
+		},
+	}
+}
+
+// explain asks the daemon. If it does not know the link, the links it has tell which of the names is wrong.
+func (a *app) explain(ctx context.Context, vpn, peer string) (api.Explanation, error) {
+	e, err := a.client().Explain(ctx, vpn, peer)
+	if status, ok := errors.AsType[*api.StatusError](err); !ok || status.Code != http.StatusNotFound {
+		return e, err
+	}
+	links, linksErr := a.client().Links(ctx)
+	if linksErr != nil {
+		return e, err
+	}
+	links, unknown := pick(links, "VPN", vpn, vpnOfLink)
+	if unknown == nil {
+		_, unknown = pick(links, "link of VPN "+vpn+" to peer", peer, peerOfLink)
+	}
+	return e, cmp.Or(unknown, err)
+}
+
+// renderExplanation tells the times by the daemon's clock, in the zone of now.
+func renderExplanation(e api.Explanation, now time.Time, s style) string {
+	l, now := e.Link, e.Now.In(now.Location())
+	var b strings.Builder
+
+	state := s.paint(stateColour(l.State == api.LinkUp, l.State == api.LinkDown), s.text(strings.ToUpper(string(l.State))))
+	b.WriteString(s.text(l.VPN+" ⇄ "+l.Peer) + " is " + state + s.text(circumstances(l, now)) + "\n\n")
+
+	steps := joinSkipped(e.Steps)
+	signs, layers := 0, 0
+	for i := range steps {
+		step := &steps[i]
+		step.Layer, step.Text = s.text(step.Layer), s.text(step.Text)
+		sign, _ := s.mark(step.Mark)
+		signs = max(signs, displayWidth(sign))
+		if step.Mark != api.MarkSkipped { // what is skipped has one layer or several, and may run over
+			layers = max(layers, displayWidth(step.Layer))
+		}
+	}
+	for _, step := range steps {
+		sign, colour := s.mark(step.Mark)
+		b.WriteString("  " + s.paint(colour, sign) + spaces(signs-displayWidth(sign)) + " " +
+			step.Layer + spaces(layers-displayWidth(step.Layer)) + " " + step.Text + "\n")
+	}
+
+	if e.Advice != "" {
+		b.WriteString("\n  " + s.paint(bold, "What to do:") + " " + s.text(e.Advice) + "\n")
+	}
+	return b.String()
+}
+
+// circumstances are since when the link is in its state, and what comes next.
+func circumstances(l api.Link, now time.Time) string {
+	text := fmt.Sprintf(" since %s (%s)", formatClock(l.Since, now), formatDuration(now.Sub(l.Since)))
+	if l.RetryAt != nil {
+		if left := l.RetryAt.Sub(now); left > 0 {
+			text += ", retrying in " + formatDuration(left)
+		} else {
+			text += ", retrying now"
+		}
+	}
+	if l.Attempt > 0 && l.State != api.LinkUp {
+		text += fmt.Sprintf(" (attempt %d)", l.Attempt)
+	}
+	return text
+}
+
+// joinSkipped makes one step of skipped ones in a row with the same text.
+func joinSkipped(steps []api.Step) []api.Step {
+	var joined []api.Step
+	for _, step := range steps {
+		if step.Mark == api.MarkSkipped {
+			step.Text = cmp.Or(step.Text, "not reached")
+			if n := len(joined); n > 0 && joined[n-1].Mark == step.Mark && joined[n-1].Text == step.Text {
+				joined[n-1].Layer += ", " + step.Layer
+				continue
+			}
+		}
+		joined = append(joined, step)
+	}
+	return joined
+}

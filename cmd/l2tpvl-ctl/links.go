@@ -1,0 +1,92 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+func (a *app) linksCommand() *cobra.Command {
+	var wait time.Duration
+	cmd := &cobra.Command{
+		Use:   "links [VPN]",
+		Short: "List the virtual links",
+		Long: `List the virtual links of all VPNs, or of one.
+
+With --wait it first waits until they are all up, for a daemon that does not answer yet too. How that goes is told on
+stderr; the exit code is 1 if they are not up in time.`,
+		Example: `  l2tpvl-ctl links
+  l2tpvl-ctl links red -o json
+  l2tpvl-ctl links --wait 30s && ip netns exec red ping 10.255.0.1`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completion(a.listVPNs),
+	}
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait for at most this `duration` until the links are up; 0s looks once")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		fetch := func(ctx context.Context) ([]api.Link, error) {
+			links, err := a.client().Links(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return pick(links, "VPN", firstOf(args), vpnOfLink)
+		}
+		if cmd.Flags().Changed("wait") {
+			return a.waitForLinks(cmd.Context(), fetch, wait)
+		}
+		links, err := fetch(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return show(a, links, renderLinks)
+	}
+	return cmd
+}
+
+func renderLinks(links []api.Link, now time.Time, s style) string {
+	if len(links) == 0 {
+		return "l2tpvld has no links configured\n"
+	}
+	t := table{titles: []string{
+		"VPN", "VPN-ID", "PEER", "STATE", "INTERFACE", "LOCAL → REMOTE", "IPSEC", "ECHO", "UP FOR",
+	}}
+	for _, l := range links {
+		up := l.State == api.LinkUp
+		ipsec := l.IPsec
+		if ipsec == "none" {
+			ipsec = ""
+		}
+		echo := ""
+		if l.EchoMS != nil {
+			echo = formatMillis(*l.EchoMS)
+		}
+		t.add(
+			plain(l.VPN), plain(l.VPNID), plain(l.Peer),
+			cell{text: string(l.State), colour: stateColour(up, l.State == api.LinkDown)},
+			plain(l.Interface), plain(addresses(l)), plain(ipsec), plain(echo),
+			plain(formatUpFor(up, string(l.State), l.Reason, l.Since, now)),
+		)
+	}
+	return t.render(s)
+}
+
+// addresses are those of the link's two ends: of IPv4 if there are any, else of IPv6.
+func addresses(l api.Link) string {
+	pair := func(local, remote string) string {
+		return cmp.Or(local, "?") + " → " + cmp.Or(remote, "?")
+	}
+	switch {
+	case l.Local != "" || l.Remote != "":
+		return pair(l.Local, l.Remote)
+	case slices.Contains(l.Protocols, "ipv4"):
+		return "unnumbered"
+	case l.Local6 != "" || l.Remote6 != "":
+		return pair(l.Local6, l.Remote6)
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+// established is the name that RFC 3931 gives to the last state, of control connections and of sessions.
+const established = "established"
+
+func (a *app) peersCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "peers [NAME]",
+		Short: "List the control connections to the peers",
+		Long:  "List the control connections to all peers, or to one, as RFC 3931 section 7.2 names their states.",
+		Example: `  l2tpvl-ctl peers
+  l2tpvl-ctl peers pe2 -o json`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completion(a.listPeers),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			peers, err := a.client().Peers(cmd.Context())
+			if err != nil {
+				return err
+			}
+			peers, err = pick(peers, "peer", firstOf(args), nameOfPeer)
+			if err != nil {
+				return err
+			}
+			return show(a, peers, renderPeers)
+		},
+	}
+}
+
+func renderPeers(peers []api.Peer, now time.Time, s style) string {
+	if len(peers) == 0 {
+		return "l2tpvld has no peers configured\n"
+	}
+	t := table{titles: []string{
+		"PEER", "ADDRESS", "STATE", "CONNECTION", "AUTH", "LINKS UP", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
+	}}
+	for _, p := range peers {
+		up := p.State == established
+		heard := ""
+		if p.LastHeard != nil {
+			heard = formatDuration(now.Sub(*p.LastHeard)) + " ago"
+		}
+		t.add(
+			plain(p.Name), plain(p.Address),
+			cell{text: p.State, colour: stateColour(up, p.State == "idle")},
+			plain(idPair(p.LocalID, p.RemoteID)), plain(p.Authentication),
+			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
+			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),
+			plain(formatUpFor(up, p.State, p.Reason, p.Since, now)),
+		)
+	}
+	return t.render(s)
+}
+
+// idPair is our ID and the peer's, or "" if there is neither.
+func idPair(local, remote string) string {
+	if local == "" && remote == "" {
+		return ""
+	}
+	return cmp.Or(local, "?") + " ⇄ " + cmp.Or(remote, "?")
+}
+
+// count is a cell with a number.
+func count(n uint64) cell { return cell{text: strconv.FormatUint(n, 10), right: true} }

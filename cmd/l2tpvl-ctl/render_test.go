@@ -1,0 +1,170 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// The ways to show: in a pipe of an old locale, in a pipe, on a terminal.
+var (
+	inASCII    = style{}
+	inUTF8     = style{utf8: true}
+	onTerminal = style{utf8: true, symbols: true, colour: true}
+)
+
+func at(day, hour, minute int, second float64) time.Time {
+	return time.Date(2026, 7, day, hour, minute, 0, 0, time.UTC).Add(time.Duration(second * float64(time.Second)))
+}
+
+func ptr[T any](v T) *T { return &v }
+
+var (
+	now = at(29, 14, 2, 23)
+
+	redLink = api.Link{
+		VPN: "red", VPNID: "00005e:00000001", Peer: "pe2", State: api.LinkUp, Since: at(26, 10, 0, 0),
+		VR: "netns red", Interface: "vl-red-pe2", MTU: 1438, Local: "10.255.0.0", Remote: "10.255.0.1",
+		Protocols: []string{"ipv4"}, IPsec: "none", EchoMS: ptr(0.84),
+	}
+	blueLink = api.Link{
+		VPN: "blue", VPNID: "00005e:00000002", Peer: "pe2", State: api.LinkUp, Since: at(29, 14, 0, 23),
+		VR: "netns blue", Interface: "vl-blue-pe2", MTU: 1438,
+		Protocols: []string{"ipv4"}, IPsec: "none", EchoMS: ptr(12.3),
+	}
+	sixLink = api.Link{
+		VPN: "six", VPNID: "00005e:00000003", Peer: "pe2", State: api.LinkUp, Since: at(29, 12, 2, 23),
+		VR: "netns six", Interface: "vl-six-pe2", MTU: 1438, Local6: "fe80::1", Remote6: "fe80::2",
+		Protocols: []string{"ipv6"}, IPsec: "aes256gcm",
+	}
+	greenLink = api.Link{
+		VPN: "green", VPNID: "00005e:00000007", Peer: "pe3", State: api.LinkDown, Since: at(29, 14, 2, 11),
+		VR: "vrf green", IPsec: "none", Reason: "refused", RetryAt: ptr(at(29, 14, 2, 27)), Attempt: 5,
+	}
+	greyLink = api.Link{
+		VPN: "grey", VPNID: "00005e:00000008", Peer: "pe3", State: api.LinkStarting, Since: at(29, 14, 2, 22.5),
+		VR: "vrf grey", Local: "10.255.0.8", IPsec: "none",
+	}
+	links = []api.Link{redLink, blueLink, sixLink, greenLink, greyLink}
+
+	peers = []api.Peer{
+		{
+			Name: "pe2", Address: "198.51.100.2:1701", State: "established", Since: at(26, 10, 0, 0),
+			LastHeard: ptr(at(29, 14, 2, 22.6)), LocalID: "0x5f1c22ab", RemoteID: "0x0911e0d3",
+			Authentication: "hmac-sha1", Sent: 40211, Received: 40197, Retransmissions: 3, LinksUp: 3, Links: 3,
+		},
+		{
+			Name: "pe3", Address: "[2001:db8::3]:1701", State: "wait-ctl-reply", Since: at(29, 14, 2, 11),
+			LocalID: "0x00c0ffee", Authentication: "none", Sent: 5, LinksUp: 0, Links: 2, Reason: "no answer",
+		},
+		{Name: "pe4", Address: "192.0.2.4:1701", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
+	}
+
+	sessions = []api.Session{
+		{
+			VPN: "red", VPNID: "00005e:00000001", Peer: "pe2", State: "established", Role: "initiator",
+			LocalID: "0x11223344", RemoteID: "0x55667788", LCP: "Opened", IPCP: "Opened", IPv6CP: "Closed",
+			Counters: api.Counters{RxPackets: 1201, RxOctets: 1_510_331, TxPackets: 900, TxOctets: 73_020, Drops: 2},
+		},
+		{
+			VPN: "grey", VPNID: "00005e:00000008", Peer: "pe3", State: "wait-reply", Role: "initiator",
+			LocalID: "0x0000abcd", LCP: "Initial", IPCP: "Initial", IPv6CP: "Initial",
+		},
+	}
+
+	refused = api.Explanation{
+		Link: greenLink,
+		Now:  now,
+		Steps: []api.Step{
+			{Layer: "configuration", Mark: api.MarkOK, Text: "VPN-ID 00005e:00000007, VR vrf green"},
+			{Layer: "peer", Mark: api.MarkOK, Text: "pe3 198.51.100.3, last heard 0.4 s ago"},
+			{Layer: "control connection", Mark: api.MarkOK, Text: "0x5f1c22ab ⇄ 0x0911e0d3, window 16"},
+			{
+				Layer: "session", Mark: api.MarkFailed,
+				Text: `refused by pe3: CDN result 5 "no VPN 00005e:00000007 here for pe1"`,
+			},
+			{Layer: "LCP", Mark: api.MarkSkipped},
+			{Layer: "IPCP", Mark: api.MarkSkipped, Text: "not reached"},
+			{Layer: "IPV6CP", Mark: api.MarkSkipped, Text: "not wanted"},
+			{Layer: "interface", Mark: api.MarkSkipped, Text: "not reached"},
+		},
+		Advice: "pe3 has no link to pe1 in a VPN with this VPN-ID. Compare `l2tpvl-ctl links` on both.",
+	}
+	starting = api.Explanation{
+		Link: greyLink,
+		Now:  now,
+		Steps: []api.Step{
+			{Layer: "configuration", Mark: api.MarkOK, Text: "VPN-ID 00005e:00000008, VR vrf grey"},
+			{Layer: "session", Mark: api.MarkPending, Text: "waiting for the ICRP"},
+			{Layer: "LCP", Mark: api.MarkSkipped, Text: "not reached"},
+		},
+	}
+	up = api.Explanation{
+		Link:  redLink,
+		Now:   now,
+		Steps: []api.Step{{Layer: "interface", Mark: api.MarkOK, Text: "vl-red-pe2, MTU 1438"}},
+	}
+
+	status = api.Status{
+		Version: "v0.3.0", HostName: "pe1", Started: at(26, 10, 0, 0),
+		DataPlane: "userspace", DataPlaneReason: "the kernel has no L2TP",
+		Drops: map[string]uint64{"unknown session": 12, "digest": 1003, "malformed": 0},
+	}
+)
+
+func TestRender(t *testing.T) {
+	fresh := status
+	fresh.Started, fresh.Drops = now, nil
+	retryingNow := refused
+	retryingNow.Now = at(29, 14, 2, 28)
+	// The daemon may run in another time zone than the operator.
+	abroad := refused
+	abroad.Now = now.In(time.FixedZone("", 9*3600))
+
+	for name, got := range map[string]string{
+		"links":                 renderLinks(links, now, inUTF8),
+		"links-ascii":           renderLinks(links, now, inASCII),
+		"links-terminal":        renderLinks(links, now, onTerminal),
+		"links-none":            renderLinks(nil, now, inUTF8),
+		"peers":                 renderPeers(peers, now, inUTF8),
+		"peers-none":            renderPeers(nil, now, inUTF8),
+		"sessions":              renderSessions(sessions, now, inUTF8),
+		"sessions-none":         renderSessions(nil, now, inUTF8),
+		"explain-down":          renderExplanation(refused, now, inUTF8),
+		"explain-down-ascii":    renderExplanation(refused, now, inASCII),
+		"explain-down-terminal": renderExplanation(refused, now, onTerminal),
+		"explain-down-abroad":   renderExplanation(abroad, now, inUTF8),
+		"explain-retrying-now":  renderExplanation(retryingNow, now, inUTF8),
+		"explain-starting":      renderExplanation(starting, now, inUTF8),
+		"explain-up":            renderExplanation(up, now, inUTF8),
+		"status":                renderStatus(status, now, inUTF8),
+		"status-no-drops":       renderStatus(fresh, now, inUTF8),
+		"version":               renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0"}, now, inUTF8),
+	} {
+		t.Run(name, func(t *testing.T) { compareGolden(t, name, got) })
+	}
+}
+
+func compareGolden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant, as in %s:\n%s", got, file, want)
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+// environment is the outside world as the commands see it.
+type environment struct {
+	stdout, stderr io.Writer
+	terminal       bool // stdout is one
+	getenv         func(string) string
+	now            func() time.Time
+}
+
+// app is one run of the program: its environment and the global flags.
+type app struct {
+	environment
+	socket string
+	output choice
+	color  choice
+	parsed bool // the command line is right: what fails from here on is no error of usage
+}
+
+// run carries out one command line, without the program's name, and returns the exit code.
+func run(args []string, env environment) int {
+	a := &app{
+		environment: env,
+		output:      choice{value: "table", of: []string{"table", "json"}},
+		color:       choice{value: "auto", of: []string{"auto", "always", "never"}},
+	}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
+	return a.report(root.ExecuteContext(context.Background()))
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "l2tpvl-ctl",
+		Short: "Inspect the virtual links of l2tpvld, and explain them",
+		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, and explains why a link is as it is.
+
+Exit codes:
+  0  fine
+  1  the answer is no: explain finds the link not up, links --wait ran out of time
+  2  the command line is wrong, or names a VPN or peer that l2tpvld does not have
+  3  l2tpvld cannot be reached, or cannot answer`,
+		Example: `  l2tpvl-ctl links
+  l2tpvl-ctl explain green pe3`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) {
+			a.parsed = true
+		},
+	}
+	root.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, c := range root.Commands() {
+			names = append(names, c.Name())
+		}
+		return oneOf("command", args[0], names)
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.socket, "socket", "s", cmp.Or(a.getenv("L2TPVL_SOCKET"), api.DefaultSocket),
+		"the daemon's `socket`; L2TPVL_SOCKET in the environment sets it too")
+	flags.VarP(&a.output, "output", "o", "how to answer: table for people, json for programs")
+	flags.Var(&a.color, "color", "colours: auto takes them on a terminal unless NO_COLOR is set")
+	for name, c := range map[string]*choice{"output": &a.output, "color": &a.color} {
+		// It fails for flags that do not exist alone.
+		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
+	}
+	root.AddCommand(
+		a.linksCommand(), a.peersCommand(), a.sessionsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+func (a *app) client() *api.Client { return api.NewClient(a.socket) }
+
+func (a *app) style() style { return newStyle(a.color.value, a.terminal, a.getenv) }
+
+// show prints data as the operator wants it: as the API's own JSON, or rendered for people.
+func show[T any](a *app, data T, render func(data T, now time.Time, s style) string) error {
+	if a.output.value == "json" {
+		e := json.NewEncoder(a.stdout)
+		e.SetEscapeHTML(false)
+		e.SetIndent("", "  ")
+		return e.Encode(data)
+	}
+	_, err := io.WriteString(a.stdout, render(data, a.now(), a.style()))
+	return err
+}
+
+// choice is a flag that takes one of a few words.
+type choice struct {
+	value string
+	of    []string
+}
+
+func (c *choice) String() string { return c.value }
+
+func (c *choice) Type() string { return strings.Join(c.of, "|") }
+
+func (c *choice) Set(value string) error {
+	if !slices.Contains(c.of, value) {
+		return fmt.Errorf("it takes %s", strings.Join(c.of, ", "))
+	}
+	c.value = value
+	return nil
+}

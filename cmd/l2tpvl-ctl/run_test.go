@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+// serve answers the API at a socket with fixed values, as a daemon that has the links of render_test.go.
+func serve(t *testing.T) (socket string) {
+	t.Helper()
+	mux := http.NewServeMux()
+	fixed := func(path string, code int, answer any) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			if err := json.NewEncoder(w).Encode(answer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	fixed(api.PathLinks, http.StatusOK, links)
+	fixed(api.PathPeers, http.StatusOK, peers)
+	fixed(api.PathSessions, http.StatusOK, sessions)
+	fixed(api.PathStatus, http.StatusOK, status)
+	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
+	fixed(api.PathExplain+"/red/pe2", http.StatusOK, up)
+	fixed(api.PathExplain+"/blue/pe2", http.StatusServiceUnavailable, api.Error{Error: "the daemon is stopping"})
+	fixed(api.PathExplain+"/", http.StatusNotFound, api.Error{Error: "no such link"})
+	return listen(t, mux)
+}
+
+func listen(t *testing.T, handler http.Handler) (socket string) {
+	t.Helper()
+	socket = socketPath(t)
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // it ends with ErrServerClosed
+	}()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	return socket
+}
+
+// socketPath is short: t.TempDir has the test's name in it, and a socket's path has 107 octets at most.
+func socketPath(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "ctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return filepath.Join(dir, "s")
+}
+
+// outcome is what a run of the program leaves.
+type outcome struct {
+	code           int
+	stdout, stderr string
+}
+
+func runWith(env map[string]string, args ...string) outcome {
+	var stdout, stderr strings.Builder
+	code := run(args, environment{
+		stdout: &stdout,
+		stderr: &stderr,
+		getenv: func(key string) string { return env[key] },
+		now:    func() time.Time { return now },
+	})
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+func TestRunTables(t *testing.T) {
+	env := map[string]string{"L2TPVL_SOCKET": serve(t), "LANG": "C.UTF-8"}
+	for _, test := range []struct {
+		args   string
+		code   int
+		golden string
+	}{
+		{"links", exitFine, "links"},
+		{"links red", exitFine, "run-links-red"},
+		{"links red --wait 0s", exitFine, "run-links-red"},
+		{"peers", exitFine, "peers"},
+		{"peers pe2", exitFine, "run-peers-pe2"},
+		{"sessions", exitFine, "sessions"},
+		{"sessions red", exitFine, "run-sessions-red"},
+		{"sessions green", exitFine, "sessions-none"}, // the VPN is there, its session is not
+		{"status", exitFine, "status"},
+		{"explain red pe2", exitFine, "explain-up"},
+		{"explain green pe3", exitNo, "explain-down"},
+		{"explain green pe3 --color always", exitNo, "explain-down-terminal"},
+		{"", exitFine, "run-help"},
+		{"links --help", exitFine, "run-help-links"},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			got := runWith(env, strings.Fields(test.args)...)
+			if got.code != test.code || got.stderr != "" {
+				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+			}
+			compareGolden(t, test.golden, strings.ReplaceAll(got.stdout, env["L2TPVL_SOCKET"], "SOCKET"))
+		})
+	}
+}
+
+func TestRunErrors(t *testing.T) {
+	socket, nobody := serve(t), socketPath(t)
+	for _, test := range []struct {
+		args   string
+		code   int
+		stderr string // without the program's name and the end of the line
+	}{
+		{"lnks", exitUsage, `there is no command "lnks": did you mean links?`},
+		{"links a b", exitUsage, "accepts at most 1 arg(s), received 2; see l2tpvl-ctl --help"},
+		{"links --wiat 3s", exitUsage, "unknown flag: --wiat; see l2tpvl-ctl --help"},
+		{
+			"links -o xml", exitUsage,
+			`invalid argument "xml" for "-o, --output" flag: it takes table, json; see l2tpvl-ctl --help`,
+		},
+		{"explain green", exitUsage, "accepts 2 arg(s), received 1; see l2tpvl-ctl --help"},
+		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"links gren --wait 3s", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"sessions gren", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"peers pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
+		{"explain gren pe3", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"explain green pe2", exitUsage, `there is no link of VPN green to peer "pe2": did you mean pe3?`},
+		// The daemon does not know a link that it lists: it may just have been removed.
+		{"explain grey pe3", exitTrouble, "no such link"},
+		{"explain blue pe2", exitTrouble, "the daemon is stopping"},
+		{
+			"links -s " + nobody, exitTrouble,
+			"cannot reach l2tpvld at " + nobody +
+				": connect: no such file or directory; is l2tpvld running, and with this socket?",
+		},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			got := runWith(map[string]string{"L2TPVL_SOCKET": socket}, strings.Fields(test.args)...)
+			if want := (outcome{test.code, "", "l2tpvl-ctl: " + test.stderr + "\n"}); got != want {
+				t.Errorf("got %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+func TestRunWaitNotInTime(t *testing.T) {
+	got := runWith(map[string]string{"LANG": "C.UTF-8"}, "links", "green", "--wait", "0s", "-s", serve(t))
+	const stderr = "0 of 1 links up, waiting for green ⇄ pe3 (down)\n" +
+		"l2tpvl-ctl: 1 of 1 links not up within 0s\n"
+	if got.code != exitNo || got.stderr != stderr {
+		t.Errorf("exit code %d and stderr %q, want %d and %q", got.code, got.stderr, exitNo, stderr)
+	}
+	if !strings.Contains(got.stdout, "refused, 12 s ago") {
+		t.Errorf("stdout %q does not show the link", got.stdout)
+	}
+}
+
+// What comes as JSON is what the API says, with its names.
+func TestRunJSON(t *testing.T) {
+	socket := serve(t)
+	for _, test := range []struct {
+		args string
+		code int
+		want any
+	}{
+		{"links", exitFine, links},
+		{"links green", exitFine, []api.Link{greenLink}},
+		{"peers", exitFine, peers},
+		{"sessions", exitFine, sessions},
+		{"sessions green", exitFine, []api.Session{}},
+		{"explain green pe3", exitNo, refused},
+		{"status", exitFine, status},
+	} {
+		t.Run(test.args, func(t *testing.T) {
+			args := append(strings.Fields(test.args), "-o", "json", "-s", socket, "--color", "always")
+			got := runWith(nil, args...)
+			if got.code != test.code || got.stderr != "" {
+				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+			}
+			answer := reflect.New(reflect.TypeOf(test.want))
+			decoder := json.NewDecoder(strings.NewReader(got.stdout))
+			decoder.DisallowUnknownFields()
+			if err := decoder.Decode(answer.Interface()); err != nil {
+				t.Fatalf("%v in %s", err, got.stdout)
+			}
+			if !reflect.DeepEqual(answer.Elem().Interface(), test.want) {
+				t.Errorf("got %+v\nwant %+v", answer.Elem(), test.want)
+			}
+		})
+	}
+}
+
+func TestCompletion(t *testing.T) {
+	env := map[string]string{"L2TPVL_SOCKET": serve(t)}
+	for _, test := range []struct {
+		args []string
+		want string // the last line is cobra's directive: 4 is "no file names", 1 is "error"
+	}{
+		{[]string{"links", ""}, "blue\ngreen\ngrey\nred\nsix\n:4\n"},
+		{[]string{"links", "red", ""}, ":4\n"},
+		{[]string{"sessions", ""}, "blue\ngreen\ngrey\nred\nsix\n:4\n"},
+		{[]string{"peers", ""}, "pe2\npe3\npe4\n:4\n"},
+		{[]string{"peers", "pe2", ""}, ":4\n"},
+		{[]string{"explain", "green", ""}, "pe3\n:4\n"},
+		{[]string{"explain", "green", "pe3", ""}, ":4\n"},
+		{[]string{"links", "-o", ""}, "table\njson\n:4\n"},
+		{[]string{"links", "-s", socketPath(t), ""}, ":1\n"},
+	} {
+		got := runWith(env, append([]string{"__complete"}, test.args...)...)
+		if got.code != exitFine || got.stdout != test.want {
+			t.Errorf("%q: exit code %d and %q, want %q", test.args, got.code, got.stdout, test.want)
+		}
+	}
+}

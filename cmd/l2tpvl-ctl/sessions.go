@@ -1,0 +1,62 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+func (a *app) sessionsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "sessions [VPN]",
+		Short: "List the L2TP sessions and what runs in them",
+		Long: `List the L2TP sessions of all VPNs, or of one: the session's state as RFC 3931 section 7.3 names it,
+the states of the PPP protocols in it as RFC 1661 section 4.2 names them, and the user traffic since it came up.`,
+		Example: `  l2tpvl-ctl sessions
+  l2tpvl-ctl sessions red -o json`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completion(a.listVPNs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, vpn := cmd.Context(), firstOf(args)
+			sessions, err := a.client().Sessions(ctx)
+			if err != nil {
+				return err
+			}
+			sessions = filter(sessions, vpn, vpnOfSession)
+			// A VPN without a session is not an unknown one: the links know.
+			if vpn != "" && len(sessions) == 0 {
+				links, err := a.client().Links(ctx)
+				if err != nil {
+					return err
+				}
+				if _, err := pick(links, "VPN", vpn, vpnOfLink); err != nil {
+					return err
+				}
+			}
+			return show(a, sessions, renderSessions)
+		},
+	}
+}
+
+func renderSessions(sessions []api.Session, _ time.Time, s style) string {
+	if len(sessions) == 0 {
+		return "there are no sessions\n"
+	}
+	t := table{titles: []string{
+		"VPN", "PEER", "STATE", "ROLE", "SESSION", "LCP", "IPCP", "IPV6CP",
+		"RX PACKETS", "RX OCTETS", "TX PACKETS", "TX OCTETS", "DROPS",
+	}}
+	for _, x := range sessions {
+		c := x.Counters
+		t.add(
+			plain(x.VPN), plain(x.Peer),
+			cell{text: x.State, colour: stateColour(x.State == established, x.State == "idle")},
+			plain(x.Role), plain(idPair(x.LocalID, x.RemoteID)),
+			plain(x.LCP), plain(x.IPCP), plain(x.IPv6CP),
+			count(c.RxPackets), count(c.RxOctets), count(c.TxPackets), count(c.TxOctets), count(c.Drops),
+		)
+	}
+	return t.render(s)
+}

@@ -1,0 +1,132 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// requestTimeout bounds one request: the daemon answers from memory, so a longer silence means that it hangs.
+const requestTimeout = 5 * time.Second
+
+// Client asks the daemon. It is safe for concurrent use and holds nothing that needs closing.
+//
+// Its methods fail with a *NotReachableError if nobody answers at the socket, and with a *StatusError if the daemon
+// answers with an error.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// NewClient returns a client of the daemon that listens at socket, a path. It does not connect yet.
+func NewClient(socket string) *Client {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return &Client{
+		socket: socket,
+		http: http.Client{
+			Timeout:   requestTimeout,
+			Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
+		},
+	}
+}
+
+// NotReachableError says that nobody answered at the daemon's socket.
+type NotReachableError struct {
+	Socket string // its path
+	Err    error
+}
+
+func (e *NotReachableError) Error() string {
+	hint := "is l2tpvld running, and with this socket?"
+	if errors.Is(e.Err, fs.ErrPermission) {
+		hint = "only root may open it: try sudo"
+	}
+	return fmt.Sprintf("cannot reach l2tpvld at %s: %v; %s", e.Socket, cause(e.Err), hint)
+}
+
+func (e *NotReachableError) Unwrap() error { return e.Err }
+
+// cause leaves out of err what NotReachableError has said already: the made-up URL and the socket.
+func cause(err error) error {
+	if asked, ok := errors.AsType[*url.Error](err); ok {
+		if asked.Timeout() {
+			return errors.New("no answer in time")
+		}
+		err = asked.Err
+	}
+	if dialled, ok := errors.AsType[*net.OpError](err); ok {
+		err = dialled.Err
+	}
+	return err
+}
+
+// StatusError is the daemon's answer where it is not 200 OK.
+type StatusError struct {
+	Code    int    // the HTTP status code: 404 for a VPN, peer or path that the daemon does not know
+	Message string // what the daemon says, one line
+}
+
+func (e *StatusError) Error() string { return e.Message }
+
+// Links returns all virtual links.
+func (c *Client) Links(ctx context.Context) ([]Link, error) { return get[[]Link](ctx, c, PathLinks) }
+
+// Peers returns the control connections to all peers.
+func (c *Client) Peers(ctx context.Context) ([]Peer, error) { return get[[]Peer](ctx, c, PathPeers) }
+
+// Sessions returns the sessions of all links.
+func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
+	return get[[]Session](ctx, c, PathSessions)
+}
+
+// Explain returns why the link of a VPN towards a peer is as it is.
+func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, error) {
+	return get[Explanation](ctx, c, PathExplain+"/"+url.PathEscape(vpn)+"/"+url.PathEscape(peer))
+}
+
+// Status returns the daemon as a whole.
+func (c *Client) Status(ctx context.Context) (Status, error) { return get[Status](ctx, c, PathStatus) }
+
+// get asks for path, whose parts are escaped, and decodes the answer.
+func get[T any](ctx context.Context, c *Client, path string) (T, error) {
+	var answer T
+	// The host only fills its place in the URL: dialling goes to the socket.
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://l2tpvld"+path, nil)
+	if err != nil {
+		return answer, fmt.Errorf("asking l2tpvld for %s: %w", path, err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return answer, &NotReachableError{Socket: c.socket, Err: err}
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return answer, statusError(path, response)
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return answer, fmt.Errorf("l2tpvld at %s answers %s with something else than its API: %w", c.socket, path, err)
+	}
+	return answer, nil
+}
+
+// statusError reads what the daemon says in an answer that is not 200; its body may be of another make than Error.
+func statusError(path string, response *http.Response) *StatusError {
+	const enough = 4096 // octets
+	body, _ := io.ReadAll(io.LimitReader(response.Body, enough))
+	var said Error
+	if json.Unmarshal(body, &said) != nil || said.Error == "" {
+		said.Error = fmt.Sprintf("l2tpvld answers %s with %s", path, response.Status)
+	}
+	return &StatusError{Code: response.StatusCode, Message: strings.TrimSpace(said.Error)}
+}

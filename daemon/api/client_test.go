@@ -1,0 +1,177 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serve listens on a new Unix socket. Its path is short, as a socket's must be: 107 octets at most.
+func serve(t *testing.T, handler http.Handler) (socket string) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "api")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: handler}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = server.Serve(listener) // it ends with ErrServerClosed
+	}()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+		os.RemoveAll(dir)
+	})
+	return socket
+}
+
+func TestClientAsksForEachPath(t *testing.T) {
+	since := time.Date(2026, 7, 29, 14, 2, 11, 0, time.UTC)
+	links := []Link{{VPN: "red", Peer: "pe2", State: LinkUp, Since: since}}
+	peers := []Peer{{Name: "pe2", State: "established", Since: since}}
+	sessions := []Session{{VPN: "red", Counters: Counters{RxPackets: 7}}}
+	status := Status{Version: "v1", Started: since, Drops: map[string]uint64{"digest": 1}}
+	explained := Explanation{Link: links[0], Now: since, Steps: []Step{{"session", MarkOK, "fine"}}}
+
+	answers := map[string]any{
+		"/v1/links":    links,
+		"/v1/peers":    peers,
+		"/v1/sessions": sessions,
+		"/v1/status":   status,
+		// A name cannot break out of its place in the path.
+		"/v1/explain/a%2Fb%3F%20c/pe%252": explained,
+	}
+	client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, known := answers[r.URL.EscapedPath()]
+		if !known || r.Method != http.MethodGet {
+			t.Errorf("%s %s", r.Method, r.URL.EscapedPath())
+		}
+		if err := json.NewEncoder(w).Encode(answer); err != nil {
+			t.Error(err)
+		}
+	})))
+
+	ctx := t.Context()
+	for name, ask := range map[string]func() (got any, want any, err error){
+		"links":    func() (any, any, error) { got, err := client.Links(ctx); return got, links, err },
+		"peers":    func() (any, any, error) { got, err := client.Peers(ctx); return got, peers, err },
+		"sessions": func() (any, any, error) { got, err := client.Sessions(ctx); return got, sessions, err },
+		"status":   func() (any, any, error) { got, err := client.Status(ctx); return got, status, err },
+		"explain": func() (any, any, error) {
+			got, err := client.Explain(ctx, "a/b? c", "pe%2")
+			return got, explained, err
+		},
+	} {
+		got, want, err := ask()
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
+		}
+	}
+}
+
+func TestClientStatusError(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		code int
+		body string
+		want string
+	}{
+		{"the daemon's words", 404, `{"error": "no VPN \"gren\" here"}`, `no VPN "gren" here`},
+		{"no JSON", 502, "<html>", "l2tpvld answers /v1/links with 502 Bad Gateway"},
+		{"JSON of another make", 500, `{"fault": 1}`, "l2tpvld answers /v1/links with 500 Internal Server Error"},
+		{"nothing", 403, "", "l2tpvld answers /v1/links with 403 Forbidden"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(test.code)
+				_, _ = w.Write([]byte(test.body))
+			})))
+			_, err := client.Links(t.Context())
+			status, ok := errors.AsType[*StatusError](err)
+			if !ok || status.Code != test.code || status.Message != test.want || err.Error() != test.want {
+				t.Errorf("got %#v, want %d and %q", err, test.code, test.want)
+			}
+		})
+	}
+}
+
+func TestClientNotReachable(t *testing.T) {
+	dir := t.TempDir()
+	stale := filepath.Join(dir, "s")
+	listener, err := net.Listen("unix", stale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // as after a daemon that was killed
+	listener.Close()
+
+	for socket, want := range map[string]string{
+		"/nowhere/s": "cannot reach l2tpvld at /nowhere/s: connect: no such file or directory; " +
+			"is l2tpvld running, and with this socket?",
+		stale: "cannot reach l2tpvld at " + stale + ": connect: connection refused; " +
+			"is l2tpvld running, and with this socket?",
+	} {
+		_, err := NewClient(socket).Links(t.Context())
+		absent, ok := errors.AsType[*NotReachableError](err)
+		if !ok || absent.Socket != socket || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestNotReachableErrorWithoutPermission(t *testing.T) {
+	denied := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", os.ErrPermission)}
+	err := &NotReachableError{Socket: "/run/s", Err: denied}
+	const want = "cannot reach l2tpvld at /run/s: connect: permission denied; only root may open it: try sudo"
+	if got := err.Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestClientSilentDaemon(t *testing.T) {
+	over := make(chan struct{})
+	socket := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
+	t.Cleanup(func() { close(over) })
+	client := NewClient(socket)
+	client.http.Timeout = time.Millisecond // the wait that there must be, made short
+	_, err := client.Links(t.Context())
+	want := "cannot reach l2tpvld at " + socket + ": no answer in time; is l2tpvld running, and with this socket?"
+	if _, ok := errors.AsType[*NotReachableError](err); !ok || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Who gives up asking finds their own reason in the error.
+func TestClientGivesUp(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := NewClient("/nowhere/s").Links(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled in it", err)
+	}
+}
+
+func TestClientOtherProgramAtSocket(t *testing.T) {
+	socket := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("hello"))
+	}))
+	_, err := NewClient(socket).Links(t.Context())
+	want := "l2tpvld at " + socket + " answers /v1/links with something else than its API: "
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("got %v, want %s...", err, want)
+	}
+}
