@@ -60,62 +60,114 @@ var (
 var avpTable = [...]avpSpec{
 	{AVPMessageType, "Message Type", true, false, exactly(2), inAll, codec{decode: decodeMessageType}},
 	{AVPMessageDigest, "Message Digest", true, false, atLeast(1), inAll, codec{decode: decodeDigest}},
-	{AVPNonce, "Control Message Authentication Nonce", true, false, atLeast(0), inControlSetup,
-		octets(func(m *Message) *[]byte { return &m.Nonce })},
-	{AVPRandomVector, "Random Vector", true, false, atLeast(0), inAll,
-		octets(func(m *Message) *[]byte { return &m.RandomVector })},
+	{
+		AVPNonce, "Control Message Authentication Nonce", true, false, atLeast(0), inControlSetup,
+		octets(func(m *Message) *[]byte { return &m.Nonce }),
+	},
+	{
+		AVPRandomVector, "Random Vector", true, false, atLeast(0), inAll,
+		octets(func(m *Message) *[]byte { return &m.RandomVector }),
+	},
 	{AVPExtendedVendorID, "Extended Vendor ID", false, true, atLeast(6), inAll, codec{}},
 
-	{AVPResultCode, "Result Code", true, false, atLeast(2), in(StopCCN, CDN),
-		codec{decodeResult, appendResult}},
+	{
+		AVPResultCode, "Result Code", true, false, atLeast(2), in(StopCCN, CDN),
+		codec{decodeResult, appendResult},
+	},
 
-	{AVPTieBreaker, "Tie Breaker", true, false, exactly(8), in(SCCRQ, ICRQ, OCRQ),
-		bits64(func(m *Message) *uint64 { return &m.TieBreaker })},
-	{AVPHostName, "Host Name", true, false, atLeast(1), inControlSetup,
-		octets(func(m *Message) *[]byte { return &m.HostName })},
-	{AVPRouterID, "Router ID", true, false, exactly(4), inControlSetup,
-		bits32(func(m *Message) *uint32 { return &m.RouterID })},
-	{AVPVendorName, "Vendor Name", false, true, atLeast(0), inControlSetup,
-		octets(func(m *Message) *[]byte { return &m.VendorName })},
-	{AVPAssignedConnectionID, "Assigned Control Connection ID", true, true, exactly(4),
+	{
+		AVPTieBreaker, "Tie Breaker", true, false, exactly(8), in(SCCRQ, ICRQ, OCRQ),
+		bits64(func(m *Message) *uint64 { return &m.TieBreaker }),
+	},
+	{
+		AVPHostName, "Host Name", true, false, atLeast(1), inControlSetup,
+		octets(func(m *Message) *[]byte { return &m.HostName }),
+	},
+	{
+		AVPRouterID, "Router ID", true, false, exactly(4), inControlSetup,
+		bits32(func(m *Message) *uint32 { return &m.RouterID }),
+	},
+	{
+		AVPVendorName, "Vendor Name", false, true, atLeast(0), inControlSetup,
+		octets(func(m *Message) *[]byte { return &m.VendorName }),
+	},
+	{
+		AVPAssignedConnectionID, "Assigned Control Connection ID", true, true, exactly(4),
 		in(SCCRQ, SCCRP, StopCCN),
-		identifier(func(m *Message) *uint32 { return &m.AssignedConnectionID })},
-	{AVPReceiveWindowSize, "Receive Window Size", true, false, exactly(2), inControlSetup,
-		bits16(func(m *Message) *uint16 { return &m.ReceiveWindow })},
-	{AVPPseudowireCapabilities, "Pseudowire Capabilities List", true, true,
-		lengths{2, maxAVPValue, 2}, inControlSetup,
-		octets(func(m *Message) *PseudowireList { return &m.Pseudowires })},
-	{AVPPreferredLanguage, "Preferred Language", false, true, atLeast(0), inControlSetup,
-		octets(func(m *Message) *[]byte { return &m.PreferredLanguage })},
+		identifier(func(m *Message) *uint32 { return &m.AssignedConnectionID }),
+	},
+	{
+		AVPReceiveWindowSize, "Receive Window Size", true, false, exactly(2), inControlSetup,
+		bits16(func(m *Message) *uint16 { return &m.ReceiveWindow }),
+	},
+	{
+		AVPPseudowireCapabilities, "Pseudowire Capabilities List", true, true,
+		lengths{2, maxAVPValue, 2},
+		inControlSetup,
+		octets(func(m *Message) *PseudowireList { return &m.Pseudowires }),
+	},
+	{
+		AVPPreferredLanguage, "Preferred Language", false, true, atLeast(0), inControlSetup,
+		octets(func(m *Message) *[]byte { return &m.PreferredLanguage }),
+	},
 
-	{AVPLocalSessionID, "Local Session ID", true, true, exactly(4), inSession,
-		identifier(func(m *Message) *uint32 { return &m.LocalSessionID })},
-	{AVPRemoteSessionID, "Remote Session ID", true, true, exactly(4), inSession,
-		bits32(func(m *Message) *uint32 { return &m.RemoteSessionID })},
-	{AVPAssignedCookie, "Assigned Cookie", true, true, lengths{0, 8, 4},
+	{
+		AVPLocalSessionID, "Local Session ID", true, true, exactly(4), inSession,
+		identifier(func(m *Message) *uint32 { return &m.LocalSessionID }),
+	},
+	{
+		AVPRemoteSessionID, "Remote Session ID", true, true, exactly(4), inSession,
+		bits32(func(m *Message) *uint32 { return &m.RemoteSessionID }),
+	},
+	{
+		AVPAssignedCookie, "Assigned Cookie", true, true,
+		lengths{0, 8, 4},
 		in(ICRQ, ICRP, OCRQ, OCRP),
-		octets(func(m *Message) *[]byte { return &m.AssignedCookie })},
-	{AVPSerialNumber, "Serial Number", false, true, exactly(4), inCallRequest,
-		bits32(func(m *Message) *uint32 { return &m.SerialNumber })},
-	{AVPRemoteEndID, "Remote End ID", true, true, atLeast(0), inCallRequest,
-		octets(func(m *Message) *[]byte { return &m.RemoteEndID })},
-	{AVPPseudowireType, "Pseudowire Type", true, true, exactly(2), inCallRequest,
-		bits16(func(m *Message) *PseudowireType { return &m.PseudowireType })},
-	{AVPSublayer, "L2-Specific Sublayer", true, true, exactly(2), inSessionSetup,
-		bits16(func(m *Message) *Sublayer { return &m.Sublayer })},
-	{AVPDataSequencing, "Data Sequencing", true, true, exactly(2), inSessionSetup,
-		bits16(func(m *Message) *DataSequencing { return &m.DataSequencing })},
-	{AVPTxConnectSpeed, "Tx Connect Speed", false, true, exactly(8), inSessionSetup,
-		bits64(func(m *Message) *uint64 { return &m.TxSpeed })},
-	{AVPRxConnectSpeed, "Rx Connect Speed", false, true, exactly(8), inSessionSetup,
-		bits64(func(m *Message) *uint64 { return &m.RxSpeed })},
-	{AVPPhysicalChannelID, "Physical Channel ID", false, true, exactly(4), in(ICRQ, ICRP, OCRP),
-		bits32(func(m *Message) *uint32 { return &m.PhysicalChannelID })},
+		octets(func(m *Message) *[]byte { return &m.AssignedCookie }),
+	},
+	{
+		AVPSerialNumber, "Serial Number", false, true, exactly(4), inCallRequest,
+		bits32(func(m *Message) *uint32 { return &m.SerialNumber }),
+	},
+	{
+		AVPRemoteEndID, "Remote End ID", true, true, atLeast(0), inCallRequest,
+		octets(func(m *Message) *[]byte { return &m.RemoteEndID }),
+	},
+	{
+		AVPPseudowireType, "Pseudowire Type", true, true, exactly(2), inCallRequest,
+		bits16(func(m *Message) *PseudowireType { return &m.PseudowireType }),
+	},
+	{
+		AVPSublayer, "L2-Specific Sublayer", true, true, exactly(2), inSessionSetup,
+		bits16(func(m *Message) *Sublayer { return &m.Sublayer }),
+	},
+	{
+		AVPDataSequencing, "Data Sequencing", true, true, exactly(2), inSessionSetup,
+		bits16(func(m *Message) *DataSequencing { return &m.DataSequencing }),
+	},
+	{
+		AVPTxConnectSpeed, "Tx Connect Speed", false, true, exactly(8), inSessionSetup,
+		bits64(func(m *Message) *uint64 { return &m.TxSpeed }),
+	},
+	{
+		AVPRxConnectSpeed, "Rx Connect Speed", false, true, exactly(8), inSessionSetup,
+		bits64(func(m *Message) *uint64 { return &m.RxSpeed }),
+	},
+	{
+		AVPPhysicalChannelID, "Physical Channel ID", false, true, exactly(4), in(ICRQ, ICRP, OCRP),
+		bits32(func(m *Message) *uint32 { return &m.PhysicalChannelID }),
+	},
 
-	{AVPCircuitStatus, "Circuit Status", true, true, exactly(2), inSessionSetup | in(SLI),
-		codec{decodeCircuitStatus, appendCircuitStatus}},
-	{AVPCircuitErrors, "Circuit Errors", false, true, lengths{18, 26, 8}, in(WEN),
-		codec{decodeCircuitErrors, appendCircuitErrors}},
+	{
+		AVPCircuitStatus, "Circuit Status", true, true, exactly(2), inSessionSetup | in(SLI),
+		codec{decodeCircuitStatus, appendCircuitStatus},
+	},
+	{
+		AVPCircuitErrors, "Circuit Errors", false, true,
+		lengths{18, 26, 8},
+		in(WEN),
+		codec{decodeCircuitErrors, appendCircuitErrors},
+	},
 }
 
 // avpIndex is one more than the place of each AVP type in avpTable, 0 for none.
