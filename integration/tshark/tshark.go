@@ -1,0 +1,221 @@
+// Package tshark has Wireshark's dissector read a capture of the provider network: a second opinion on every octet
+// that we send, by people who have read the same RFCs.
+package tshark
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// Options say how L2TP is found in a capture.
+type Options struct {
+	// Port is the UDP port of L2TP.
+	Port uint16
+
+	// Secret is the shared secret, with which message digests are verified. Empty means that they are not.
+	Secret string
+}
+
+// Frame is one UDP datagram to or from the port of L2TP, as tshark dissects it.
+type Frame struct {
+	// Number is its place in the capture, from 1.
+	Number int
+
+	// Source and Destination are the outer ones.
+	Source, Destination netip.AddrPort
+
+	// Length is that of the outer IP packet in octets.
+	Length int
+
+	// Fragment says that the outer packet is one of several fragments.
+	Fragment bool
+
+	// Payload is that of the datagram.
+	Payload []byte
+
+	// Protocols are what tshark found inside one another, from "eth" on.
+	Protocols []string
+
+	// Type is the message type of a control message; HasType is false in data messages and in a ZLB.
+	Type    l2tp.MessageType
+	HasType bool
+
+	// HostName, PseudowireType, ErrorMessage are AVPs of a control message; zero where there is none.
+	HostName     string
+	ResultCode   uint16
+	ErrorMessage string
+
+	// SessionID is that of a data message, 0 in a control message.
+	SessionID uint32
+
+	// PPPCode is the code of a PPP control frame (RFC 1661 section 5), 0 in everything else.
+	PPPCode uint8
+
+	// IncorrectDigest says that the message digest does not fit the secret.
+	IncorrectDigest bool
+
+	// Expert is what tshark remarks, "Malformed Packet" among them, with its severities.
+	Expert []Expert
+}
+
+// Expert is a remark of tshark's.
+type Expert struct {
+	Severity uint32
+	Message  string
+}
+
+// Severities of expert remarks.
+const (
+	SeverityWarn  = 0x600000
+	SeverityError = 0x800000
+)
+
+// fields are those that tshark prints for each frame, in this order, with what each is to Frame.
+var fields = []struct {
+	name string
+	set  func(f *Frame, values []string) error
+}{
+	{"frame.number", func(f *Frame, v []string) error { return parseInt(&f.Number, v[0]) }},
+	{"frame.protocols", func(f *Frame, v []string) error { f.Protocols = strings.Split(v[0], ":"); return nil }},
+	{"ip.src", func(f *Frame, v []string) error { return parseAddr(&f.Source, v[0]) }},
+	{"ip.dst", func(f *Frame, v []string) error { return parseAddr(&f.Destination, v[0]) }},
+	{"udp.srcport", func(f *Frame, v []string) error { return parsePort(&f.Source, v[0]) }},
+	{"udp.dstport", func(f *Frame, v []string) error { return parsePort(&f.Destination, v[0]) }},
+	{"ip.len", func(f *Frame, v []string) error { return parseInt(&f.Length, v[0]) }},
+	{"ip.flags.mf", func(f *Frame, v []string) error { f.Fragment = f.Fragment || v[0] == "1"; return nil }},
+	{"ip.frag_offset", func(f *Frame, v []string) error { f.Fragment = f.Fragment || v[0] != "0"; return nil }},
+	{"udp.payload", func(f *Frame, v []string) (err error) { f.Payload, err = hex.DecodeString(v[0]); return err }},
+	{"l2tp.avp.message_type", func(f *Frame, v []string) error { f.HasType = true; return parseInt(&f.Type, v[0]) }},
+	{"l2tp.avp.host_name", func(f *Frame, v []string) error { f.HostName = v[0]; return nil }},
+	{"l2tp.result_code", func(f *Frame, v []string) error { return parseInt(&f.ResultCode, v[0]) }},
+	{"l2tp.avp.error_message", func(f *Frame, v []string) error { f.ErrorMessage = v[0]; return nil }},
+	{"l2tp.sid", func(f *Frame, v []string) error { return parseInt(&f.SessionID, v[0]) }},
+	{"ppp.code", func(f *Frame, v []string) error { return parseInt(&f.PPPCode, v[0]) }},
+	{"l2tp.incorrect_digest", func(f *Frame, _ []string) error { f.IncorrectDigest = true; return nil }},
+	{"_ws.expert.severity", func(f *Frame, v []string) error {
+		f.Expert = make([]Expert, len(v))
+		for i := range v {
+			if err := parseInt(&f.Expert[i].Severity, v[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"_ws.expert.message", func(f *Frame, v []string) error {
+		for i := range min(len(v), len(f.Expert)) {
+			f.Expert[i].Message = v[i]
+		}
+		return nil
+	}},
+}
+
+// Between the fields of a frame, and between the values of a field that is there several times: neither is in any value.
+const (
+	fieldSeparator = "\x1f"
+	valueSeparator = "\x1e"
+)
+
+// Read has tshark dissect a capture. It returns the UDP datagrams over IPv4 to and from the port, whatever is in them, and
+// every fragment.
+func Read(ctx context.Context, file string, o Options) ([]Frame, error) {
+	args := []string{"-T", "fields", "-E", "separator=" + fieldSeparator, "-E", "aggregator=" + valueSeparator}
+	for _, f := range fields {
+		args = append(args, "-e", f.name)
+	}
+	out, err := o.run(ctx, file, fmt.Sprintf("udp.port == %d || ip.flags.mf || ip.frag_offset > 0", o.Port), args...)
+	if err != nil {
+		return nil, err
+	}
+	var frames []Frame
+	for line := range strings.Lines(string(out)) {
+		f, err := parseFrame(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, fmt.Errorf("reading what tshark says of %s: %w: %q", file, err, line)
+		}
+		if f.isDatagram() || f.Fragment {
+			frames = append(frames, f)
+		}
+	}
+	return frames, nil
+}
+
+// run runs tshark on a file with a display filter and returns what it prints.
+func (o Options) run(ctx context.Context, file, filter string, args ...string) ([]byte, error) {
+	args = append([]string{
+		"-r", file,
+		"-d", fmt.Sprintf("udp.port==%d,l2tp", o.Port),
+		"-o", "l2tp.shared_secret:" + o.Secret,
+		"-o", "ip.defragment:FALSE",
+		"--disable-protocol", "tcp", // what users carry is theirs: no guesses at it
+		"-Y", filter,
+	}, args...)
+	cmd := exec.CommandContext(ctx, "tshark", args...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("tshark on %s: %w: %s", file, err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return out, nil
+}
+
+func parseFrame(line string) (Frame, error) {
+	var f Frame
+	columns := strings.Split(line, fieldSeparator)
+	if len(columns) != len(fields) {
+		return f, fmt.Errorf("%d columns, want %d", len(columns), len(fields))
+	}
+	for i, field := range fields {
+		if columns[i] == "" {
+			continue
+		}
+		if err := field.set(&f, strings.Split(columns[i], valueSeparator)); err != nil {
+			return f, fmt.Errorf("%s: %w", field.name, err)
+		}
+	}
+	return f, nil
+}
+
+// isDatagram says whether the outer packet is UDP, and no ICMP error that quotes one.
+func (f Frame) isDatagram() bool {
+	ip := slices.Index(f.Protocols, "ip")
+	return ip >= 0 && ip+1 < len(f.Protocols) && f.Protocols[ip+1] == "udp"
+}
+
+// IsControl says whether the frame is a control message, by its T bit (RFC 3931 section 3.2.1).
+func (f Frame) IsControl() bool { return l2tp.IsControl(f.Payload) }
+
+// Carries is the protocol that tshark found inside L2TP and PPP: "lcp", "ipcp", "ipv6cp", "ip", "ipv6". It is empty in
+// a control message, and "data" or empty where tshark found nothing that it knows.
+func (f Frame) Carries() string {
+	_, inside, _ := strings.Cut(strings.Join(f.Protocols, ":")+":", ":l2tp:")
+	carried, _, _ := strings.Cut(strings.TrimPrefix(inside, "ppp:"), ":")
+	return carried
+}
+
+// Is says whether tshark found the protocol in the frame: "lcp", "ipcp", "ipv6cp", "icmp".
+func (f Frame) Is(protocol string) bool { return slices.Contains(f.Protocols, protocol) }
+
+// String is the frame on one line, for people.
+func (f Frame) String() string {
+	what := strings.ToUpper(f.Carries())
+	if f.HasType {
+		what = f.Type.String()
+	}
+	if f.PPPCode != 0 {
+		what += " code " + strconv.Itoa(int(f.PPPCode))
+	}
+	if f.ErrorMessage != "" {
+		what += fmt.Sprintf(" %q", f.ErrorMessage)
+	}
+	return fmt.Sprintf("frame %d: %s → %s %s, %d octets", f.Number, f.Source, f.Destination, what, f.Length)
+}
