@@ -28,7 +28,7 @@ type Interface struct {
 	Local, Peer netip.Addr
 
 	// LinkLocal and PeerLinkLocal are the interface identifiers of the link-local IPv6 addresses (RFC 5072 section 4.1):
-	// fe80::LinkLocal/64; LinkLocal 0: none.
+	// fe80::LinkLocal/64, present while the interface is up; LinkLocal 0: none.
 	LinkLocal, PeerLinkLocal uint64
 
 	// Routes are the prefixes, IPv4 and IPv6, that are routed into the interface while it is up.
@@ -124,19 +124,18 @@ func configure(ifname string, c Interface) error {
 	if err := prepareIPv6(ifname, c.wantsIPv6()); err != nil {
 		return err
 	}
-	if !c.Up {
-		c.Routes = nil
-		if err := kernel.LinkSetDown(link); err != nil {
-			return fmt.Errorf("set down: %w", err)
-		}
+	// First of all, as the kernel forgets the route to the IPv6 peer when an interface goes up that has its address.
+	if c.Up {
+		err = kernel.LinkSetUp(link)
+	} else {
+		c.LinkLocal, c.Routes = 0, nil // the kernel drops them
+		err = kernel.LinkSetDown(link)
+	}
+	if err != nil {
+		return fmt.Errorf("set up %v: %w", c.Up, err)
 	}
 	if err := setAddresses(kernel, link, c.addresses()); err != nil {
 		return err
-	}
-	if c.Up {
-		if err := kernel.LinkSetUp(link); err != nil {
-			return fmt.Errorf("set up: %w", err)
-		}
 	}
 	return setRoutes(kernel, link, c.Routes)
 }

@@ -174,7 +174,7 @@ func (m *Manager) Close() error {
 // checkName refuses what cannot be the name of a file in Directory.
 func checkName(name string) error {
 	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("VR %q: a network namespace is named by 1 to 255 octets without a slash, other than . and ..", name)
+		return fmt.Errorf("VR %q: want the name of a network namespace: 1 to 255 octets without a slash, neither . nor .. itself", name)
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (r *Router) Created() bool { return r.created }
 // runs elsewhere. A thread that cannot go back is thrown away. Errors name the router; after the namespace was deleted
 // or the manager closed, they wrap os.ErrClosed.
 func (r *Router) Do(f func() error) error {
-	err := errors.New("the function ended its goroutine")
+	var err error
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -44,6 +44,7 @@ func (r *Router) Do(f func() error) error {
 				runtime.UnlockOSThread()
 			}
 		}()
+		err = errors.New("the function ended its goroutine") // unless it returns
 		err = f()
 	}()
 	<-done

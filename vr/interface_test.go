@@ -1,0 +1,224 @@
+package vr
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+)
+
+func prefixes(texts ...string) []netip.Prefix {
+	var ps []netip.Prefix
+	for _, text := range texts {
+		ps = append(ps, netip.MustParsePrefix(text))
+	}
+	return ps
+}
+
+// addTUN makes a TUN device of that name in r, as a data plane does. It stays without somebody who has it open.
+func addTUN(t *testing.T, r *Router, name string) {
+	t.Helper()
+	err := r.Do(func() error {
+		return netlink.LinkAdd(&netlink.Tuntap{
+			LinkAttrs: netlink.LinkAttrs{Name: name},
+			Mode:      netlink.TUNTAP_MODE_TUN,
+		})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seen is what ip(8) shows of the interface: its MTU and whether it is up, its addresses, its routes in table main.
+func seen(t *testing.T, ns, ifname string) []string {
+	t.Helper()
+	var lines []string
+	add := func(pattern string, args ...string) {
+		re := regexp.MustCompile(pattern)
+		for _, line := range ip(t, append([]string{"-n", ns}, args...)...) {
+			if m := re.FindStringSubmatch(line); m != nil {
+				lines = append(lines, m[1])
+			}
+		}
+	}
+	add(`(mtu \d+)`, "-o", "link", "show", "dev", ifname)
+	add(`[<,](UP)[,>]`, "-o", "link", "show", "dev", ifname)
+	add(`(inet6? .*?) *(?:\\|$)`, "-o", "address", "show", "dev", ifname)
+	add(`(.*)`, "-4", "route", "show", "dev", ifname)
+	add(`(.*)`, "-6", "route", "show", "dev", ifname)
+	for i, line := range lines { // a TUN that nobody has open has no carrier
+		lines[i] = strings.Join(strings.Fields(strings.ReplaceAll(line, "linkdown", "")), " ")
+	}
+	return lines
+}
+
+// TestConfigure takes one interface from shape to shape. Each is as it should be whatever came before, and a second
+// Configure changes nothing.
+func TestConfigure(t *testing.T) {
+	m, _ := newTestManager(t)
+	r := ensure(t, m, testName(t, "shapes"))
+	addTUN(t, r, "vl0")
+
+	numbered := Interface{
+		MTU: 1400, Up: true,
+		Local: netip.MustParseAddr("10.255.0.0"), Peer: netip.MustParseAddr("10.255.0.1"),
+	}
+	dual := numbered
+	dual.LinkLocal, dual.PeerLinkLocal = 0x0211, 0xabcd00ef01234567
+	dual.Routes = prefixes("192.0.2.0/24", "2001:db8::/32", "192.0.2.0/24", "198.51.100.7/25")
+
+	const peer = "10.255.0.1 proto kernel scope link src 10.255.0.0"
+	dualSeen := []string{
+		"mtu 1400", "UP",
+		"inet 10.255.0.0 peer 10.255.0.1/32 scope global vl0",
+		"inet6 fe80::211 peer fe80::abcd:ef:123:4567/64 scope link nodad",
+		peer,
+		"192.0.2.0/24 proto 115 scope link",
+		"198.51.100.0/25 proto 115 scope link",
+		"2001:db8::/32 proto 115 metric 1024 pref medium",
+		"fe80::/64 proto kernel metric 256 pref medium",
+		"fe80::abcd:ef:123:4567 proto kernel metric 256 pref medium",
+	}
+	for _, step := range []struct {
+		name string
+		c    Interface
+		want []string
+	}{
+		{"down", Interface{MTU: 1456}, []string{"mtu 1456"}},
+		{"up, unnumbered, without IPv6", Interface{Up: true}, []string{"mtu 1456", "UP"}},
+		{"point-to-point IPv4", numbered, []string{
+			"mtu 1400", "UP", "inet 10.255.0.0 peer 10.255.0.1/32 scope global vl0", peer,
+		}},
+		{"both protocols and routes", dual, dualSeen},
+		{"no routes while down", Interface{Local: numbered.Local, Peer: numbered.Peer, Routes: dual.Routes}, []string{
+			"mtu 1400", "inet 10.255.0.0 peer 10.255.0.1/32 scope global vl0",
+		}},
+		{"both again", dual, dualSeen},
+		{"another peer, other routes", Interface{
+			Up: true, Local: numbered.Local, Peer: netip.MustParseAddr("10.255.0.9"), LinkLocal: 5,
+			Routes: prefixes("0.0.0.0/0", "::/0", "2001:db8::/32"),
+		}, []string{
+			"mtu 1400", "UP",
+			"inet 10.255.0.0 peer 10.255.0.9/32 scope global vl0",
+			"inet6 fe80::5/64 scope link nodad",
+			"default proto 115 scope link",
+			"10.255.0.9 proto kernel scope link src 10.255.0.0",
+			"2001:db8::/32 proto 115 metric 1024 pref medium",
+			"fe80::/64 proto kernel metric 256 pref medium",
+			"default proto 115 metric 1024 pref medium",
+		}},
+		{"one IPv4 address alone", Interface{Up: true, Local: numbered.Local}, []string{
+			"mtu 1400", "UP", "inet 10.255.0.0/32 scope global vl0",
+		}},
+		{"unnumbered with routes", Interface{Up: true, Routes: prefixes("192.0.2.0/24")}, []string{
+			"mtu 1400", "UP", "192.0.2.0/24 proto 115 scope link",
+		}},
+		{"nothing", Interface{}, []string{"mtu 1400"}},
+	} {
+		for _, time := range []string{"once", "twice"} {
+			if err := r.Configure("vl0", step.c); err != nil {
+				t.Fatalf("%s, %s: %v", step.name, time, err)
+			}
+			got, want := seen(t, r.Name(), "vl0"), slices.Clone(step.want)
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s, %s:\ngot:\n  %s\nwant:\n  %s", step.name, time,
+					strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+		}
+	}
+}
+
+// Routes of others, through the same interface, are none of our business.
+func TestConfigureLeavesRoutesOfOthers(t *testing.T) {
+	m, _ := newTestManager(t)
+	r := ensure(t, m, testName(t, "others"))
+	addTUN(t, r, "vl0")
+	up := Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
+	if err := r.Configure("vl0", up); err != nil {
+		t.Fatal(err)
+	}
+	ip(t, "-n", r.Name(), "route", "add", "203.0.113.0/24", "dev", "vl0", "proto", "ospf")
+	up.Routes = nil
+	if err := r.Configure("vl0", up); err != nil {
+		t.Fatal(err)
+	}
+	if got := ip(t, "-n", r.Name(), "-4", "route"); len(got) != 1 || !strings.HasPrefix(got[0], "203.0.113.0/24 ") {
+		t.Errorf("routes %q, want the one of OSPF alone", got)
+	}
+}
+
+func TestConfigureErrors(t *testing.T) {
+	m, _ := newTestManager(t)
+	r := ensure(t, m, testName(t, "errors"))
+	addTUN(t, r, "vl0")
+	addTUN(t, r, "vl1")
+	route := Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
+	if err := r.Configure("vl0", route); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, ifname string
+		c            Interface
+		want         error  // wrapped, nil: any
+		say          string // in the text, beside the names of VR and interface
+	}{
+		{"no such interface", "vl9", Interface{}, os.ErrNotExist, "interface vl9"},
+		{"MTU out of bounds", "vl0", Interface{MTU: 10}, nil, "MTU 10"},
+		{"MTU too small for IPv6", "vl0", Interface{MTU: 1279, Up: true, LinkLocal: 1}, nil, "1280"},
+		{"IPv6 address in the place of IPv4's", "vl0", Interface{Local: netip.IPv6LinkLocalAllNodes()}, nil, "IPv4"},
+		{"route that another link has", "vl1", route, os.ErrExist, "192.0.2.0/24"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := r.Configure(tt.ifname, tt.c)
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			for _, say := range []string{r.Name(), tt.ifname, tt.say} {
+				if !strings.Contains(err.Error(), say) {
+					t.Errorf("error %q does not name %q", err, say)
+				}
+			}
+		})
+	}
+}
+
+// A host that has IPv6 switched off takes part with IPv4; where IPv6 is asked for it is switched on for the interface.
+func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
+	m, _ := newTestManager(t)
+	r := ensure(t, m, testName(t, "off"))
+	if err := r.Do(func() error {
+		for _, scope := range []string{"all", "default"} {
+			if err := writeSysctl(scope, "disable_ipv6", "1"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	addTUN(t, r, "vl0")
+	c := Interface{MTU: 1400, Up: true, Local: netip.MustParseAddr("10.0.0.1"), Peer: netip.MustParseAddr("10.0.0.2")}
+	if err := r.Configure("vl0", c); err != nil {
+		t.Errorf("IPv4 alone: %v", err)
+	}
+	c.MTU, c.LinkLocal = 576, 0 // here the kernel takes IPv6 off the interface altogether
+	if err := r.Configure("vl0", c); err != nil {
+		t.Errorf("IPv4 alone with a small MTU: %v", err)
+	}
+	c.MTU, c.LinkLocal = 1400, 7
+	if err := r.Configure("vl0", c); err != nil {
+		t.Errorf("with IPv6: %v", err)
+	}
+	want := fmt.Sprintf("inet6 %v/64 scope link nodad", linkLocal(7))
+	if got := seen(t, r.Name(), "vl0"); !slices.Contains(got, want) {
+		t.Errorf("got %q, want %q among it", got, want)
+	}
+}
