@@ -59,8 +59,8 @@ type verdict int
 const (
 	wrongCookie verdict = iota
 	malformed
-	packet // an IP packet
-	frame  // any other PPP frame
+	ipPacket // of an NCP's protocol
+	pppFrame // any other
 )
 
 // decode looks into a data message from its header on. For a packet it returns where in message the IP packet begins and
@@ -87,14 +87,14 @@ func decode(message, cookie []byte) (v verdict, at int, carried dataplane.Protoc
 		if len(information) < 20 || ipVersion(information) != 4 {
 			return malformed, 0, 0
 		}
-		return packet, at + 2, dataplane.IPv4
+		return ipPacket, at + 2, dataplane.IPv4
 	case protocolIPv6:
 		if len(information) < 40 || ipVersion(information) != 6 {
 			return malformed, 0, 0
 		}
-		return packet, at + 2, dataplane.IPv6
+		return ipPacket, at + 2, dataplane.IPv6
 	}
-	return frame, at, 0
+	return pppFrame, at, 0
 }
 
 // ipVersion is the version of an IP packet, 0 if there is none.

@@ -140,8 +140,8 @@ func (s *session) transmit(b []byte, at int) {
 // tunnel.mu.
 func (s *session) receive(b []byte, now time.Time) {
 	message := b[virtioHeader:]
-	verdict, at, carried := decode(message, s.cfg.LocalCookie)
-	switch verdict {
+	v, at, carried := decode(message, s.cfg.LocalCookie)
+	switch v {
 	case wrongCookie:
 		s.stats.rxCookie.Add(1)
 		return
@@ -151,7 +151,7 @@ func (s *session) receive(b []byte, now time.Time) {
 	}
 	s.stats.lastHeard.Store(now.UnixNano())
 	switch {
-	case verdict == frame:
+	case v == pppFrame:
 		s.stats.rxFrames.Add(1)
 		s.cfg.Deliver(message[at:])
 	case !s.isOpen(carried):
