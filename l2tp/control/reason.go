@@ -15,7 +15,8 @@ const (
 	CauseRefused               // the peer did: Result is from its StopCCN or CDN
 	CauseSilent                // the peer did not acknowledge what we sent
 	CauseTimeout               // the peer acknowledged, and went no further
-	CauseTie                   // a tie with the peer's own attempt
+	CauseTie                   // a tie with the peer's own attempt, which nobody has won
+	CauseYielded               // a tie that the peer has won: its session follows
 	CauseReplaced              // the peer has made a new connection: it was restarted
 	CauseProtocol              // the peer broke the protocol: Result is what we answered
 	CauseLocal                 // something failed here: Result is what we told the peer

@@ -203,7 +203,7 @@ func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
 		case tieYielded:
 			// The peer answers our ICRQ with a CDN, for a session that is no longer here.
 			ours.forget()
-			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both sides asked at once; the peer's session is taken"}})
+			out.event(SessionDown{ours, Reason{Cause: CauseYielded, Text: "both sides asked at once; the peer's session is taken"}})
 		}
 	}
 	s := c.newSession(now, append([]byte(nil), m.RemoteEndID...))

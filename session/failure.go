@@ -1,0 +1,107 @@
+package session
+
+import (
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// Layer is one of the things that a link needs, from below.
+type Layer int
+
+// The layers, in the order in which a link comes up.
+const (
+	LayerConnection Layer = iota
+	LayerSession
+	LayerDataPlane
+	LayerLCP
+	LayerIPCP
+	LayerIPv6CP
+	LayerInterface
+)
+
+// note remembers why the link is not, or not wholly, as it should be.
+func (l *Link) note(layer Layer, reason string) {
+	l.layer, l.reason = layer, reason
+}
+
+// settled forgets a complaint about that layer.
+func (l *Link) settled(layer Layer) {
+	if l.layer == layer {
+		l.reason = ""
+	}
+}
+
+// fail ends the attempt for a reason on our side: the peer gets a CDN, and we try again later.
+func (l *Link) fail(now time.Time, layer Layer, reason string, code l2tp.CDNCode, out *Output) {
+	l.note(layer, reason)
+	l.session.Close(now, result(code, reason), &out.control)
+	l.down(now, out)
+	l.retry(now)
+}
+
+// failed takes the word of the data plane or the virtual router that something cannot be had, or has vanished.
+func (l *Link) failed(now time.Time, reason string, out *Output) {
+	layer, code := LayerDataPlane, l2tp.CDNTemporaryFacilities
+	if l.ready {
+		layer, code = LayerInterface, l2tp.CDNLostCarrier
+	}
+	l.fail(now, layer, reason, code, out)
+}
+
+// sessionDown takes the end of the session that came from the peer or the protocol.
+func (l *Link) sessionDown(now time.Time, why control.Reason, out *Output) {
+	switch why.Cause {
+	case control.CauseYielded: // the peer's call follows
+		l.down(now, out)
+	case control.CauseParent: // connectionDown or connectionUp follows
+		l.note(LayerConnection, why.Text)
+		l.down(now, out)
+	default:
+		l.note(LayerSession, why.Text)
+		l.down(now, out)
+		l.retry(now)
+	}
+}
+
+// noConnection says that there is no control connection; a new one calls the link again.
+func (l *Link) noConnection(now time.Time) {
+	l.callAt = time.Time{}
+	l.failures = 0
+	l.schedule()
+}
+
+// stop ends the link for good.
+func (l *Link) stop(now time.Time, out *Output) {
+	l.callAt = time.Time{}
+	if l.session != nil {
+		l.note(LayerSession, "shut down here")
+		l.session.Close(now, result(l2tp.CDNAdministrative, "shutting down"), &out.control)
+		l.down(now, out)
+	}
+	l.schedule()
+}
+
+// down undoes the attempt. The control session is over by now.
+func (l *Link) down(now time.Time, out *Output) {
+	l.setInUse(now, false, out)
+	if l.attempt != 0 {
+		out.effect(Delete{l, l.attempt})
+		delete(l.pair.byAttempt, l.attempt)
+	}
+	delete(l.pair.bySession, l.session)
+	l.session, l.attempt, l.ready = nil, 0, false
+	l.ppp, l.early = nil, nil
+	l.open, l.wanted = dataplane.Protocols(0), vr.Interface{}
+	l.schedule()
+}
+
+// retry plans the next attempt, with back-off.
+func (l *Link) retry(now time.Time) {
+	l.callAt = now.Add(l.pair.cfg.Retry.Delay(l.failures, l.pair.random32()))
+	l.failures++
+	l.schedule()
+}

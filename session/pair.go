@@ -1,0 +1,263 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+)
+
+// PairConfig is what a Pair is made with.
+type PairConfig struct {
+	Local   string         // our host name, as the peer's operator knows us
+	Peer    string         // the peer's name here
+	Address netip.AddrPort // the peer's
+	Control control.Config
+	Links   []LinkConfig
+
+	// Retry is the back-off of links whose attempt has failed while the control connection is up.
+	Retry control.Backoff
+
+	// Grace is how long the side that has not made the control connection leaves it to the other to ask for sessions.
+	// Then it asks itself. It spares most links a tie.
+	Grace time.Duration
+}
+
+// Pair is everything towards one peer.
+type Pair struct {
+	cfg     PairConfig
+	control *control.Peer
+	links   map[endid.VPNID]*Link
+	order   []*Link // as configured
+
+	bySession map[*control.Session]*Link
+	byAttempt map[Attempt]*Link
+	attempts  Attempt
+	waiting   deadlines
+	pathMTU   int
+	stopping  bool
+}
+
+// NewPair makes a Pair that does nothing until Start.
+func NewPair(cfg PairConfig) *Pair {
+	p := &Pair{
+		cfg:       cfg,
+		control:   control.NewPeer(cfg.Control),
+		links:     make(map[endid.VPNID]*Link, len(cfg.Links)),
+		bySession: make(map[*control.Session]*Link),
+		byAttempt: make(map[Attempt]*Link),
+		pathMTU:   defaultPathMTU,
+	}
+	for _, lc := range cfg.Links {
+		l := &Link{LinkConfig: lc, pair: p, place: nowhere}
+		p.links[lc.VPNID] = l
+		p.order = append(p.order, l)
+	}
+	return p
+}
+
+// defaultPathMTU is taken until the path's own is known.
+const defaultPathMTU = 1500
+
+// Start begins to bring everything up.
+func (p *Pair) Start(now time.Time, out *Output) {
+	for _, l := range p.order {
+		l.since = now
+	}
+	p.control.Start(now, &out.control)
+	p.drain(now, out)
+}
+
+// Stop takes everything down: a CDN for each session, a StopCCN for the connection. Done tells when the peer has
+// acknowledged them.
+func (p *Pair) Stop(now time.Time, out *Output) {
+	p.stopping = true
+	for _, l := range p.order {
+		l.stop(now, out)
+	}
+	p.control.Stop(now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, &out.control)
+	p.drain(now, out)
+}
+
+// Done reports whether nothing is left to be sent or acknowledged.
+func (p *Pair) Done() bool { return p.control.Done() }
+
+// Receive takes a control message from the peer's address.
+func (p *Pair) Receive(now time.Time, message []byte, out *Output) {
+	p.control.Receive(now, message, &out.control)
+	p.drain(now, out)
+}
+
+// Hurry makes an attempt that waits for its time start now.
+func (p *Pair) Hurry(now time.Time, out *Output) {
+	p.control.Hurry(now, &out.control)
+	p.drain(now, out)
+}
+
+// Heard tells when the last data message came from the peer.
+func (p *Pair) Heard(at time.Time) {
+	if c := p.control.Established(); c != nil {
+		c.Heard(at)
+	}
+}
+
+// SetPathMTU tells the largest IP packet in octets that reaches the peer unfragmented.
+func (p *Pair) SetPathMTU(mtu int, out *Output) {
+	if mtu == p.pathMTU {
+		return
+	}
+	p.pathMTU = mtu
+	for _, l := range p.order {
+		l.configure(out)
+	}
+}
+
+// Created says that the data plane's session of an attempt is there.
+func (p *Pair) Created(now time.Time, a Attempt, out *Output) {
+	p.withAttempt(now, a, out, func(l *Link) { l.created(now, out) })
+}
+
+// Configured says that the last Configure of an attempt was carried out.
+func (p *Pair) Configured(now time.Time, a Attempt, out *Output) {
+	p.withAttempt(now, a, out, func(l *Link) { l.configured(now, out) })
+}
+
+// Failed says that what an attempt has asked for cannot be had, or has vanished.
+func (p *Pair) Failed(now time.Time, a Attempt, err error, out *Output) {
+	p.withAttempt(now, a, out, func(l *Link) { l.failed(now, err.Error(), out) })
+}
+
+// Frame takes a PPP frame that has arrived on the data plane's session of an attempt.
+func (p *Pair) Frame(now time.Time, a Attempt, frame []byte, out *Output) {
+	p.withAttempt(now, a, out, func(l *Link) { l.frame(now, frame, out) })
+}
+
+// withAttempt does f with the link whose attempt it is; nothing, if that is over.
+func (p *Pair) withAttempt(now time.Time, a Attempt, out *Output, f func(*Link)) {
+	if l := p.byAttempt[a]; l != nil {
+		f(l)
+		p.drain(now, out)
+	}
+}
+
+// Advance acts on the timers that are due.
+func (p *Pair) Advance(now time.Time, out *Output) {
+	if d := p.control.Deadline(); !d.IsZero() && !now.Before(d) {
+		p.control.Advance(now, &out.control)
+		p.drain(now, out)
+	}
+	for next := p.waiting.next(); !next.IsZero() && !now.Before(next); next = p.waiting.next() {
+		p.waiting[0].advance(now, out)
+		p.drain(now, out)
+	}
+}
+
+// Deadline is when Advance is needed next; zero: never.
+func (p *Pair) Deadline() time.Time {
+	return earliest(p.control.Deadline(), p.waiting.next())
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// drain acts on the events of the control machine until there are no more; acting on one may cause others.
+func (p *Pair) drain(now time.Time, out *Output) {
+	for i := 0; i < len(out.control.Events); i++ {
+		switch e := out.control.Events[i].(type) {
+		case control.ConnectionUp:
+			p.connectionUp(now, e.Connection, out)
+		case control.ConnectionDown:
+			p.connectionDown(now, e.Why, out)
+		case control.CallIncoming:
+			p.incoming(now, e.Session, out)
+		case control.SessionUp:
+			if l := p.bySession[e.Session]; l != nil {
+				l.established(now, out)
+			}
+		case control.SessionDown:
+			if l := p.bySession[e.Session]; l != nil {
+				l.sessionDown(now, e.Why, out)
+			}
+		}
+	}
+	out.control.Events = out.control.Events[:0]
+}
+
+func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
+	out.effect(Note{Message: "control connection established"})
+	delay := time.Duration(0)
+	if !c.Initiator {
+		delay = control.Backoff{Min: p.cfg.Grace, Max: p.cfg.Grace}.Delay(0, p.random32())
+	}
+	for _, l := range p.order {
+		if l.session == nil {
+			l.failures = 0
+			l.callAfter(now, delay, out)
+		}
+	}
+}
+
+func (p *Pair) connectionDown(now time.Time, why control.Reason, out *Output) {
+	level := Warning
+	if p.stopping {
+		level = Info
+	}
+	out.effect(Note{Level: level, Message: "no control connection", Reason: why.Text})
+	for _, l := range p.order {
+		l.noConnection(now)
+	}
+}
+
+// incoming finds the link that a call of the peer is for.
+func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
+	id, err := endid.FromOctets(s.RemoteEndID)
+	l := p.links[id]
+	switch {
+	case err != nil:
+		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("the Remote End ID is no VPN-ID: %v", err), out)
+	case l == nil:
+		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
+	case p.stopping:
+		p.refuse(now, s, l2tp.CDNAdministrative, "shutting down", out)
+	case l.session != nil:
+		p.refuse(now, s, l2tp.CDNTemporaryFacilities, fmt.Sprintf("VPN %s has a session already", id), out)
+	default:
+		l.answer(now, s, out)
+	}
+}
+
+// peerName is how the peer calls itself: its operator is to recognise it.
+func (p *Pair) peerName(s *control.Session) string {
+	if name := s.Connection.HostName; name != "" {
+		return fmt.Sprintf("%q", name)
+	}
+	return p.cfg.Peer
+}
+
+func (p *Pair) refuse(now time.Time, s *control.Session, code l2tp.CDNCode, text string, out *Output) {
+	out.effect(Note{Level: Warning, Message: "call of the peer refused", Reason: text})
+	s.Close(now, result(code, text), &out.control)
+}
+
+// maxText bounds the text of a CDN in octets, so that it fits its AVP whatever the peer has called itself.
+const maxText = 512
+
+func result(code l2tp.CDNCode, text string) l2tp.Result {
+	text = strings.ToValidUTF8(text[:min(len(text), maxText)], "")
+	return l2tp.Result{Code: uint16(code), HasError: true, Message: []byte(text)}
+}
+
+func (p *Pair) random32() uint32 {
+	var b [4]byte
+	p.cfg.Control.Rand(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}

@@ -1,0 +1,88 @@
+package session
+
+import (
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/ppp"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// LinkStatus is what is known of a link at one time.
+type LinkStatus struct {
+	Config   LinkConfig
+	Up       bool
+	Since    time.Time // when it became so
+	Reason   string    // why the last attempt failed, or why it lacks a protocol; empty: no complaint
+	Layer    Layer     // where it failed, if there is a Reason
+	Failures int       // attempts that failed since it was last up
+	CallAt   time.Time // when it asks the peer for a session; zero: it does not wait for that
+
+	Session   *SessionStatus // nil: there is none
+	Attempt   Attempt        // 0: the data plane was not asked
+	Ready     bool           // the data plane's session is there
+	PPP       *ppp.Status    // nil: PPP was not reached
+	Open      dataplane.Protocols
+	Interface vr.Interface // as it was last asked for
+}
+
+// SessionStatus is what is known of a control session.
+type SessionStatus struct {
+	State                   control.SessionState
+	Initiator               bool
+	ID, PeerID              uint32
+	LocalCookie, PeerCookie []byte
+}
+
+// PairStatus is what is known of a pair at one time. It shares no memory with the Pair.
+type PairStatus struct {
+	Peer       string
+	Control    control.Status // its Connection is nil: see Connection
+	Connection *ConnectionStatus
+	Links      []LinkStatus
+}
+
+// ConnectionStatus is what is known of a control connection.
+type ConnectionStatus struct {
+	State                control.State
+	Since                time.Time
+	Initiator            bool
+	ID, PeerID           uint32
+	HostName, VendorName string
+	RouterID             uint32
+	LastHeard            time.Time
+	Counters             control.Counters
+}
+
+// Status returns the present status.
+func (p *Pair) Status() PairStatus {
+	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status()}
+	if c := s.Control.Connection; c != nil {
+		s.Connection = &ConnectionStatus{
+			State: c.State, Since: c.Since, Initiator: c.Initiator, ID: c.ID, PeerID: c.PeerID,
+			HostName: c.HostName, VendorName: c.VendorName, RouterID: c.RouterID,
+			LastHeard: c.LastHeard, Counters: c.Counters(),
+		}
+		s.Control.Connection = nil
+	}
+	for _, l := range p.order {
+		s.Links = append(s.Links, l.status())
+	}
+	return s
+}
+
+func (l *Link) status() LinkStatus {
+	s := LinkStatus{
+		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Failures: l.failures,
+		CallAt: l.callAt, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
+	}
+	if c := l.session; c != nil {
+		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie}
+	}
+	if l.ppp != nil {
+		status := l.ppp.Status()
+		s.PPP = &status
+	}
+	return s
+}
