@@ -181,7 +181,7 @@ func (d *digestFields) found() []digestField {
 // the Message Type AVP (RFC 3931, section 5.4.1).
 func findDigests(message []byte) (found digestFields) {
 	first, rest, ok := cutAVP(message[HeaderLen:])
-	if !ok || !first.is(AVPMessageType) {
+	if !ok || first.kind != AVPMessageType { // of any vendor
 		return found
 	}
 	for found.n < len(found.fields) {
