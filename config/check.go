@@ -16,8 +16,8 @@ func (c *Config) check(r *report) {
 	c.checkPeers(r)
 	c.checkVPNs(r)
 	c.checkLinks(r)
-	if !filepath.IsAbs(c.API.Socket) || len(c.API.Socket) > maxSocketPath {
-		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", c.API.Socket, maxSocketPath)
+	if s := c.API.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
+		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", s, maxSocketPath)
 	}
 }
 
@@ -54,7 +54,7 @@ func (c *Config) checkPeers(r *report) {
 		at := join("peers", p.Name)
 		p.checkAuthentication(r, at)
 		if p.Retransmit.Initial > p.Retransmit.Cap && p.Retransmit.Cap != 0 {
-			r.add(join(at, "retransmit.cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
+			r.add(join(at, "retransmit", "cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
 		}
 		if !p.Address.IsValid() {
 			continue
@@ -100,7 +100,7 @@ func (c *Config) checkVPNs(r *report) {
 			byID[v.VPNID] = v.Name
 		}
 		if v.VR.NetNS != "" && !properName.MatchString(v.VR.NetNS) {
-			r.add(join(at, "vr.netns"), "%q is no name of a network namespace; want %s", v.VR.NetNS, properNames)
+			r.add(join(at, "vr", "netns"), "%q is no name of a network namespace; want %s", v.VR.NetNS, properNames)
 		}
 		carriesIPv6 := slices.ContainsFunc(v.Links, func(l Link) bool { return l.IPv6 })
 		if v.MTU != 0 && v.MTU < minMTU6 && carriesIPv6 {

@@ -14,12 +14,14 @@ import (
 //
 //	key       the name in the file; "*" is the name under which the operator puts an element of a table
 //	doc       one sentence for the operator
+//	like      an example
 //	required  the key must be there
 //	default   the value, as it would be written, if the key is not there
 //	derived   like default, but in words, for a value that follows from others
 //	oneof     the values there are, separated by |
 //	later     values that a later version will take
 //	min, max  bounds, as they would be written
+//	hidden    the value is never shown: it may be a secret in the wrong place
 
 // Config is a whole configuration, checked and complete.
 type Config struct {
@@ -33,7 +35,7 @@ type Config struct {
 
 // Local is this router.
 type Local struct {
-	HostName string     `key:"hostname" required:"yes" doc:"Name of this router, sent in the Host Name AVP (RFC 3931 section 5.4.3)."`
+	HostName string     `key:"hostname" like:"pe1" required:"yes" doc:"Name of this router, sent in the Host Name AVP (RFC 3931 section 5.4.3)."`
 	RouterID netip.Addr `key:"router_id" required:"yes" doc:"IPv4 address that stands for this router, sent in the Router ID AVP (RFC 3931 section 5.4.3)."`
 	Address  netip.Addr `key:"address" derived:"what the routing table chooses for each peer" doc:"Address to send from and listen at."`
 	Port     uint16     `key:"port" default:"1702" min:"1" doc:"UDP port of control connections without IPsec."`
@@ -45,8 +47,8 @@ type Peer struct {
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
 	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer."`
 	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
-	SecretFile     string         `key:"secret_file" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
-	SecretEnv      string         `key:"secret_env" doc:"Environment variable that holds the shared secret."`
+	SecretFile     string         `key:"secret_file" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
+	SecretEnv      string         `key:"secret_env" like:"PE2_SECRET" hidden:"yes" doc:"Environment variable that holds the shared secret."`
 	Secret         Secret         // read from SecretFile or SecretEnv; empty if Authentication is AuthenticationNone
 	Digest         Digest         `key:"digest" default:"sha1" oneof:"sha1|md5" doc:"HMAC of the Message Digest AVP (RFC 3931 section 5.4.1)."`
 	Role           Role           `key:"role" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
@@ -96,7 +98,7 @@ type Retransmit struct {
 type VPN struct {
 	Name  string      `key:"*"`
 	VPNID endid.VPNID `key:"vpn_id" required:"yes" doc:"VPN-ID (RFC 2685), the same on all routers of the VPN."`
-	VR    VR          `key:"vr" required:"yes" doc:"The virtual router."`
+	VR    VR          `key:"vr" doc:"The virtual router."`
 	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none" later:"required" doc:"Protection of the links; with none, packets cross the provider's network in clear."`
 	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
@@ -105,7 +107,7 @@ type VPN struct {
 
 // VR is where a virtual router lives.
 type VR struct {
-	NetNS string `key:"netns" required:"yes" doc:"Network namespace: a name as in ip netns, or the path of a namespace file."`
+	NetNS string `key:"netns" like:"red" required:"yes" doc:"Network namespace: a name as in ip netns, or the path of a namespace file."`
 }
 
 // IPsec is the protection of a VPN's links.
@@ -116,16 +118,16 @@ const IPsecNone IPsec = "none"
 
 // Echo says how LCP echo watches over a link.
 type Echo struct {
-	Interval time.Duration `key:"interval" default:"5s" max:"1h" doc:"Time between two Echo-Requests; 0s sends none."`
+	Interval time.Duration `key:"interval" default:"5s" min:"0s" max:"1h" doc:"Time between two Echo-Requests; 0s sends none."`
 	Fails    int           `key:"fails" default:"3" min:"1" max:"100" doc:"Echo-Requests without a reply after which the link is down."`
 }
 
 // Link is a virtual link: from the VPN's virtual router here to the one at a peer.
 type Link struct {
-	Peer        string         `key:"peer" required:"yes" doc:"Name of the peer."`
+	Peer        string         `key:"peer" like:"pe2" required:"yes" doc:"Name of the peer."`
 	Address     LinkAddress    `key:"address" derived:"none: an unnumbered link" doc:"IPv4 address of our end with the length of its prefix, or learn to ask the peer for one."`
 	PeerAddress netip.Addr     `key:"peer_address" derived:"what the peer says by IPCP" doc:"IPv4 address of the peer's end."`
-	Interface   string         `key:"interface" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
+	Interface   string         `key:"interface" like:"vl-red-pe2" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
 	Routes      []netip.Prefix `key:"routes" doc:"Prefixes that the virtual router reaches through this link while it is up."`
 	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`
 	IPv6        bool           `key:"ipv6" default:"true" doc:"Whether the link carries IPv6 (IPV6CP, RFC 5072)."`

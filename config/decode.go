@@ -29,9 +29,21 @@ var kinds = map[reflect.Type]string{
 // kindOf is what a value of a field is called, or "" if it is none but a table or a list.
 func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	if values := tag.Get("oneof"); values != "" {
-		return strings.ReplaceAll(values, "|", " or ")
+		return either(values)
+	}
+	if like := tag.Get("like"); like != "" {
+		return kinds[t] + " such as " + like
 	}
 	return kinds[t]
+}
+
+// either writes values that are separated by | for people: "a, b or c".
+func either(values string) string {
+	last := strings.LastIndexByte(values, '|')
+	if last < 0 {
+		return values
+	}
+	return strings.ReplaceAll(values[:last], "|", ", ") + " or " + values[last+1:]
 }
 
 // elsewhere says of keys that an operator may look for what there is in their place.

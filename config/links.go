@@ -17,12 +17,13 @@ func (c *Config) nameInterfaces(r *report) {
 		v := &c.VPNs[i]
 		for j := range v.Links {
 			l := &v.Links[j]
-			if l.Interface != "" || l.Peer == "" {
+			key := linkKey(v.Name, j, "interface")
+			if l.Interface != "" || r.told(key) || r.told(join("vpns", v.Name)) || !slices.Contains(c.peerNames(), l.Peer) {
 				continue
 			}
 			l.Interface = "vl-" + v.Name + "-" + l.Peer
 			if len(l.Interface) > maxInterface {
-				r.add(linkKey(v.Name, j, "interface"), "is missing, and its default %q has %d octets; want a name of at most %d", l.Interface, len(l.Interface), maxInterface)
+				r.add(key, "is missing, and its default %q has %d octets; want a name of at most %d", l.Interface, len(l.Interface), maxInterface)
 			}
 		}
 	}
@@ -30,17 +31,22 @@ func (c *Config) nameInterfaces(r *report) {
 
 // linkKey is the path of a key of link i of a VPN.
 func linkKey(vpn string, i int, key string) string {
-	return join(element(join(join("vpns", vpn), "links"), i), key)
+	return join(element(join("vpns", vpn, "links"), i), key)
+}
+
+func (c *Config) peerNames() []string {
+	names := make([]string, 0, len(c.Peers))
+	for _, p := range c.Peers {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // A vrUse is what at most one link of a virtual router may have: an interface of that name, or a route to that prefix.
 type vrUse struct{ netns, what string }
 
 func (c *Config) checkLinks(r *report) {
-	peers := make([]string, 0, len(c.Peers))
-	for _, p := range c.Peers {
-		peers = append(peers, p.Name)
-	}
+	peers := c.peerNames()
 	used := map[vrUse]string{} // by which key
 	for _, v := range c.VPNs {
 		toPeer := map[string]int{}
@@ -51,7 +57,7 @@ func (c *Config) checkLinks(r *report) {
 			switch {
 			case l.Peer == "":
 			case !slices.Contains(peers, l.Peer):
-				r.add(key("peer"), "%q is no peer; want %s", l.Peer, oneOfPeers(l.Peer, peers))
+				r.add(key("peer"), "%q is no peer; %s", l.Peer, insteadOfPeer(l.Peer, peers))
 			case twice:
 				r.add(key("peer"), "%q has a link in this VPN already, %s; want one a peer", l.Peer, element("links", other))
 			default:
@@ -79,15 +85,12 @@ func (c *Config) checkLinks(r *report) {
 	}
 }
 
-// oneOfPeers is what to write instead of an unknown peer.
-func oneOfPeers(name string, peers []string) string {
-	if len(peers) == 0 {
-		return "it under peers"
-	}
+// insteadOfPeer is what to write instead of the name of no peer.
+func insteadOfPeer(name string, peers []string) string {
 	if near := nearest(name, peers); near != "" {
-		return fmt.Sprintf("it under peers, or did you mean %s?", near)
+		return fmt.Sprintf("did you mean %s?", near)
 	}
-	return "it under peers, or one of " + strings.Join(peers, ", ")
+	return "want one of those under peers: " + strings.Join(peers, ", ")
 }
 
 var interfaceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)

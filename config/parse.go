@@ -29,7 +29,7 @@ func parse(path string, text []byte) (map[string]any, error) {
 	}
 	tree := map[string]any{}
 	if err := decoder.Decode(text, tree); err != nil {
-		return nil, fmt.Errorf("%s%s: is no valid %s: %s", path, position(text, err), strings.ToUpper(format), oneLine(err))
+		return nil, fmt.Errorf("%s%s: is no valid %s: %s", path, position(text, err), strings.ToUpper(format), plain.Replace(err.Error()))
 	}
 	if unread := unreadParts[format]; unread != nil {
 		if err := unread(text); err != nil {
@@ -108,4 +108,8 @@ func position(text []byte, err error) string {
 	return ""
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// plain takes Go's and the decoders' own names out of their messages.
+var plain = strings.NewReplacer(
+	"yaml: unmarshal errors:\n  ", "", "\n  ", "; ", "yaml: ", "", "toml: ", "", "json: ", "",
+	"Go value of type ", "", "map[string]interface {}", "a table of keys", "!!seq", "a list", "!!str", "text",
+)

@@ -26,15 +26,19 @@ func (r *report) told(key string) bool { return slices.Contains(r.keys, key) }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// join is the path of key within parent. A key that could be mistaken for a path is quoted.
-func join(parent, key string) string {
-	if !plainName.MatchString(key) {
-		key = strconv.Quote(key)
+// join is the path of a key: the path of its table, and the keys below it that lead to it. A key that could be mistaken
+// for a path is quoted.
+func join(path string, keys ...string) string {
+	for _, key := range keys {
+		if !plainName.MatchString(key) {
+			key = strconv.Quote(key)
+		}
+		if path != "" {
+			path += "."
+		}
+		path += key
 	}
-	if parent == "" {
-		return key
-	}
-	return parent + "." + key
+	return path
 }
 
 // element is the path of element i of the list with that path.

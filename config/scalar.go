@@ -42,14 +42,22 @@ func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflec
 	case reflect.Int, reflect.Uint16:
 		want = "a number"
 	}
-	switch got := notation(raw); {
-	case got == want:
+	got := notation(raw)
+	if got == want {
 		d.text(path, scalarText(raw), tag, into)
-	case want == "text" && got != "empty":
-		d.add(path, "is %s; want %s, as text in quotes", got, kind)
-	default:
-		d.add(path, "is %s; want %s", got, kind)
+		return
 	}
+	switch {
+	case tag.Get("hidden") != "":
+	case got == "text":
+		got = fmt.Sprintf("text, %q", raw)
+	case got == "a number":
+		got = "a number, " + scalarText(raw)
+	}
+	if kinds[into.Type()] == "text" {
+		kind += ", in quotes"
+	}
+	d.add(path, "is %s; want %s", got, kind)
 }
 
 // scalarText is a scalar as text. JSON has no other numbers than float64.
@@ -110,14 +118,13 @@ func setText(into reflect.Value, text string) error {
 // allowed is an error if the tag says that a value, written as text, is none of those there are.
 func allowed(value reflect.Value, text string, tag reflect.StructTag) error {
 	if oneof := tag.Get("oneof"); oneof != "" {
-		values := strings.Split(oneof, "|")
 		switch {
-		case slices.Contains(values, text):
+		case slices.Contains(strings.Split(oneof, "|"), text):
 			return nil
 		case slices.Contains(strings.Split(tag.Get("later"), "|"), text):
-			return fmt.Errorf("%q is not built yet; want %s", text, strings.Join(values, " or "))
+			return fmt.Errorf("%q is not built yet; want %s", text, either(oneof))
 		}
-		return fmt.Errorf("%q is unknown; want %s", text, strings.Join(values, " or "))
+		return fmt.Errorf("%q is unknown; want %s", text, either(oneof))
 	}
 	low, high := tag.Get("min"), tag.Get("max")
 	if low != "" && number(value) < bound(value.Type(), low) {

@@ -29,11 +29,11 @@ const maxSecret = 4096
 func readSecretFile(path string) (Secret, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, unreadable(err)
 	}
 	switch mode := info.Mode(); {
 	case !mode.IsRegular():
-		return nil, errors.New("is not a regular file")
+		return nil, errors.New("is no regular file; want a file that holds the secret")
 	case mode.Perm()&0o037 != 0:
 		return nil, fmt.Errorf("has mode %04o, which opens it to others; want 0600 or 0640", mode.Perm())
 	case info.Size() > maxSecret:
@@ -41,33 +41,37 @@ func readSecretFile(path string) (Secret, error) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, cause(err)
+		return nil, unreadable(err)
 	}
 	return checkSecret(text)
 }
 
-// cause is err without the path, which the message has already.
-func cause(err error) error {
+// unreadable is an error about a file, without the path, which the message has already.
+func unreadable(err error) error {
 	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
-		return pathError.Err
+		err = pathError.Err
 	}
-	return err
+	return fmt.Errorf("cannot be read: %w; want a file that holds the secret", err)
 }
 
 // readSecretEnv reads a secret from an environment variable.
 func readSecretEnv(name string) (Secret, error) {
 	text, found := os.LookupEnv(name)
 	if !found {
-		return nil, errors.New("names an environment variable that is not set")
+		return nil, errors.New("names an environment variable that is not set; want one that holds the secret")
 	}
-	return checkSecret([]byte(text))
+	secret, err := checkSecret([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("names an environment variable that %w", err)
+	}
+	return secret, nil
 }
 
 func checkSecret(text []byte) (Secret, error) {
 	text = bytes.TrimSuffix(text, []byte("\n"))
 	text = bytes.TrimSuffix(text, []byte("\r"))
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, errors.New("holds an empty secret")
+		return nil, errors.New("holds nothing; want the secret")
 	}
 	return Secret(text), nil
 }
@@ -78,7 +82,8 @@ func (c *Config) readSecrets(r *report, folder string) {
 		p := &c.Peers[i]
 		at := join("peers", p.Name)
 		var err error
-		if p.SecretFile != "" {
+		switch {
+		case p.SecretFile != "":
 			path := p.SecretFile
 			if !filepath.IsAbs(path) {
 				path = filepath.Join(folder, path)
@@ -86,10 +91,9 @@ func (c *Config) readSecrets(r *report, folder string) {
 			if p.Secret, err = readSecretFile(path); err != nil {
 				r.add(join(at, "secret_file"), "%q %v", path, err)
 			}
-		}
-		if p.SecretEnv != "" {
+		case p.SecretEnv != "":
 			if p.Secret, err = readSecretEnv(p.SecretEnv); err != nil {
-				// The value may be a secret that was written in the wrong place.
+				// Without the value: it may be a secret in the wrong place.
 				r.add(join(at, "secret_env"), "%v", err)
 			}
 		}

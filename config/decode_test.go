@@ -1,0 +1,277 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// change is minimalYAML with some of its text replaced: old, new, old, new...
+func change(oldnew ...string) string {
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(minimalYAML, oldnew[i]) {
+			panic("not in minimalYAML: " + oldnew[i])
+		}
+	}
+	return strings.NewReplacer(oldnew...).Replace(minimalYAML)
+}
+
+// local, peer, vpn and link are minimalYAML with one more line in that table.
+func local(line string) string { return change("  hostname: pe1\n", "  hostname: pe1\n  "+line+"\n") }
+
+func peer(line string) string {
+	return change("    address: 192.0.2.2\n", "    address: 192.0.2.2\n    "+line+"\n")
+}
+
+func vpn(line string) string {
+	return change("    vr: {netns: red}\n", "    vr: {netns: red}\n    "+line+"\n")
+}
+
+func link(line string) string {
+	return change("      - peer: pe2\n", "      - peer: pe2\n        "+line+"\n")
+}
+
+func lines(l ...string) string { return strings.Join(l, "\n") }
+
+// Each mistake is told in one line that names the key, the value, and what would be right. FILE stands for the path.
+func TestValues(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{
+			"empty file", "",
+			lines(
+				`FILE: local.hostname: is missing; want text such as pe1`,
+				`FILE: local.router_id: is missing; want an IP address such as 192.0.2.1`,
+			),
+		},
+		{
+			"all that is required is missing", "peers: {pe2: }\nvpns: {red: {links: [{}]}}\n",
+			lines(
+				`FILE: local.hostname: is missing; want text such as pe1`,
+				`FILE: local.router_id: is missing; want an IP address such as 192.0.2.1`,
+				`FILE: peers.pe2.address: is missing; want an IP address such as 192.0.2.1`,
+				`FILE: vpns.red.vpn_id: is missing; want a VPN-ID such as 00005e:00000001`,
+				`FILE: vpns.red.vr.netns: is missing; want text such as red`,
+				`FILE: vpns.red.links[0].peer: is missing; want text such as pe2`,
+				`FILE: peers.pe2: has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address`,
+			),
+		},
+		{
+			"unknown key, near", peer("secretfile: x"),
+			`FILE: peers.pe2.secretfile: unknown key; did you mean secret_file?`,
+		},
+		{
+			"unknown key in capitals", peer("DIGEST: md5"),
+			`FILE: peers.pe2.DIGEST: unknown key; did you mean digest?`,
+		},
+		{
+			"unknown key, far", local("frobnicate: 1"),
+			`FILE: local.frobnicate: unknown key; want one of hostname, router_id, address, port`,
+		},
+		{
+			"unknown table", minimalYAML + "vpn: {}\n",
+			`FILE: vpn: unknown key; did you mean vpns?`,
+		},
+		{
+			"secret in the file", peer("secret: " + theSecret),
+			`FILE: peers.pe2.secret: a secret is never written here; want secret_file or secret_env`,
+		},
+		{
+			"VRF", change("{netns: red}", "{vrf: red, table: 1001}"),
+			lines(
+				`FILE: vpns.red.vr.netns: is missing; want text such as red`,
+				`FILE: vpns.red.vr.table: a VRF as virtual router is not built yet; want netns`,
+				`FILE: vpns.red.vr.vrf: a VRF as virtual router is not built yet; want netns`,
+			),
+		},
+		{
+			"number for text", change("hostname: pe1", "hostname: 1"),
+			`FILE: local.hostname: is a number, 1; want text such as pe1, in quotes`,
+		},
+		{
+			"text for number", local("port: many"),
+			`FILE: local.port: is text, "many"; want a number up to 65535`,
+		},
+		{
+			"quoted number", local(`port: "1702"`),
+			`FILE: local.port: is text, "1702"; want a number up to 65535`,
+		},
+		{
+			"fraction for number", local("port: 1702.5"),
+			`FILE: local.port: "1702.5" is not a number up to 65535`,
+		},
+		{
+			"number for duration", peer("hello: 10"),
+			`FILE: peers.pe2.hello: is a number, 10; want a duration such as 10s or 1m30s`,
+		},
+		{
+			"no duration", peer("hello: soon"),
+			`FILE: peers.pe2.hello: "soon" is not a duration such as 10s or 1m30s`,
+		},
+		{
+			"negative duration", vpn("echo: {interval: -5s}"),
+			`FILE: vpns.red.echo.interval: -5s is too little; want 0s or more`,
+		},
+		{
+			"text for bool", link("ipv6: maybe"),
+			`FILE: vpns.red.links[0].ipv6: is text, "maybe"; want true or false`,
+		},
+		{
+			"table for text", change("hostname: pe1", "hostname: {}"),
+			`FILE: local.hostname: is a table; want text such as pe1, in quotes`,
+		},
+		{
+			"text for table", change("{netns: red}", "red"),
+			`FILE: vpns.red.vr: is text; want a table of keys`,
+		},
+		{
+			"text for list", link("routes: 10.0.0.0/8"),
+			`FILE: vpns.red.links[0].routes: is text; want a list`,
+		},
+		{
+			"date for text", change("hostname: pe1", "hostname: 2001-01-01"),
+			`FILE: local.hostname: is a date or time; want text such as pe1, in quotes`,
+		},
+		{
+			"empty in a list", link("routes: [~]"),
+			`FILE: vpns.red.links[0].routes[0]: is empty; want a prefix such as 10.1.2.0/24`,
+		},
+		{
+			"empty link", change("- peer: pe2", "-"),
+			`FILE: vpns.red.links[0].peer: is missing; want text such as pe2`,
+		},
+		{
+			"empty text", link(`interface: ""`),
+			`FILE: vpns.red.links[0].interface: is empty; want text`,
+		},
+		{
+			"number for name", change("  red:", "  100:"),
+			`FILE: vpns.100: the key is a number; want text, in quotes`,
+		},
+		{
+			"bad name", change("  red:", "  red one:"),
+			`FILE: vpns."red one": is no name; want 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
+		},
+		{
+			"long name", change("  red:", "  "+strings.Repeat("r", 64)+":"),
+			`FILE: vpns.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr: is no name; want 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			checkMistakes(t, inFolder(t, "l2tpvl.yaml", tt.text), tt.want)
+		})
+	}
+}
+
+// checkMistakes wants Load to fail with the lines of want.
+func checkMistakes(t *testing.T, path, want string) {
+	t.Helper()
+	c, err := Load(path)
+	if err == nil {
+		t.Fatalf("Load = %+v, want error %s", c, want)
+	}
+	got := strings.NewReplacer(path, "FILE", filepath.Dir(path), "FOLDER").Replace(err.Error())
+	if got != want {
+		t.Errorf("Load:\n got %s\nwant %s", got, want)
+	}
+	if strings.Contains(got, theSecret) {
+		t.Error("the secret is in the error")
+	}
+}
+
+func TestFileOfUnknownFormat(t *testing.T) {
+	checkMistakes(t, inFolder(t, "l2tpvl.conf", minimalYAML),
+		`FILE: the extension of its name is none of .yaml, .yml, .toml, .json`)
+}
+
+func TestNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "l2tpvl.yaml")
+	checkMistakes(t, path, `open FILE: no such file or directory`)
+}
+
+// What decoders would pass over or report in many lines.
+func TestBadSyntax(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{
+			"tab.yaml", "local:\n\thostname: pe1\n",
+			`FILE: is no valid YAML: line 2: found character that cannot start any token`,
+		},
+		{
+			"twice.yaml", "local: {hostname: pe1}\nlocal: {hostname: pe2}\nlog: {}\nlog: {}\n",
+			`FILE: is no valid YAML: line 2: mapping key "local" already defined at line 1; line 4: mapping key "log" already defined at line 3`,
+		},
+		{
+			"list.yaml", "- local\n",
+			`FILE: is no valid YAML: line 1: cannot unmarshal a list into a table of keys`,
+		},
+		{
+			"documents.yaml", minimalYAML + "---\nlog: {level: debug}\n",
+			`FILE: line 15 begins a second YAML document; want one`,
+		},
+		{
+			"twice.toml", "[local]\nhostname = \"pe1\"\nhostname = \"pe2\"\n",
+			`FILE: is no valid TOML: key hostname is already defined`,
+		},
+		{
+			"syntax.toml", "[local]\nhostname = pe1\n",
+			`FILE:2: is no valid TOML: incomplete number`,
+		},
+		{
+			"twice.json", `{"peers": {"pe2": {}, "pe2": {}}}`,
+			`FILE: peers.pe2: is there twice; want it once`,
+		},
+		{
+			"twice-in-list.json", `{"vpns": {"red.eu": {"links": [{}, {"peer": "a", "peer": "b"}]}}}`,
+			`FILE: vpns."red.eu".links[1].peer: is there twice; want it once`,
+		},
+		{
+			"syntax.json", "{\n\"local\": {\"hostname\": pe1}\n}",
+			`FILE:2: is no valid JSON: invalid character 'p' looking for beginning of value`,
+		},
+		{
+			"cut.json", "{",
+			`FILE:1: is no valid JSON: unexpected end of JSON input`,
+		},
+		{
+			"empty.json", "",
+			`FILE:1: is no valid JSON: unexpected end of JSON input`,
+		},
+		{
+			"list.json", "[]",
+			`FILE: is no valid JSON: cannot unmarshal array into a table of keys`,
+		},
+		{
+			"more.json", "{}{}",
+			`FILE:1: is no valid JSON: invalid character '{' after top-level value`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) { checkMistakes(t, inFolder(t, tt.name, tt.text), tt.want) })
+	}
+}
+
+// Whatever is in a file, of any format, it gives a configuration or problems of one line each.
+func FuzzDecode(f *testing.F) {
+	f.Add(".yaml", []byte(minimalYAML))
+	for format, text := range full {
+		f.Add("."+format, []byte(text))
+	}
+	f.Add(".yaml", []byte("vpns: {1: {}, a.b: {links: [1, {peer: x}, {peer: x}]}}\npeers: []\n"))
+	f.Add(".json", []byte(`{"peers": {"\n": {"port": 1e99, "hello": "-1h"}}}`))
+	f.Fuzz(func(t *testing.T, extension string, text []byte) {
+		tree, err := parse("l2tpvl"+extension, text)
+		if err != nil {
+			return
+		}
+		r := &report{file: "l2tpvl" + extension}
+		c := decode(tree, r)
+		c.nameInterfaces(r)
+		c.check(r)
+		for _, err := range r.problems {
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one line: %q", err)
+			}
+		}
+		if len(r.problems) == 0 && (c.Local.HostName == "" || !c.Local.RouterID.Is4()) {
+			t.Errorf("accepted: %+v", c)
+		}
+	})
+}

@@ -1,0 +1,110 @@
+package config
+
+import (
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestKeys(t *testing.T) {
+	var got []string
+	for _, k := range Keys() {
+		got = append(got, k.Path)
+		if k.Doc == "" || !strings.HasSuffix(k.Doc, ".") {
+			t.Errorf("%s: doc %q is no sentence", k.Path, k.Doc)
+		}
+		if k.Required && (k.Default != "" || k.Derived != "") {
+			t.Errorf("%s: is required, and has a default", k.Path)
+		}
+	}
+	want := []string{
+		"local", "local.hostname", "local.router_id", "local.address", "local.port",
+		"peers", "peers.*.address", "peers.*.port", "peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env",
+		"peers.*.digest", "peers.*.role", "peers.*.hello",
+		"peers.*.retransmit", "peers.*.retransmit.initial", "peers.*.retransmit.cap", "peers.*.retransmit.retries",
+		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.ipsec", "vpns.*.mtu",
+		"vpns.*.echo", "vpns.*.echo.interval", "vpns.*.echo.fails",
+		"vpns.*.links", "vpns.*.links[].peer", "vpns.*.links[].address", "vpns.*.links[].peer_address",
+		"vpns.*.links[].interface", "vpns.*.links[].routes", "vpns.*.links[].ipv4", "vpns.*.links[].ipv6",
+		"dataplane", "api", "api.socket", "log", "log.format", "log.level",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("Keys:\n got %q\nwant %q", got, want)
+	}
+}
+
+// What the tags say must itself be true: each default is a value that the key takes, each bound one of its kind.
+func TestTagsAreValues(t *testing.T) {
+	var walk func(reflect.Type)
+	walk = func(table reflect.Type) {
+		for field := range table.Fields() {
+			ft := field.Type
+			if kindOf(ft, field.Tag) == "" {
+				if ft.Kind() == reflect.Slice {
+					ft = ft.Elem()
+				}
+				if ft.Kind() == reflect.Struct && kinds[ft] == "" {
+					walk(ft)
+				}
+				continue
+			}
+			for _, tag := range []string{"default", "min", "max"} {
+				if text := field.Tag.Get(tag); text != "" {
+					value := reflect.New(ft).Elem()
+					if err := setText(value, text); err != nil {
+						t.Errorf("%s: %s: %v", field.Name, tag, err)
+					}
+					if err := allowed(value, text, field.Tag); err != nil {
+						t.Errorf("%s: %s: %v", field.Name, tag, err)
+					}
+				}
+			}
+		}
+	}
+	walk(reflect.TypeFor[Config]())
+}
+
+// The reference configuration promises to have every key there is.
+func TestReferenceHasEveryKey(t *testing.T) {
+	const path = "../configs/l2tpvl.yaml"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree, err := parse(path, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]bool{}
+	collect(written, "", tree)
+	for _, k := range Keys() {
+		if !written[k.Path] {
+			t.Errorf("%s has no %s", path, k.Path)
+		}
+	}
+}
+
+// collect notes the paths of all keys of a tree, in the form of Key.Path.
+func collect(paths map[string]bool, path string, tree any) {
+	paths[path] = true
+	switch tree := tree.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(tree)) {
+			switch path {
+			case "":
+				collect(paths, key, tree[key])
+			case "peers", "vpns":
+				collect(paths, path+".*", tree[key])
+			default:
+				collect(paths, path+"."+key, tree[key])
+			}
+		}
+	case []any:
+		for _, value := range tree {
+			collect(paths, path+"[]", value)
+		}
+	}
+}

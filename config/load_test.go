@@ -1,0 +1,305 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+const theSecret = "correct horse battery staple"
+
+// inFolder writes the file of that name beside a secret file, pe2.secret, and returns its path.
+func inFolder(t testing.TB, name, text string) string {
+	t.Helper()
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, "pe2.secret"), theSecret+"\n", 0o600)
+	path := filepath.Join(folder, name)
+	write(t, path, text, 0o644)
+	return path
+}
+
+func write(t testing.TB, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil { // whatever the umask is
+		t.Fatal(err)
+	}
+}
+
+const minimalYAML = `
+local:
+  hostname: pe1
+  router_id: 192.0.2.1
+peers:
+  pe2:
+    address: 192.0.2.2
+    secret_file: pe2.secret
+vpns:
+  red:
+    vpn_id: 5e:1
+    vr: {netns: red}
+    links:
+      - peer: pe2
+`
+
+// minimal is what Load makes of minimalYAML: all defaults.
+func minimal() *Config {
+	return &Config{
+		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702},
+		Peers: []Peer{{
+			Name:           "pe2",
+			Address:        netip.MustParseAddr("192.0.2.2"),
+			Port:           1702,
+			Authentication: AuthenticationSecret,
+			SecretFile:     "pe2.secret",
+			Secret:         Secret(theSecret),
+			Digest:         DigestSHA1,
+			Role:           RoleBoth,
+			Hello:          60 * time.Second,                                                    // RFC 3931 section 4.4
+			Retransmit:     Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10}, // RFC 3931 section 4.2
+		}},
+		VPNs: []VPN{{
+			Name:  "red",
+			VPNID: endid.New(0x5e, 1),
+			VR:    VR{NetNS: "red"},
+			IPsec: IPsecNone,
+			Echo:  Echo{Interval: 5 * time.Second, Fails: 3},
+			Links: []Link{{Peer: "pe2", Interface: "vl-red-pe2", IPv4: true, IPv6: true}},
+		}},
+		DataPlane: DataPlaneAuto,
+		API:       API{Socket: "/run/l2tpvl/l2tpvl.sock"},
+		Log:       Log{Format: LogConsole, Level: LogInfo},
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	got, err := Load(inFolder(t, "l2tpvl.yaml", minimalYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := minimal(); !reflect.DeepEqual(got, want) {
+		t.Errorf("Load:\n got %+v\nwant %+v", got, want)
+	}
+	if got, want := got.Peers[0].AddrPort(), netip.MustParseAddrPort("192.0.2.2:1702"); got != want {
+		t.Errorf("AddrPort = %v, want %v", got, want)
+	}
+}
+
+// Names keep their case, and may have dots; peers and VPNs are in the order of their names.
+func TestNames(t *testing.T) {
+	path := inFolder(t, "l2tpvl.yaml", `
+local: {hostname: PE1, router_id: 192.0.2.1}
+peers:
+  pe3.example: {address: 192.0.2.3, authentication: none}
+  PE2: {address: 192.0.2.2, authentication: none}
+vpns:
+  red.eu:
+    vpn_id: 5e:1
+    vr: {netns: red}
+    links: [{peer: pe3.example, interface: red0}, {peer: PE2, routes: [10.1.2.5/24]}]
+  Blue: {vpn_id: 5e:2, vr: {netns: blue}}
+`)
+	_, err := Load(path)
+	want := path + `: vpns."red.eu".links[1].routes[0]: "10.1.2.5/24" has bits beyond its length; want "10.1.2.0/24"`
+	if err == nil || err.Error() != want {
+		t.Errorf("Load:\n got %v\nwant %s", err, want)
+	}
+
+	text, _ := os.ReadFile(path)
+	write(t, path, strings.ReplaceAll(string(text), "10.1.2.5/24", "10.1.2.0/24"), 0o644)
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprint(c.Peers[0].Name, " ", c.Peers[1].Name, " ", c.VPNs[0].Name, " ", c.VPNs[1].Name, " ", c.VPNs[1].Links[1].Interface)
+	if want := "PE2 pe3.example Blue red.eu vl-red.eu-PE2"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// full has a value that is no default at every key.
+var full = map[string]string{
+	"yaml": `
+local: {hostname: pe1, router_id: 192.0.2.1, address: "2001:db8::1", port: 1703}
+peers:
+  pe2:
+    address: 2001:db8::2
+    port: 1704
+    secret_file: pe2.secret
+    digest: md5
+    role: passive
+    hello: 10s
+    retransmit: {initial: 500ms, cap: 16s, retries: 5}
+  pe3: {address: 2001:db8::3, authentication: none}
+vpns:
+  red:
+    vpn_id: 00005e:00000001
+    vr: {netns: customer-red}
+    ipsec: none
+    mtu: 1400
+    echo: {interval: 0s, fails: 5}
+    links:
+      - peer: pe2
+        address: 10.255.0.0/31
+        peer_address: 10.255.0.1
+        interface: red2
+        routes: [10.1.2.0/24, 10.1.3.0/24]
+        ipv6: false
+      - {peer: pe3, address: learn}
+dataplane: userspace
+api: {socket: /tmp/l2tpvl.sock}
+log: {format: json, level: debug}
+`,
+	"toml": `
+dataplane = "userspace"
+api.socket = "/tmp/l2tpvl.sock"
+log = {format = "json", level = "debug"}
+
+[local]
+hostname = "pe1"
+router_id = "192.0.2.1"
+address = "2001:db8::1"
+port = 1703
+
+[peers.pe2]
+address = "2001:db8::2"
+port = 1704
+secret_file = "pe2.secret"
+digest = "md5"
+role = "passive"
+hello = "10s"
+retransmit = {initial = "500ms", cap = "16s", retries = 5}
+
+[peers.pe3]
+address = "2001:db8::3"
+authentication = "none"
+
+[vpns.red]
+vpn_id = "00005e:00000001"
+vr.netns = "customer-red"
+ipsec = "none"
+mtu = 1400
+echo = {interval = "0s", fails = 5}
+
+[[vpns.red.links]]
+peer = "pe2"
+address = "10.255.0.0/31"
+peer_address = "10.255.0.1"
+interface = "red2"
+routes = ["10.1.2.0/24", "10.1.3.0/24"]
+ipv6 = false
+
+[[vpns.red.links]]
+peer = "pe3"
+address = "learn"
+`,
+	"json": `{
+	"local": {"hostname": "pe1", "router_id": "192.0.2.1", "address": "2001:db8::1", "port": 1703},
+	"peers": {
+		"pe2": {
+			"address": "2001:db8::2", "port": 1704, "secret_file": "pe2.secret", "digest": "md5", "role": "passive",
+			"hello": "10s", "retransmit": {"initial": "500ms", "cap": "16s", "retries": 5}
+		},
+		"pe3": {"address": "2001:db8::3", "authentication": "none"}
+	},
+	"vpns": {
+		"red": {
+			"vpn_id": "00005e:00000001", "vr": {"netns": "customer-red"}, "ipsec": "none", "mtu": 1400,
+			"echo": {"interval": "0s", "fails": 5},
+			"links": [
+				{
+					"peer": "pe2", "address": "10.255.0.0/31", "peer_address": "10.255.0.1", "interface": "red2",
+					"routes": ["10.1.2.0/24", "10.1.3.0/24"], "ipv6": false
+				},
+				{"peer": "pe3", "address": "learn"}
+			]
+		}
+	},
+	"dataplane": "userspace",
+	"api": {"socket": "/tmp/l2tpvl.sock"},
+	"log": {"format": "json", "level": "debug"}
+}`,
+}
+
+func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
+	want := &Config{
+		Local: Local{
+			HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"),
+			Address: netip.MustParseAddr("2001:db8::1"), Port: 1703,
+		},
+		Peers: []Peer{
+			{
+				Name: "pe2", Address: netip.MustParseAddr("2001:db8::2"), Port: 1704,
+				Authentication: AuthenticationSecret, SecretFile: "pe2.secret", Secret: Secret(theSecret),
+				Digest: DigestMD5, Role: RolePassive, Hello: 10 * time.Second,
+				Retransmit: Retransmit{Initial: 500 * time.Millisecond, Cap: 16 * time.Second, Retries: 5},
+			},
+			{
+				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Port: 1702,
+				Authentication: AuthenticationNone,
+				Digest:         DigestSHA1, Role: RoleBoth, Hello: 60 * time.Second,
+				Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
+			},
+		},
+		VPNs: []VPN{{
+			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{NetNS: "customer-red"}, IPsec: IPsecNone, MTU: 1400,
+			Echo: Echo{Interval: 0, Fails: 5},
+			Links: []Link{
+				{
+					Peer: "pe2", Address: LinkAddress{Prefix: netip.MustParsePrefix("10.255.0.0/31")},
+					PeerAddress: netip.MustParseAddr("10.255.0.1"), Interface: "red2",
+					Routes: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("10.1.3.0/24")},
+					IPv4:   true,
+				},
+				{Peer: "pe3", Address: LinkAddress{Learn: true}, Interface: "vl-red-pe3", IPv4: true, IPv6: true},
+			},
+		}},
+		DataPlane: DataPlaneUserspace,
+		API:       API{Socket: "/tmp/l2tpvl.sock"},
+		Log:       Log{Format: LogJSON, Level: LogDebug},
+	}
+	for format, text := range full {
+		got, err := Load(inFolder(t, "l2tpvl."+format, text))
+		if err != nil {
+			t.Errorf("%s: %v", format, err)
+		} else if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s:\n got %+v\nwant %+v", format, got, want)
+		}
+	}
+}
+
+// Each file directly in configs/ is a configuration of l2tpvld, and must load as it is; only the folder of the secrets is
+// another one here.
+func TestShippedFilesLoad(t *testing.T) {
+	t.Setenv("L2TPVL_SECRET_PE3", theSecret)
+	count := 0
+	for extension := range formats {
+		paths, err := filepath.Glob("../configs/*" + extension)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			count++
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := filepath.Base(path)
+			if _, err := Load(inFolder(t, name, strings.ReplaceAll(string(text), "/etc/l2tpvl/", ""))); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if count < 2 {
+		t.Errorf("found %d files in configs, want at least l2tpvl.yaml and minimal.yaml", count)
+	}
+}

@@ -1,0 +1,104 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The line end that editors write is no part of a secret; anything else is. The owner's group may read the file.
+func TestSecretFromFile(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		mode os.FileMode
+		want string
+	}{
+		{"s3cret", 0o600, "s3cret"},
+		{"s3cret\n", 0o640, "s3cret"},
+		{"s3cret\r\n", 0o400, "s3cret"},
+		{" s3 cret \n\n", 0o600, " s3 cret \n"},
+		{strings.Repeat("x", 4096), 0o600, strings.Repeat("x", 4096)},
+	} {
+		path := inFolder(t, "l2tpvl.yaml", minimalYAML)
+		write(t, filepath.Join(filepath.Dir(path), "pe2.secret"), tt.text, tt.mode)
+		c, err := Load(path)
+		if err != nil {
+			t.Errorf("%q: %v", tt.text, err)
+		} else if got := string(c.Peers[0].Secret); got != tt.want {
+			t.Errorf("%q: secret %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
+
+func TestSecretFromEnvironment(t *testing.T) {
+	path := inFolder(t, "l2tpvl.yaml", change("secret_file: pe2.secret", "secret_env: L2TPVL_TEST_SECRET"))
+	t.Setenv("L2TPVL_TEST_SECRET", theSecret)
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(c.Peers[0].Secret); got != theSecret {
+		t.Errorf("secret %q, want %q", got, theSecret)
+	}
+
+	t.Setenv("L2TPVL_TEST_SECRET", "")
+	checkMistakes(t, path, `FILE: peers.pe2.secret_env: names an environment variable that holds nothing; want the secret`)
+}
+
+func TestSecrets(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		mode       os.FileMode
+		want       string
+	}{
+		{
+			"read by others", theSecret, 0o644,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0644, which opens it to others; want 0600 or 0640`,
+		},
+		{
+			"written by the group", theSecret, 0o660,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0660, which opens it to others; want 0600 or 0640`,
+		},
+		{
+			"empty", "", 0o600,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds nothing; want the secret`,
+		},
+		{
+			"blank", " \r\n", 0o600,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds nothing; want the secret`,
+		},
+		{
+			"too long", strings.Repeat("x", 4097), 0o600,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds 4097 octets; want at most 4096`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := inFolder(t, "l2tpvl.yaml", minimalYAML)
+			write(t, filepath.Join(filepath.Dir(path), "pe2.secret"), tt.text, tt.mode)
+			checkMistakes(t, path, tt.want)
+		})
+	}
+}
+
+// However a configuration is printed or encoded, its secrets stay hidden.
+func TestSecretsStayHidden(t *testing.T) {
+	c := minimal()
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{string(asJSON)}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
+		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, *c), fmt.Sprintf(verb, c.Peers[0].Secret), fmt.Sprintf(verb, &c.Peers[0].Secret))
+	}
+	for _, shown := range []string{theSecret, fmt.Sprintf("%x", theSecret), fmt.Sprintf("%X", theSecret), strings.Trim(fmt.Sprint([]byte(theSecret)), "[]"), "0x63, 0x6f"} {
+		for _, text := range texts {
+			if strings.Contains(text, shown) {
+				t.Errorf("%q is in %s", shown, text)
+			}
+		}
+	}
+}
