@@ -109,8 +109,8 @@ type AVPError struct {
 	// Vendor and Type name the AVP. Vendor 0 is the IETF.
 	Vendor uint32
 	Type   AVPType
-	// Mandatory is the AVP's M bit as received. It is set as well with
-	// NoMessageType and BadFraming, from which there is no recovery.
+	// Mandatory is the AVP's M bit as received. It is set as well where there is no
+	// recovery: after BadFraming, and if no Message Type could be read.
 	Mandatory bool
 	Problem   Problem
 }

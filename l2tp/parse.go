@@ -25,6 +25,11 @@ func (a *avp) is(t AVPType) bool {
 	return a.vendor == 0 && a.kind == t
 }
 
+// error is an error, with its Problem to be filled in, about a in a message of type t.
+func (a *avp) error(t MessageType) AVPError {
+	return AVPError{Message: t, Vendor: a.vendor, Type: a.kind, Mandatory: a.mandatory}
+}
+
 // cutAVP takes the first AVP off b. It fails where the AVP's length is impossible, and
 // has then as much of the AVP as there is.
 func cutAVP(b []byte) (a avp, rest []byte, ok bool) {
@@ -84,61 +89,56 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
 	var vector []byte // the Random Vector in force; nil as long as there is none
 	for place := 1; len(body) > 0; place++ {
 		a, rest, ok := cutAVP(body)
-		problem := BadFraming
-		if ok {
-			problem = m.take(&a, place, &vector, key)
-		}
 		body = rest
-		if problem == NoProblem {
-			continue
+		e := a.error(m.Type)
+		if ok {
+			e.Problem = m.take(&a, place, &vector, key)
+		} else {
+			e.Problem, e.Mandatory = BadFraming, true
 		}
-		e := AVPError{Message: m.Type, Vendor: a.vendor, Type: a.kind, Mandatory: a.mandatory, Problem: problem}
-		switch {
-		case problem == BadFraming:
-			e.Mandatory = true
-		case problem >= Duplicate, problem == UnknownAVP && version2 && a.vendor == 0:
+		if e.Problem >= Duplicate || version2 && e.Problem == UnknownAVP && e.Vendor == 0 {
 			e.Mandatory = false
 		}
-		switch {
-		case !e.Mandatory:
-			if m.Ignored.Problem == NoProblem {
-				m.Ignored = e
-			}
-		case failure == nil:
-			failure = &e
+		first := &m.Ignored
+		if e.Mandatory {
+			first = &failure
+		}
+		if first.Problem == NoProblem && e.Problem != NoProblem {
+			*first = e
 		}
 	}
-	if failure != nil {
-		return failure
+	if failure.Problem != NoProblem {
+		return new(failure)
 	}
 	return nil
 }
 
 // parseMessageType reads the first AVP, which must be the Message Type, and returns
 // the AVPs behind it: none after an error, as their meaning depends on the type.
-func (m *Message) parseMessageType(body []byte) ([]byte, *AVPError) {
+func (m *Message) parseMessageType(body []byte) ([]byte, AVPError) {
 	a, rest, ok := cutAVP(body)
-	e := AVPError{Vendor: a.vendor, Type: a.kind, Mandatory: true}
+	e := a.error(ZLB)
 	switch {
 	case !ok:
 		e.Problem = BadFraming
 	case a.kind != AVPMessageType:
 		e.Problem = NoMessageType
 	case a.vendor != 0:
-		e.Problem, e.Mandatory = UnknownMessageType, a.mandatory
+		e.Problem = UnknownMessageType
 	case a.hidden:
 		e.Problem = HiddenForbidden
 	case len(a.value) != 2:
 		e.Problem = BadLength
 	default:
-		e.Problem, e.Mandatory = decodeMessageType(m, a.value), a.mandatory
+		e.Problem = decodeMessageType(m, a.value)
 	}
-	if e.Problem != NoProblem {
-		e.Message = m.Type
-		return nil, &e
+	if e.Problem == NoProblem {
+		m.Has.Add(AVPMessageType)
+		return rest, e
 	}
-	m.Has.Add(AVPMessageType)
-	return rest, nil
+	e.Message = m.Type
+	e.Mandatory = a.mandatory || e.Problem != UnknownMessageType
+	return nil, e
 }
 
 // take reads the AVP a, at the given place in the message, into m.
