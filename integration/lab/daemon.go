@@ -142,12 +142,13 @@ func (pe *PE) CtlCommand(args ...string) []string {
 	return append([]string{pe.lab.tool("l2tpvl-ctl"), "-s", pe.Socket()}, args...)
 }
 
-// Ctl runs l2tpvl-ctl towards the PE's daemon and returns what it printed.
+// Ctl runs l2tpvl-ctl towards the PE's daemon and returns what it printed. Its error is an *exec.ExitError, with what it
+// complained of, if it ended with another status than 0.
 func (pe *PE) Ctl(ctx context.Context, args ...string) (output string, err error) {
 	line := pe.CtlCommand(args...)
-	out, err := exec.CommandContext(ctx, line[0], line[1:]...).CombinedOutput()
-	if err != nil {
-		err = fmt.Errorf("%s: %w: %s", strings.Join(line, " "), err, bytes.TrimSpace(out))
+	out, err := exec.CommandContext(ctx, line[0], line[1:]...).Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(line, " "), err, bytes.TrimSpace(exit.Stderr))
 	}
 	return string(out), err
 }

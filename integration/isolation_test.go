@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+)
+
+// whoPort is where each host answers with the name of its VPN.
+const whoPort = 7
+
+// answerWho has a host answer every connection with a text, until the test ends.
+func (r *rig) answerWho(site *lab.Site, port uint16, text string) {
+	r.Helper()
+	listener, err := site.Host.Listen(r.ctx, netip.AddrPortFrom(site.Address, port))
+	r.must(err)
+	r.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return // closed
+			}
+			fmt.Fprint(conn, text) // what is lost the asking side tells
+			conn.Close()
+		}
+	}()
+}
+
+// who asks at an address from a host.
+func (r *rig) who(from *lab.Site, at netip.AddrPort) (string, error) {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	conn, err := from.Host.Dial(ctx, at)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		return "", err
+	}
+	answer, err := io.ReadAll(conn)
+	return string(answer), err
+}
+
+// The same address is another host in each VPN.
+func TestEachVPNReachesItsOwnHosts(t *testing.T) {
+	r := newRig(t, found)
+	r.startBoth()
+	for _, vpn := range r.VPNs {
+		r.answerWho(r.PE2.Sites[vpn], whoPort, vpn)
+	}
+	for _, vpn := range r.VPNs {
+		at := netip.AddrPortFrom(r.PE2.Sites[vpn].Address, whoPort)
+		answer, err := r.who(r.PE1.Sites[vpn], at)
+		r.must(err)
+		if answer != vpn {
+			t.Errorf("a host of %s reached a host of %q at %s", vpn, answer, at)
+		}
+	}
+}
+
+func TestRedDoesNotReachWhatIsInBlueAlone(t *testing.T) {
+	r := newRig(t, found)
+	r.startBoth()
+	red, blue := r.PE1.Sites["red"], r.PE1.Sites["blue"]
+	farBlue := r.PE2.Sites["blue"]
+
+	// An address and a port that are in blue alone.
+	secret := netip.AddrFrom4([4]byte{10, 1, 2, 99})
+	r.must(farBlue.Host.IP(fmt.Sprintf("addr add %s/24 dev eth0", secret)))
+	const port = 8
+	r.answerWho(farBlue, port, "blue alone")
+
+	for _, tt := range []struct {
+		from    *lab.Site
+		reaches bool
+	}{
+		{blue, true},
+		{red, false},
+	} {
+		pong, err := tt.from.Host.Ping(r.ctx, secret, lab.Ping{Count: 2})
+		r.must(err)
+		if got := pong.Received > 0; got != tt.reaches {
+			t.Errorf("%s pings %s: %v, want %v\n%s", tt.from.VPN, secret, got, tt.reaches, pong.Output)
+		}
+		answer, err := r.who(tt.from, netip.AddrPortFrom(farBlue.Address, port))
+		if got := err == nil && answer == "blue alone"; got != tt.reaches {
+			t.Errorf("%s connects to blue's port: %v (answer %q, %v), want %v", tt.from.VPN, got, answer, err, tt.reaches)
+		}
+	}
+}
+
+// What red sends passes all of red's interfaces, and none of blue's.
+func TestNothingOfRedIsSeenInBlue(t *testing.T) {
+	r := newRig(t, found)
+	r.startBoth()
+	captures := map[string][]*lab.Capture{}
+	for _, vpn := range r.VPNs {
+		for _, pe := range r.PEs() {
+			captures[vpn] = append(captures[vpn],
+				r.capture(pe.Sites[vpn].Host, "eth0"),
+				r.capture(pe.Sites[vpn].VR, r.link(pe, vpn).Interface))
+		}
+	}
+
+	mark := []byte("red, unmistaken!") // 16 octets
+	for _, pe := range r.PEs() {
+		pong, err := pe.Sites["red"].Host.Ping(r.ctx, pe.Peer.Sites["red"].Address, lab.Ping{Pattern: mark})
+		r.must(err)
+		if pong.Received == 0 {
+			t.Errorf("red does not reach red:\n%s", pong.Output)
+		}
+	}
+
+	for vpn, list := range captures {
+		for _, c := range list {
+			r.must(c.Stop())
+			captured, err := os.ReadFile(c.File)
+			r.must(err)
+			if got, want := bytes.Contains(captured, mark), vpn == "red"; got != want {
+				t.Errorf("%s: red's octets seen: %v, want %v", c.File, got, want)
+			}
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package integration
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+)
+
+// The largest packet that enters a link leaves in one packet that the path takes; a larger one is answered inside.
+func TestMTUFitsThePath(t *testing.T) {
+	const cookie = 8 // octets, by default
+	for _, path := range []int{1500, 1400} {
+		t.Run(fmt.Sprintf("path of %d octets", path), func(t *testing.T) {
+			r := newRig(t, found)
+			for _, pe := range r.PEs() {
+				r.must(pe.NS.IP(fmt.Sprintf("link set %s mtu %d", lab.ProviderInterface, path)))
+			}
+			r.startBoth()
+			want := path - dataplane.UDPOverhead(r.PE2.Address, cookie).Total()
+			if got := r.link(r.PE1, "red").MTU; got != want {
+				t.Fatalf("the MTU of the link is %d, want %d", got, want)
+			}
+			c := r.capture(r.PE1.NS, lab.ProviderInterface)
+			host, to := r.PE1.Sites["red"].Host, r.PE2.Sites["red"].Address
+
+			r.wantPasses(host, to, lab.Ping{Size: want, DontFragment: true})
+			tooBig, err := host.Ping(r.ctx, to, lab.Ping{Size: want + 1, DontFragment: true})
+			r.must(err)
+			if answer := fmt.Sprintf("mtu = %d", want); tooBig.Received > 0 || !strings.Contains(tooBig.Output, answer) {
+				t.Errorf("%d octets that must not be fragmented: want %q from the router, got\n%s", want+1, answer, tooBig.Output)
+			}
+			r.wantPasses(host, to, lab.Ping{Size: 2 * want}) // fragmented, but inside
+
+			largest := 0
+			for _, f := range r.readCapture(c) {
+				if f.Fragment {
+					t.Errorf("%s is a fragment", f)
+				}
+				largest = max(largest, f.Length)
+			}
+			if largest != path {
+				t.Errorf("the largest packet on the provider network has %d octets, want %d", largest, path)
+			}
+		})
+	}
+}
+
+// wantPasses wants every ping answered.
+func (r *rig) wantPasses(from lab.Namespace, to netip.Addr, p lab.Ping) {
+	r.Helper()
+	pong, err := from.Ping(r.ctx, to, p)
+	r.must(err)
+	if pong.Received != pong.Sent {
+		r.Errorf("of %d pings with %d octets %d were answered:\n%s", pong.Sent, p.Size, pong.Received, pong.Output)
+	}
+}

@@ -1,0 +1,68 @@
+package integration
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// On SIGTERM the daemon takes leave of its peer, and takes away what it made and nothing else.
+func TestShutdown(t *testing.T) {
+	r := newRig(t, lab.Options{})
+	red, blue := r.PE1.Sites["red"], r.PE1.Sites["blue"]
+	r.must(red.CreateVR()) // red's router is found, blue's is created
+	r.startBoth()
+	iface := r.link(r.PE1, "red").Interface
+	names, err := red.VR.Interfaces()
+	r.must(err)
+	if !slices.Contains(names, iface) || !blue.VR.Exists() {
+		t.Fatalf("before the shutdown: interfaces %q in %s, want %s among them; %s is there: %v",
+			names, red.VR, iface, blue.VR, blue.VR.Exists())
+	}
+
+	c := r.capture(r.PE1.NS, lab.ProviderInterface)
+	r.stop(r.PE1)
+
+	for _, vpn := range r.VPNs {
+		r.waitLink(r.PE2, vpn, "not up, with a reason", func(l api.Link) bool { return l.State != api.LinkUp && l.Reason != "" })
+	}
+	var said []l2tp.MessageType
+	for _, f := range r.readCapture(c) {
+		if f.HasType && f.Source.Addr() == r.PE1.Address {
+			said = append(said, f.Type)
+		}
+	}
+	if !slices.Contains(said, l2tp.CDN) || !slices.Contains(said, l2tp.StopCCN) {
+		t.Errorf("PE1 said %v at the end, want CDN and StopCCN among it", said)
+	}
+	if slices.Index(said, l2tp.StopCCN) < slices.Index(said, l2tp.CDN) {
+		t.Errorf("PE1 said %v: StopCCN before CDN", said)
+	}
+
+	if names, err = red.VR.Interfaces(); err != nil {
+		t.Errorf("the router that was found is gone: %v", err)
+	} else if slices.Contains(names, iface) {
+		t.Errorf("interfaces %q are left in %s", names, red.VR)
+	}
+	if blue.VR.Exists() {
+		t.Errorf("namespace %s was created by the daemon, and is still there", blue.VR)
+	}
+}
+
+// A peer that does not answer does not keep the daemon from ending.
+func TestShutdownWithoutAnAnswer(t *testing.T) {
+	r := newRig(t, found)
+	r.startBoth()
+	r.must(r.CutProvider())
+	r.stop(r.PE1)
+	if names, err := r.PE1.Sites["red"].VR.Interfaces(); err != nil || slices.ContainsFunc(names, isLinkInterface) {
+		t.Errorf("interfaces %q are left (%v)", names, err)
+	}
+	r.must(r.RestoreProvider())
+}
+
+func isLinkInterface(name string) bool { return strings.HasPrefix(name, "vl-") }

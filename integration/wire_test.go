@@ -1,0 +1,125 @@
+package integration
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/tshark"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// The life of two PEs from their start to their end, as a wiretap on the provider network sees it: tshark dissects every
+// control message and every PPP frame, finds nothing to object to, and the digests fit the secret.
+func TestTsharkObjectsToNothing(t *testing.T) {
+	for _, digest := range []string{"sha1", "md5"} {
+		t.Run(digest, func(t *testing.T) {
+			r := newRig(t, found)
+			c := r.capture(r.PE1.NS, lab.ProviderInterface)
+			for _, pe := range r.PEs() {
+				config := pe.Config().Quick()
+				peer := config.Peers[pe.Peer.Name]
+				peer.Digest = digest
+				config.Peers[pe.Peer.Name] = peer
+				r.start(pe, config)
+			}
+			r.waitAllUp()
+			for _, vpn := range r.VPNs {
+				r.waitPings(vpn)
+			}
+			_, err := r.PE1.Sites["red"].Transfer(r.ctx, r.PE2.Sites["red"], 1<<18)
+			r.must(err)
+			r.waitHello()
+			r.waitEchoes()
+			r.stop(r.PE1)
+			r.stop(r.PE2)
+
+			frames := r.readCapture(c)
+			for _, problem := range tshark.Problems(frames) {
+				t.Error(problem)
+			}
+			wantMessages(t, frames)
+			wantFrames(t, frames)
+			r.wantEndIDs(c.File)
+		})
+	}
+}
+
+// waitHello waits until the peers have exchanged control messages after their sessions were established: Hellos.
+func (r *rig) waitHello() {
+	r.Helper()
+	before := r.peer(r.PE1)
+	r.wait("a Hello", func() (bool, string, error) {
+		now, err := r.PE1.Client().Peers(r.ctx)
+		if err != nil {
+			return false, "", err
+		}
+		return now[0].Sent+now[0].Received > before.Sent+before.Received, asJSON(now), nil
+	})
+}
+
+// waitEchoes waits until every link has measured its round trip by LCP echo.
+func (r *rig) waitEchoes() {
+	r.Helper()
+	for _, pe := range r.PEs() {
+		for _, vpn := range r.VPNs {
+			r.wait("an LCP echo", func() (bool, string, error) {
+				l, err := r.askLink(pe, vpn)
+				return l.EchoMS != nil, asJSON(l), err
+			})
+		}
+	}
+}
+
+func wantMessages(t *testing.T, frames []tshark.Frame) {
+	t.Helper()
+	seen := map[l2tp.MessageType]int{}
+	for _, f := range frames {
+		if f.HasType {
+			seen[f.Type]++
+		}
+	}
+	for _, want := range []l2tp.MessageType{
+		l2tp.SCCRQ, l2tp.SCCRP, l2tp.SCCCN, l2tp.HELLO, l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN, l2tp.CDN, l2tp.StopCCN, l2tp.ACK,
+	} {
+		if seen[want] == 0 {
+			t.Errorf("no %s on the wire, but %v", want, seen)
+		}
+	}
+}
+
+// wantFrames wants every kind of PPP frame that a link has in its life.
+func wantFrames(t *testing.T, frames []tshark.Frame) {
+	t.Helper()
+	seen := map[string]int{}
+	for _, f := range frames {
+		if carries := f.Carries(); carries != "" {
+			seen[fmt.Sprintf("%s %d", carries, f.PPPCode)]++
+		}
+	}
+	for _, want := range []string{ // codes of RFC 1661 section 5
+		"lcp 1", "lcp 2", "ipcp 1", "ipcp 2", "ipv6cp 1", "ipv6cp 2", "lcp 9", "lcp 10", "ip 0",
+	} {
+		if seen[want] == 0 {
+			t.Errorf("no %s on the wire, but %v", want, seen)
+		}
+	}
+}
+
+// wantEndIDs wants the 7 octets of each VPN-ID in the Remote End ID AVPs, and nothing else.
+func (r *rig) wantEndIDs(file string) {
+	r.Helper()
+	ids, err := tshark.RemoteEndIDs(r.ctx, file, r.tsharkOptions())
+	r.must(err)
+	slices.SortFunc(ids, bytes.Compare)
+	ids = slices.CompactFunc(ids, bytes.Equal)
+	var want [][]byte
+	for place := range r.VPNs {
+		want = append(want, []byte{0x00, 0x00, 0x5e, 0x00, 0x00, 0x00, byte(place + 1)})
+	}
+	if !slices.EqualFunc(ids, want, bytes.Equal) {
+		r.Errorf("Remote End IDs %x on the wire, want %x", ids, want)
+	}
+}
