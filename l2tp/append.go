@@ -31,69 +31,84 @@ func (m *Message) appendAVPs(dst []byte, key *HidingKey, hide AVPSet) ([]byte, *
 	at := len(dst)
 	dst = appendAVPHeader(dst, specOf(AVPMessageType))
 	dst = binary.BigEndian.AppendUint16(dst, uint16(m.Type))
-	setAVPLen(dst[at:], 0)
+	setAVPLen(dst[at:])
 	for i := range m.NumDigests {
 		at = len(dst)
 		dst = appendAVPHeader(dst, specOf(AVPMessageDigest))
 		dst = m.Digests[i].append(dst)
-		if !m.Digests[i].whole() {
+		if !m.Digests[i].whole() || len(dst)-at > maxAVPLen {
 			return dst, m.appendError(specOf(AVPMessageDigest), BadLength)
 		}
-		setAVPLen(dst[at:], 0)
+		setAVPLen(dst[at:])
 	}
 	for i := range avpTable {
 		spec := &avpTable[i]
 		if spec.codec.append == nil || !m.Has.Has(spec.avp) {
 			continue
 		}
-		if !spec.in.has(m.Type) {
-			return dst, m.appendError(spec, Misplaced)
+		var problem Problem
+		switch {
+		case !spec.in.has(m.Type):
+			problem = Misplaced
+		case spec.bits&bitH != 0 && hide.Has(spec.avp):
+			dst, problem = m.appendHidden(dst, spec, key)
+		default:
+			dst, problem = m.appendClear(dst, spec)
 		}
-		at = len(dst)
-		dst = appendAVPHeader(dst, spec)
-		hidden := spec.hideable && hide.Has(spec.avp)
-		if hidden {
-			switch {
-			case key == nil:
-				return dst, m.appendError(spec, HiddenNoKey)
-			case !m.Has.Has(AVPRandomVector):
-				return dst, m.appendError(spec, HiddenNoVector)
-			}
-			dst = append(dst, 0, 0)
+		if problem != NoProblem {
+			return dst, m.appendError(spec, problem)
 		}
-		value := len(dst)
-		dst = spec.codec.append(dst, m)
-		n := len(dst) - value
-		if !spec.length.allow(n) || len(dst)-at > maxAVPLen {
-			return dst, m.appendError(spec, BadLength)
-		}
-		flags := uint16(0)
-		if hidden {
-			flags = bitH
-			binary.BigEndian.PutUint16(dst[at+avpHeaderLen:], uint16(n))
-			key.hide(dst[at+avpHeaderLen:], spec.avp, m.RandomVector)
-		}
-		setAVPLen(dst[at:], flags)
 	}
 	return dst, nil
 }
 
+func (m *Message) appendClear(dst []byte, spec *avpSpec) ([]byte, Problem) {
+	at := len(dst)
+	dst = appendAVPHeader(dst, spec)
+	dst = spec.codec.append(dst, m)
+	if !spec.length.allow(len(dst) - at - avpHeaderLen) {
+		return dst, BadLength
+	}
+	setAVPLen(dst[at:])
+	return dst, NoProblem
+}
+
+// appendHidden is appendClear for an AVP to be hidden (RFC 3931, section 5.3).
+func (m *Message) appendHidden(dst []byte, spec *avpSpec, key *HidingKey) ([]byte, Problem) {
+	switch {
+	case key == nil:
+		return dst, HiddenNoKey
+	case !m.Has.Has(AVPRandomVector):
+		return dst, HiddenNoVector
+	}
+	at := len(dst)
+	dst = appendAVPHeader(dst, spec)
+	dst[at] |= bitH >> 8
+	dst = append(dst, 0, 0)
+	subformat := len(dst) - hiddenLenSize
+	dst = spec.codec.append(dst, m)
+	n := len(dst) - subformat - hiddenLenSize
+	if !spec.length.allow(n) || len(dst)-at > maxAVPLen {
+		return dst, BadLength
+	}
+	binary.BigEndian.PutUint16(dst[subformat:], uint16(n))
+	key.hide(dst[subformat:], spec.avp, m.RandomVector)
+	setAVPLen(dst[at:])
+	return dst, NoProblem
+}
+
 func (m *Message) appendError(spec *avpSpec, p Problem) *AVPError {
-	return &AVPError{Message: m.Type, Type: spec.avp, Mandatory: spec.mandatory, Problem: p}
+	return &AVPError{Message: m.Type, Type: spec.avp, Mandatory: spec.bits&bitM != 0, Problem: p}
 }
 
 // appendAVPHeader appends an AVP header with the M bit as spec has it and length 0.
 func appendAVPHeader(dst []byte, spec *avpSpec) []byte {
-	flags := uint16(0)
-	if spec.mandatory {
-		flags = bitM
-	}
-	dst = binary.BigEndian.AppendUint16(dst, flags)
+	dst = binary.BigEndian.AppendUint16(dst, spec.bits&bitM)
 	dst = append(dst, 0, 0)
 	return binary.BigEndian.AppendUint16(dst, uint16(spec.avp))
 }
 
-// setAVPLen adds the flags and its length to the header of the AVP that b is.
-func setAVPLen(b []byte, flags uint16) {
-	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)|flags|uint16(len(b)))
+// setAVPLen writes its length into the header of the AVP that b is.
+func setAVPLen(b []byte) {
+	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)|uint16(len(b)))
 }

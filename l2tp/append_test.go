@@ -43,6 +43,11 @@ func TestAppendErrors(t *testing.T) {
 			Message{Type: HELLO, Has: AVPs(AVPMessageDigest), NumDigests: 1, Digests: [2]Digest{{DigestHMACSHA1, long[:16]}}},
 			AVPError{HELLO, 0, AVPMessageDigest, true, BadLength},
 		},
+		{
+			"digest longer than an AVP",
+			Message{Type: HELLO, NumDigests: 1, Digests: [2]Digest{{9, long[:1017]}}},
+			AVPError{HELLO, 0, AVPMessageDigest, true, BadLength},
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -119,7 +119,8 @@ type Message struct {
 	// Type is ZLB for a message without AVPs.
 	Type MessageType
 	// Has is the set of AVPs in the message. The Message Type is in it after
-	// Parse; Append writes one whether or not it is, unless Type is ZLB.
+	// Parse; Append writes one whether or not it is, unless Type is ZLB. Of Message
+	// Digests Append writes NumDigests.
 	Has AVPSet
 
 	// NumDigests is how many of Digests there are, 0 to 2; see AddDigest.
@@ -170,8 +171,8 @@ type Message struct {
 	unhidden []byte // the values of hidden AVPs in clear
 }
 
-// Zlb reports whether m is a Zero Length Body message, which has no AVPs and, like
-// the ACK, only acknowledges (RFC 3931, section 6.15).
+// Zlb reports whether m, which Parse found in order, is a Zero Length Body message: it
+// has no AVPs and, like the ACK, only acknowledges (RFC 3931, section 6.15).
 func (m *Message) Zlb() bool {
 	return m.Type == ZLB
 }

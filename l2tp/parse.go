@@ -25,8 +25,8 @@ func (a *avp) is(t AVPType) bool {
 	return a.vendor == 0 && a.kind == t
 }
 
-// error is an error, with its Problem to be filled in, about a in a message of type t.
-func (a *avp) error(t MessageType) AVPError {
+// fault is an error, with its Problem to be filled in, about a in a message of type t.
+func (a *avp) fault(t MessageType) AVPError {
 	return AVPError{Message: t, Vendor: a.vendor, Type: a.kind, Mandatory: a.mandatory}
 }
 
@@ -90,7 +90,7 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
 	for place := 1; len(body) > 0; place++ {
 		a, rest, ok := cutAVP(body)
 		body = rest
-		e := a.error(m.Type)
+		e := a.fault(m.Type)
 		if ok {
 			e.Problem = m.take(&a, place, &vector, key)
 		} else {
@@ -117,7 +117,7 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
 // the AVPs behind it: none after an error, as their meaning depends on the type.
 func (m *Message) parseMessageType(body []byte) ([]byte, AVPError) {
 	a, rest, ok := cutAVP(body)
-	e := a.error(ZLB)
+	e := a.fault(ZLB)
 	switch {
 	case !ok:
 		e.Problem = BadFraming
@@ -155,7 +155,7 @@ func (m *Message) take(a *avp, place int, vector *[]byte, key *HidingKey) Proble
 		return Misplaced
 	case m.Has.Has(a.kind) && a.kind != AVPMessageDigest && a.kind != AVPRandomVector:
 		return Duplicate
-	case a.hidden && !spec.hideable:
+	case a.hidden && spec.bits&bitH == 0:
 		return HiddenForbidden
 	}
 	value := a.value

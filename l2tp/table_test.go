@@ -63,7 +63,7 @@ func TestTableAgainstSection54(t *testing.T) {
 			messagesWith = strings.Join(names, " ")
 		}
 		fields := []string{
-			pad(int(s.avp), 2), flag(s.mandatory, "M"), flag(s.hideable, "H"), pad(avpHeaderLen+s.length.min, 5),
+			pad(int(s.avp), 2), flag(s.bits&bitM != 0, "M"), flag(s.bits&bitH != 0, "H"), pad(avpHeaderLen+s.length.min, 5),
 			s.name + ": " + messagesWith,
 		}
 		got.WriteString(strings.Join(fields, " ") + "\n")
