@@ -12,7 +12,7 @@ func Append(dst []byte, m *Message) ([]byte, error) {
 }
 
 // AppendHidden is Append with the AVPs in hide hidden, as far as they may be and are
-// in m. It takes a Random Vector in m, random for each message.
+// in m. It takes a Random Vector in m, random for each message, and adds no padding.
 func AppendHidden(dst []byte, m *Message, key *HidingKey, hide AVPSet) ([]byte, error) {
 	start := len(dst)
 	out := appendHeader(dst, m.Header)

@@ -112,10 +112,10 @@ func (k *Key) Sign(message []byte, t DigestType, local, remote []byte) error {
 }
 
 // Verify checks the Message Digest AVPs of a received control message, of which one
-// at least must be right. The nonces are those of the message's sender and of
-// its receiver, in this order, each nil as long as it is not known; an SCCRQ is checked without
-// nonces whatever they are. Octets beyond the header's Length are not part of the
-// message. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
+// at least must be right. The nonces are those of the message's sender and of its
+// receiver, in this order, each nil as long as it is not known; an SCCRQ is checked
+// without nonces whatever they are. Octets beyond the header's Length are not part of
+// the message. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
 func (k *Key) Verify(message, sender, receiver []byte) error {
 	_, avps, err := ParseHeader(message)
 	if err != nil && err != ErrVersion2 {
