@@ -1,0 +1,148 @@
+package ppp
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+)
+
+const (
+	defaultMRU = 1500 // RFC 1661, section 6.1
+	// minMRU is the smallest MRU we agree to: every message of ours fits.
+	minMRU = 128
+	// minIPv6MRU is what a link needs to carry IPv6 (RFC 5072, section 2).
+	minIPv6MRU = 1280
+)
+
+// Config of one link. The zero value is a link with the defaults of RFC 1661
+// that runs no network protocol.
+type Config struct {
+	// MRU is the largest Information field, in octets, that we announce that we
+	// can receive. Zero: 1500, RFC 1661's default, for which no option is sent.
+	MRU uint16
+
+	// Rand returns magic numbers and parts of interface identifiers, evenly
+	// distributed. Nil: math/rand/v2's.
+	Rand func() uint32
+
+	Restart      time.Duration // Restart timer; zero: 3 s
+	MaxConfigure int           // Configure-Requests sent without an answer; zero: 10
+	MaxTerminate int           // Terminate-Requests sent without an answer; zero: 2
+	MaxFailure   int           // Configure-Naks without an Ack, in either direction; zero: 5
+
+	// EchoInterval is the time between LCP Echo-Requests while LCP is Opened.
+	// They measure the round-trip time and keep watch. Zero: none are sent.
+	EchoInterval time.Duration
+	// EchoFails is how many Echo-Requests in a row may stay unanswered, with no
+	// other frame received meanwhile, before the link is taken down. Zero: 5.
+	EchoFails int
+
+	IPv4 *IPv4Config // nil: IPCP is not run and gets a Protocol-Reject
+	IPv6 *IPv6Config // nil: IPV6CP is not run and gets a Protocol-Reject
+}
+
+// AddressMode says where our own IPv4 address comes from.
+type AddressMode uint8
+
+// The address modes.
+const (
+	// Configured: our address is IPv4Config.Local, and we insist on it.
+	Configured AddressMode = iota
+	// Learned: we ask with 0.0.0.0 and take the address the peer Naks it with.
+	Learned
+	// Unnumbered: we send no IP-Address option.
+	Unnumbered
+)
+
+// IPv4Config configures IPCP (RFC 1332).
+type IPv4Config struct {
+	Mode  AddressMode
+	Local netip.Addr // our address in mode Configured, ignored otherwise
+
+	// Peer, if valid, is the address the peer must have; it is offered when the
+	// peer asks with 0.0.0.0, with another address or with none. If invalid,
+	// any unicast address other than ours is accepted, and so is none.
+	Peer netip.Addr
+}
+
+// IPv6Config configures IPV6CP (RFC 5072).
+type IPv6Config struct {
+	// LocalID is our interface identifier. Zero: a random one, kept for the life
+	// of the Link. When it collides with the peer's, another is agreed on.
+	LocalID uint64
+}
+
+// Validate returns an error that says which field is wrong and what would be
+// right, or nil.
+func (c *Config) Validate() error {
+	if c.Restart < 0 || c.EchoInterval < 0 {
+		return fmt.Errorf("ppp: Restart %v, EchoInterval %v: must not be negative", c.Restart, c.EchoInterval)
+	}
+	if min(c.MaxConfigure, c.MaxTerminate, c.MaxFailure, c.EchoFails) < 0 {
+		return fmt.Errorf("ppp: MaxConfigure %d, MaxTerminate %d, MaxFailure %d, EchoFails %d: must not be negative",
+			c.MaxConfigure, c.MaxTerminate, c.MaxFailure, c.EchoFails)
+	}
+	if c.MRU != 0 && c.MRU < c.leastMRU() {
+		return fmt.Errorf("ppp: MRU %d: must be at least %d", c.MRU, c.leastMRU())
+	}
+	if c.IPv4 != nil {
+		return c.IPv4.validate()
+	}
+	return nil
+}
+
+// leastMRU is the smallest MRU that we agree to, of either end.
+func (c *Config) leastMRU() uint16 {
+	if c.IPv6 != nil {
+		return minIPv6MRU
+	}
+	return minMRU
+}
+
+func (c *IPv4Config) validate() error {
+	switch {
+	case c.Mode > Unnumbered:
+		return fmt.Errorf("ppp: IPv4 mode %d: must be Configured, Learned or Unnumbered", c.Mode)
+	case c.Mode == Configured && !unicast(c.Local):
+		return fmt.Errorf("ppp: local address %v: must be an IPv4 unicast address in mode Configured", c.Local)
+	case c.Peer.IsValid() && !unicast(c.Peer):
+		return fmt.Errorf("ppp: peer address %v: must be an IPv4 unicast address", c.Peer)
+	case c.Mode == Configured && c.Local == c.Peer:
+		return fmt.Errorf("ppp: local and peer address are both %v: must differ", c.Local)
+	}
+	return nil
+}
+
+// withDefaults replaces what is zero, or senseless, by its default.
+func (c Config) withDefaults() Config {
+	if c.Rand == nil {
+		c.Rand = rand.Uint32
+	}
+	if c.MRU == 0 {
+		c.MRU = defaultMRU
+	}
+	c.Restart = positive(c.Restart, 3*time.Second)
+	c.MaxConfigure = positive(c.MaxConfigure, 10)
+	c.MaxTerminate = positive(c.MaxTerminate, 2)
+	c.MaxFailure = positive(c.MaxFailure, 5)
+	c.EchoFails = positive(c.EchoFails, 5)
+	return c
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// unicast tells whether a is an IPv4 address that an end of a link may have:
+// not 0.0.0.0/8, 127.0.0.0/8, multicast, reserved or broadcast.
+func unicast(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	first := a.As4()[0]
+	return first != 0 && first != 127 && first < 224
+}

@@ -1,0 +1,117 @@
+package ppp
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// optionIPAddress is the one option of IPCP that we negotiate (RFC 1332,
+// section 3.3). IP-Addresses (1) is deprecated, IP-Compression-Protocol (2) and
+// the name servers of RFC 1877 (129 to 132) are of no use here.
+const optionIPAddress = 3
+
+// ipcp negotiates the IPv4 addresses of both ends.
+type ipcp struct {
+	cfg   IPv4Config
+	local netip.Addr // ours; 0.0.0.0: asked for; invalid: unnumbered
+	peer  netip.Addr // the peer's, as acknowledged; invalid: none
+}
+
+func (c *ipcp) opened() Event { return IPv4Opened{c.local, c.peer} }
+
+func (c *ipcp) closed(reason string) Event { return IPv4Closed{reason} }
+
+func (c *ipcp) reset() {
+	c.local, c.peer = netip.Addr{}, netip.Addr{}
+	switch {
+	case c.cfg.Mode == Learned:
+		c.local = netip.IPv4Unspecified()
+	case c.cfg.Mode == Configured && c.cfg.Local.Is4():
+		c.local = c.cfg.Local
+	}
+}
+
+func (c *ipcp) appendRequest(b []byte) []byte {
+	if !c.local.IsValid() {
+		return b
+	}
+	return appendAddrOption(b, optionIPAddress, c.local)
+}
+
+func (c *ipcp) judge(o option, r *reply) {
+	if o.kind() != optionIPAddress {
+		r.reject(o)
+		return
+	}
+	addr, _ := o.addr()
+	switch {
+	case unicast(addr) && addr == c.local && (r.final || !c.cfg.Peer.Is4()):
+		r.failure = fmt.Sprintf("the peer claims %v, which is ours", addr)
+	case c.cfg.Peer.Is4() && addr == c.cfg.Peer:
+	case c.cfg.Peer.Is4() && r.final:
+		r.failure = fmt.Sprintf("the peer insists on %v instead of %v", addr, c.cfg.Peer)
+	case c.cfg.Peer.Is4():
+		r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
+	case !unicast(addr): // 0.0.0.0 asks for an address, and we have none to give
+		r.reject(o)
+	}
+}
+
+// judgeAbsent insists on the peer's address: a request without it does not
+// accept the address of an earlier Configure-Nak.
+func (c *ipcp) judgeAbsent(request options, r *reply) {
+	if !c.cfg.Peer.Is4() || request.find(optionIPAddress) != nil {
+		return
+	}
+	if r.final {
+		r.failure = fmt.Sprintf("the peer requests no address; it must have %v", c.cfg.Peer)
+		return
+	}
+	r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
+}
+
+func (c *ipcp) commit(request options) {
+	c.peer, _ = request.find(optionIPAddress).addr()
+}
+
+func (c *ipcp) acked() string {
+	if c.cfg.Mode == Learned && !unicast(c.local) {
+		return fmt.Sprintf("the peer accepts %v instead of giving us an address", c.local)
+	}
+	return ""
+}
+
+func (c *ipcp) refused(suggestions options, final bool) string {
+	addr, ok := suggestions.find(optionIPAddress).addr()
+	if !ok {
+		return ""
+	}
+	switch c.cfg.Mode {
+	case Learned:
+		if addr == c.peer || addr == c.cfg.Peer {
+			return fmt.Sprintf("the peer gives us %v, which is its own", addr)
+		}
+		if unicast(addr) {
+			c.local = addr
+		}
+		if final {
+			return fmt.Sprintf("the peer gives us no address that it then accepts; its last was %v", addr)
+		}
+	case Configured:
+		if final {
+			return fmt.Sprintf("the peer refuses our address %v; it wants us to have %v", c.local, addr)
+		}
+	case Unnumbered:
+		if final {
+			return fmt.Sprintf("the peer wants us to have %v; this end is unnumbered", addr)
+		}
+	}
+	return ""
+}
+
+func (c *ipcp) rejected(options) string {
+	if c.cfg.Mode == Learned {
+		return "the peer gives us no address: it rejected the IP-Address option"
+	}
+	return fmt.Sprintf("the peer rejected our address %v: it does not negotiate addresses", c.local)
+}

@@ -1,0 +1,147 @@
+package ppp
+
+import "fmt"
+
+// LCP's Configuration Options (RFC 1661, section 6).
+const (
+	optionMRU            = 1
+	optionAuthentication = 3
+	optionMagicNumber    = 5
+	optionPFC            = 7
+	optionACFC           = 8
+)
+
+// lcp negotiates LCP's options. PFC and ACFC are granted when the peer asks
+// for them, which only allows us to compress: we never do.
+type lcp struct {
+	cfg   *Config
+	mru   uint16 // what we announce; defaultMRU: no option
+	magic uint32 // ours; zero: the peer rejected the option
+	naked uint32 // the magic number in our last Configure-Nak
+
+	peerMRU   uint16
+	peerMagic uint32 // zero: the peer has not negotiated one
+}
+
+func (l *lcp) reset() {
+	*l = lcp{cfg: l.cfg, mru: l.cfg.MRU, magic: l.newMagic(), peerMRU: defaultMRU}
+}
+
+// newMagic returns a magic number that differs from ours and from zero.
+func (l *lcp) newMagic() uint32 {
+	m := l.cfg.Rand()
+	for m == 0 || m == l.magic {
+		m++
+	}
+	return m
+}
+
+func (l *lcp) appendRequest(b []byte) []byte {
+	if l.mru != defaultMRU {
+		b = appendUint16Option(b, optionMRU, l.mru)
+	}
+	if l.magic != 0 {
+		b = appendUint32Option(b, optionMagicNumber, l.magic)
+	}
+	return b
+}
+
+func (l *lcp) judge(o option, r *reply) {
+	switch o.kind() {
+	case optionMRU:
+		l.judgeMRU(o, r)
+	case optionMagicNumber:
+		l.judgeMagic(o, r)
+	case optionPFC, optionACFC:
+		if len(o.data()) != 0 { // a boolean option must not be Nak'd (section 5.3)
+			r.reject(o)
+		}
+	case optionAuthentication:
+		// No authentication protocol is spoken. One that is would be granted
+		// here, and would run in Link.establish.
+		r.reject(o)
+	default:
+		r.reject(o)
+	}
+}
+
+// judgeMRU refuses an MRU that is too small for our messages, or for IPv6.
+func (l *lcp) judgeMRU(o option, r *reply) {
+	least := l.cfg.leastMRU()
+	v, ok := o.uint16()
+	switch {
+	case ok && v >= least:
+	case r.final:
+		r.reject(o)
+	case ok:
+		r.naks = appendUint16Option(r.naks, optionMRU, least)
+	default:
+		r.naks = appendUint16Option(r.naks, optionMRU, defaultMRU)
+	}
+}
+
+// judgeMagic refuses our own magic number, which may mean that the link is
+// looped back: a chance collision ends after a Nak or two (section 6.4).
+func (l *lcp) judgeMagic(o option, r *reply) {
+	v, ok := o.uint32()
+	switch {
+	case ok && v != 0 && v != l.magic:
+	case ok && v != 0 && r.final:
+		r.failure = fmt.Sprintf("the link is looped back: %d Configure-Requests had our own magic numbers", l.cfg.MaxFailure+1)
+	case r.final:
+		r.reject(o)
+	default:
+		l.naked = l.newMagic()
+		r.naks = appendUint32Option(r.naks, optionMagicNumber, l.naked)
+	}
+}
+
+func (l *lcp) judgeAbsent(options, *reply) {}
+
+func (l *lcp) commit(request options) {
+	l.peerMRU, l.peerMagic = defaultMRU, 0
+	if v, ok := request.find(optionMRU).uint16(); ok {
+		l.peerMRU = v
+	}
+	if v, ok := request.find(optionMagicNumber).uint32(); ok {
+		l.peerMagic = v
+	}
+}
+
+func (l *lcp) acked() string { return "" }
+
+// refused takes a smaller MRU, which promises less than we can do, and a new
+// magic number: the suggested one, unless it is the one that we suggested
+// ourselves, as on a link that is looped back.
+func (l *lcp) refused(suggestions options, _ bool) string {
+	for o := range suggestions.all() {
+		switch o.kind() {
+		case optionMRU:
+			if v, ok := o.uint16(); ok && v >= l.cfg.leastMRU() && v < l.mru {
+				l.mru = v
+			}
+		case optionMagicNumber:
+			if l.magic == 0 {
+				continue
+			}
+			if v, ok := o.uint32(); ok && v != 0 && v != l.naked {
+				l.magic = v
+			} else {
+				l.magic = l.newMagic()
+			}
+		}
+	}
+	return ""
+}
+
+func (l *lcp) rejected(request options) string {
+	for o := range request.all() {
+		switch o.kind() {
+		case optionMRU:
+			l.mru = defaultMRU
+		case optionMagicNumber:
+			l.magic = 0 // proves that the link is not looped back (section 6.4)
+		}
+	}
+	return ""
+}

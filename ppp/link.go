@@ -1,0 +1,285 @@
+package ppp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+// Link is the PPP of one link. Make it with New.
+type Link struct {
+	cfg      Config
+	lcp      machine
+	options  lcp // LCP's
+	networks []ncp
+	echo     echo
+
+	rejects  rejectLimit
+	unwanted uint16 // bit per code above 7 that the peer does not know
+	peerName string
+	discards [NumDiscards]uint64
+}
+
+// ncp is the control protocol of one network protocol.
+type ncp struct {
+	machine
+	network  network
+	reported bool // that it is closed, since it was last opened
+}
+
+// network is a negotiator that knows its events.
+type network interface {
+	negotiator
+	opened() Event
+	closed(reason string) Event
+}
+
+// New returns a Link whose lower layer is down and which is administratively
+// open. Check a configuration from outside with Config.Validate before.
+func New(cfg Config) *Link {
+	l := &Link{cfg: cfg.withDefaults()}
+	l.options = lcp{cfg: &l.cfg, peerMRU: defaultMRU}
+	l.lcp = l.machine(ProtocolLCP, &l.options)
+	l.lcp.state = Starting
+	if cfg.IPv4 != nil {
+		l.addNetwork(ProtocolIPCP, &ipcp{cfg: *cfg.IPv4})
+	}
+	if cfg.IPv6 != nil {
+		l.addNetwork(ProtocolIPV6CP, newIPV6CP(cfg.IPv6, l.cfg.Rand))
+	}
+	return l
+}
+
+func (l *Link) machine(p Protocol, options negotiator) machine {
+	return machine{protocol: p, options: options, cfg: &l.cfg, peerMRU: &l.options.peerMRU}
+}
+
+func (l *Link) addNetwork(p Protocol, n network) {
+	l.networks = append(l.networks, ncp{machine: l.machine(p, n), network: n})
+}
+
+// Up says that the lower layer is there.
+func (l *Link) Up(now time.Time, out *Output) { l.lcpEvent(now, evUp, packet{}, "", out) }
+
+// Down says that the lower layer is gone.
+func (l *Link) Down(now time.Time, out *Output) {
+	l.lcpEvent(now, evDown, packet{}, "the lower layer went down", out)
+}
+
+// Open allows the link to be established, which it is from the start, and
+// again after Close. A link that is up, or has terminated, is negotiated anew
+// (the restart option of RFC 1661, section 4.3, Open).
+func (l *Link) Open(now time.Time, out *Output) {
+	l.lcpEvent(now, evOpen, packet{}, "", out)
+	switch l.lcp.state {
+	case Stopped, Stopping, Opened:
+		l.lcpEvent(now, evDown, packet{}, "restarted by the administrator", out)
+		l.lcpEvent(now, evUp, packet{}, "", out)
+	}
+}
+
+// Close terminates the link; nothing opens it but Open. The peer is told the
+// reason in a Terminate-Request. LinkFailed follows when the peer has
+// acknowledged, or has not answered, unless the link had finished before.
+func (l *Link) Close(now time.Time, reason string, out *Output) {
+	l.lcpEvent(now, evClose, packet{}, reason, out)
+}
+
+// Advance fires what is due.
+func (l *Link) Advance(now time.Time, out *Output) {
+	if due(l.lcp.timer, now) {
+		l.lcpLayer(now, l.lcp.timeout(now, out), packet{}, out)
+	}
+	for i := range l.networks {
+		if n := &l.networks[i]; due(n.timer, now) {
+			n.layer(n.timeout(now, out), out)
+		}
+	}
+	if due(l.echo.due, now) {
+		l.advanceEcho(now, out)
+	}
+}
+
+func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
+
+// Deadline returns when Advance must be called next, or the zero time.
+func (l *Link) Deadline() time.Time {
+	deadline := earlier(l.lcp.timer, l.echo.due)
+	for i := range l.networks {
+		deadline = earlier(deadline, l.networks[i].timer)
+	}
+	return deadline
+}
+
+// earlier returns the earlier of two times, where zero is never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// Receive takes one PPP frame, without FCS, from its Protocol field on; the
+// Address and Control fields FF 03 may precede it, and the Protocol field may
+// be compressed. The frame is not kept.
+func (l *Link) Receive(now time.Time, frame []byte, out *Output) {
+	d := l.receive(now, frame, out)
+	if d != accepted {
+		l.discards[d]++
+	}
+	if d != DiscardBadMagic { // that one may be our own, come back
+		l.echo.heard = true
+	}
+}
+
+func (l *Link) receive(now time.Time, frame []byte, out *Output) Discard {
+	if l.lcp.state <= Starting {
+		return DiscardLowerDown
+	}
+	protocol, info, ok := splitFrame(frame)
+	if !ok {
+		return DiscardBadLength
+	}
+	if protocol == ProtocolLCP {
+		in, ok := parsePacket(info)
+		if !ok {
+			return DiscardBadLength
+		}
+		return l.receiveLCP(now, in, out)
+	}
+	if l.lcp.state != Opened {
+		return DiscardWrongPhase
+	}
+	n := l.networkOf(protocol)
+	switch {
+	case n == nil:
+		return l.rejectProtocol(now, protocol, info, out)
+	case n.protocol != protocol && n.state != Opened:
+		return DiscardWrongPhase
+	case n.protocol != protocol:
+		return DiscardData
+	}
+	in, ok := parsePacket(info)
+	if !ok {
+		return DiscardBadLength
+	}
+	layer, d := n.receive(now, in, out)
+	n.layer(layer, out)
+	return d
+}
+
+// networkOf returns what runs the given control protocol, or controls the given
+// network protocol; nil: the protocol is unknown to this Link.
+func (l *Link) networkOf(p Protocol) *ncp {
+	const controlBit = 0x8000
+	for i := range l.networks {
+		if n := &l.networks[i]; n.protocol == p|controlBit {
+			return n
+		}
+	}
+	return nil
+}
+
+// rejectLimit bounds the Protocol-Rejects sent, so that a flood of frames of an
+// unknown protocol is not answered with another.
+type rejectLimit struct {
+	window time.Time // start of the current second
+	sent   int       // in the current second
+}
+
+const rejectsPerSecond = 4
+
+func (r *rejectLimit) allow(now time.Time) bool {
+	if age := now.Sub(r.window); age < 0 || age >= time.Second {
+		*r = rejectLimit{window: now}
+	}
+	r.sent++
+	return r.sent <= rejectsPerSecond
+}
+
+// rejectProtocol answers a frame of an unknown protocol (RFC 1661, section 5.7).
+func (l *Link) rejectProtocol(now time.Time, p Protocol, info []byte, out *Output) Discard {
+	if l.isUnwanted(protocolReject) || !l.rejects.allow(now) {
+		return DiscardUnsupported
+	}
+	out.begin(ProtocolLCP, protocolReject, l.lcp.nextID())
+	out.buf = binary.BigEndian.AppendUint16(out.buf, uint16(p))
+	room := int(l.options.peerMRU) - headerLen - 2
+	out.buf = append(out.buf, info[:min(len(info), room)]...)
+	out.end()
+	return accepted
+}
+
+// lcpEvent takes an event through LCP's automaton.
+func (l *Link) lcpEvent(now time.Time, ev event, in packet, reason string, out *Output) {
+	l.lcpLayer(now, l.lcp.step(now, ev, in, reason, out), in, out)
+}
+
+// lcpLayer performs the actions that LCP's automaton leaves to its owner.
+func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
+	if actions.has(tld) {
+		l.echo.stop()
+		for i := range l.networks {
+			n := &l.networks[i]
+			n.layer(n.step(now, evDown, packet{}, l.lcp.reason, out), out)
+		}
+		out.Events = append(out.Events, LCPClosed{l.lcp.reason})
+	}
+	if actions.has(tlu) {
+		l.establish(now, out)
+	}
+	if actions.has(tlf) {
+		out.Events = append(out.Events, LinkFailed{l.lcp.reason})
+	}
+	if actions.has(ser) && in.code == echoRequest {
+		l.sendEcho(echoReply, in.id, in.data[magicLen:], out)
+	}
+}
+
+// establish enters the Network-Layer Protocol phase. An Authentication phase
+// would come before (RFC 1661, section 3.5).
+func (l *Link) establish(now time.Time, out *Output) {
+	out.Events = append(out.Events, LCPOpened{l.options.peerMRU})
+	l.unwanted = 0
+	l.echo.start(now, l.cfg.EchoInterval)
+	for i := range l.networks {
+		n := &l.networks[i]
+		n.reported = false
+		n.step(now, evOpen, packet{}, "", out)
+		n.step(now, evUp, packet{}, "", out)
+	}
+}
+
+// layer turns the actions of a network control protocol into events. One that
+// finishes without having been open has failed.
+func (n *ncp) layer(actions cell, out *Output) {
+	switch {
+	case actions.has(tlu):
+		n.reported = false
+		out.Events = append(out.Events, n.network.opened())
+	case actions.has(tld | tlf):
+		if !n.reported {
+			n.reported = true
+			out.Events = append(out.Events, n.network.closed(n.reason))
+		}
+	}
+}
+
+// failLCP takes an Opened link down.
+func (l *Link) failLCP(now time.Time, reason string, out *Output) {
+	l.lcpLayer(now, l.lcp.fail(now, reason, out), packet{}, out)
+}
+
+// rejected takes a Protocol-Reject: the network protocol concerned ends, of
+// others nothing is sent (RFC 1661, section 5.7).
+func (l *Link) rejected(now time.Time, p Protocol, out *Output) {
+	reason := fmt.Sprintf("the peer does not run %v (Protocol-Reject)", p)
+	if p == ProtocolLCP {
+		l.lcpEvent(now, evRXJMinus, packet{}, reason, out)
+		return
+	}
+	if n := l.networkOf(p); n != nil {
+		n.layer(n.step(now, evRXJMinus, packet{}, reason, out), out)
+	}
+	l.lcpEvent(now, evRXJPlus, packet{}, "", out)
+}

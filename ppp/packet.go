@@ -1,0 +1,136 @@
+package ppp
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Protocol is the value of a PPP Protocol field (RFC 1661, section 2).
+type Protocol uint16
+
+// The protocols a Link knows. A network protocol's number is that of its
+// control protocol without the highest bit.
+const (
+	ProtocolIPv4   Protocol = 0x0021 // RFC 1332
+	ProtocolIPv6   Protocol = 0x0057 // RFC 5072
+	ProtocolIPCP   Protocol = 0x8021 // RFC 1332
+	ProtocolIPV6CP Protocol = 0x8057 // RFC 5072
+	ProtocolLCP    Protocol = 0xc021 // RFC 1661
+)
+
+// String returns the protocol's short name, or its number in hexadecimal.
+func (p Protocol) String() string {
+	switch p {
+	case ProtocolIPv4:
+		return "IPv4"
+	case ProtocolIPv6:
+		return "IPv6"
+	case ProtocolIPCP:
+		return "IPCP"
+	case ProtocolIPV6CP:
+		return "IPV6CP"
+	case ProtocolLCP:
+		return "LCP"
+	}
+	return fmt.Sprintf("0x%04x", uint16(p))
+}
+
+// code is the Code field of a control packet (RFC 1661, section 5; RFC 1570,
+// section 1).
+type code uint8
+
+const (
+	configureRequest code = iota + 1
+	configureAck
+	configureNak
+	configureReject
+	terminateRequest
+	terminateAck
+	codeReject
+	// The codes below are LCP's alone.
+	protocolReject
+	echoRequest
+	echoReply
+	discardRequest
+	identification
+	timeRemaining
+)
+
+var codeNames = [...]string{
+	configureRequest: "Configure-Request",
+	configureAck:     "Configure-Ack",
+	configureNak:     "Configure-Nak",
+	configureReject:  "Configure-Reject",
+	terminateRequest: "Terminate-Request",
+	terminateAck:     "Terminate-Ack",
+	codeReject:       "Code-Reject",
+	protocolReject:   "Protocol-Reject",
+	echoRequest:      "Echo-Request",
+	echoReply:        "Echo-Reply",
+	discardRequest:   "Discard-Request",
+	identification:   "Identification",
+	timeRemaining:    "Time-Remaining",
+}
+
+func (c code) String() string {
+	if int(c) < len(codeNames) && codeNames[c] != "" {
+		return codeNames[c]
+	}
+	return fmt.Sprintf("code %d", uint8(c))
+}
+
+// headerLen is the length of a control packet's Code, Identifier and Length.
+const headerLen = 4
+
+// packet is one control packet. Its data belongs to the frame it came in.
+type packet struct {
+	code code
+	id   uint8
+	data []byte
+}
+
+// parsePacket reads the control packet at the start of a frame's Information
+// field; what follows the packet's Length is padding (RFC 1661, section 5).
+// It fails when the Length is impossible.
+func parsePacket(info []byte) (packet, bool) {
+	if len(info) < headerLen {
+		return packet{}, false
+	}
+	n := int(binary.BigEndian.Uint16(info[2:]))
+	if n < headerLen || n > len(info) {
+		return packet{}, false
+	}
+	return packet{code(info[0]), info[1], info[headerLen:n]}, true
+}
+
+// splitFrame separates a frame's Protocol from its Information field. The
+// Address and Control fields FF 03 may precede the Protocol, and the Protocol
+// may be compressed to one octet (RFC 1661, sections 6.5 and 6.6).
+func splitFrame(frame []byte) (Protocol, []byte, bool) {
+	if len(frame) >= 2 && frame[0] == 0xff && frame[1] == 0x03 {
+		frame = frame[2:]
+	}
+	switch {
+	case len(frame) >= 1 && frame[0]&1 == 1:
+		return Protocol(frame[0]), frame[1:], true
+	case len(frame) >= 2:
+		return Protocol(binary.BigEndian.Uint16(frame)), frame[2:], true
+	}
+	return 0, nil, false
+}
+
+// maxText is the longest text we send to people or keep from the peer.
+const maxText = 100
+
+// printable returns the text a peer sent for people to read, cut to maxText
+// and without what could upset a terminal or a log line.
+func printable(text []byte) string {
+	out := make([]byte, min(len(text), maxText))
+	for i := range out {
+		out[i] = text[i]
+		if out[i] < 0x20 || out[i] > 0x7e {
+			out[i] = '?'
+		}
+	}
+	return string(out)
+}

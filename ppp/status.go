@@ -1,0 +1,86 @@
+package ppp
+
+import "net/netip"
+
+// Status is what a Link is and has seen, for operators. Reasons are those of
+// the last event that ended something, also after it works again.
+type Status struct {
+	LCP       State
+	LCPReason string // why LCP left Opened or finished
+	PeerMRU   uint16 // octets; meaningful while LCP is Opened
+	PeerName  string // the peer's last Identification (RFC 1570), if any
+
+	IPCP       State // Initial, too, if IPCP is not run
+	IPv4Reason string
+	LocalIPv4  netip.Addr // meaningful while IPCP is Opened, like PeerIPv4
+	PeerIPv4   netip.Addr
+
+	IPV6CP     State // Initial, too, if IPV6CP is not run
+	IPv6Reason string
+	LocalID    uint64 // meaningful while IPV6CP is Opened, like PeerID
+	PeerID     uint64
+
+	Echo     EchoStatus
+	Discards [NumDiscards]uint64 // frames silently discarded, by Discard
+	Illegal  uint64              // events that the automaton forbids: errors of the Link's owner
+}
+
+// Discard is why a received frame was silently discarded.
+type Discard uint8
+
+const (
+	accepted Discard = iota
+	// DiscardLowerDown: the lower layer is down.
+	DiscardLowerDown
+	// DiscardBadLength: a frame, packet or option is shorter than it must be.
+	DiscardBadLength
+	// DiscardBadID: a reply to another request than the last, or to none.
+	DiscardBadID
+	// DiscardBadReply: a Configure-Ack or Configure-Reject whose options are
+	// not those of the request.
+	DiscardBadReply
+	// DiscardBadMagic: a magic number that is not the peer's.
+	DiscardBadMagic
+	// DiscardWrongPhase: what must not be sent before LCP, or the network
+	// protocol's control protocol, is Opened.
+	DiscardWrongPhase
+	// DiscardUnsupported: an unknown protocol, beyond the limit of
+	// Protocol-Rejects or after the peer rejected those.
+	DiscardUnsupported
+	// DiscardData: a network protocol's packet, which is not for a Link.
+	DiscardData
+
+	NumDiscards = iota
+)
+
+// String returns the reason in a few words.
+func (d Discard) String() string {
+	return [NumDiscards]string{
+		"accepted", "lower layer down", "bad length", "bad identifier", "bad reply",
+		"bad magic number", "wrong phase", "unsupported protocol", "data packet",
+	}[d]
+}
+
+// Status returns the Link's status.
+func (l *Link) Status() Status {
+	s := Status{
+		LCP:       l.lcp.state,
+		LCPReason: l.lcp.reason,
+		PeerMRU:   l.options.peerMRU,
+		PeerName:  l.peerName,
+		Echo:      l.echo.status,
+		Discards:  l.discards,
+		Illegal:   l.lcp.illegal,
+	}
+	for _, n := range l.networks {
+		switch o := n.network.(type) {
+		case *ipcp:
+			s.IPCP, s.IPv4Reason = n.state, n.reason
+			s.LocalIPv4, s.PeerIPv4 = o.local, o.peer
+		case *ipv6cp:
+			s.IPV6CP, s.IPv6Reason = n.state, n.reason
+			s.LocalID, s.PeerID = o.local, o.peer
+		}
+	}
+	return s
+}
