@@ -55,7 +55,8 @@ type Tunnel interface {
 	// Stats are counts since the tunnel was opened.
 	Stats() TunnelStats
 
-	// Close ends the tunnel with all its sessions; nothing is delivered after it has returned.
+	// Close ends the tunnel with all its sessions; nothing is delivered after it has returned. It waits for callbacks
+	// under way, so no callback may call it.
 	Close() error
 }
 
@@ -80,6 +81,7 @@ type SessionConfig struct {
 	Deliver func(frame []byte)
 
 	// Gone is told, once and from a goroutine of the session, that the interface or the session vanished without Close.
+	// Nothing but Close is of use then.
 	Gone func(error)
 }
 
@@ -94,7 +96,8 @@ type Session interface {
 
 	Stats() Stats
 
-	// Close removes the session and its interface; nothing is delivered after it has returned.
+	// Close removes the session and its interface; nothing is delivered after it has returned. It waits for callbacks
+	// under way, so no callback may call it.
 	Close() error
 }
 
@@ -136,4 +139,6 @@ type TunnelStats struct {
 	Control        uint64 // handed to Control
 	Malformed      uint64 // dropped: too short, or of another version
 	UnknownSession uint64 // dropped: no such session here
+
+	LastHeard time.Time // the last data message that a session accepted; zero if none
 }

@@ -170,7 +170,7 @@ func (l *Link) frame(now time.Time, frame []byte, out *Output) {
 // drain carries out what PPP wants.
 func (l *Link) drain(now time.Time, out *Output) {
 	for frame := range out.ppp.Frames() {
-		out.frame(l.attempt, frame)
+		out.frame(l, frame)
 	}
 	events := out.ppp.Events
 	for _, event := range events {

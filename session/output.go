@@ -21,6 +21,7 @@ type Output struct {
 
 // Frame is a PPP frame to send on the data plane's session of an attempt, from its protocol field on; valid until Reset.
 type Frame struct {
+	Link    *Link
 	Attempt Attempt
 	Octets  []byte
 }
@@ -39,10 +40,10 @@ func (o *Output) Reset() {
 
 func (o *Output) effect(e Effect) { o.Effects = append(o.Effects, e) }
 
-func (o *Output) frame(a Attempt, octets []byte) {
+func (o *Output) frame(l *Link, octets []byte) {
 	start := len(o.octets)
 	o.octets = append(o.octets, octets...)
-	o.Frames = append(o.Frames, Frame{a, o.octets[start:]})
+	o.Frames = append(o.Frames, Frame{l, l.attempt, o.octets[start:]})
 }
 
 // Attempt numbers the attempts of a Pair's links to be up. It names the session of the data plane that an attempt has
@@ -81,6 +82,10 @@ type (
 		Attempt Attempt
 	}
 
+	// Repath asks for the path to the peer to be opened anew: nothing came through the old one, and the host's addresses
+	// and routes may have changed since it was opened. The links' sessions on it were deleted before.
+	Repath struct{}
+
 	// Note is something that the operator should read in the log.
 	Note struct {
 		Level   NoteLevel
@@ -94,6 +99,7 @@ func (Create) effect()    {}
 func (Open) effect()      {}
 func (Configure) effect() {}
 func (Delete) effect()    {}
+func (Repath) effect()    {}
 func (Note) effect()      {}
 
 // NoteLevel is how much a Note matters.

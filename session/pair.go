@@ -132,6 +132,16 @@ func (p *Pair) Failed(now time.Time, a Attempt, err error, out *Output) {
 	p.withAttempt(now, a, out, func(l *Link) { l.failed(now, err.Error(), out) })
 }
 
+// RouterGone says that a virtual router has vanished, with what was in it.
+func (p *Pair) RouterGone(now time.Time, name, reason string, out *Output) {
+	for _, l := range p.order {
+		if l.VR == name && l.attempt != 0 {
+			l.failed(now, reason, out)
+		}
+	}
+	p.drain(now, out)
+}
+
 // Frame takes a PPP frame that has arrived on the data plane's session of an attempt.
 func (p *Pair) Frame(now time.Time, a Attempt, frame []byte, out *Output) {
 	p.withAttempt(now, a, out, func(l *Link) { l.frame(now, frame, out) })
@@ -214,6 +224,9 @@ func (p *Pair) connectionDown(now time.Time, why control.Reason, out *Output) {
 	out.effect(Note{Level: level, Message: "no control connection", Reason: why.Text})
 	for _, l := range p.order {
 		l.noConnection(now)
+	}
+	if why.Cause == control.CauseSilent {
+		out.effect(Repath{})
 	}
 }
 

@@ -150,6 +150,7 @@ func (s *session) receive(b []byte, now time.Time) {
 		return
 	}
 	s.stats.lastHeard.Store(now.UnixNano())
+	s.tunnel.lastHeard.Store(now.UnixNano())
 	switch {
 	case v == pppFrame:
 		s.stats.rxFrames.Add(1)

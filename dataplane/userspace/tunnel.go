@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -26,11 +27,13 @@ type tunnel struct {
 
 	control, malformed, unknown atomic.Uint64
 
+	lastHeard atomic.Int64 // of any session: nanoseconds since 1970, 0: never
+
 	knownMTU    atomic.Int64  // the last answer of PathMTU
 	tooLarge    chan struct{} // of size 1: the network or the socket refused a datagram for its size
 	unreachable chan error    // of size 1: the latest untold
 
-	mu       sync.Mutex // held by the reader while it handles what it read
+	mu       sync.Mutex // held by the reader while a session takes a message
 	closed   bool
 	sessions map[uint32]*session // by local session ID
 }
@@ -69,11 +72,15 @@ func (t *tunnel) PathMTU() (int, error) {
 func (t *tunnel) SendControl(message []byte) error { return t.send(message) }
 
 func (t *tunnel) Stats() dataplane.TunnelStats {
-	return dataplane.TunnelStats{
+	stats := dataplane.TunnelStats{
 		Control:        t.control.Load(),
 		Malformed:      t.malformed.Load(),
 		UnknownSession: t.unknown.Load(),
 	}
+	if heard := t.lastHeard.Load(); heard != 0 {
+		stats.LastHeard = time.Unix(0, heard)
+	}
+	return stats
 }
 
 // send sends one datagram. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
@@ -130,12 +137,10 @@ func (t *tunnel) read() {
 			t.report(err)
 			continue
 		}
-		t.mu.Lock()
 		now := time.Now()
 		for i := range n {
 			t.receive(b.buffers[i][:virtioHeader+b.sizes[i]], now)
 		}
-		t.mu.Unlock()
 	}
 }
 
@@ -151,6 +156,8 @@ func (t *tunnel) receive(b []byte, now time.Time) {
 		t.cfg.Control(datagram)
 		return
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	s := t.sessions[binary.BigEndian.Uint32(datagram[4:])]
 	if s == nil {
 		t.unknown.Add(1)
@@ -200,10 +207,7 @@ func (t *tunnel) Close() error {
 		return nil
 	}
 	t.closed = true
-	sessions := make([]*session, 0, len(t.sessions))
-	for _, s := range t.sessions {
-		sessions = append(sessions, s)
-	}
+	sessions := slices.Collect(maps.Values(t.sessions))
 	t.mu.Unlock()
 
 	close(t.done)
@@ -211,7 +215,7 @@ func (t *tunnel) Close() error {
 	// The kernel waits a while for each device: one after another would be 50 in a second.
 	var closing errgroup.Group
 	closing.SetLimit(32)
-	for s := range slices.Values(sessions) {
+	for _, s := range sessions {
 		closing.Go(s.Close)
 	}
 	err = errors.Join(err, closing.Wait())

@@ -1,0 +1,105 @@
+package daemon
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/ppp"
+	"github.com/l2tpvl/l2tpvl/session"
+)
+
+// window is the receive window that we offer: the bound of messages held ahead of their turn.
+const window = 128
+
+// pairConfig makes of the configuration what the machines of one peer take.
+func pairConfig(cfg *config.Config, peer config.Peer) session.PairConfig {
+	pc := session.PairConfig{
+		Local:   cfg.Local.HostName,
+		Peer:    peer.Name,
+		Address: peer.AddrPort(),
+		Control: control.Config{
+			HostName:   cfg.Local.HostName,
+			RouterID:   binary.BigEndian.Uint32(cfg.Local.RouterID.AsSlice()),
+			VendorName: "l2tpvl",
+			Secret:     peer.Secret,
+			Digest:     digests[peer.Digest],
+			Role:       roles[peer.Role],
+			Window:     window,
+			Hello:      peer.Hello,
+			Timing: control.Timing{
+				Initial: peer.Retransmit.Initial, Cap: peer.Retransmit.Cap, MaxRetries: peer.Retransmit.Retries,
+			},
+			Retry: control.Backoff{Min: time.Second, Max: 30 * time.Second},
+			Rand:  randomOctets,
+		},
+		Retry: control.Backoff{Min: time.Second, Max: 30 * time.Second},
+		Grace: 2 * time.Second,
+	}
+	for _, vpn := range cfg.VPNs {
+		for _, link := range vpn.Links {
+			if link.Peer == peer.Name {
+				pc.Links = append(pc.Links, linkConfig(vpn, link))
+			}
+		}
+	}
+	return pc
+}
+
+func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
+	lc := session.LinkConfig{
+		VPN:       vpn.Name,
+		VPNID:     vpn.VPNID,
+		VR:        vpn.VR.NetNS,
+		Interface: link.Interface,
+		MTU:       vpn.MTU,
+		Routes:    link.Routes,
+		PPP: ppp.Config{
+			Rand:         random32,
+			EchoInterval: vpn.Echo.Interval,
+			EchoFails:    vpn.Echo.Fails,
+		},
+	}
+	if link.IPv4 {
+		lc.PPP.IPv4 = &ppp.IPv4Config{
+			Mode: addressMode(link.Address), Local: link.Address.Prefix.Addr(), Peer: link.PeerAddress,
+		}
+	}
+	if link.IPv6 {
+		lc.PPP.IPv6 = &ppp.IPv6Config{}
+	}
+	return lc
+}
+
+func addressMode(a config.LinkAddress) ppp.AddressMode {
+	switch {
+	case a.Learn:
+		return ppp.Learned
+	case a.Prefix.IsValid():
+		return ppp.Configured
+	}
+	return ppp.Unnumbered
+}
+
+var digests = map[config.Digest]l2tp.DigestType{
+	config.DigestMD5:  l2tp.DigestHMACMD5,
+	config.DigestSHA1: l2tp.DigestHMACSHA1,
+}
+
+var roles = map[config.Role]control.Role{
+	config.RoleBoth:    control.Both,
+	config.RoleActive:  control.Active,
+	config.RolePassive: control.Passive,
+}
+
+// randomOctets fills b. The system's randomness does not fail: crypto/rand ends the program rather.
+func randomOctets(b []byte) { _, _ = rand.Read(b) }
+
+func random32() uint32 {
+	var b [4]byte
+	randomOctets(b[:])
+	return binary.BigEndian.Uint32(b[:])
+}

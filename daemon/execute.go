@@ -1,0 +1,149 @@
+package daemon
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// execution is what of a link is there in the outside world.
+type execution struct {
+	queue   queue
+	present atomic.Pointer[presence] // written by the queue's jobs alone
+}
+
+// presence is a session of the data plane.
+type presence struct {
+	attempt session.Attempt
+	session dataplane.Session
+	router  *vr.Router
+}
+
+// of returns the session of an attempt, or nil if it is not there.
+func (x *execution) of(a session.Attempt) dataplane.Session {
+	if p := x.present.Load(); p != nil && p.attempt == a {
+		return p.session
+	}
+	return nil
+}
+
+func (l *loop) execution(link *session.Link) *execution {
+	x := l.links[link]
+	if x == nil {
+		x = &execution{queue: queue{executor: l.daemon.executor}}
+		l.links[link] = x
+	}
+	return x
+}
+
+// execute carries out an effect, or queues it if it may block.
+func (l *loop) execute(now time.Time, effect session.Effect) {
+	switch e := effect.(type) {
+	case session.Create:
+		l.create(e)
+	case session.Open:
+		x := l.execution(e.Link)
+		x.queue.add(func() {
+			if s := x.of(e.Attempt); s != nil {
+				s.SetOpen(e.Protocols)
+			}
+		})
+	case session.Configure:
+		x := l.execution(e.Link)
+		x.queue.add(func() { l.configure(x, e) })
+	case session.Delete:
+		x := l.execution(e.Link)
+		x.queue.add(func() {
+			if s := x.of(e.Attempt); s != nil {
+				x.present.Store(nil)
+				if err := s.Close(); err != nil {
+					l.log.Warn("session not removed cleanly", zap.String("vpn", e.Link.VPN), zap.Error(err))
+				}
+			}
+		})
+	case session.Repath:
+		l.openPath(now)
+	case session.Note:
+		l.note(e)
+	}
+}
+
+// create makes the session and its interface in the link's virtual router.
+func (l *loop) create(e session.Create) {
+	tunnel := l.path.tunnel
+	x := l.execution(e.Link)
+	x.queue.add(func() {
+		present, err := l.createSession(tunnel, e)
+		if err != nil {
+			l.post(func(now time.Time) { l.pair.Failed(now, e.Attempt, err, &l.out) })
+			return
+		}
+		x.present.Store(present)
+		l.post(func(now time.Time) { l.pair.Created(now, e.Attempt, &l.out) })
+	})
+}
+
+func (l *loop) createSession(tunnel dataplane.Tunnel, e session.Create) (*presence, error) {
+	if tunnel == nil {
+		return nil, fmt.Errorf("there is no path to the peer")
+	}
+	router, err := l.daemon.vrs.Ensure(e.Link.VR)
+	if err != nil {
+		return nil, err
+	}
+	cfg := e.Session
+	cfg.Namespace = router
+	cfg.Deliver = func(frame []byte) {
+		frame = append([]byte(nil), frame...)
+		l.offer(func(now time.Time) { l.pair.Frame(now, e.Attempt, frame, &l.out) })
+	}
+	cfg.Gone = func(err error) {
+		l.post(func(now time.Time) { l.pair.Failed(now, e.Attempt, err, &l.out) })
+	}
+	s, err := tunnel.CreateSession(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &presence{e.Attempt, s, router}, nil
+}
+
+// configure makes the interface as the link wants it.
+func (l *loop) configure(x *execution, e session.Configure) {
+	p := x.present.Load()
+	if p == nil || p.attempt != e.Attempt {
+		return
+	}
+	if err := p.router.Configure(e.Link.Interface, e.Interface); err != nil {
+		l.post(func(now time.Time) { l.pair.Failed(now, e.Attempt, err, &l.out) })
+		return
+	}
+	l.post(func(now time.Time) { l.pair.Configured(now, e.Attempt, &l.out) })
+}
+
+func (l *loop) sendFrame(f session.Frame) {
+	if s := l.execution(f.Link).of(f.Attempt); s != nil {
+		// An error is a lost frame, which PPP sends again.
+		_ = s.SendFrame(f.Octets)
+	}
+}
+
+func (l *loop) note(n session.Note) {
+	var fields []zap.Field
+	if n.Link != nil {
+		fields = append(fields, zap.String("vpn", n.Link.VPN), zap.String("interface", n.Link.Interface))
+	}
+	if n.Reason != "" {
+		fields = append(fields, zap.String("reason", n.Reason))
+	}
+	if n.Level == session.Warning {
+		l.log.Warn(n.Message, fields...)
+	} else {
+		l.log.Info(n.Message, fields...)
+	}
+}

@@ -1,0 +1,168 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/session"
+)
+
+// loop is the goroutine that owns all state of one peer. Everything that happens comes through its mailbox.
+type loop struct {
+	daemon *Daemon
+	peer   config.Peer
+	log    *zap.Logger
+
+	pair    *session.Pair
+	out     session.Output
+	path    path
+	links   map[*session.Link]*execution
+	mailbox chan func(now time.Time)
+	over    chan struct{} // closed when the loop has ended
+	dropped atomic.Uint64 // messages and frames that found the mailbox full
+}
+
+// mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
+// full receive window.
+const mailboxSize = 4096
+
+// stopTimeout is how long a peer may take to acknowledge that we stop.
+const stopTimeout = 3 * time.Second
+
+func newLoop(d *Daemon, peer config.Peer) *loop {
+	return &loop{
+		daemon:  d,
+		peer:    peer,
+		log:     d.log.With(zap.String("peer", peer.Name)),
+		pair:    session.NewPair(pairConfig(d.cfg, peer)),
+		path:    path{retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
+		links:   make(map[*session.Link]*execution),
+		mailbox: make(chan func(time.Time), mailboxSize),
+		over:    make(chan struct{}),
+	}
+}
+
+// post has f run in the loop, and waits for room to say so. It does nothing once the loop is over.
+func (l *loop) post(f func(now time.Time)) {
+	select {
+	case l.mailbox <- f:
+	case <-l.over:
+	}
+}
+
+// offer is post for what the network brings: it does not wait, and drops what finds no room.
+func (l *loop) offer(f func(now time.Time)) {
+	select {
+	case l.mailbox <- f:
+	default:
+		l.dropped.Add(1)
+	}
+}
+
+// run is the loop, until ctx is done and the peer knows.
+func (l *loop) run(ctx context.Context) {
+	defer close(l.over)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	l.openPath(time.Now())
+	l.step(time.Now(), func(now time.Time) { l.pair.Start(now, &l.out) })
+
+	done := ctx.Done()
+	var giveUp <-chan time.Time
+	for giveUp == nil || !l.pair.Done() {
+		if next := l.deadline(); next.IsZero() {
+			timer.Stop()
+		} else {
+			timer.Reset(time.Until(next))
+		}
+		select {
+		case f := <-l.mailbox:
+			l.step(time.Now(), f)
+		case <-timer.C:
+			l.step(time.Now(), l.advance)
+		case <-done:
+			done = nil
+			giveUp = time.After(stopTimeout)
+			l.step(time.Now(), func(now time.Time) { l.pair.Stop(now, &l.out) })
+		case <-giveUp:
+			l.log.Warn("the peer did not acknowledge the end in time", zap.Duration("time", stopTimeout))
+			return
+		}
+	}
+}
+
+// step does f and then what the pair wants done.
+func (l *loop) step(now time.Time, f func(now time.Time)) {
+	f(now)
+	for message := range l.out.Datagrams() {
+		l.path.send(message)
+	}
+	for _, frame := range l.out.Frames {
+		l.sendFrame(frame)
+	}
+	for _, effect := range l.out.Effects {
+		l.execute(now, effect)
+	}
+	l.out.Reset()
+}
+
+func (l *loop) advance(now time.Time) {
+	if !l.path.retryAt.IsZero() && !now.Before(l.path.retryAt) {
+		l.openPath(now)
+		if l.path.tunnel != nil {
+			l.pair.Hurry(now, &l.out)
+		}
+	}
+	if heard := l.path.lastHeard(); !heard.IsZero() {
+		l.pair.Heard(heard)
+	}
+	l.pair.Advance(now, &l.out)
+}
+
+func (l *loop) deadline() time.Time {
+	next := l.pair.Deadline()
+	if at := l.path.retryAt; next.IsZero() || !at.IsZero() && at.Before(next) {
+		next = at
+	}
+	return next
+}
+
+// receive takes a control message that has arrived from the peer's address; it may be called from any goroutine, and
+// does not keep the octets.
+func (l *loop) receive(message []byte) {
+	message = append([]byte(nil), message...)
+	l.offer(func(now time.Time) {
+		if l.path.tunnel == nil {
+			l.openPath(now) // the peer has found its way to us
+		}
+		l.pair.Receive(now, message, &l.out)
+	})
+}
+
+var errOver = errors.New("the daemon is shutting down")
+
+// ask runs f in the loop and waits for it.
+func (l *loop) ask(ctx context.Context, f func(now time.Time)) error {
+	answered := make(chan struct{})
+	select {
+	case l.mailbox <- func(now time.Time) { f(now); close(answered) }:
+	case <-l.over:
+		return errOver
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-answered:
+		return nil
+	case <-l.over:
+		return errOver
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

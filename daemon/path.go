@@ -1,0 +1,107 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+)
+
+// path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no address or route.
+type path struct {
+	tunnel   dataplane.Tunnel // nil: not open
+	mtu      int
+	err      error     // why it is not open, or the last error that the network has reported on it
+	errAt    time.Time // when
+	retry    control.Backoff
+	failures int
+	retryAt  time.Time // when to try again to open it; zero: it is open
+}
+
+func (p *path) send(message []byte) {
+	if p.tunnel != nil {
+		// An error here is a lost datagram; reliable delivery sends it again, and the network's word comes by Unreachable.
+		_ = p.tunnel.SendControl(message)
+	}
+}
+
+// lastHeard is when the last data message came from the peer.
+func (p *path) lastHeard() time.Time {
+	if p.tunnel == nil {
+		return time.Time{}
+	}
+	return p.tunnel.Stats().LastHeard
+}
+
+// openPath opens the way to the peer in place of the one there is.
+func (l *loop) openPath(now time.Time) {
+	p := &l.path
+	local := netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.daemon.cfg.Local.Port)
+	tunnel, err := l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
+		Local: local, Peer: l.peer.AddrPort(),
+		Control:     l.receive,
+		PathChanged: func() { l.post(l.pathChanged) },
+		Unreachable: func(err error) {
+			l.offer(func(now time.Time) { l.path.err, l.path.errAt = err, now })
+		},
+	})
+	if err != nil {
+		if p.failures == 0 {
+			l.log.Warn("no path to the peer", zap.Error(explainPath(err, local, l.peer.AddrPort())))
+		}
+		p.err, p.errAt = explainPath(err, local, l.peer.AddrPort()), now
+		p.retryAt = now.Add(p.retry.Delay(p.failures, random32()))
+		p.failures++
+		return
+	}
+	old := p.tunnel
+	p.tunnel, p.err, p.failures, p.retryAt = tunnel, nil, 0, time.Time{}
+	if old != nil {
+		go old.Close()
+	}
+	l.pathChanged(now)
+}
+
+// pathChanged takes the path's MTU, which may have changed.
+func (l *loop) pathChanged(time.Time) {
+	if l.path.tunnel == nil {
+		return
+	}
+	mtu, err := l.path.tunnel.PathMTU()
+	if err != nil {
+		l.log.Warn("path MTU not known", zap.Error(err))
+		return
+	}
+	if mtu != l.path.mtu {
+		l.log.Info("path MTU", zap.Int("octets", mtu))
+	}
+	l.path.mtu = mtu
+	l.pair.SetPathMTU(mtu, &l.out)
+}
+
+// closePath closes what is left when the loop is over and its sessions are removed.
+func (l *loop) closePath() {
+	if l.path.tunnel == nil {
+		return
+	}
+	if err := l.path.tunnel.Close(); err != nil {
+		l.log.Warn("path not closed cleanly", zap.Error(err))
+	}
+}
+
+// explainPath puts the common errors of opening a socket into an operator's words.
+func explainPath(err error, local, peer netip.AddrPort) error {
+	switch {
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("this host has no address %s (local.address) yet: %w", local.Addr(), err)
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return fmt.Errorf("this host has no route to %s: %w", peer.Addr(), err)
+	}
+	return err
+}
