@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/mdlayher/genetlink"
 )
@@ -55,8 +56,11 @@ func probeL2TP() error {
 
 func probePPP() error {
 	file, err := os.OpenFile("/dev/ppp", os.O_RDWR, 0)
-	if err != nil {
-		return fmt.Errorf("the kernel has no PPP (%w: load ppp_generic)", err)
+	switch {
+	case err == nil:
+		return file.Close()
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
+		return errors.New("the kernel has no PPP (no /dev/ppp: load ppp_generic)")
 	}
-	return file.Close()
+	return fmt.Errorf("the kernel's PPP cannot be asked for: %w", err)
 }

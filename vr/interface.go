@@ -140,19 +140,29 @@ func configure(ifname string, c Interface) error {
 	return setRoutes(kernel, link, c.Routes)
 }
 
-// prepareIPv6 stops the kernel from making up link-local addresses, and switches IPv6 on if it is wanted.
+// prepareIPv6 stops the kernel from making up link-local addresses, and from soliciting and believing router
+// advertisements: the other end is a router as we are. It switches IPv6 on if it is wanted.
 func prepareIPv6(ifname string, wanted bool) error {
-	err := writeSysctl(ifname, "addr_gen_mode", "1") // IN6_ADDR_GEN_MODE_NONE
-	if err == nil && wanted {
-		err = writeSysctl(ifname, "disable_ipv6", "0")
+	parameters := [][2]string{
+		{"addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
+		{"accept_ra", "0"},
 	}
-	if errors.Is(err, os.ErrNotExist) {
-		if wanted {
+	if wanted {
+		parameters = append(parameters, [2]string{"disable_ipv6", "0"})
+	}
+	for _, p := range parameters {
+		err := writeSysctl(ifname, p[0], p[1])
+		if errors.Is(err, os.ErrNotExist) && !wanted {
+			return nil
+		}
+		if errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("IPv6 is wanted, but this host or interface has none: %w", err)
 		}
-		return nil
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // writeSysctl sets an IPv6 parameter of an interface where it is not so yet: /proc/sys may be read-only and right.

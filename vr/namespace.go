@@ -38,7 +38,7 @@ func openNamespace(path string) (namespace, error) {
 	}
 	// A file without a namespace is there while `ip netns add` runs, or when a namespace was unmounted by hand.
 	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
-		return namespace{}, errors.Join(fmt.Errorf("%s is a file without a network namespace, remove it", path), handle.Close())
+		return namespace{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(handle), &st); err != nil {

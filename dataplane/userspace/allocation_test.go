@@ -1,0 +1,68 @@
+package userspace
+
+import (
+	"fmt"
+	"testing"
+
+	"golang.zx2c4.com/wireguard/tun"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// sink is a device that takes packets and says so.
+type sink struct {
+	tun.Device
+	took chan struct{}
+}
+
+func (s sink) Write([][]byte, int) (int, error) {
+	s.took <- struct{}{}
+	return 0, nil
+}
+
+func (s sink) Close() error { return nil }
+
+// carry returns what carries one packet of that size from session to session: all of the packet's way but the TUN
+// devices, sockets and their readers included.
+func carry(t testing.TB, overIPv6 bool, size int) func() {
+	g := newRig(t)
+	g.openTunnels(t, overIPv6)
+	var sessions [2]*session
+	to := sink{took: make(chan struct{}, 1)}
+	for i, p := range g.pes {
+		cfg, _ := g.config(i, 1, maxCookie)
+		s, err := newSession(p.tunnel.(*tunnel), cfg)
+		must(t, err)
+		s.device = to
+		must(t, s.tunnel.add(s))
+		s.tunnel.work.Done()
+		s.SetOpen(dataplane.IPv4)
+		sessions[i] = s
+	}
+	at := maxPrefix + 2
+	buffer := make([]byte, at+size)
+	copy(buffer[at:], ipv4Packet)
+	return func() {
+		sessions[0].transmit(buffer, at)
+		<-to.took
+	}
+}
+
+func TestPacketsAreCarriedWithoutAllocation(t *testing.T) {
+	for _, overIPv6 := range []bool{false, true} {
+		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
+			if n := testing.AllocsPerRun(1000, carry(t, overIPv6, 1400)); n != 0 {
+				t.Errorf("%v allocations for each packet", n)
+			}
+		})
+	}
+}
+
+func BenchmarkCarry(b *testing.B) {
+	one := carry(b, false, 1400)
+	b.ReportAllocs()
+	b.SetBytes(1400)
+	for b.Loop() {
+		one()
+	}
+}

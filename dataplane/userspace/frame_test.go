@@ -1,0 +1,155 @@
+package userspace
+
+import (
+	"bytes"
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// unhex reads hexadecimal digits, blanks between them as one likes.
+func unhex(tb testing.TB, text string) []byte {
+	tb.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+var (
+	ipv4Packet = append([]byte{0x45, 0, 0, 20}, make([]byte, 16)...)
+	ipv6Packet = append([]byte{0x60, 0, 0, 0}, make([]byte, 36)...)
+)
+
+// What the Linux kernel sends for a PPP pseudowire over UDP: RFC 3931 section 4.1.2.1, then FF 03.
+func TestEncode(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		cookie  string
+		packet  []byte
+		header  string
+		carried dataplane.Protocols
+	}{
+		{"IPv4, no cookie", "", ipv4Packet, "0003 0000 12345678 ff03 0021", dataplane.IPv4},
+		{"IPv4, cookie of 4", "a1a2a3a4", ipv4Packet, "0003 0000 12345678 a1a2a3a4 ff03 0021", dataplane.IPv4},
+		{"IPv6, cookie of 8", "a1a2a3a4 a5a6a7a8", ipv6Packet, "0003 0000 12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
+		{"not IP", "", []byte{0x10, 0}, "", 0},
+		{"nothing", "", nil, "", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			prefix := appendPrefix(nil, 0x12345678, unhex(t, tt.cookie))
+			at := maxPrefix + 2
+			message, carried := encode(append(make([]byte, at), tt.packet...), at, prefix)
+			var want []byte
+			if tt.carried != 0 {
+				want = append(unhex(t, tt.header), tt.packet...)
+			}
+			if !bytes.Equal(message, want) || carried != tt.carried {
+				t.Errorf("got %x carrying %v, want %x carrying %v", message, carried, want, tt.carried)
+			}
+		})
+	}
+}
+
+func TestDecode(t *testing.T) {
+	v4, v6 := hex.EncodeToString(ipv4Packet), hex.EncodeToString(ipv6Packet)
+	for _, tt := range []struct {
+		name    string
+		cookie  string
+		message string // what follows the session header
+		verdict verdict
+		rest    string // the IP packet, or the frame from its protocol field on
+		carried dataplane.Protocols
+	}{
+		{"IPv4", "", "ff03 0021" + v4, ipPacket, v4, dataplane.IPv4},
+		{"IPv6", "", "ff03 0057" + v6, ipPacket, v6, dataplane.IPv6},
+		{"cookie of 4", "01020304", "01020304 ff03 0021" + v4, ipPacket, v4, dataplane.IPv4},
+		{"cookie of 8", "0102030405060708", "0102030405060708 ff03 0021" + v4, ipPacket, v4, dataplane.IPv4},
+		{"LCP Echo-Request", "", "ff03 c021 09010008 00000000", pppFrame, "c021 09010008 00000000", 0},
+		{"IPCP", "", "ff03 8021 01010004", pppFrame, "8021 01010004", 0},
+		{"IPV6CP", "", "ff03 8057 01010004", pppFrame, "8057 01010004", 0},
+		{"protocol unknown to us", "", "ff03 002d 00", pppFrame, "002d 00", 0},
+		{"protocol field alone", "", "ff03 c021", pppFrame, "c021", 0},
+
+		// RFC 1661 sections 6.5 and 6.6: both compressions may be used towards us.
+		{"without address and control", "", "0021" + v4, ipPacket, v4, dataplane.IPv4},
+		{"compressed protocol", "", "ff03 21" + v4, ipPacket, v4, dataplane.IPv4},
+		{"both compressions", "", "57" + v6, ipPacket, v6, dataplane.IPv6},
+		{"both compressions and a cookie", "01020304", "01020304 21" + v4, ipPacket, v4, dataplane.IPv4},
+		{"compressed protocol of a frame", "", "ff03 2d 00", pppFrame, "002d 00", 0},
+
+		{"wrong cookie of 4", "01020304", "01020305 ff03 0021" + v4, wrongCookie, "", 0},
+		{"wrong cookie of 8", "0102030405060708", "0102030405060709 ff03 0021" + v4, wrongCookie, "", 0},
+		{"cookie missing", "01020304", "ff03 0021" + v4, wrongCookie, "", 0},
+		{"cookie cut off", "01020304", "010203", wrongCookie, "", 0},
+
+		{"nothing", "", "", malformed, "", 0},
+		{"address and control alone", "", "ff03", malformed, "", 0},
+		{"half a protocol field", "", "ff03 c0", malformed, "", 0},
+		{"even protocol", "", "ff03 c020 00", malformed, "", 0}, // RFC 1661 section 2
+		{"IPv4 protocol, IPv6 packet", "", "ff03 0021" + v6, malformed, "", 0},
+		{"IPv6 protocol, IPv4 packet", "", "ff03 0057" + v4, malformed, "", 0},
+		{"IPv4 header cut off", "", "ff03 0021" + v4[:38], malformed, "", 0},
+		{"IPv6 header cut off", "", "ff03 0057" + v6[:78], malformed, "", 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			message := append(unhex(t, "0003 0000 00000001"), unhex(t, tt.message)...)
+			verdict, at, carried := decode(message, unhex(t, tt.cookie))
+			var rest []byte
+			if verdict == ipPacket || verdict == pppFrame {
+				rest = message[at:]
+			}
+			if want := unhex(t, tt.rest); verdict != tt.verdict || carried != tt.carried || !bytes.Equal(rest, want) {
+				t.Errorf("got verdict %d, %x, carrying %v; want %d, %x, carrying %v", verdict, rest, carried, tt.verdict, want, tt.carried)
+			}
+		})
+	}
+}
+
+// What was encoded is decoded to itself; nothing that comes in panics, and every frame found lies in the message.
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte{}, uint8(0))
+	f.Add([]byte("\xff\x03\x00\x21"+string(ipv4Packet)), uint8(0))
+	f.Add([]byte("abcd\x57"+string(ipv6Packet)), uint8(4))
+	f.Add([]byte("abcdefgh\xff\x03\xc0\x21\x09\x01\x00\x08"), uint8(8))
+	f.Fuzz(func(t *testing.T, payload []byte, size uint8) {
+		cookie := payload[:min(int(size), maxCookie, len(payload))]
+		original := append([]byte{0, version, 0, 0, 0, 0, 0, 1}, payload...)
+		message := bytes.Clone(original)
+		verdict, at, carried := decode(message, cookie)
+		switch verdict {
+		case ipPacket:
+			b := append(make([]byte, maxPrefix+2), message[at:]...)
+			again, carriedAgain := encode(b, maxPrefix+2, appendPrefix(nil, 1, cookie))
+			v2, at2, carried2 := decode(again, cookie)
+			if v2 != ipPacket || carriedAgain != carried || carried2 != carried || !bytes.Equal(again[at2:], message[at:]) {
+				t.Errorf("%x was encoded as %x", original, again)
+			}
+		case pppFrame:
+			if at < headerSize-1 || at+2 > len(message) {
+				t.Errorf("a frame at %d of %d", at, len(message))
+			}
+		}
+	})
+}
+
+// BenchmarkPacket is all that happens to a packet between device and socket, both ways.
+func BenchmarkPacket(b *testing.B) {
+	cookie := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
+	prefix := appendPrefix(nil, 1, cookie)
+	at := maxPrefix + 2
+	buffer := make([]byte, at+1400)
+	copy(buffer[at:], ipv4Packet)
+	b.ReportAllocs()
+	b.SetBytes(1400)
+	for b.Loop() {
+		message, carried := encode(buffer, at, prefix)
+		verdict, at, decoded := decode(message, cookie)
+		if verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
+			b.Fatal("lost on the way")
+		}
+	}
+}
