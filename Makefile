@@ -1,0 +1,63 @@
+# l2tpvl: `make help` tells the targets.
+
+GO                    ?= go
+GOFUMPT_VERSION       := v0.12.0
+GOLANGCI_LINT_VERSION := v2.15.0
+FUZZTIME              ?= 3s
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+# Tools are built once, each version in a folder of its own.
+TOOLS         := $(CURDIR)/bin/tools
+GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
+GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+
+# How a program is run that makes network namespaces.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
+
+.PHONY: help build check fmt lint fuzz test test-unit test-netns demo deps clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/l2tpvld and bin/l2tpvl-ctl, static
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+check: fmt lint fuzz ## format, vet, linters, import rules, and a short run of each fuzz test
+
+fmt: $(GOFUMPT)
+	@unformatted=$$($(GOFUMPT) -l .) && if [ -n "$$unformatted" ]; then \
+		echo "not formatted by gofumpt:" $$unformatted; exit 1; fi
+
+lint: $(GOLANGCI_LINT)
+	$(GO) vet ./...
+	$(GOLANGCI_LINT) run ./...
+
+fuzz: ## each fuzz test for FUZZTIME, 3s if not given
+	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
+		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
+	done
+
+test: test-unit test-netns ## all tests
+
+test-unit: ## tests of the packages
+	$(GO) test -race $$($(GO) list ./... | grep -v /integration)
+
+test-netns: ## two PEs for real, in network namespaces; needs root
+	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) ./integration/...
+
+demo: ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
+	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
+
+deps: ## install the programs that tests and demo need
+	scripts/deps
+
+clean: ## remove what was built, but for the tools
+	rm -f bin/l2tpvld bin/l2tpvl-ctl
+
+$(GOFUMPT):
+	GOBIN=$(@D) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
+
+$(GOLANGCI_LINT):
+	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
