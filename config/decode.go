@@ -170,11 +170,7 @@ func (d decoder) list(path string, raw any, into reflect.Value) {
 	}
 	for i, raw := range values {
 		value := reflect.New(into.Type().Elem()).Elem()
-		if kinds[value.Type()] == "" {
-			d.container(element(path, i), raw, value)
-		} else {
-			d.scalar(element(path, i), raw, "", value)
-		}
+		d.field(element(path, i), raw, `required:"yes"`, value)
 		into.Set(reflect.Append(into, value))
 	}
 }

@@ -133,7 +133,7 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"empty in a list", link("routes: [~]"),
-			`FILE: vpns.red.links[0].routes[0]: is empty; want a prefix such as 10.1.2.0/24`,
+			`FILE: vpns.red.links[0].routes[0]: is missing; want a prefix such as 10.1.2.0/24`,
 		},
 		{
 			"empty link", change("- peer: pe2", "-"),
@@ -205,7 +205,11 @@ func TestBadSyntax(t *testing.T) {
 		},
 		{
 			"documents.yaml", minimalYAML + "---\nlog: {level: debug}\n",
-			`FILE: line 15 begins a second YAML document; want one`,
+			`FILE: has a second YAML document, after a line of ---; want one document`,
+		},
+		{
+			"bad-document.yaml", minimalYAML + "---\nlog: {level\n",
+			`FILE: has a second YAML document, after a line of ---; want one document`,
 		},
 		{
 			"twice.toml", "[local]\nhostname = \"pe1\"\nhostname = \"pe2\"\n",

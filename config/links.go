@@ -13,12 +13,13 @@ const maxInterface = 15
 
 // nameInterfaces gives each link without a name for its interface the default one.
 func (c *Config) nameInterfaces(r *report) {
+	peers := c.peerNames()
 	for i := range c.VPNs {
 		v := &c.VPNs[i]
 		for j := range v.Links {
 			l := &v.Links[j]
 			key := linkKey(v.Name, j, "interface")
-			if l.Interface != "" || r.told(key) || r.told(join("vpns", v.Name)) || !slices.Contains(c.peerNames(), l.Peer) {
+			if l.Interface != "" || r.told(key) || r.told(join("vpns", v.Name)) || !slices.Contains(peers, l.Peer) {
 				continue
 			}
 			l.Interface = "vl-" + v.Name + "-" + l.Peer
@@ -42,12 +43,9 @@ func (c *Config) peerNames() []string {
 	return names
 }
 
-// A vrUse is what at most one link of a virtual router may have: an interface of that name, or a route to that prefix.
-type vrUse struct{ netns, what string }
-
 func (c *Config) checkLinks(r *report) {
 	peers := c.peerNames()
-	used := map[vrUse]string{} // by which key
+	used := uses{}
 	for _, v := range c.VPNs {
 		toPeer := map[string]int{}
 		for i, l := range v.Links {
@@ -68,21 +66,32 @@ func (c *Config) checkLinks(r *report) {
 			l.checkAddresses(r, key)
 			l.checkRoutes(r, key)
 
-			use := func(k, what string) {
-				u := vrUse{v.VR.NetNS, what}
-				if other, taken := used[u]; taken && u.netns != "" && what != "" {
-					r.add(k, "%q is taken in netns %s by %s; want another", what, u.netns, other)
-				}
-				used[u] = k
+			if v.VR.NetNS == "" {
+				continue
 			}
-			use(key("interface"), l.Interface)
+			if l.Interface != "" {
+				used.claim(r, key("interface"), v.VR.NetNS, l.Interface)
+			}
 			for j, route := range l.Routes {
 				if route.IsValid() {
-					use(element(key("routes"), j), route.String())
+					used.claim(r, element(key("routes"), j), v.VR.NetNS, route.String())
 				}
 			}
 		}
 	}
+}
+
+// uses says which key claims what only one link of a virtual router can have: an interface's name, or a route's prefix.
+type uses map[use]string
+
+type use struct{ netns, what string }
+
+func (u uses) claim(r *report, key, netns, what string) {
+	if other, taken := u[use{netns, what}]; taken {
+		r.add(key, "%q is taken in netns %s by %s; want another", what, netns, other)
+		return
+	}
+	u[use{netns, what}] = key
 }
 
 // insteadOfPeer is what to write instead of the name of no peer.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -49,12 +50,11 @@ var unreadParts = map[string]func(text []byte) error{
 func secondDocument(text []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
-	for range 2 {
-		if err := d.Decode(&document); err != nil {
-			return nil // no second document; parse has told of errors in the first
-		}
+	first, second := d.Decode(&document), d.Decode(&document)
+	if first == io.EOF || second == io.EOF {
+		return nil
 	}
-	return fmt.Errorf("line %d begins a second YAML document; want one", document.Line)
+	return errors.New("has a second YAML document, after a line of ---; want one document")
 }
 
 // duplicateKey is an error if an object of the JSON text has a key twice.

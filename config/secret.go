@@ -16,7 +16,7 @@ type Secret []byte
 const hidden = "(secret)"
 
 // Format prints a stand-in, whatever the verb.
-func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, hidden) } //nolint:errcheck // fmt.State keeps no error
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, hidden) }
 
 // MarshalText gives a stand-in.
 func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }

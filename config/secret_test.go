@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -94,7 +95,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d"} {
 		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, *c), fmt.Sprintf(verb, c.Peers[0].Secret), fmt.Sprintf(verb, &c.Peers[0].Secret))
 	}
-	for _, shown := range []string{theSecret, fmt.Sprintf("%x", theSecret), fmt.Sprintf("%X", theSecret), strings.Trim(fmt.Sprint([]byte(theSecret)), "[]"), "0x63, 0x6f"} {
+	for _, shown := range []string{theSecret, hex.EncodeToString([]byte(theSecret)), strings.ToUpper(hex.EncodeToString([]byte(theSecret))), strings.Trim(fmt.Sprint([]byte(theSecret)), "[]"), "0x63, 0x6f"} {
 		for _, text := range texts {
 			if strings.Contains(text, shown) {
 				t.Errorf("%q is in %s", shown, text)
