@@ -112,7 +112,7 @@ func TestDaemonDoesNotStartWithABadFile(t *testing.T) {
 // traces is what a daemon would leave: namespaces, interfaces, its socket.
 func (r *rig) traces(pe *lab.PE) map[string]bool {
 	r.Helper()
-	namespaces, err := filepath.Glob("/run/netns/" + r.Prefix + "-*")
+	namespaces, err := r.Remains()
 	r.must(err)
 	interfaces, err := pe.NS.Interfaces()
 	r.must(err)

@@ -150,6 +150,15 @@ func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
 // Close removes everything, daemons included. They are killed: stop them before if they are to say good-bye.
 func (l *Lab) Close() error { return l.sweeper.sweep() }
 
+// Remains are the namespaces of the lab that are there, by name: those of the daemons too.
+func (l *Lab) Remains() ([]string, error) {
+	paths, err := filepath.Glob(Namespace(l.Prefix + "-*").Path())
+	for i := range paths {
+		paths[i] = filepath.Base(paths[i])
+	}
+	return paths, err
+}
+
 func randomHex(octets int) string {
 	b := make([]byte, octets)
 	rand.Read(b) // never fails
