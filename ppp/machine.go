@@ -56,6 +56,7 @@ type machine struct {
 	begun    bool // the options are those of the negotiation under way
 	pending  bool // our last Configure-Request has had no valid reply
 	lastID   uint8
+	nakedID  uint8 // Identifier of the last request answered with a Nak
 	// Identifiers of our last Configure-Request and Terminate-Request.
 	configureID, terminateID uint8
 
@@ -66,7 +67,7 @@ type machine struct {
 	timer   time.Time // when the Restart timer expires; zero: not running
 
 	restarts  int // Restart counter: transmissions left
-	naksSent  int // Configure-Naks sent without an Ack
+	naksSent  int // Configure-Naks sent without an Ack, to requests that differ
 	refusals  int // Configure-Naks and Configure-Rejects sent without an Ack
 	naksHeard int // Configure-Naks received without an Ack
 
@@ -163,7 +164,10 @@ func (m *machine) sendRefusal(id uint8, out *Output) {
 		out.packet(m.protocol, configureReject, id, out.reply.rejects)
 		return
 	}
-	m.naksSent++
+	if m.naksSent == 0 || id != m.nakedID { // not because our Nak was lost
+		m.naksSent++
+		m.nakedID = id
+	}
 	out.packet(m.protocol, configureNak, id, out.reply.naks)
 }
 

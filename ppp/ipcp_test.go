@@ -1,0 +1,283 @@
+package ppp
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+)
+
+func ipv4(mode AddressMode, local, peer string) Config {
+	c := &IPv4Config{Mode: mode}
+	if local != "" {
+		c.Local = netip.MustParseAddr(local)
+	}
+	if peer != "" {
+		c.Peer = netip.MustParseAddr(peer)
+	}
+	return Config{IPv4: c}
+}
+
+func TestIPCPOpens(t *testing.T) {
+	dialogue(t, ipv4(Configured, "10.255.0.0", ""), lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.255.0.0
+		> IPCP Configure-Request 1 addr=10.255.0.1
+		< IPCP Configure-Ack 1 addr=10.255.0.1
+		> IPCP Configure-Ack 1 addr=10.255.0.0
+		* IPv4Opened 10.255.0.0 10.255.0.1
+		= Opened Opened Initial
+		# RFC 1661, section 4.3: renegotiation in Opened
+		> IPCP Configure-Request 2 addr=10.255.0.9
+		* IPv4Closed the peer negotiates IPCP anew
+		< IPCP Configure-Request 2 addr=10.255.0.0
+		< IPCP Configure-Ack 2 addr=10.255.0.9
+		> IPCP Configure-Ack 2 addr=10.255.0.0
+		* IPv4Opened 10.255.0.0 10.255.0.9
+		down
+		* IPv4Closed the lower layer went down
+		* LCPClosed the lower layer went down
+		= Starting Starting Initial
+	`)
+}
+
+// RFC 1332, section 3: what is not the IP-Address option is rejected.
+func TestIPCPOptionsThatAreRejected(t *testing.T) {
+	dialogue(t, ipv4(Configured, "10.0.0.1", "10.0.0.2"), lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		> IPCP Configure-Request 1 addresses=0a0000020a000001 compression=002d0f01 addr=10.0.0.2 dns=00000000
+		< IPCP Configure-Reject 1 addresses=0a0000020a000001 compression=002d0f01 dns=00000000
+		> IPCP Configure-Request 2 addr=10.0.0.2 addr=10.0.0.2
+		< IPCP Configure-Reject 2 addr=10.0.0.2
+		> IPCP Configure-Request 3 addr=10.0.0.2
+		< IPCP Configure-Ack 3 addr=10.0.0.2
+	`)
+}
+
+func TestIPCPGivesThePeerItsAddress(t *testing.T) {
+	dialogue(t, ipv4(Configured, "10.0.0.1", "10.0.0.2"), lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		> IPCP Configure-Ack 1 addr=10.0.0.1
+		> IPCP Configure-Request 1 addr=0.0.0.0
+		< IPCP Configure-Nak 1 addr=10.0.0.2
+		# Without the option it is no acceptance (RFC 1332, section 3.3)
+		> IPCP Configure-Request 2
+		< IPCP Configure-Nak 2 addr=10.0.0.2
+		# nor with half of it
+		> IPCP Configure-Request 3 addr=0a00
+		< IPCP Configure-Nak 3 addr=10.0.0.2
+		> IPCP Configure-Request 4 addr=10.0.0.2
+		< IPCP Configure-Ack 4 addr=10.0.0.2
+		* IPv4Opened 10.0.0.1 10.0.0.2
+	`)
+}
+
+func TestIPCPThePeerWillNotHaveItsAddress(t *testing.T) {
+	for _, tc := range []struct{ option, reason string }{
+		{"", "the peer requests no address; it must have 10.0.0.2"},
+		{" addr=10.0.0.3", "the peer insists on 10.0.0.3 instead of 10.0.0.2"},
+		{" addr=0.0.0.0", "the peer insists on 0.0.0.0 instead of 10.0.0.2"},
+		{" addr=10.0.0.1", "the peer claims 10.0.0.1, which is ours"},
+	} {
+		cfg := ipv4(Configured, "10.0.0.1", "10.0.0.2")
+		cfg.MaxFailure = 2
+		dialogue(t, cfg, lcpOpen+`
+			< IPCP Configure-Request 1 addr=10.0.0.1
+			> IPCP Configure-Request 1`+tc.option+`
+			< IPCP Configure-Nak 1 addr=10.0.0.2
+			# our Nak was lost: that one does not count
+			> IPCP Configure-Request 1`+tc.option+`
+			< IPCP Configure-Nak 1 addr=10.0.0.2
+			> IPCP Configure-Request 2`+tc.option+`
+			< IPCP Configure-Nak 2 addr=10.0.0.2
+			> IPCP Configure-Request 3`+tc.option+`
+			< IPCP Terminate-Request 2 `+tc.reason+`
+			= Opened Closing Initial
+			> IPCP Terminate-Ack 2
+			* IPv4Closed `+tc.reason+`
+			= Opened Closed Initial
+			# It stays so, and says so
+			> IPCP Configure-Request 7 addr=10.0.0.2
+			< IPCP Terminate-Ack 7
+			# until LCP opens again.
+			> LCP Configure-Request 2 magic=000000bb
+			* LCPClosed the peer negotiates LCP anew
+			< LCP Configure-Request 2 magic=00000002
+			< LCP Configure-Ack 2 magic=000000bb
+			> LCP Configure-Ack 2 magic=00000002
+			* LCPOpened 1500
+			< IPCP Configure-Request 3 addr=10.0.0.1
+		`)
+	}
+}
+
+func TestIPCPThePeerClaimsOurAddress(t *testing.T) {
+	l := dialogue(t, ipv4(Configured, "10.255.0.0", ""), lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.255.0.0
+		> IPCP Configure-Request 1 addr=10.255.0.0
+		< IPCP Terminate-Request 2 the peer claims 10.255.0.0, which is ours
+		wait 3s
+		< IPCP Terminate-Request 2 the peer claims 10.255.0.0, which is ours
+		wait 3s
+		* IPv4Closed the peer claims 10.255.0.0, which is ours
+		= Opened Closed Initial
+	`)
+	if r := l.Status().IPv4Reason; r != "the peer claims 10.255.0.0, which is ours" {
+		t.Errorf("reason %q", r)
+	}
+}
+
+// Without an address for the peer, it may have any, or none.
+func TestIPCPAnyPeerAddress(t *testing.T) {
+	dialogue(t, ipv4(Configured, "10.0.0.1", ""), lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		# none to give
+		> IPCP Configure-Request 1 addr=0.0.0.0
+		< IPCP Configure-Reject 1 addr=0.0.0.0
+		# no address of a host
+		> IPCP Configure-Request 2 addr=224.0.0.1
+		< IPCP Configure-Reject 2 addr=224.0.0.1
+		> IPCP Configure-Request 3 addr=127.0.0.1
+		< IPCP Configure-Reject 3 addr=127.0.0.1
+		> IPCP Configure-Request 4 addr=0a
+		< IPCP Configure-Reject 4 addr=0a
+		> IPCP Configure-Request 5
+		< IPCP Configure-Ack 5
+		> IPCP Configure-Ack 1 addr=10.0.0.1
+		* IPv4Opened 10.0.0.1 none
+	`)
+}
+
+func TestIPCPUnnumbered(t *testing.T) {
+	dialogue(t, ipv4(Unnumbered, "", ""), lcpOpen+`
+		< IPCP Configure-Request 1
+		> IPCP Configure-Ack 1
+		> IPCP Configure-Request 1
+		< IPCP Configure-Ack 1
+		* IPv4Opened none none
+		> IPCP Configure-Request 2 addr=10.0.0.2
+		* IPv4Closed the peer negotiates IPCP anew
+		< IPCP Configure-Request 2
+		< IPCP Configure-Ack 2 addr=10.0.0.2
+		> IPCP Configure-Ack 2
+		* IPv4Opened none 10.0.0.2
+	`)
+}
+
+func TestIPCPUnnumberedAndThePeerWantsAnAddress(t *testing.T) {
+	cfg := ipv4(Unnumbered, "", "")
+	cfg.MaxFailure = 1
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1
+		> IPCP Configure-Nak 1 addr=10.0.0.1
+		< IPCP Configure-Request 2
+		> IPCP Configure-Nak 2 addr=10.0.0.1
+		< IPCP Terminate-Request 3 the peer wants us to have 10.0.0.1; this end is unnumbered
+	`)
+}
+
+func TestIPCPLearnsOurAddress(t *testing.T) {
+	l := dialogue(t, ipv4(Learned, "", "10.0.0.1"), lcpOpen+`
+		< IPCP Configure-Request 1 addr=0.0.0.0
+		> IPCP Configure-Request 1 addr=10.0.0.1
+		< IPCP Configure-Ack 1 addr=10.0.0.1
+		> IPCP Configure-Nak 1 dns=08080808 addr=10.0.0.2
+		< IPCP Configure-Request 2 addr=10.0.0.2
+		> IPCP Configure-Ack 2 addr=10.0.0.2
+		* IPv4Opened 10.0.0.2 10.0.0.1
+	`)
+	s := l.Status()
+	if s.LocalIPv4 != netip.MustParseAddr("10.0.0.2") || s.PeerIPv4 != netip.MustParseAddr("10.0.0.1") {
+		t.Errorf("status %+v", s)
+	}
+}
+
+func TestIPCPLearnsNoAddress(t *testing.T) {
+	for name, tc := range map[string]struct{ peer, script string }{
+		"acknowledged": {"", `
+			> IPCP Configure-Ack 1 addr=0.0.0.0
+			< IPCP Terminate-Request 2 the peer accepts 0.0.0.0 instead of giving us an address
+		`},
+		"rejected": {"", `
+			> IPCP Configure-Reject 1 addr=0.0.0.0
+			< IPCP Terminate-Request 2 the peer gives us no address: it rejected the IP-Address option
+		`},
+		"its own, known from its request": {"", `
+			> IPCP Configure-Request 1 addr=10.0.0.9
+			< IPCP Configure-Ack 1 addr=10.0.0.9
+			> IPCP Configure-Nak 1 addr=10.0.0.9
+			< IPCP Terminate-Request 2 the peer gives us 10.0.0.9, which is its own
+		`},
+		"its own, known from our configuration": {"10.0.0.9", `
+			> IPCP Configure-Nak 1 addr=10.0.0.9
+			< IPCP Terminate-Request 2 the peer gives us 10.0.0.9, which is its own
+		`},
+		"its own, as it says later": {"", `
+			> IPCP Configure-Nak 1 addr=10.0.0.9
+			< IPCP Configure-Request 2 addr=10.0.0.9
+			> IPCP Configure-Request 1 addr=10.0.0.9
+			< IPCP Terminate-Request 3 the peer claims 10.0.0.9, which is ours
+		`},
+		"a useless one": {"", `
+			> IPCP Configure-Nak 1 addr=0.0.0.0
+			< IPCP Configure-Request 2 addr=0.0.0.0
+			> IPCP Configure-Nak 2 addr=255.255.255.255
+			< IPCP Terminate-Request 3 the peer gives us no address that it then accepts; its last was 255.255.255.255
+		`},
+		"no address at all": {"", `
+			> IPCP Configure-Nak 1 dns=08080808
+			< IPCP Configure-Request 2 addr=0.0.0.0
+			> IPCP Configure-Nak 2
+			< IPCP Terminate-Request 3 the peer refused 2 Configure-Requests in a row
+		`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := ipv4(Learned, "", tc.peer)
+			cfg.MaxFailure = 1
+			dialogue(t, cfg, lcpOpen+`
+				< IPCP Configure-Request 1 addr=0.0.0.0
+				`+tc.script)
+		})
+	}
+}
+
+func TestIPCPOurAddressIsRefused(t *testing.T) {
+	cfg := ipv4(Configured, "10.0.0.1", "")
+	cfg.MaxFailure = 2
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		> IPCP Configure-Nak 1 addr=10.0.0.7
+		< IPCP Configure-Request 2 addr=10.0.0.1
+		> IPCP Configure-Nak 2 addr=10.0.0.7
+		< IPCP Configure-Request 3 addr=10.0.0.1
+		> IPCP Configure-Nak 3 addr=10.0.0.7
+		< IPCP Terminate-Request 4 the peer refuses our address 10.0.0.1; it wants us to have 10.0.0.7
+	`)
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		> IPCP Configure-Reject 1 addr=10.0.0.1
+		< IPCP Terminate-Request 2 the peer rejected our address 10.0.0.1: it does not negotiate addresses
+	`)
+}
+
+func TestConfigValidate(t *testing.T) {
+	good := ipv4(Configured, "10.0.0.1", "10.0.0.2")
+	for want, cfg := range map[string]Config{
+		"":                                     good,
+		"MRU 100: must be at least 128":        {MRU: 100},
+		"MRU 1279: must be at least 1280":      {MRU: 1279, IPv6: &IPv6Config{}},
+		"Restart -1ns":                         {Restart: -1},
+		"EchoFails -1: must not be negative":   {EchoFails: -1},
+		"local address invalid IP":             ipv4(Configured, "", ""),
+		"local address ::1":                    ipv4(Configured, "::1", ""),
+		"peer address 224.0.0.1":               ipv4(Unnumbered, "", "224.0.0.1"),
+		"local and peer address are both":      ipv4(Configured, "10.0.0.1", "10.0.0.1"),
+		"IPv4 mode 9: must be Configured, Lea": ipv4(9, "", ""),
+	} {
+		err := cfg.Validate()
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("good configuration: %v", err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}

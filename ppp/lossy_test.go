@@ -1,0 +1,225 @@
+package ppp
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+)
+
+// wire is a link between two Links that loses, duplicates, delays and, if told
+// so, reorders frames until it is healed; then it only delays them.
+type wire struct {
+	t       *testing.T
+	rand    *rand.Rand
+	now     time.Time
+	heal    time.Time
+	loss    float64
+	double  float64
+	delay   time.Duration
+	reorder bool
+	ends    [2]end
+	air     []flight
+}
+
+type end struct {
+	link *Link
+	out  Output
+	last map[string]Event // by what it speaks of: LCP, IPv4, IPv6, link
+	busy time.Time        // when the last frame arrives that it has sent
+}
+
+type flight struct {
+	at    time.Time
+	to    int
+	frame []byte
+}
+
+func newWire(t *testing.T, seed uint64, reorder bool, a, b Config) *wire {
+	w := &wire{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: epoch, reorder: reorder}
+	w.heal = epoch.Add(20 * time.Second)
+	w.loss, w.double = 0.4*w.rand.Float64(), 0.3*w.rand.Float64()
+	w.delay = time.Duration(1+w.rand.IntN(4000)) * time.Millisecond
+	for i, cfg := range []Config{a, b} {
+		cfg.Rand = w.rand.Uint32
+		w.ends[i] = end{link: New(cfg), last: map[string]Event{}}
+	}
+	for i := range w.ends {
+		w.ends[i].link.Up(w.now, &w.ends[i].out)
+		w.drain(i)
+	}
+	return w
+}
+
+// drain sends what an end has to send, and notes what it tells.
+func (w *wire) drain(i int) {
+	e := &w.ends[i]
+	for f := range e.out.Frames() {
+		copies := 1
+		healed := !w.now.Before(w.heal)
+		if !healed && w.rand.Float64() < w.loss {
+			copies = 0
+		} else if !healed && w.rand.Float64() < w.double {
+			copies = 2
+		}
+		for range copies {
+			at := w.now.Add(time.Millisecond)
+			if !healed {
+				at = at.Add(time.Duration(w.rand.Int64N(int64(w.delay))))
+			}
+			if !w.reorder && at.Before(e.busy) {
+				at = e.busy
+			}
+			e.busy = at
+			w.air = append(w.air, flight{at, 1 - i, bytes.Clone(f)})
+		}
+	}
+	for _, ev := range e.out.Events {
+		switch ev.(type) {
+		case LCPOpened, LCPClosed:
+			e.last["LCP"] = ev
+		case IPv4Opened, IPv4Closed:
+			e.last["IPv4"] = ev
+		case IPv6Opened, IPv6Closed:
+			e.last["IPv6"] = ev
+		case LinkFailed:
+			e.last["link"] = ev
+		}
+	}
+	e.out.Reset()
+}
+
+// run lets time pass, from one frame or deadline to the next.
+func (w *wire) run(until time.Time) {
+	for steps := 0; ; steps++ {
+		if steps > 20000 {
+			w.t.Fatal("they do not come to rest")
+		}
+		slices.SortStableFunc(w.air, func(a, b flight) int { return a.at.Compare(b.at) })
+		next := until
+		if len(w.air) > 0 && w.air[0].at.Before(next) {
+			next = w.air[0].at
+		}
+		for i := range w.ends {
+			if d := w.ends[i].link.Deadline(); !d.IsZero() && d.Before(next) {
+				next = d
+			}
+		}
+		w.now = next
+		if !next.Before(until) {
+			return
+		}
+		for i := range w.ends {
+			w.ends[i].link.Advance(w.now, &w.ends[i].out)
+			w.drain(i)
+		}
+		for len(w.air) > 0 && !w.air[0].at.After(w.now) {
+			f := w.air[0]
+			w.air = w.air[1:]
+			w.ends[f.to].link.Receive(w.now, f.frame, &w.ends[f.to].out)
+			w.drain(f.to)
+		}
+	}
+}
+
+func (w *wire) describe() string {
+	return fmt.Sprintf("%+v %v\n%+v %v", w.ends[0].link.Status(), w.ends[0].last, w.ends[1].link.Status(), w.ends[1].last)
+}
+
+var (
+	addrA = netip.MustParseAddr("10.255.0.0")
+	addrB = netip.MustParseAddr("10.255.0.1")
+)
+
+// Whatever the link does for a while, two ends that can agree are Opened at
+// last, and agree on the addresses. Where an end changes its request in the
+// course of the negotiation, the link must keep the order of frames, as RFC
+// 1661 (section 1) assumes: a late old request cannot be told from a new one.
+func TestTwoLinksOverALossyLink(t *testing.T) {
+	none := netip.Addr{}
+	pairs := []struct {
+		name         string
+		a, b         IPv4Config
+		idA, idB     uint64
+		wantA, wantB netip.Addr
+		reorder      bool
+	}{
+		{"both configured", IPv4Config{Local: addrA}, IPv4Config{Local: addrB}, 0, 0, addrA, addrB, true},
+		{"one unnumbered", IPv4Config{Local: addrA}, IPv4Config{Mode: Unnumbered}, 1, 2, addrA, none, true},
+		{"one learns", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Learned}, 1, 2, addrA, addrB, false},
+		{"same identifiers", IPv4Config{Mode: Unnumbered}, IPv4Config{Mode: Unnumbered}, 9, 9, none, none, false},
+	}
+	runs, reopened := 0, 0
+	for seed := range uint64(4000) {
+		p := pairs[seed%uint64(len(pairs))]
+		a := Config{IPv4: &p.a, IPv6: &IPv6Config{p.idA}, MRU: 1400}
+		b := Config{IPv4: &p.b, IPv6: &IPv6Config{p.idB}, EchoInterval: time.Second, EchoFails: 1000}
+		w := newWire(t, seed, p.reorder, a, b)
+		w.run(w.heal.Add(time.Minute))
+		runs++
+		sa, sb := w.ends[0].link.Status(), w.ends[1].link.Status()
+		if sa.LCPReason != "" {
+			reopened++
+		}
+		for _, s := range []Status{sa, sb} {
+			if s.LCP != Opened || s.IPCP != Opened || s.IPV6CP != Opened {
+				t.Fatalf("seed %d, %s: not opened:\n%s", seed, p.name, w.describe())
+			}
+		}
+		switch {
+		case sb.PeerMRU != 1400 || sa.PeerMRU != 1500:
+			t.Fatalf("seed %d, %s: the MRUs differ:\n%s", seed, p.name, w.describe())
+		case sa.LocalIPv4 != p.wantA || sb.PeerIPv4 != p.wantA || sb.LocalIPv4 != p.wantB || sa.PeerIPv4 != p.wantB:
+			t.Fatalf("seed %d, %s: the addresses differ:\n%s", seed, p.name, w.describe())
+		case sa.LocalID != sb.PeerID || sa.PeerID != sb.LocalID || sa.LocalID == sa.PeerID || sa.LocalID == 0:
+			t.Fatalf("seed %d, %s: the identifiers differ:\n%s", seed, p.name, w.describe())
+		}
+		for i := range w.ends {
+			for what, ev := range w.ends[i].last {
+				switch ev.(type) {
+				case LCPClosed, IPv4Closed, IPv6Closed:
+					t.Fatalf("seed %d, %s: the last event of %s is %v", seed, p.name, what, tell(ev))
+				}
+			}
+		}
+	}
+	if reopened == 0 || reopened == runs {
+		t.Errorf("%d of %d runs renegotiated: the link is too good or too bad to tell anything", reopened, runs)
+	}
+	t.Logf("%d runs, %d with a renegotiation", runs, reopened)
+}
+
+// Ends that cannot agree fail, both, with a reason, and come to rest; what they
+// can agree on is not harmed.
+func TestTwoLinksThatCannotAgree(t *testing.T) {
+	other := netip.MustParseAddr("10.9.9.9")
+	pairs := []struct {
+		name string
+		a, b IPv4Config
+	}{
+		{"the same address", IPv4Config{Local: addrA}, IPv4Config{Local: addrA}},
+		{"another address is required", IPv4Config{Local: addrA, Peer: other}, IPv4Config{Local: addrB}},
+		{"an address is required, none is there", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Unnumbered}},
+		{"both learn", IPv4Config{Mode: Learned}, IPv4Config{Mode: Learned}},
+		{"each wants the other to be itself", IPv4Config{Local: addrA, Peer: other}, IPv4Config{Local: addrB, Peer: other}},
+	}
+	for seed := range uint64(2000) {
+		p := pairs[seed%uint64(len(pairs))]
+		w := newWire(t, seed, false, Config{IPv4: &p.a, IPv6: &IPv6Config{}}, Config{IPv4: &p.b, IPv6: &IPv6Config{}})
+		w.run(w.heal.Add(3 * time.Minute))
+		for i := range w.ends {
+			e := &w.ends[i]
+			s := e.link.Status()
+			closed, _ := e.last["IPv4"].(IPv4Closed)
+			if s.LCP != Opened || s.IPCP == Opened || s.IPV6CP != Opened || closed.Reason == "" || s.IPv4Reason == "" {
+				t.Fatalf("seed %d, %s:\n%s", seed, p.name, w.describe())
+			}
+			if d := e.link.Deadline(); !d.IsZero() {
+				t.Fatalf("seed %d, %s: no rest, deadline %v:\n%s", seed, p.name, d, w.describe())
+			}
+		}
+	}
+}
