@@ -9,14 +9,15 @@ const nonceLen = 16
 
 // auth is control message authentication on one control connection (RFC 3931 section 4.3).
 type auth struct {
-	key           *l2tp.Key // nil: off
+	key           *l2tp.Key
+	secured       bool // there is a secret; without one the key is that of the integrity check
 	digest        l2tp.DigestType
 	local, remote []byte // nonces; remote is nil until the peer has told its own
 }
 
-// sign computes the digest of a message that is complete but for it. There is nothing to sign without a key.
+// sign computes the digest of a message that is complete but for it. There is nothing to sign without a secret.
 func (a *auth) sign(message []byte) {
-	if a.key == nil {
+	if !a.secured {
 		return
 	}
 	if err := a.key.Sign(message, a.digest, a.local, a.remote); err != nil {
@@ -26,12 +27,14 @@ func (a *auth) sign(message []byte) {
 
 // verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is signed with.
 //
-// A StopCCN that refuses our SCCRQ comes from a peer that has not told us its nonce; RFC 3931 does not say how that one is
-// signed. We sign with the nonce that we have heard alone, and accept that and the SCCRQ's way, without nonces. Neither can
-// be replayed: the connection ID in the header is new with each attempt.
-func (a *auth) verify(message []byte, m *l2tp.Message) bool {
-	if a.key == nil {
-		return true
+// A StopCCN that refuses an SCCRQ, or that takes one back, comes from a side that has not told its nonce, or has not heard
+// the other's; RFC 3931 does not say how these are signed. We sign with the nonces that both sides can know, and as long
+// as the connection is half open accept that and the SCCRQ's way, without nonces. Neither is worth a replay: the first of
+// the two goes to a connection ID that is new with each attempt, the second can end nothing but an attempt replayed, too.
+func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
+	if !a.secured {
+		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the peer by refusing it.
+		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.key.Verify(message, nil, nil) == nil
 	}
 	remote := a.remote
 	if m.Type == l2tp.SCCRP && remote == nil {
@@ -40,5 +43,6 @@ func (a *auth) verify(message []byte, m *l2tp.Message) bool {
 	if a.key.Verify(message, remote, a.local) == nil {
 		return true
 	}
-	return m.Type == l2tp.StopCCN && remote == nil && a.key.Verify(message, nil, nil) == nil
+	return m.Type == l2tp.StopCCN && halfOpen &&
+		(a.key.Verify(message, a.remote, nil) == nil || a.key.Verify(message, nil, nil) == nil)
 }

@@ -27,15 +27,29 @@ type Config struct {
 	Digest l2tp.DigestType // of what we send; either type is taken
 
 	Role   Role
-	Window int           // our Receive Window Size: the bound of messages held ahead of their turn
-	Hello  time.Duration // silence from the peer before a HELLO (RFC 3931 section 4.4)
+	Window int           // our Receive Window Size: the bound of messages held ahead of their turn; 1 to 1024
+	Hello  time.Duration // silence from the peer before a HELLO (RFC 3931 section 4.4); 0: never
 	Timing Timing
+
+	// MaxSessions bounds the sessions on one connection: beyond it the peer's calls are refused. 0: 16384.
+	MaxSessions int
 
 	// Retry is the back-off between attempts to make a connection.
 	Retry Backoff
 
 	// Rand fills its argument with cryptographically random octets: IDs, nonces, cookies, tie breakers, jitter.
 	Rand func([]byte)
+}
+
+// defaultMaxSessions is for a Config that does not say.
+const defaultMaxSessions = 16384
+
+// normalize puts into range what must be.
+func (c *Config) normalize() {
+	c.Window = max(1, min(c.Window, maxWindow))
+	if c.MaxSessions <= 0 {
+		c.MaxSessions = defaultMaxSessions
+	}
 }
 
 // Backoff is exponential and jittered: attempt n waits a random time between half and all of Min doubled n times, Max at

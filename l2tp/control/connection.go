@@ -43,15 +43,17 @@ type Connection struct {
 
 	peer       *Peer
 	upSince    time.Time // when it was established
-	tieBreaker uint64
+	tieBreaker uint64    // of the SCCRQ, whoever has sent it
 	auth       auth
 	reliable   reliable
-	deadline   time.Time // of the states that must not last: all but Established
+	deadline   time.Time     // of the states that must not last: all but Established
+	helloAfter time.Duration // the peer's silence before the next HELLO
 	helloAt    time.Time
 
 	sessions map[uint32]*Session // by our ID
+	byPeer   map[uint32]*Session // by the peer's ID
 	waiting  map[string]*Session // those with an ICRQ unanswered, by Remote End ID
-	opening  []*Session          // those not yet established, in the order of their deadlines
+	opening  []*Session          // those not yet established, in the order of their deadlines; others among them, but not first
 }
 
 // Counters are those of reliable delivery.
@@ -81,12 +83,15 @@ func newConnection(now time.Time, p *Peer) *Connection {
 		Since:    now,
 		ID:       p.newConnectionID(),
 		peer:     p,
+		auth:     auth{key: p.key, secured: p.secured(), digest: cfg.Digest},
 		reliable: newReliable(cfg.Timing, cfg.Window),
 		sessions: make(map[uint32]*Session),
+		byPeer:   make(map[uint32]*Session),
 		waiting:  make(map[string]*Session),
 	}
-	if p.key != nil {
-		c.auth = auth{key: p.key, digest: cfg.Digest, local: cfg.octets(nonceLen)}
+	c.reliable.limit = messagesPerSession * cfg.MaxSessions
+	if c.auth.secured {
+		c.auth.local = cfg.octets(nonceLen)
 	}
 	return c
 }
@@ -98,15 +103,21 @@ func (c *Connection) transition(now time.Time, to State) {
 	if to != Established {
 		c.deadline = now.Add(c.peer.cfg.Timing.Cycle())
 	}
+	c.drawHello()
 	c.scheduleHello()
 }
 
-// scheduleHello sets the HELLO timer, jittered by up to a quarter (RFC 3931 section 4.4).
+// drawHello draws the time of silence before the next HELLO: jittered by up to a quarter (RFC 3931 section 4.4).
+func (c *Connection) drawHello() {
+	cfg := &c.peer.cfg
+	c.helloAfter = cfg.Hello - time.Duration(float64(cfg.Hello/4)*float64(cfg.random32())/(1<<32))
+}
+
+// scheduleHello sets the HELLO timer.
 func (c *Connection) scheduleHello() {
 	c.helloAt = time.Time{}
-	if c.State == Established {
-		jitter := time.Duration(float64(c.peer.cfg.Hello/4) * float64(c.peer.cfg.random32()) / (1 << 32))
-		c.helloAt = c.LastHeard.Add(c.peer.cfg.Hello - jitter)
+	if c.State == Established && c.helloAfter > 0 {
+		c.helloAt = c.LastHeard.Add(c.helloAfter)
 	}
 }
 
@@ -115,7 +126,7 @@ func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
 	m := &c.peer.out
 	*m = l2tp.Message{Type: t}
 	m.ConnectionID = c.PeerID
-	if c.auth.key != nil {
+	if c.auth.secured {
 		m.AddDigest(c.auth.digest)
 	}
 	return m
@@ -141,7 +152,7 @@ func (c *Connection) introduction(t l2tp.MessageType) *l2tp.Message {
 	m.Pseudowires = pseudowires
 	m.Has.Add(l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPVendorName, l2tp.AVPAssignedConnectionID,
 		l2tp.AVPReceiveWindowSize, l2tp.AVPPseudowireCapabilities)
-	if c.auth.key != nil {
+	if c.auth.secured {
 		m.Nonce = c.auth.local
 		m.Has.Add(l2tp.AVPNonce)
 	}
@@ -203,6 +214,7 @@ func (c *Connection) initiate(now time.Time, out *Output) {
 // answer takes an acceptable SCCRQ and sends the SCCRP.
 func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 	c.LastHeard = now
+	c.tieBreaker = m.TieBreaker
 	c.reliable.receive(m.Ns)
 	c.meet(m)
 	c.queue(c.introduction(l2tp.SCCRP))
@@ -214,17 +226,31 @@ func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 func (c *Connection) meet(m *l2tp.Message) {
 	c.PeerID = m.AssignedConnectionID
 	c.HostName, c.VendorName, c.RouterID = string(m.HostName), string(m.VendorName), m.RouterID
-	c.auth.remote = append([]byte(nil), m.Nonce...)
+	c.auth.remote = append([]byte{}, m.Nonce...)
 	if m.Has.Has(l2tp.AVPReceiveWindowSize) {
 		c.reliable.setPeerWindow(int(m.ReceiveWindow))
 	}
+}
+
+// answers reports whether an SCCRQ is the one that c has answered: a retransmission has all of its values. A peer that was
+// restarted may choose the same connection ID, but hardly the same nonce and tie breaker.
+func (c *Connection) answers(m *l2tp.Message) bool {
+	return !c.Initiator && c.PeerID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker &&
+		bytes.Equal(c.auth.remote, m.Nonce)
+}
+
+// again acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of life of the peer:
+// being signed without nonces it may be a replay, at a time when its number 0 is the next one again.
+func (c *Connection) again(now time.Time, out *Output) {
+	c.reliable.ackDue = true
+	c.flush(now, out)
 }
 
 // receive takes a message for this connection.
 func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	m := &c.peer.in
 	problem := m.Parse(datagram, c.peer.hiding)
-	if !c.auth.verify(datagram, m) {
+	if !c.auth.verify(datagram, m, c.State != Established) {
 		c.peer.drop(DropUnauthenticated)
 		return
 	}
@@ -235,13 +261,15 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	}
 	c.LastHeard = now
 	c.scheduleHello()
-	if m.Type != l2tp.ACK && !m.Zlb() {
+	if !acknowledgement(m, problem) {
 		switch r.receive(m.Ns) {
 		case deliver:
 			c.handle(now, m, problem, out)
 			c.releaseEarly(now, out)
 		case hold:
-			r.keep(m.Ns, datagram)
+			if !r.keep(m.Ns, datagram) {
+				c.peer.drop(DropWindow)
+			}
 		case discard:
 			c.peer.drop(DropWindow)
 		}
@@ -252,6 +280,12 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
+// acknowledgement reports whether a message is nothing but that: an ACK or a ZLB, which have no number of their own (RFC
+// 3931 sections 4.2 and 6.15). A message whose type could not be read is neither.
+func acknowledgement(m *l2tp.Message, problem error) bool {
+	return m.Type == l2tp.ACK || m.Zlb() && problem == nil
+}
+
 func (c *Connection) releaseEarly(now time.Time, out *Output) {
 	for datagram := c.reliable.release(); datagram != nil; datagram = c.reliable.release() {
 		m := &c.peer.in
@@ -260,66 +294,46 @@ func (c *Connection) releaseEarly(now time.Time, out *Output) {
 	}
 }
 
-// handle acts on a message in order and authenticated; problem is what its decoder found.
+// handle is section 7.2's table, for a message in order and authenticated; problem is what its decoder found. An SCCRQ that
+// begins a connection is the Peer's.
 func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *Output) {
-	if c.State == Stopping || c.State == Stopped {
-		return
-	}
 	switch problem = check(m, problem); {
+	case c.State == Stopped:
+	case m.Type == l2tp.StopCCN: // malformed or not, the peer has cleaned up
+		c.stopped(now, m, out)
+	case c.State == Stopping:
 	case ignorable(problem):
 		c.peer.drop(DropUnexpected)
+	case m.Type == l2tp.SCCRP && c.State == WaitCtlReply:
+		c.handleSCCRP(now, m, problem, out)
+	case m.Type.IsSession() && c.State == Established:
+		c.handleSession(now, m, problem, out)
 	case problem != nil:
-		c.malformed(now, m, problem, out)
-	case m.Type.IsSession():
-		if c.State != Established {
-			c.failState(now, m.Type, out)
-			return
-		}
-		c.handleSession(now, m, out)
+		c.fail(now, resultFor(problem), CauseProtocol, out)
+	case m.Type == l2tp.SCCCN && c.State == WaitCtlConn:
+		c.establish(now, out)
+	case m.Type == l2tp.HELLO:
 	default:
-		c.handleConnection(now, m, out)
+		text := fmt.Sprintf("%s in state %s", m.Type, c.State)
+		c.fail(now, stopError(l2tp.StopFSMError, text), CauseProtocol, out)
 	}
 }
 
-// handleConnection is section 7.2's table, but for the SCCRQ, which is the Peer's.
-func (c *Connection) handleConnection(now time.Time, m *l2tp.Message, out *Output) {
-	switch m.Type {
-	case l2tp.HELLO:
-	case l2tp.StopCCN:
-		c.stopped(now, m, out)
-	case l2tp.SCCRP:
-		if c.State != WaitCtlReply {
-			c.failState(now, m.Type, out)
-			return
-		}
-		if c.auth.key != nil && !m.Has.Has(l2tp.AVPNonce) {
-			c.malformed(now, m, &missingError{m.Type, l2tp.AVPNonce}, out)
-			return
-		}
-		c.meet(m)
-		c.queue(c.message(l2tp.SCCCN))
-		c.establish(now, out)
-	case l2tp.SCCCN:
-		if c.State != WaitCtlConn {
-			c.failState(now, m.Type, out)
-			return
-		}
-		c.establish(now, out)
-	default:
-		c.failState(now, m.Type, out)
+// handleSCCRP takes the answer to our SCCRQ. Even a StopCCN to a peer that is not acceptable takes its ID and its nonce.
+func (c *Connection) handleSCCRP(now time.Time, m *l2tp.Message, problem error, out *Output) {
+	c.meet(m)
+	if result, ok := c.peer.acceptable(m, problem); !ok {
+		c.fail(now, result, CauseProtocol, out)
+		return
 	}
+	c.queue(c.message(l2tp.SCCCN))
+	c.establish(now, out)
 }
 
 func (c *Connection) establish(now time.Time, out *Output) {
 	c.transition(now, Established)
 	c.upSince = now
 	c.peer.established(now, c, out)
-}
-
-// failState ends a connection whose peer has sent what its state does not take.
-func (c *Connection) failState(now time.Time, t l2tp.MessageType, out *Output) {
-	text := fmt.Sprintf("%s in state %s", t, c.State)
-	c.fail(now, stopError(l2tp.StopFSMError, text), CauseProtocol, out)
 }
 
 // advance acts on the timers.
@@ -336,6 +350,7 @@ func (c *Connection) advance(now time.Time, out *Output) {
 		// Anything unacknowledged proves as much as a HELLO would.
 		if r.idle() {
 			c.queue(c.message(l2tp.HELLO))
+			c.drawHello()
 		}
 		c.helloAt = time.Time{} // until the peer is heard
 	}

@@ -1,9 +1,9 @@
 package control
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
@@ -32,7 +32,8 @@ func ignorable(problem error) bool {
 	return errors.As(problem, &e) && e.Problem == l2tp.UnknownMessageType && !e.Mandatory
 }
 
-// resultFor is the result of the StopCCN or CDN that answers a malformed message: 2, a general error, in both.
+// resultFor is the result of the StopCCN or CDN that answers a malformed message: 2, a general error, in both (RFC 3931
+// sections 5.2 and 7.1).
 func resultFor(problem error) l2tp.Result {
 	var e *l2tp.AVPError
 	if errors.As(problem, &e) {
@@ -41,20 +42,16 @@ func resultFor(problem error) l2tp.Result {
 	return cdnError(l2tp.CDNGeneralError, l2tp.ErrorValue, problem.Error())
 }
 
-// malformed ends what an invalid or malformed message belongs to: the session if it is one of a session, else the
-// connection (RFC 3931 sections 5.2 and 7.1).
-func (c *Connection) malformed(now time.Time, m *l2tp.Message, problem error, out *Output) {
-	result := resultFor(problem)
-	text := fmt.Sprintf("malformed message from the peer: %s", problem)
-	if !m.Type.IsSession() || c.State != Established {
-		c.end(now, result, Reason{Cause: CauseProtocol, Result: result, Text: text}, out)
-		return
+// maxResultText is the bound of the text in a Result Code AVP, in octets.
+const maxResultText = 255
+
+// setResult gives a StopCCN or CDN its result, the text cut to what is sure to fit.
+func setResult(m *l2tp.Message, result l2tp.Result) {
+	if len(result.Message) > maxResultText {
+		result.Message = bytes.ToValidUTF8(result.Message[:maxResultText], nil)
 	}
-	if s := c.lookup(m); s != nil && m.Type != l2tp.ICRQ {
-		s.fail(result, CauseProtocol, text, out)
-	} else if m.Type != l2tp.CDN {
-		c.refuseCall(m, result)
-	}
+	m.Result = result
+	m.Has.Add(l2tp.AVPResultCode)
 }
 
 func stopError(code l2tp.StopCCNCode, text string) l2tp.Result {

@@ -40,15 +40,19 @@ func (o *Output) event(e Event) { o.Events = append(o.Events, e) }
 type Event interface{ event() }
 
 type (
-	// ConnectionUp says that a control connection is established. It is the Peer's connection from now on.
+	// ConnectionUp says that a control connection is established. It is the Peer's connection from now on, in place of
+	// one that was there before, if any, whose sessions have ended with a SessionDown each.
 	ConnectionUp struct{ Connection *Connection }
 
 	// ConnectionDown says that the Peer's connection, or the attempt to make one, has ended. Its sessions have ended
 	// with it, each with a SessionDown before this.
 	ConnectionDown struct{ Why Reason }
 
-	// CallIncoming says that the peer asks for a session. It waits for Session.Accept or Session.Refuse.
+	// CallIncoming says that the peer asks for a session. It waits for Session.Accept or Session.Close.
 	CallIncoming struct{ Session *Session }
+
+	// CallAnswered says that the peer has accepted a session that we asked for. It waits for Session.Connect.
+	CallAnswered struct{ Session *Session }
 
 	// SessionUp says that a session is established: data may flow.
 	SessionUp struct{ Session *Session }
@@ -64,5 +68,6 @@ type (
 func (ConnectionUp) event()   {}
 func (ConnectionDown) event() {}
 func (CallIncoming) event()   {}
+func (CallAnswered) event()   {}
 func (SessionUp) event()      {}
 func (SessionDown) event()    {}

@@ -11,14 +11,16 @@ import (
 const (
 	maxOffers  = 4 // its connections that are half open
 	maxClosing = 8 // connections that linger for their last acknowledgement
+
+	maxConnections = 1 + 1 + maxOffers + maxClosing
 )
 
 // Peer is everything between us and one remote LCCE. It keeps one control connection once started: it initiates as its
 // role says, answers the peer's own attempts, and tries again with back-off.
 type Peer struct {
 	cfg    Config
-	key    *l2tp.Key // nil: no authentication
-	hiding *l2tp.HidingKey
+	key    *l2tp.Key
+	hiding *l2tp.HidingKey // nil: there is no secret
 	wanted bool
 
 	current *Connection   // established
@@ -40,13 +42,16 @@ type Peer struct {
 
 // NewPeer makes a Peer that does nothing until Start.
 func NewPeer(cfg Config) *Peer {
-	p := &Peer{cfg: cfg, serial: cfg.random32()}
-	if cfg.Secret != nil {
-		p.key = l2tp.NewKey(cfg.Secret)
+	cfg.normalize()
+	p := &Peer{cfg: cfg, key: l2tp.NewKey(cfg.Secret), serial: cfg.random32()}
+	if p.secured() {
 		p.hiding = l2tp.NewHidingKey(cfg.Secret)
 	}
 	return p
 }
+
+// secured reports whether control messages are authenticated.
+func (p *Peer) secured() bool { return p.cfg.Secret != nil }
 
 // Status is what a Peer tells of itself.
 type Status struct {
@@ -130,40 +135,54 @@ func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
 func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	m := &p.in
 	problem := m.Parse(datagram, p.hiding)
-	if problem == l2tp.ErrVersion2 {
-		p.drop(DropVersion)
-		return
-	}
-	if c := p.reverse(m); c != nil {
-		c.receive(now, datagram, out) // a StopCCN, or an SCCRQ that we have had: it is acknowledged again
-		return
-	}
-	stranger := auth{key: p.key}
+	stranger := auth{key: p.key, secured: p.secured()}
 	switch {
+	case problem == l2tp.ErrVersion2:
+		p.drop(DropVersion)
+	case m.Type == l2tp.StopCCN:
+		if c := p.reverse(m); c != nil {
+			c.receive(now, datagram, out)
+		} else {
+			p.drop(DropUnexpected)
+		}
 	case m.Type != l2tp.SCCRQ || m.Ns != 0:
 		p.drop(DropUnexpected)
-		return
-	case !stranger.verify(datagram, m):
+	case !stranger.verify(datagram, m, false):
 		p.refusedAuth = now
 		p.drop(DropUnauthenticated)
-		return
+	default:
+		if c := p.find(func(c *Connection) bool { return c.answers(m) }); c != nil {
+			c.again(now, out)
+		} else {
+			p.handleSCCRQ(now, m, problem, out)
+		}
 	}
-	if result, ok := p.acceptable(m, check(m, problem)); !ok {
-		p.refuse(m, result, out)
-		return
-	}
+}
+
+// handleSCCRQ answers a new, authentic SCCRQ, or refuses it. It may break a tie with our own (RFC 3931 section 5.4.3). One that
+// comes while a connection is established may be a replay: the connection stays until an SCCCN proves that it is not.
+func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *Output) {
+	result, ok := p.acceptable(m, check(m, problem))
 	if p.attempt != nil {
 		switch breakTie(p.attempt.tieBreaker, tieBreakerOf(m)) {
 		case tieWon:
-			p.refuse(m, stopError(l2tp.StopAlreadyExists,
-				"both sides called at once, and this side's tie breaker is lower"), out)
-			return
+			if ok {
+				result, ok = stopError(l2tp.StopAlreadyExists, "both sides called at once, and this side's tie breaker is lower"), false
+			}
 		case tieEqual:
-			p.attempt.yield(now, out)
+			p.attempt.discard(now, "both sides called at once, with equal tie breakers", out)
 			return
 		case tieYielded:
-			p.attempt = nil
+			if ok {
+				p.attempt = nil // without a word to the owner: there is another attempt in its place
+			} else {
+				p.attempt.discard(now, "both sides called at once, and the peer's call had to be refused", out)
+			}
 		}
+	}
+	if !ok {
+		p.refuse(m, result, out)
+		return
 	}
 	p.retryAt = time.Time{}
 	if len(p.offers) == maxOffers {
@@ -174,18 +193,21 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	c.answer(now, m, out)
 }
 
-// acceptable says whether an authentic SCCRQ is one that we answer with an SCCRP, or the result of the StopCCN.
+// acceptable says whether an authentic SCCRQ or SCCRP, with the problem found in it, is one that we go on with, or the result
+// of the StopCCN.
 func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 	switch {
 	case problem != nil:
 		return resultFor(problem), false
 	case !p.wanted:
 		return l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, false
-	case p.key == nil && m.Has.Has(l2tp.AVPNonce):
+	case !p.secured() && m.Has.Has(l2tp.AVPNonce):
 		return stopError(l2tp.StopNotAuthorized,
 			"control message authentication is asked for, and no secret is configured here"), false
-	case p.key != nil && !m.Has.Has(l2tp.AVPNonce):
+	case p.secured() && !m.Has.Has(l2tp.AVPNonce):
 		return resultFor(&missingError{m.Type, l2tp.AVPNonce}), false
+	case !m.Pseudowires.Has(l2tp.PseudowirePPP):
+		return stopError(l2tp.StopGeneralError, "no PPP (7) in the Pseudowire Capabilities List"), false
 	}
 	return l2tp.Result{}, true
 }
@@ -196,21 +218,15 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	*stop = l2tp.Message{Type: l2tp.StopCCN}
 	stop.ConnectionID, stop.Nr = m.AssignedConnectionID, m.Ns+1
 	stop.AssignedConnectionID = p.newConnectionID()
-	stop.Result = result
-	stop.Has.Add(l2tp.AVPAssignedConnectionID, l2tp.AVPResultCode)
-	if p.key != nil {
-		stop.AddDigest(p.cfg.Digest)
+	stop.Has.Add(l2tp.AVPAssignedConnectionID)
+	setResult(stop, result)
+	a := auth{key: p.key, secured: p.secured(), digest: p.cfg.Digest, remote: m.Nonce}
+	if a.secured {
+		stop.AddDigest(a.digest)
 	}
-	message := encode(nil, stop)
-	a := auth{key: p.key, digest: p.cfg.Digest, remote: m.Nonce}
-	a.sign(message)
-	out.send(message)
-}
-
-// yield gives up our attempt without a word, as section 5.4.3 wants of both sides when tie breakers are equal.
-func (c *Connection) yield(now time.Time, out *Output) {
-	c.transition(now, Idle)
-	c.cleanUp(now, Reason{Cause: CauseTie, Text: "both sides called at once, with equal tie breakers"}, out)
+	p.scratch = encode(p.scratch[:0], stop)
+	a.sign(p.scratch)
+	out.send(p.scratch)
 }
 
 // established makes c the connection. One that was there before belongs to a peer that has restarted.
@@ -235,14 +251,15 @@ func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 		}
 		p.closing = append(p.closing, c)
 	}
-	if len(p.live()) > 0 {
+	alone := len(p.live()) == 0
+	if !alone && !wasCurrent {
 		return
 	}
 	p.why = why
 	if wasCurrent && now.Sub(c.upSince) >= p.cfg.Retry.Max {
 		p.failures = 0
 	}
-	if p.wanted && p.cfg.Role != Passive {
+	if alone && p.wanted && p.cfg.Role != Passive {
 		p.retryAt = now.Add(p.cfg.Retry.Delay(p.failures, p.cfg.random32()))
 	}
 	p.failures++
@@ -251,7 +268,8 @@ func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 
 // Advance acts on the timers that are due.
 func (p *Peer) Advance(now time.Time, out *Output) {
-	for _, c := range slices.Concat(p.live(), p.closing) {
+	var room [maxConnections]*Connection
+	for _, c := range p.appendAll(room[:0]) {
 		if due(c.nextDeadline(), now) {
 			c.advance(now, out)
 		}
@@ -268,7 +286,8 @@ func (p *Peer) Advance(now time.Time, out *Output) {
 // Deadline is when Advance is needed next; zero: never.
 func (p *Peer) Deadline() time.Time {
 	d := p.retryAt
-	for _, c := range slices.Concat(p.live(), p.closing) {
+	var room [maxConnections]*Connection
+	for _, c := range p.appendAll(room[:0]) {
 		d = earliest(d, c.nextDeadline())
 	}
 	return d
@@ -277,15 +296,21 @@ func (p *Peer) Deadline() time.Time {
 func due(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }
 
 // live returns the connections that are not over.
-func (p *Peer) live() []*Connection {
-	var live []*Connection
+func (p *Peer) live() []*Connection { return p.appendLive(nil) }
+
+func (p *Peer) appendLive(to []*Connection) []*Connection {
 	if p.current != nil {
-		live = append(live, p.current)
+		to = append(to, p.current)
 	}
 	if p.attempt != nil {
-		live = append(live, p.attempt)
+		to = append(to, p.attempt)
 	}
-	return append(live, p.offers...)
+	return append(to, p.offers...)
+}
+
+// appendAll appends all connections, maxConnections at most.
+func (p *Peer) appendAll(to []*Connection) []*Connection {
+	return append(p.appendLive(to), p.closing...)
 }
 
 // connection returns the connection that we have given that ID, or nil.
@@ -293,13 +318,12 @@ func (p *Peer) connection(id uint32) *Connection {
 	return p.find(func(c *Connection) bool { return c.ID == id })
 }
 
-// reverse returns the connection to which the peer has given the ID that a message assigns (RFC 3931 section 5.4.3), or
-// nil.
+// reverse returns the connection to which the peer has given the ID that its StopCCN assigns (RFC 3931 section 5.4.3), or
+// nil. With an established one the peer knows our ID, and uses it.
 func (p *Peer) reverse(m *l2tp.Message) *Connection {
-	if m.Type != l2tp.SCCRQ && m.Type != l2tp.StopCCN || m.AssignedConnectionID == 0 {
-		return nil
-	}
-	return p.find(func(c *Connection) bool { return !c.Initiator && c.PeerID == m.AssignedConnectionID })
+	return p.find(func(c *Connection) bool {
+		return !c.Initiator && c.State != Established && c.PeerID == m.AssignedConnectionID
+	})
 }
 
 func (p *Peer) find(is func(*Connection) bool) *Connection {

@@ -40,8 +40,12 @@ const (
 // defaultWindow is a peer's receive window if it does not say (RFC 3931 section 5.4.3, Receive Window Size).
 const defaultWindow = 4
 
-// maxWindow bounds what we have in flight, whatever the peer says.
-const maxWindow = 1024
+// Bounds of what a peer may make us hold.
+const (
+	maxWindow          = 1024 // messages in flight, whatever the peer says, and messages ahead of their turn
+	maxEarly           = 2048 // octets of a message ahead of its turn; a longer one comes again when it is its turn
+	messagesPerSession = 4    // in the queue, for as many sessions as there may be
+)
 
 // reliable is the reliable delivery of one control connection (RFC 3931 section 4.2 and Appendix A): it numbers, holds
 // and retransmits what we send, and puts what arrives into order. Messages are complete but for Nr and the digest,
@@ -68,6 +72,7 @@ type reliable struct {
 	ackDue bool   // the peer has yet to hear of nr
 	early  map[uint16][]byte
 	window int // what we take: the bound of early
+	limit  int // the bound of queue at which nothing more is taken, since it may want an answer
 
 	sent, received, retransmitted uint64
 }
@@ -80,6 +85,7 @@ func newReliable(t Timing, window int) reliable {
 func (r *reliable) setPeerWindow(size int) {
 	r.peerWindow = max(1, min(size, maxWindow))
 	r.ssthresh = r.peerWindow
+	r.cwnd = min(r.cwnd, r.peerWindow)
 }
 
 // push numbers a message and queues it; the reliable delivery keeps the octets.
@@ -178,8 +184,12 @@ const (
 	discard                  // it is outside the window
 )
 
-// receive says what to do with a message numbered ns, and counts on it being done. It makes an acknowledgement due.
+// receive says what to do with a message numbered ns, and counts on it being done. It makes an acknowledgement due. While
+// the peer acknowledges none of our answers its messages are dropped, as RFC 3931 section 4.2 allows.
 func (r *reliable) receive(ns uint16) arrival {
+	if r.limit > 0 && len(r.queue) >= r.limit {
+		return discard
+	}
 	r.ackDue = true
 	switch {
 	case ns == r.nr:
@@ -197,12 +207,16 @@ func (r *reliable) receive(ns uint16) arrival {
 	return hold
 }
 
-// keep holds a copy of a message that arrived ahead of its turn.
-func (r *reliable) keep(ns uint16, message []byte) {
+// keep holds a copy of a message that arrived ahead of its turn, unless it is too long.
+func (r *reliable) keep(ns uint16, message []byte) bool {
+	if len(message) > maxEarly {
+		return false
+	}
 	if r.early == nil {
 		r.early = make(map[uint16][]byte)
 	}
 	r.early[ns] = append([]byte(nil), message...)
+	return true
 }
 
 // release returns the held message whose turn has come, or nil, and counts it as received.
@@ -215,6 +229,13 @@ func (r *reliable) release() []byte {
 	r.nr++
 	r.received++
 	return message
+}
+
+// abandon forgets all that the peer has not acknowledged.
+func (r *reliable) abandon() {
+	r.ns -= uint16(len(r.queue) - r.transmitted)
+	r.queue, r.transmitted, r.inFlight, r.retries = nil, 0, 0, 0
+	r.resendAt = time.Time{}
 }
 
 // idle reports whether everything sent was acknowledged.

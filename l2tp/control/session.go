@@ -1,7 +1,9 @@
 package control
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/l2tp"
@@ -14,7 +16,7 @@ type SessionState int
 // established.
 const (
 	SessionIdle SessionState = iota // over
-	WaitReply                       // ICRQ sent
+	WaitReply                       // ICRQ sent, or ICRP received and the owner has yet to connect it
 	WaitConnect                     // ICRQ received, ICRP sent; or the owner has yet to accept it
 	SessionEstablished
 )
@@ -36,7 +38,8 @@ type Session struct {
 	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: assigned by us, by the peer
 
 	tieBreaker uint64
-	accepted   bool
+	accepted   bool      // our ICRP is sent
+	answered   bool      // the peer's ICRP is here
 	deadline   time.Time // until then it must be established
 }
 
@@ -46,7 +49,8 @@ const cookieLen = 8
 // activeCircuit is the Circuit Status of a session as it is set up: new and active (RFC 3931 section 5.4.5).
 const activeCircuit = l2tp.CircuitNew | l2tp.CircuitActive
 
-// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established.
+// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established: it is
+// Peer.Established.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
@@ -78,6 +82,9 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 		deadline:    now.Add(cfg.Timing.Cycle()),
 	}
 	c.sessions[s.ID] = s
+	if len(c.opening) > 2*len(c.sessions)+16 { // mostly such as have settled behind one that has not
+		c.opening = slices.DeleteFunc(c.opening, (*Session).settled)
+	}
 	c.opening = append(c.opening, s)
 	return s
 }
@@ -93,6 +100,17 @@ func (s *Session) Accept(now time.Time, out *Output) {
 	m.AssignedCookie = s.LocalCookie
 	m.Has.Add(l2tp.AVPCircuitStatus, l2tp.AVPAssignedCookie)
 	s.Connection.queue(m)
+	s.Connection.flush(now, out)
+}
+
+// Connect completes a call that the peer has answered: it sends the ICCN, after which data may come. RFC 3931 section 7.3
+// leaves it to us when; the owner has all ready by then that takes the data.
+func (s *Session) Connect(now time.Time, out *Output) {
+	if s.State != WaitReply || !s.answered {
+		return
+	}
+	s.Connection.queue(s.message(l2tp.ICCN))
+	s.establish(out)
 	s.Connection.flush(now, out)
 }
 
@@ -113,21 +131,31 @@ func (s *Session) message(t l2tp.MessageType) *l2tp.Message {
 // disconnect queues a CDN and forgets the session.
 func (s *Session) disconnect(result l2tp.Result) {
 	m := s.message(l2tp.CDN)
-	m.Result = result
-	m.Has.Add(l2tp.AVPResultCode)
+	setResult(m, result)
 	s.Connection.queue(m)
 	s.forget()
 }
 
 func (s *Session) forget() {
+	c := s.Connection
 	s.settle(SessionIdle)
-	delete(s.Connection.sessions, s.ID)
+	delete(c.sessions, s.ID)
+	if c.byPeer[s.PeerID] == s {
+		delete(c.byPeer, s.PeerID)
+	}
+}
+
+// meet takes what an ICRQ or ICRP says of the peer's end of the session.
+func (s *Session) meet(m *l2tp.Message) {
+	s.PeerID = m.LocalSessionID
+	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
+	s.Connection.byPeer[s.PeerID] = s
 }
 
 // settle leaves the states that have a deadline.
 func (s *Session) settle(state SessionState) {
 	c := s.Connection
-	if s.State == WaitReply {
+	if c.waiting[string(s.RemoteEndID)] == s {
 		delete(c.waiting, string(s.RemoteEndID))
 	}
 	s.State = state
@@ -146,27 +174,37 @@ func (s *Session) fail(result l2tp.Result, cause Cause, text string, out *Output
 }
 
 // handleSession acts on a message of a session, in order and authenticated (RFC 3931 section 7.3).
-func (c *Connection) handleSession(now time.Time, m *l2tp.Message, out *Output) {
-	if m.Type == l2tp.ICRQ {
-		c.handleICRQ(now, m, out)
-		return
-	}
+func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	s := c.lookup(m)
-	if s == nil {
+	request := m.Type == l2tp.ICRQ || m.Type == l2tp.OCRQ
+	switch {
+	case m.Type == l2tp.CDN: // malformed or not, the peer has cleaned up
+		if s != nil {
+			s.forget()
+			out.event(SessionDown{s, refused(l2tp.CDN, m.Result)})
+		}
+	case problem != nil && (request || s == nil):
+		c.refuseCall(m, resultFor(problem))
+	case problem != nil:
+		s.fail(resultFor(problem), CauseProtocol, fmt.Sprintf("malformed message from the peer: %s", problem), out)
+	case request && s != nil:
+		s.failState(m.Type, out)
+	case m.Type == l2tp.ICRQ:
+		c.handleICRQ(now, m, out)
+	case m.Type == l2tp.OCRQ:
+		c.refuseCall(m, cdnError(l2tp.CDNPermanentFacilities, l2tp.ErrorNone, "no outgoing calls here"))
+	case s == nil:
 		// Section 7.3 wants an answer to an ICRP alone: its sender waits for one.
 		if m.Type == l2tp.ICRP {
 			c.refuseCall(m, cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "no such session here"))
 		}
-		return
-	}
-	switch m.Type {
-	case l2tp.CDN:
-		s.forget()
-		out.event(SessionDown{s, refused(l2tp.CDN, m.Result)})
-	case l2tp.ICRP:
-		s.handleICRP(now, m, out)
-	case l2tp.ICCN:
+	case m.Type == l2tp.ICRP:
+		s.handleICRP(m, out)
+	case m.Type == l2tp.ICCN:
 		s.handleICCN(m, out)
+	case m.Type == l2tp.OCRP, m.Type == l2tp.OCCN:
+		s.failState(m.Type, out)
+	case m.Type == l2tp.WEN, m.Type == l2tp.SLI: // reports on the peer's circuit, which is PPP's to find out
 	}
 }
 
@@ -176,12 +214,7 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 	if m.RemoteSessionID != 0 {
 		return c.sessions[m.RemoteSessionID]
 	}
-	for _, s := range c.sessions {
-		if s.PeerID != 0 && s.PeerID == m.LocalSessionID {
-			return s
-		}
-	}
-	return nil
+	return c.byPeer[m.LocalSessionID]
 }
 
 // handleICRQ breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to the owner.
@@ -206,18 +239,19 @@ func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
 			out.event(SessionDown{ours, Reason{Cause: CauseYielded, Text: "both sides asked at once; the peer's session is taken"}})
 		}
 	}
-	s := c.newSession(now, append([]byte(nil), m.RemoteEndID...))
+	if len(c.sessions) >= c.peer.cfg.MaxSessions {
+		c.refuseCall(m, cdnError(l2tp.CDNTemporaryFacilities, l2tp.ErrorResources, "too many sessions"))
+		return
+	}
+	s := c.newSession(now, bytes.Clone(m.RemoteEndID))
 	s.State = WaitConnect
-	s.PeerID = m.LocalSessionID
-	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
+	s.meet(m)
 	out.event(CallIncoming{s})
 }
 
-// callResult says whether the parameters of a session that the peer asks for can be had here.
+// callResult says whether what an ICRQ, ICRP or ICCN demands of a session can be had here.
 func callResult(m *l2tp.Message) (l2tp.Result, bool) {
 	switch {
-	case m.LocalSessionID == 0:
-		return cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "Local Session ID is 0"), false
 	case m.Type == l2tp.ICRQ && m.PseudowireType != l2tp.PseudowirePPP:
 		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
 	case m.Has.Has(l2tp.AVPSublayer) && m.Sublayer != l2tp.SublayerNone,
@@ -234,24 +268,27 @@ func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
 		local = c.peer.cfg.randomID(c.peer.hasSession)
 	}
 	cdn := c.sessionMessage(l2tp.CDN, local, m.LocalSessionID)
-	cdn.Result = result
-	cdn.Has.Add(l2tp.AVPResultCode)
+	setResult(cdn, result)
 	c.queue(cdn)
 }
 
-func (s *Session) handleICRP(now time.Time, m *l2tp.Message, out *Output) {
-	if s.State != WaitReply {
+func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
+	if s.State != WaitReply || s.answered {
 		s.failState(m.Type, out)
 		return
 	}
-	s.PeerID = m.LocalSessionID
-	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
-	if result, ok := callResult(m); !ok {
-		s.fail(result, CauseProtocol, fmt.Sprintf("ICRP from the peer not acceptable: %s", result.Message), out)
+	result, ok := callResult(m)
+	if other := s.Connection.byPeer[m.LocalSessionID]; other != nil {
+		result, ok = cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "this Local Session ID is another session's"), false
+	} else {
+		s.meet(m)
+	}
+	if !ok {
+		s.unacceptable(m.Type, result, out)
 		return
 	}
-	s.Connection.queue(s.message(l2tp.ICCN))
-	s.establish(out)
+	s.answered = true
+	out.event(CallAnswered{s})
 }
 
 func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
@@ -259,7 +296,16 @@ func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
 		s.failState(m.Type, out)
 		return
 	}
+	if result, ok := callResult(m); !ok {
+		s.unacceptable(m.Type, result, out)
+		return
+	}
 	s.establish(out)
+}
+
+// unacceptable ends a session whose peer demands what cannot be had here.
+func (s *Session) unacceptable(t l2tp.MessageType, result l2tp.Result, out *Output) {
+	s.fail(result, CauseProtocol, fmt.Sprintf("%s from the peer not acceptable: %s", t, result.Message), out)
 }
 
 func (s *Session) establish(out *Output) {

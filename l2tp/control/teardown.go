@@ -14,8 +14,8 @@ import (
 func (c *Connection) end(now time.Time, result l2tp.Result, why Reason, out *Output) {
 	m := c.message(l2tp.StopCCN)
 	m.AssignedConnectionID = c.ID
-	m.Result = result
-	m.Has.Add(l2tp.AVPAssignedConnectionID, l2tp.AVPResultCode)
+	m.Has.Add(l2tp.AVPAssignedConnectionID)
+	setResult(m, result)
 	c.queue(m)
 	c.transition(now, Stopping)
 	c.cleanUp(now, why, out)
@@ -27,15 +27,18 @@ func (c *Connection) fail(now time.Time, result l2tp.Result, cause Cause, out *O
 	c.end(now, result, Reason{Cause: cause, Result: result, Text: result.Text(l2tp.StopCCN)}, out)
 }
 
-// stopped takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC 3931 section 3.3.2).
+// stopped takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC 3931 section 3.3.2), even if
+// ours has crossed it, which needs no acknowledgement any more.
 func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
 	if c.PeerID == 0 {
 		c.PeerID = m.AssignedConnectionID // so that the acknowledgement finds its way
 	}
-	c.reliable.queue, c.reliable.transmitted, c.reliable.inFlight = nil, 0, 0
-	c.reliable.resendAt = time.Time{}
+	c.reliable.abandon()
+	ended := c.State == Stopping
 	c.transition(now, Stopped)
-	c.cleanUp(now, refused(l2tp.StopCCN, m.Result), out)
+	if !ended {
+		c.cleanUp(now, refused(l2tp.StopCCN, m.Result), out)
+	}
 }
 
 // lost gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to tell.
@@ -58,6 +61,12 @@ func (c *Connection) overdue(now time.Time, out *Output) {
 	text := fmt.Sprintf("the peer left the control connection in state %s", c.State)
 	result := stopError(l2tp.StopFSMError, text)
 	c.end(now, result, Reason{Cause: CauseTimeout, Result: result, Text: text}, out)
+}
+
+// discard gives up our attempt without a word, as RFC 3931 section 5.4.3 wants of one that has lost a tie.
+func (c *Connection) discard(now time.Time, text string, out *Output) {
+	c.transition(now, Idle)
+	c.cleanUp(now, Reason{Cause: CauseTie, Text: text}, out)
 }
 
 // cleanUp ends the sessions and tells the Peer and the owner.

@@ -1,0 +1,468 @@
+package control
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// epoch is when each test begins.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// random returns a deterministic source of octets.
+func random(seed uint64) func([]byte) {
+	source := rand.NewChaCha8([32]byte(binary.BigEndian.AppendUint64(make([]byte, 24), seed)))
+	return func(b []byte) { source.Read(b) }
+}
+
+// testConfig has RFC 3931's recommended values.
+func testConfig(seed uint64) Config {
+	return Config{
+		HostName: "pe1", RouterID: 0xc0000201, VendorName: "l2tpvl",
+		Secret: []byte("secret"), Digest: l2tp.DigestHMACSHA1,
+		Window: 16, Hello: 60 * time.Second,
+		Timing: Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10},
+		Retry:  Backoff{Min: time.Second, Max: time.Minute},
+		Rand:   random(seed),
+	}
+}
+
+// testCycle is the full retransmission cycle of testConfig: 1+2+4 and eight times 8 seconds.
+const testCycle = 71 * time.Second
+
+// call is the scripted side's view of one control connection.
+type call struct {
+	id, peerID       uint32 // connection IDs: the script's and the Peer's
+	ns, nr           uint16
+	nonce, peerNonce []byte
+	introduced       bool // the Peer has heard our nonce
+}
+
+// dialogue is a Peer under test and a script that plays the other side, message by message.
+type dialogue struct {
+	t      *testing.T
+	now    time.Time
+	peer   *Peer
+	key    *l2tp.Key // nil: the script does not authenticate
+	digest l2tp.DigestType
+
+	call  *call // the one that send uses
+	calls []*call
+
+	sent   [][]byte // datagrams of the Peer that the script has not looked at
+	events []Event
+}
+
+// converse begins a dialogue with a Peer that is started.
+func converse(t *testing.T, change ...func(*Config)) *dialogue {
+	t.Helper()
+	cfg := testConfig(1)
+	cfg.Role = Passive
+	for _, f := range change {
+		f(&cfg)
+	}
+	d := &dialogue{t: t, now: epoch, peer: NewPeer(cfg), digest: cfg.Digest}
+	if cfg.Secret != nil {
+		d.key = l2tp.NewKey(cfg.Secret)
+	}
+	d.dial()
+	d.step(func(out *Output) { d.peer.Start(d.now, out) })
+	t.Cleanup(func() {
+		if !t.Failed() {
+			d.silence()
+			d.noEvent()
+		}
+	})
+	return d
+}
+
+func active(c *Config)   { c.Role = Both }
+func noSecret(c *Config) { c.Secret = nil }
+
+// step lets the Peer act and takes what it puts out.
+func (d *dialogue) step(act func(*Output)) {
+	var out Output
+	act(&out)
+	for b := range out.Datagrams {
+		d.sent = append(d.sent, slices.Clone(b))
+	}
+	d.events = append(d.events, out.Events...)
+}
+
+// dial makes the script use a new control connection, and returns it.
+func (d *dialogue) dial() *call {
+	n := byte(len(d.calls) + 1)
+	d.call = &call{id: 0x2000 + uint32(n), nonce: []byte{n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n}}
+	d.calls = append(d.calls, d.call)
+	return d.call
+}
+
+// draft is a message of the script on its way to the wire.
+type draft struct {
+	l2tp.Message
+	tail   []byte                // octets behind the last AVP
+	tamper func(b []byte) []byte // after the digest
+}
+
+type option func(*draft)
+
+func without(avp l2tp.AVPType) option       { return func(m *draft) { m.Has.Remove(avp) } }
+func tail(avp ...byte) option               { return func(m *draft) { m.tail = avp } }
+func tampered(f func([]byte) []byte) option { return func(m *draft) { m.tamper = f } }
+func numbered(ns uint16) option             { return func(m *draft) { m.Ns = ns } }
+func acking(nr uint16) option               { return func(m *draft) { m.Nr = nr } }
+
+func ids(local, remote uint32) option {
+	return func(m *draft) { m.LocalSessionID, m.RemoteSessionID = local, remote }
+}
+
+func endID(name string) option { return func(m *draft) { m.RemoteEndID = []byte(name) } }
+
+func breaker(value uint64) option {
+	return func(m *draft) {
+		m.TieBreaker = value
+		m.Has.Add(l2tp.AVPTieBreaker)
+	}
+}
+
+func result[C l2tp.StopCCNCode | l2tp.CDNCode](code C) option {
+	return func(m *draft) { m.Result.Code = uint16(code) }
+}
+
+// mandatoryUnknown is an AVP with the M bit of a type that RFC 3931 does not have.
+var mandatoryUnknown = tail(0x80, 6, 0, 0, 0xff, 0xff)
+
+// draft writes a message of type t as RFC 3931 section 6 wants it.
+func (d *dialogue) draft(t l2tp.MessageType, options []option) *draft {
+	c := d.call
+	m := &draft{Message: l2tp.Message{Type: t}}
+	m.Header = l2tp.Header{ConnectionID: c.peerID, Ns: c.ns, Nr: c.nr}
+	if d.key != nil && t != l2tp.ZLB {
+		m.AddDigest(d.digest)
+	}
+	switch t {
+	case l2tp.SCCRQ, l2tp.SCCRP:
+		m.HostName, m.RouterID = []byte("pe2"), 0xc0000202
+		m.AssignedConnectionID, m.ReceiveWindow = c.id, 16
+		m.Pseudowires = l2tp.Pseudowires(l2tp.PseudowirePPP)
+		m.Has.Add(l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPAssignedConnectionID, l2tp.AVPReceiveWindowSize,
+			l2tp.AVPPseudowireCapabilities)
+		if d.key != nil {
+			m.Nonce = c.nonce
+			m.Has.Add(l2tp.AVPNonce)
+		}
+	case l2tp.StopCCN:
+		m.AssignedConnectionID = c.id
+		m.Result.Code = uint16(l2tp.StopGeneral)
+		m.Has.Add(l2tp.AVPResultCode, l2tp.AVPAssignedConnectionID)
+	case l2tp.CDN:
+		m.Result.Code = uint16(l2tp.CDNAdministrative)
+		m.Has.Add(l2tp.AVPResultCode)
+	case l2tp.ICRQ, l2tp.OCRQ:
+		m.SerialNumber, m.PseudowireType, m.RemoteEndID = 1, l2tp.PseudowirePPP, []byte("red")
+		m.CircuitStatus = l2tp.CircuitActive
+		m.Has.Add(l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID, l2tp.AVPCircuitStatus)
+	case l2tp.ICRP, l2tp.OCRP, l2tp.SLI:
+		m.CircuitStatus = l2tp.CircuitActive
+		m.Has.Add(l2tp.AVPCircuitStatus)
+	case l2tp.WEN:
+		m.Has.Add(l2tp.AVPCircuitErrors)
+	}
+	if t.IsSession() {
+		m.LocalSessionID = 0x77
+		m.Has.Add(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID)
+	}
+	for _, o := range options {
+		o(m)
+	}
+	return m
+}
+
+// encode writes a message to the Peer. It takes up a number of the call's, unless it is an ACK, a ZLB or numbered.
+func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
+	d.t.Helper()
+	c := d.call
+	m := d.draft(t, options)
+	if t != l2tp.ACK && t != l2tp.ZLB && m.Ns == c.ns {
+		c.ns++
+	}
+	b, err := l2tp.Append(nil, &m.Message)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	b = append(b, m.tail...)
+	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
+	if t == l2tp.SCCRQ || t == l2tp.SCCRP {
+		c.introduced = m.Has.Has(l2tp.AVPNonce)
+	}
+	if d.key != nil && t != l2tp.ZLB && m.Has.Has(l2tp.AVPMessageDigest) {
+		nonce := c.nonce
+		if !c.introduced {
+			nonce = nil
+		}
+		if err := d.key.Sign(b, d.digest, nonce, c.peerNonce); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if m.tamper != nil {
+		b = m.tamper(b)
+	}
+	return b
+}
+
+// send writes a message and delivers it; it returns the datagram, to be delivered again.
+func (d *dialogue) send(t l2tp.MessageType, options ...option) []byte {
+	d.t.Helper()
+	b := d.encode(t, options...)
+	d.deliver(b)
+	return b
+}
+
+func (d *dialogue) deliver(b []byte) {
+	d.step(func(out *Output) { d.peer.Receive(d.now, b, out) })
+}
+
+// expect takes the oldest datagram that the Peer has sent, which must be of type t, in order and signed.
+func (d *dialogue) expect(t l2tp.MessageType) *l2tp.Message {
+	d.t.Helper()
+	m := d.take(t)
+	c := d.callTo(m.ConnectionID)
+	switch {
+	case t == l2tp.ACK:
+	case m.Ns != c.nr:
+		d.t.Fatalf("%s has Ns %d, want %d", t, m.Ns, c.nr)
+	default:
+		c.nr++
+	}
+	return m
+}
+
+// expectAgain is expect for a retransmission of what was expected before.
+func (d *dialogue) expectAgain(t l2tp.MessageType, ns uint16) *l2tp.Message {
+	d.t.Helper()
+	m := d.take(t)
+	if m.Ns != ns {
+		d.t.Fatalf("%s again has Ns %d, want %d", t, m.Ns, ns)
+	}
+	return m
+}
+
+func (d *dialogue) callTo(id uint32) *call {
+	d.t.Helper()
+	if id == 0 {
+		return d.call
+	}
+	i := slices.IndexFunc(d.calls, func(c *call) bool { return c.id == id })
+	if i < 0 {
+		d.t.Fatalf("message to connection ID %#x, which the script has not assigned", id)
+	}
+	return d.calls[i]
+}
+
+func (d *dialogue) take(t l2tp.MessageType) *l2tp.Message {
+	d.t.Helper()
+	if len(d.sent) == 0 {
+		d.t.Fatalf("silence, want %s", t)
+	}
+	b := d.sent[0]
+	d.sent = d.sent[1:]
+	m := new(l2tp.Message)
+	if err := m.Parse(b, nil); err != nil {
+		d.t.Fatalf("the Peer sent a bad message: %v", err)
+	}
+	if m.Type != t {
+		d.t.Fatalf("%s, want %s", describe(b), t)
+	}
+	if avp, missing := m.Missing(); missing {
+		d.t.Fatalf("%s without %s", t, avp)
+	}
+	c := d.callTo(m.ConnectionID)
+	if t == l2tp.SCCRQ || t == l2tp.SCCRP {
+		c.peerID, c.peerNonce = m.AssignedConnectionID, m.Nonce
+	}
+	if d.key != nil {
+		nonce := c.nonce
+		if !c.introduced {
+			nonce = nil
+		}
+		if err := d.key.Verify(b, c.peerNonce, nonce); err != nil {
+			d.t.Fatalf("%s: %v", t, err)
+		}
+	}
+	return m
+}
+
+// expectStop expects a StopCCN with a result code.
+func (d *dialogue) expectStop(code l2tp.StopCCNCode) *l2tp.Message {
+	d.t.Helper()
+	m := d.expect(l2tp.StopCCN)
+	if l2tp.StopCCNCode(m.Result.Code) != code {
+		d.t.Fatalf("StopCCN for %q, want %q", m.Result.Text(l2tp.StopCCN), code)
+	}
+	return m
+}
+
+// expectCDN expects a CDN with a result code for the session that the script calls id.
+func (d *dialogue) expectCDN(code l2tp.CDNCode, id uint32) *l2tp.Message {
+	d.t.Helper()
+	m := d.expect(l2tp.CDN)
+	if l2tp.CDNCode(m.Result.Code) != code || m.RemoteSessionID != id {
+		d.t.Fatalf("CDN for %#x: %q, want %#x: %q", m.RemoteSessionID, m.Result.Text(l2tp.CDN), id, code)
+	}
+	return m
+}
+
+// silence says that the Peer has sent nothing more.
+func (d *dialogue) silence() {
+	d.t.Helper()
+	if len(d.sent) > 0 {
+		d.t.Fatalf("%s, want silence", describe(d.sent[0]))
+	}
+}
+
+// noEvent says that the Peer has told nothing more.
+func (d *dialogue) noEvent() {
+	d.t.Helper()
+	if len(d.events) > 0 {
+		d.t.Fatalf("event %T%+v, want none", d.events[0], d.events[0])
+	}
+}
+
+// event takes the Peer's oldest event, which must be an E.
+func event[E Event](d *dialogue) E {
+	d.t.Helper()
+	if len(d.events) == 0 {
+		d.t.Fatalf("no event, want %T", *new(E))
+	}
+	e, ok := d.events[0].(E)
+	if !ok {
+		d.t.Fatalf("event %T, want %T", d.events[0], e)
+	}
+	d.events = d.events[1:]
+	return e
+}
+
+// down takes a SessionDown of s, for that cause.
+func (d *dialogue) down(s *Session, cause Cause) {
+	d.t.Helper()
+	if e := event[SessionDown](d); e.Session != s || e.Why.Cause != cause || e.Why.Text == "" {
+		d.t.Fatalf("SessionDown %+v, want cause %d", e.Why, cause)
+	}
+}
+
+// lost takes a ConnectionDown for that cause.
+func (d *dialogue) lost(cause Cause) {
+	d.t.Helper()
+	if e := event[ConnectionDown](d); e.Why.Cause != cause || e.Why.Text == "" {
+		d.t.Fatalf("ConnectionDown %+v, want cause %d", e.Why, cause)
+	}
+}
+
+// wait lets time pass, and the Peer act at each of its deadlines.
+func (d *dialogue) wait(long time.Duration) {
+	d.t.Helper()
+	end := d.now.Add(long)
+	for range 1000 {
+		deadline := d.peer.Deadline()
+		if deadline.IsZero() || deadline.After(end) {
+			d.now = end
+			return
+		}
+		if deadline.After(d.now) {
+			d.now = deadline
+		}
+		d.step(func(out *Output) { d.peer.Advance(d.now, out) })
+	}
+	d.t.Fatalf("the Peer's deadline %s does not move", d.peer.Deadline())
+}
+
+// called establishes a connection that the script has called for.
+func (d *dialogue) called() *Connection {
+	d.t.Helper()
+	d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	return event[ConnectionUp](d).Connection
+}
+
+// calling establishes a connection that the Peer calls for.
+func (d *dialogue) calling() *Connection {
+	d.t.Helper()
+	d.expect(l2tp.SCCRQ)
+	d.send(l2tp.SCCRP)
+	d.expect(l2tp.SCCCN)
+	d.send(l2tp.ACK)
+	return event[ConnectionUp](d).Connection
+}
+
+// open has the owner ask for a session.
+func (d *dialogue) open(name string) *Session {
+	d.t.Helper()
+	var s *Session
+	d.step(func(out *Output) { s = d.peer.Established().Open(d.now, []byte(name), out) })
+	return s
+}
+
+func (d *dialogue) accept(s *Session) { d.step(func(out *Output) { s.Accept(d.now, out) }) }
+
+func (d *dialogue) close(s *Session) {
+	d.step(func(out *Output) { s.Close(d.now, l2tp.Result{Code: uint16(l2tp.CDNAdministrative)}, out) })
+}
+
+func (d *dialogue) stop() {
+	d.step(func(out *Output) { d.peer.Stop(d.now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out) })
+}
+
+// opened has the owner open a session that the script answers as session id.
+func (d *dialogue) opened(name string, id uint32) *Session {
+	d.t.Helper()
+	s := d.open(name)
+	d.expect(l2tp.ICRQ)
+	d.send(l2tp.ICRP, ids(id, s.ID))
+	d.expect(l2tp.ICCN)
+	d.send(l2tp.ACK)
+	if event[SessionUp](d).Session != s {
+		d.t.Fatal("SessionUp of another session")
+	}
+	return s
+}
+
+// invited has the script open a session.
+func (d *dialogue) invited(name string, id uint32) *Session {
+	d.t.Helper()
+	s := d.offered(name, id)
+	d.accept(s)
+	d.expect(l2tp.ICRP)
+	d.send(l2tp.ICCN, ids(id, s.ID))
+	d.expect(l2tp.ACK)
+	event[SessionUp](d)
+	return s
+}
+
+// offered has the script ask for a session that the owner has yet to accept.
+func (d *dialogue) offered(name string, id uint32) *Session {
+	d.t.Helper()
+	d.send(l2tp.ICRQ, ids(id, 0), endID(name))
+	d.expect(l2tp.ACK)
+	return event[CallIncoming](d).Session
+}
+
+// describe names a datagram of the Peer for a message of a test.
+func describe(b []byte) string {
+	var m l2tp.Message
+	err := m.Parse(b, nil)
+	text := fmt.Sprintf("%s to %#x, Ns %d, Nr %d", m.Type, m.ConnectionID, m.Ns, m.Nr)
+	if m.Has.Has(l2tp.AVPResultCode) {
+		text += ": " + m.Result.Text(m.Type)
+	}
+	if err != nil {
+		text += ": " + err.Error()
+	}
+	return text
+}
