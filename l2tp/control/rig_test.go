@@ -411,6 +411,8 @@ func (d *dialogue) open(name string) *Session {
 
 func (d *dialogue) accept(s *Session) { d.step(func(out *Output) { s.Accept(d.now, out) }) }
 
+func (d *dialogue) connect(s *Session) { d.step(func(out *Output) { s.Connect(d.now, out) }) }
+
 func (d *dialogue) close(s *Session) {
 	d.step(func(out *Output) { s.Close(d.now, l2tp.Result{Code: uint16(l2tp.CDNAdministrative)}, out) })
 }
@@ -425,11 +427,14 @@ func (d *dialogue) opened(name string, id uint32) *Session {
 	s := d.open(name)
 	d.expect(l2tp.ICRQ)
 	d.send(l2tp.ICRP, ids(id, s.ID))
+	d.expect(l2tp.ACK)
+	if event[CallAnswered](d).Session != s {
+		d.t.Fatal("another session is answered")
+	}
+	d.connect(s)
 	d.expect(l2tp.ICCN)
 	d.send(l2tp.ACK)
-	if event[SessionUp](d).Session != s {
-		d.t.Fatal("SessionUp of another session")
-	}
+	event[SessionUp](d)
 	return s
 }
 

@@ -288,6 +288,7 @@ func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 		return
 	}
 	s.answered = true
+	delete(s.Connection.waiting, string(s.RemoteEndID)) // no tie any more: the peer has chosen ours
 	out.event(CallAnswered{s})
 }
 
@@ -324,7 +325,10 @@ func (s *Session) failState(t l2tp.MessageType, out *Output) {
 func (c *Connection) expireSessions(now time.Time, out *Output) {
 	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
 		s := c.opening[0]
-		text := fmt.Sprintf("the peer left the session in state %s", s.State)
-		s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseTimeout, text, out)
+		cause, text := CauseTimeout, fmt.Sprintf("the peer left the session in state %s", s.State)
+		if s.answered || s.State == WaitConnect && !s.accepted {
+			cause, text = CauseLocal, "this side has not got ready in time"
+		}
+		s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), cause, text, out)
 	}
 }

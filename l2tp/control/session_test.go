@@ -1,0 +1,566 @@
+package control
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// over fails the test if s is not over and forgotten, or if its connection is not established.
+func (d *dialogue) over(s *Session) {
+	d.t.Helper()
+	c := s.Connection
+	if s.State != SessionIdle || c.sessions[s.ID] != nil || c.byPeer[s.PeerID] != nil || len(c.waiting) != 0 {
+		d.t.Fatalf("session in state %s, or remembered", s.State)
+	}
+	d.state(c, Established)
+}
+
+func (d *dialogue) sessionState(s *Session, want SessionState) {
+	d.t.Helper()
+	if s.State != want {
+		d.t.Fatalf("state %s, want %s", s.State, want)
+	}
+}
+
+// TestICRQSenderStates goes through RFC 3931 section 7.3.1's table, row by row, but for wait-control-conn, which is the
+// owner's state.
+func TestICRQSenderStates(t *testing.T) {
+	const id = 5 // the script's session ID
+	tests := []struct {
+		row  string
+		talk func(d *dialogue)
+	}{
+		{"idle | receive ICCN | clean up | idle", func(d *dialogue) {
+			d.send(l2tp.ICCN, ids(id, 0x999))
+			d.expect(l2tp.ACK)
+		}},
+		{"idle | receive ICRP | clean up | idle (7.3.2 has it answered with a CDN)", func(d *dialogue) {
+			d.send(l2tp.ICRP, ids(id, 0x999))
+			if m := d.expectCDN(l2tp.CDNGeneralError, id); m.Result.Error != l2tp.ErrorSessionID || m.LocalSessionID != 0x999 {
+				t.Errorf("CDN %+v", m)
+			}
+		}},
+		{"idle | receive CDN | clean up | idle", func(d *dialogue) {
+			d.send(l2tp.CDN, ids(id, 0x999))
+			d.expect(l2tp.ACK)
+			d.send(l2tp.CDN, ids(0, 0))
+			d.expect(l2tp.ACK)
+		}},
+		{"wait-control-conn | control-conn-open | send ICRQ | wait-reply", func(d *dialogue) {
+			s := d.open("red")
+			m := d.expect(l2tp.ICRQ)
+			if m.LocalSessionID != s.ID || m.RemoteSessionID != 0 || string(m.RemoteEndID) != "red" ||
+				m.PseudowireType != l2tp.PseudowirePPP || !bytes.Equal(m.AssignedCookie, s.LocalCookie) ||
+				len(s.LocalCookie) != 8 || !m.CircuitStatus.Active() || !m.Has.Has(l2tp.AVPTieBreaker) {
+				t.Errorf("ICRQ %+v", m)
+			}
+			d.sessionState(s, WaitReply)
+			d.send(l2tp.ACK)
+		}},
+		{"wait-reply | receive ICRP, acceptable | send ICCN | established", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRP, ids(id, s.ID), func(m *draft) {
+				m.AssignedCookie = []byte("ABCD")
+				m.Has.Add(l2tp.AVPAssignedCookie)
+			})
+			d.expect(l2tp.ACK)
+			if event[CallAnswered](d).Session != s || s.PeerID != id || string(s.PeerCookie) != "ABCD" {
+				t.Errorf("session %+v", s)
+			}
+			d.sessionState(s, WaitReply) // until the owner is ready for data
+			d.connect(s)
+			d.connect(s) // once is enough
+			if m := d.expect(l2tp.ICCN); m.LocalSessionID != s.ID || m.RemoteSessionID != id {
+				t.Errorf("ICCN %+v", m)
+			}
+			event[SessionUp](d)
+			d.sessionState(s, SessionEstablished)
+		}},
+		{"wait-reply | receive ICRP, not acceptable | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRP, ids(id, s.ID), sublayer)
+			d.expectCDN(l2tp.CDNSequencingSublayer, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-reply | receive ICRQ, lose tie breaker | process as ICRQ recipient | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRQ, ids(id, 0), breaker(0))
+			d.down(s, CauseYielded)
+			d.over(s)
+			d.expect(l2tp.ACK)
+			theirs := event[CallIncoming](d).Session
+			// The winner's CDN for our ICRQ finds nothing to end.
+			d.send(l2tp.CDN, ids(0x888, s.ID), result(l2tp.CDNLostTie))
+			d.expect(l2tp.ACK)
+			d.accept(theirs)
+			d.expect(l2tp.ICRP)
+			d.send(l2tp.ICCN, ids(id, theirs.ID))
+			d.expect(l2tp.ACK)
+			event[SessionUp](d)
+		}},
+		{"wait-reply | receive ICRQ, win tie breaker | send CDN for losing session | wait-reply", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRQ, ids(id, 0), breaker(1<<64-1))
+			d.expectCDN(l2tp.CDNLostTie, id)
+			d.sessionState(s, WaitReply)
+		}},
+		{"wait-reply | receive ICRQ, no tie breaker | ours wins (5.4.4) | wait-reply", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRQ, ids(id, 0))
+			d.expectCDN(l2tp.CDNLostTie, id)
+			d.sessionState(s, WaitReply)
+		}},
+		{"wait-reply | receive ICRQ, equal tie breakers | both discard (5.4.4) | idle", func(d *dialogue) {
+			s := d.open("red")
+			m := d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRQ, ids(id, 0), breaker(m.TieBreaker))
+			d.expectCDN(l2tp.CDNLostTie, id)
+			d.down(s, CauseTie)
+			d.over(s)
+		}},
+		{"wait-reply, answered | receive ICRQ for the same Remote End ID | no tie: the owner decides | wait-reply", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expect(l2tp.ACK)
+			event[CallAnswered](d)
+			other := d.offered("red", id+1)
+			d.close(other)
+			d.expectCDN(l2tp.CDNAdministrative, id+1)
+			d.sessionState(s, WaitReply)
+		}},
+		{"wait-reply, answered | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expect(l2tp.ACK)
+			event[CallAnswered](d)
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-reply | receive ICRQ for another Remote End ID | no tie | wait-reply", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRQ, ids(id, 0), endID("blue"), breaker(0))
+			d.expect(l2tp.ACK)
+			event[CallIncoming](d)
+			d.sessionState(s, WaitReply)
+		}},
+		{"wait-reply | receive CDN | clean up | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.CDN, ids(0, s.ID), result(l2tp.CDNPermanentFacilities))
+			d.expect(l2tp.ACK)
+			if e := event[SessionDown](d); e.Session != s || e.Why.Cause != CauseRefused ||
+				e.Why.Result.Code != uint16(l2tp.CDNPermanentFacilities) {
+				t.Errorf("SessionDown %+v", e.Why)
+			}
+			d.over(s)
+		}},
+		{"wait-reply | receive ICCN | clean up | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICCN, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, 0)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-reply | local close request | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.close(s)
+			d.send(l2tp.ACK)
+			if m := d.expectCDN(l2tp.CDNAdministrative, 0); m.LocalSessionID != s.ID {
+				t.Error("section 5.4.4: a CDN before the ICRP is known by its Local Session ID")
+			}
+			d.over(s)
+			// The ICRP that has crossed it is for a session not here.
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNGeneralError, id)
+		}},
+		{"established | receive CDN | clean up | idle", func(d *dialogue) {
+			s := d.opened("red", id)
+			d.send(l2tp.CDN, ids(id, s.ID))
+			d.expect(l2tp.ACK)
+			d.down(s, CauseRefused)
+			d.over(s)
+		}},
+		{"established | receive ICRQ | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.opened("red", id)
+			d.send(l2tp.ICRQ, ids(id, 0))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"established | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.opened("red", id)
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"established | receive ICCN | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.opened("red", id)
+			d.send(l2tp.ICCN, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"established | local close request | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.opened("red", id)
+			d.close(s)
+			d.expectCDN(l2tp.CDNAdministrative, id)
+			d.over(s)
+			d.close(s) // once is enough
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.row, func(t *testing.T) {
+			d := converse(t)
+			d.called()
+			test.talk(d)
+		})
+	}
+}
+
+func sublayer(m *draft) {
+	m.Sublayer = l2tp.SublayerDefault
+	m.Has.Add(l2tp.AVPSublayer)
+}
+
+func sequencing(m *draft) {
+	m.DataSequencing = l2tp.SequenceAll
+	m.Has.Add(l2tp.AVPDataSequencing)
+}
+
+func ethernet(m *draft) { m.PseudowireType = l2tp.PseudowireEthernet }
+
+// TestICRQRecipientStates goes through RFC 3931 section 7.3.2's table, row by row. An acceptable call is in wait-connect
+// while the owner makes up its mind.
+func TestICRQRecipientStates(t *testing.T) {
+	const id = 5
+	tests := []struct {
+		row  string
+		talk func(d *dialogue)
+	}{
+		{"idle | receive ICRQ, acceptable | send ICRP | wait-connect", func(d *dialogue) {
+			d.send(l2tp.ICRQ, ids(id, 0), func(m *draft) {
+				m.AssignedCookie = []byte("ABCDEFGH")
+				m.Has.Add(l2tp.AVPAssignedCookie)
+			})
+			d.expect(l2tp.ACK)
+			s := event[CallIncoming](d).Session
+			if s.Initiator || s.PeerID != id || string(s.PeerCookie) != "ABCDEFGH" || string(s.RemoteEndID) != "red" {
+				t.Errorf("session %+v", s)
+			}
+			d.accept(s)
+			d.accept(s) // once is enough
+			m := d.expect(l2tp.ICRP)
+			if m.LocalSessionID != s.ID || m.RemoteSessionID != id || !bytes.Equal(m.AssignedCookie, s.LocalCookie) ||
+				!m.CircuitStatus.Active() {
+				t.Errorf("ICRP %+v", m)
+			}
+			d.sessionState(s, WaitConnect)
+		}},
+		{"idle | receive ICRQ, not acceptable: pseudowire type | send CDN | idle", func(d *dialogue) {
+			d.send(l2tp.ICRQ, ids(id, 0), ethernet)
+			d.expectCDN(l2tp.CDNUnsupportedPseudowire, id)
+		}},
+		{"idle | receive ICRQ, not acceptable: sublayer | send CDN | idle", func(d *dialogue) {
+			d.send(l2tp.ICRQ, ids(id, 0), sublayer)
+			d.expectCDN(l2tp.CDNSequencingSublayer, id)
+		}},
+		{"idle | receive ICRQ, not acceptable: sequencing | send CDN | idle", func(d *dialogue) {
+			d.send(l2tp.ICRQ, ids(id, 0), sequencing)
+			d.expectCDN(l2tp.CDNSequencingSublayer, id)
+		}},
+		{"idle | receive ICRQ, not acceptable: unknown AVP | send CDN | idle", func(d *dialogue) {
+			d.send(l2tp.ICRQ, ids(id, 0), mandatoryUnknown)
+			if m := d.expectCDN(l2tp.CDNGeneralError, id); m.Result.Error != l2tp.ErrorUnknownAVP {
+				t.Errorf("error code %s", m.Result.Error)
+			}
+		}},
+		{"idle | receive ICRQ, not acceptable to the owner | send CDN | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.close(s)
+			d.expectCDN(l2tp.CDNAdministrative, id)
+			d.over(s)
+			d.accept(s) // too late
+		}},
+		{"idle | receive OCRQ | send CDN | idle (7.4.2)", func(d *dialogue) {
+			d.send(l2tp.OCRQ, ids(id, 0))
+			d.expectCDN(l2tp.CDNPermanentFacilities, id)
+		}},
+		{"wait-connect | receive ICCN, acceptable | prepare for data | established", func(d *dialogue) {
+			s := d.invited("red", id)
+			d.sessionState(s, SessionEstablished)
+		}},
+		{"wait-connect | receive ICCN, not acceptable: sublayer | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.accept(s)
+			d.expect(l2tp.ICRP)
+			d.send(l2tp.ICCN, ids(id, s.ID), sublayer)
+			d.expectCDN(l2tp.CDNSequencingSublayer, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-connect | receive ICCN, not acceptable: before our ICRP | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.send(l2tp.ICCN, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-connect | receive ICCN, not acceptable: unknown AVP | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.accept(s)
+			d.expect(l2tp.ICRP)
+			d.send(l2tp.ICCN, ids(id, s.ID), mandatoryUnknown)
+			if m := d.expectCDN(l2tp.CDNGeneralError, id); m.Result.Error != l2tp.ErrorUnknownAVP {
+				t.Errorf("error code %s", m.Result.Error)
+			}
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-connect | receive ICRQ | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.send(l2tp.ICRQ, ids(id, 0))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-connect | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.send(l2tp.ICRP, ids(id, s.ID))
+			d.expectCDN(l2tp.CDNFSMError, id)
+			d.down(s, CauseProtocol)
+			d.over(s)
+		}},
+		{"wait-connect | receive CDN | clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.send(l2tp.CDN, ids(id, s.ID))
+			d.expect(l2tp.ACK)
+			d.down(s, CauseRefused)
+			d.over(s)
+		}},
+		{"wait-connect | receive CDN with Remote Session ID 0 | reverse lookup (5.4.4), clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			other := d.offered("blue", id+1)
+			d.send(l2tp.CDN, ids(id, 0))
+			d.expect(l2tp.ACK)
+			d.down(s, CauseRefused)
+			d.over(s)
+			d.sessionState(other, WaitConnect)
+		}},
+		{"wait-connect | local close request | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.offered("red", id)
+			d.accept(s)
+			d.expect(l2tp.ICRP)
+			d.close(s)
+			d.send(l2tp.ACK)
+			d.expectCDN(l2tp.CDNAdministrative, id)
+			d.over(s)
+		}},
+		{"established | receive CDN | clean up | idle", func(d *dialogue) {
+			s := d.invited("red", id)
+			d.send(l2tp.CDN, ids(id, s.ID))
+			d.expect(l2tp.ACK)
+			d.down(s, CauseRefused)
+			d.over(s)
+		}},
+		{"established | local close request | send CDN, clean up | idle", func(d *dialogue) {
+			s := d.invited("red", id)
+			d.close(s)
+			d.expectCDN(l2tp.CDNAdministrative, id)
+			d.over(s)
+		}},
+		{"established | receive ICRQ, ICRP, ICCN | send CDN, clean up | idle", func(d *dialogue) {
+			for i, m := range []l2tp.MessageType{l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN, l2tp.OCRQ, l2tp.OCRP, l2tp.OCCN} {
+				theirs := uint32(id + i)
+				s := d.invited(fmt.Sprint("vpn", i), theirs)
+				remote := s.ID
+				if m == l2tp.ICRQ || m == l2tp.OCRQ {
+					remote = 0
+				}
+				d.send(m, ids(theirs, remote))
+				d.expectCDN(l2tp.CDNFSMError, theirs)
+				d.down(s, CauseProtocol)
+				d.over(s)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.row, func(t *testing.T) {
+			d := converse(t)
+			d.called()
+			test.talk(d)
+		})
+	}
+}
+
+// Section 5.2: an unknown mandatory AVP in a message of a session ends this session, not the connection.
+func TestUnknownAVPInSessionMessage(t *testing.T) {
+	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN, l2tp.ICRP, l2tp.ICCN} {
+		t.Run(m.String(), func(t *testing.T) {
+			d := converse(t)
+			d.called()
+			s, other := d.invited("red", 5), d.opened("blue", 6)
+			d.send(m, ids(5, s.ID), mandatoryUnknown)
+			if m := d.expectCDN(l2tp.CDNGeneralError, 5); m.Result.Error != l2tp.ErrorUnknownAVP {
+				t.Errorf("error code %s", m.Result.Error)
+			}
+			d.down(s, CauseProtocol)
+			d.over(s)
+			d.sessionState(other, SessionEstablished)
+		})
+	}
+}
+
+func TestReportsChangeNothing(t *testing.T) {
+	d := converse(t)
+	d.called()
+	s := d.invited("red", 5)
+	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN} {
+		d.send(m, ids(5, s.ID))
+		d.expect(l2tp.ACK)
+	}
+	d.sessionState(s, SessionEstablished)
+}
+
+// Session IDs of the peer are its own to choose, but one for each session.
+func TestICRPWithAnotherSessionsID(t *testing.T) {
+	d := converse(t)
+	d.called()
+	red := d.opened("red", 5)
+	blue := d.open("blue")
+	d.expect(l2tp.ICRQ)
+	d.send(l2tp.ICRP, ids(5, blue.ID))
+	if m := d.expectCDN(l2tp.CDNGeneralError, 0); m.LocalSessionID != blue.ID || m.Result.Error != l2tp.ErrorSessionID {
+		t.Errorf("CDN %+v", m)
+	}
+	d.down(blue, CauseProtocol)
+	d.sessionState(red, SessionEstablished)
+	d.send(l2tp.CDN, ids(5, 0))
+	d.expect(l2tp.ACK)
+	d.down(red, CauseRefused)
+	d.over(red)
+}
+
+// Without a timer a peer could leave sessions half open forever.
+func TestSessionTimesOut(t *testing.T) {
+	d := converse(t, func(c *Config) { c.Hello = 0 })
+	d.called()
+	first := d.open("red")
+	d.expect(l2tp.ICRQ)
+	d.send(l2tp.ACK)
+	d.wait(time.Second)
+	second := d.offered("blue", 6)
+	d.accept(second)
+	d.expect(l2tp.ICRP)
+	d.send(l2tp.ACK)
+	third := d.offered("green", 7) // the owner does not answer
+	d.wait(testCycle - time.Second)
+	d.expectCDN(l2tp.CDNFSMError, 0)
+	d.down(first, CauseTimeout)
+	d.over(first)
+	d.send(l2tp.ACK)
+	d.wait(time.Second)
+	d.expectCDN(l2tp.CDNFSMError, 6)
+	d.down(second, CauseTimeout)
+	d.over(second)
+	d.send(l2tp.ACK)
+	d.expectCDN(l2tp.CDNFSMError, 7)
+	d.down(third, CauseLocal)
+}
+
+// Section 6.4: with the connection its sessions end, without a message for each. What has ended is not told again.
+func TestSessionsEndWithConnection(t *testing.T) {
+	d := converse(t)
+	d.called()
+	up := d.invited("red", 5)
+	waiting := d.open("blue")
+	d.expect(l2tp.ICRQ)
+	offered := d.offered("green", 6)
+	closed := d.invited("grey", 7)
+	d.close(closed)
+	d.expectCDN(l2tp.CDNAdministrative, 7)
+	d.send(l2tp.StopCCN)
+	d.expect(l2tp.ACK)
+	ended := map[*Session]bool{}
+	for range 3 {
+		e := event[SessionDown](d)
+		ended[e.Session] = e.Why.Cause == CauseParent && e.Session.State == SessionIdle
+	}
+	if !ended[up] || !ended[waiting] || !ended[offered] {
+		t.Error("not all sessions have ended")
+	}
+	d.lost(CauseRefused)
+	d.accept(offered)
+	d.close(up)
+}
+
+// What an authentic but hostile peer can make us hold is bounded.
+func TestTooManySessions(t *testing.T) {
+	d := converse(t, func(c *Config) { c.MaxSessions = 3 })
+	c := d.called()
+	for id := range uint32(3) {
+		d.offered(fmt.Sprint("vpn", id), id+1)
+	}
+	d.send(l2tp.ICRQ, ids(4, 0), endID("vpn4"))
+	d.expectCDN(l2tp.CDNTemporaryFacilities, 4)
+	d.send(l2tp.CDN, ids(1, 0))
+	d.expect(l2tp.ACK)
+	event[SessionDown](d)
+	d.offered("vpn5", 5)
+	if len(c.sessions) != 3 {
+		t.Errorf("%d sessions", len(c.sessions))
+	}
+}
+
+// Sessions that come and go behind one that stays half open are not kept on its account.
+func TestSettledSessionsAreNotKept(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	d.offered("red", 1)
+	for id := range uint32(1000) {
+		d.offered("blue", id+2)
+		d.send(l2tp.CDN, ids(id+2, 0))
+		d.expect(l2tp.ACK)
+		event[SessionDown](d)
+	}
+	if len(c.opening) > 24 || len(c.sessions) != 1 || len(c.byPeer) != 1 {
+		t.Errorf("%d opening, %d sessions, %d by the peer's ID; want 1", len(c.opening), len(c.sessions), len(c.byPeer))
+	}
+}
+
+// A peer that goes on asking, and acknowledges none of the answers, is not listened to any more.
+func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
+	d := converse(t, func(c *Config) { c.MaxSessions = 8 })
+	c := d.called()
+	nr := d.call.nr
+	for range 1000 {
+		d.send(l2tp.ICRQ, ids(5, 0), ethernet, acking(nr))
+	}
+	if n := len(c.reliable.queue); n != 4*8 {
+		t.Errorf("%d answers queued, want 32", n)
+	}
+	if d.peer.Status().Drops[DropWindow] != 1000-32 {
+		t.Error("the rest is not dropped")
+	}
+	d.sent = nil
+	d.wait(testCycle)
+	d.sent = nil
+	d.lost(CauseSilent)
+}
