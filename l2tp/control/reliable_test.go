@@ -1,0 +1,549 @@
+package control
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+var testTiming = Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10}
+
+// sending is a reliable whose queue has n messages, to a peer with that window.
+func sending(n, window int) *reliable {
+	r := newReliable(testTiming, 16)
+	r.setPeerWindow(window)
+	for range n {
+		r.push(make([]byte, l2tp.HeaderLen))
+	}
+	return &r
+}
+
+// burst takes all that the windows allow, and returns the numbers.
+func burst(r *reliable, now time.Time) []uint16 {
+	var numbers []uint16
+	for m := r.next(now); m != nil; m = r.next(now) {
+		numbers = append(numbers, binary.BigEndian.Uint16(m[offsetNs:]))
+	}
+	return numbers
+}
+
+func from(first uint16, n int) []uint16 {
+	var numbers []uint16
+	for i := range n {
+		numbers = append(numbers, first+uint16(i))
+	}
+	return numbers
+}
+
+// Appendix A: CWND starts at one and grows by one with each acknowledgement until SSTHRESH, the advertised window at first,
+// then by one with each CWND acknowledgements, and never beyond the window.
+func TestSlowStart(t *testing.T) {
+	r := sending(100, 8)
+	next, acked := uint16(0), uint16(0)
+	for _, want := range []int{1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1} {
+		got := burst(r, epoch)
+		if !slices.Equal(got, from(next, want)) {
+			t.Fatalf("after %d acknowledgements %v is sent, want %d messages from %d", acked, got, want, next)
+		}
+		next += uint16(want)
+		acked++
+		r.acknowledge(epoch, acked)
+	}
+	if r.cwnd != 8 {
+		t.Errorf("CWND %d, want that of the window", r.cwnd)
+	}
+}
+
+// Appendix A: a time-out saves half of CWND in SSTHRESH and sets CWND to one.
+func TestCongestionAvoidance(t *testing.T) {
+	r := sending(200, 20)
+	acked := uint16(0)
+	ack := func(n int) {
+		for range n {
+			burst(r, epoch)
+			acked++
+			r.acknowledge(epoch, acked)
+		}
+	}
+	check := func(when string, cwnd, ssthresh int) {
+		t.Helper()
+		if r.cwnd != cwnd || r.ssthresh != ssthresh {
+			t.Fatalf("%s: CWND %d, SSTHRESH %d, want %d and %d", when, r.cwnd, r.ssthresh, cwnd, ssthresh)
+		}
+	}
+	check("at first", 1, 20)
+	ack(11)
+	check("after 11 acknowledgements", 12, 20)
+	sent := burst(r, epoch)
+	if r.expire(r.resendAt) {
+		t.Fatal("given up")
+	}
+	check("after a time-out", 1, 6)
+	if got := burst(r, epoch); !slices.Equal(got, from(acked, 1)) {
+		t.Fatalf("%v is sent again, want %d alone", got, acked)
+	}
+	ack(5)
+	check("in slow start again", 6, 6)
+	ack(5)
+	check("in congestion avoidance", 6, 6)
+	ack(1)
+	check("after CWND acknowledgements", 7, 6)
+	ack(7)
+	check("after CWND acknowledgements more", 8, 6)
+	if len(sent) == 0 || r.retransmitted == 0 {
+		t.Error("nothing was lost")
+	}
+}
+
+// An acknowledgement of many messages is one acknowledgement.
+func TestCumulativeAcknowledgement(t *testing.T) {
+	r := sending(10, 4)
+	for _, nr := range []uint16{1, 3} {
+		burst(r, epoch)
+		r.acknowledge(epoch, nr)
+	}
+	if r.cwnd != 3 || len(r.queue) != 7 {
+		t.Errorf("CWND %d, %d messages left, want 3 and 7", r.cwnd, len(r.queue))
+	}
+}
+
+// Section 5.4.3: a peer that names no window has one of 4; one that names 0 must be sent something all the same.
+func TestPeerWindow(t *testing.T) {
+	r := newReliable(testTiming, 16)
+	if r.peerWindow != 4 {
+		t.Errorf("window %d by default, want 4", r.peerWindow)
+	}
+	for _, test := range [][2]int{{0, 1}, {1, 1}, {16, 16}, {65535, maxWindow}} {
+		r.cwnd = 2
+		r.setPeerWindow(test[0])
+		if r.peerWindow != test[1] || r.cwnd > r.peerWindow {
+			t.Errorf("window %d taken as %d, CWND %d", test[0], r.peerWindow, r.cwnd)
+		}
+	}
+}
+
+// Section 4.2: each retransmission waits twice as long, 8 seconds at most; after MaxRetries the peer is given up.
+func TestBackOff(t *testing.T) {
+	r := sending(1, 4)
+	burst(r, epoch)
+	now := epoch
+	for i, seconds := range []time.Duration{1, 2, 4, 8, 8, 8, 8, 8, 8, 8} {
+		if r.expire(now.Add(seconds*time.Second - 1)) {
+			t.Fatal("given up early")
+		}
+		if len(burst(r, now)) != 0 {
+			t.Fatalf("retransmission %d before its time", i+1)
+		}
+		now = now.Add(seconds * time.Second)
+		if r.expire(now) || !slices.Equal(burst(r, now), []uint16{0}) || r.retries != i+1 {
+			t.Fatalf("no retransmission %d after %d seconds", i+1, seconds)
+		}
+	}
+	if r.expire(now.Add(8*time.Second-1)) || !r.expire(now.Add(8*time.Second)) {
+		t.Error("not given up after the full cycle")
+	}
+	if cycle := now.Add(8 * time.Second).Sub(epoch); cycle != testTiming.Cycle() || cycle != testCycle {
+		t.Errorf("given up after %s, Cycle is %s", cycle, testTiming.Cycle())
+	}
+}
+
+// The back-off starts anew with each message acknowledged.
+func TestBackOffStartsAnew(t *testing.T) {
+	r := sending(2, 4)
+	r.cwnd = 2
+	burst(r, epoch)
+	now := epoch.Add(time.Second)
+	r.expire(now)
+	burst(r, now)
+	r.acknowledge(now, 1)
+	burst(r, now)
+	if r.retries != 0 || r.resendAt != now.Add(time.Second) {
+		t.Errorf("retries %d, next in %s", r.retries, r.resendAt.Sub(now))
+	}
+	r.acknowledge(now, 2)
+	if !r.idle() || !r.resendAt.IsZero() {
+		t.Error("a timer without a message")
+	}
+}
+
+// Section 4.2: less than or equal are the last number and the 32767 before it.
+func TestArrival(t *testing.T) {
+	tests := []struct {
+		nr, ns uint16
+		want   arrival
+	}{
+		{16, 16, deliver},
+		// "if the last received sequence number was 15, then messages with sequence numbers 0 through 15, as well as
+		// 32784 through 65535, would be considered less than or equal"
+		{16, 15, duplicate},
+		{16, 0, duplicate},
+		{16, 65535, duplicate},
+		{16, 32784, duplicate},
+		{16, 32783, discard},
+		{16, 17, hold},
+		{16, 31, hold},
+		{16, 32, discard}, // the window is 16
+		{0, 0, deliver},
+		{0, 65535, duplicate},
+		{0, 32768, duplicate}, // a distance of exactly 32768
+		{0, 32767, discard},
+		{65535, 65535, deliver},
+		{65535, 0, hold},
+		{65535, 14, hold},
+		{65535, 15, discard},
+		{65535, 32767, duplicate},
+		{65535, 32766, discard},
+		{65530, 65529, duplicate},
+	}
+	for _, test := range tests {
+		r := newReliable(testTiming, 16)
+		r.nr = test.nr
+		if got := r.receive(test.ns); got != test.want || !r.ackDue {
+			t.Errorf("expecting %d, %d arrives: %d, want %d, to be acknowledged", test.nr, test.ns, got, test.want)
+		}
+	}
+}
+
+// An Nr beyond what was sent is invalid; one from before says nothing.
+func TestAcknowledgementNumbers(t *testing.T) {
+	for _, base := range []uint16{0, 100, 65534} {
+		tests := []struct {
+			nr    uint16 // relative to the oldest message of three sent, one more being queued
+			valid bool
+			left  int
+		}{
+			{0, true, 4},
+			{1, true, 3},
+			{3, true, 1},
+			{4, false, 4}, // queued, and not sent yet
+			{5, false, 4},
+			{32767, false, 4},
+			{32768, false, 4}, // a distance of exactly 32768 is not less than or equal
+			{32769, true, 4},
+			{65535, true, 4},
+		}
+		for _, test := range tests {
+			r := newReliable(testTiming, 16)
+			r.ns, r.cwnd = base, 3
+			for range 4 {
+				r.push(make([]byte, l2tp.HeaderLen))
+			}
+			burst(&r, epoch)
+			if got := r.acknowledge(epoch, base+test.nr); got != test.valid || len(r.queue) != test.left {
+				t.Errorf("Nr %d+%d: valid %t, %d left, want %t and %d", base, test.nr, got, len(r.queue), test.valid, test.left)
+			}
+		}
+	}
+}
+
+// Both numbers wrap around.
+func TestWraparound(t *testing.T) {
+	a, b := newReliable(testTiming, 16), newReliable(testTiming, 16)
+	a.ns, b.nr = 65530, 65530
+	for i := range 100 {
+		m := binary.BigEndian.AppendUint32(make([]byte, l2tp.HeaderLen), uint32(i))
+		a.push(m)
+		for m := a.next(epoch); m != nil; m = a.next(epoch) {
+			ns := binary.BigEndian.Uint16(m[offsetNs:])
+			if ns != uint16(65530+i) || b.receive(ns) != deliver || b.receive(ns) != duplicate {
+				t.Fatalf("message %d, Ns %d, is not delivered once", i, ns)
+			}
+		}
+		if !a.acknowledge(epoch, b.nr) || !a.idle() {
+			t.Fatalf("message %d is not acknowledged", i)
+		}
+	}
+}
+
+// Messages ahead of their turn are delivered when it is theirs, each once.
+func TestOutOfOrder(t *testing.T) {
+	r := newReliable(testTiming, 4)
+	early := func(ns uint16, want arrival) {
+		t.Helper()
+		got := r.receive(ns)
+		if got != want {
+			t.Fatalf("message %d: %d, want %d", ns, got, want)
+		}
+		if got == hold && !r.keep(ns, []byte{byte(ns)}) {
+			t.Fatalf("message %d is not kept", ns)
+		}
+	}
+	early(2, hold)
+	early(1, hold)
+	early(2, duplicate)
+	early(4, discard)
+	if r.release() != nil {
+		t.Fatal("released out of order")
+	}
+	early(0, deliver)
+	for _, want := range []byte{1, 2} {
+		if got := r.release(); !bytes.Equal(got, []byte{want}) {
+			t.Fatalf("released %v, want %d", got, want)
+		}
+	}
+	if r.release() != nil || r.nr != 3 || len(r.early) != 0 || r.received != 3 {
+		t.Errorf("Nr %d, %d held, %d received", r.nr, len(r.early), r.received)
+	}
+	early(4, hold)
+	if r.receive(5) != hold || r.keep(5, make([]byte, maxEarly+1)) {
+		t.Error("a message is held that is too long")
+	}
+	early(3, deliver)
+}
+
+// Appendix B.1, with its numbers.
+func TestLockStepEstablishment(t *testing.T) {
+	numbers := func(m *l2tp.Message, nr, ns uint16) {
+		t.Helper()
+		if m.Nr != nr || m.Ns != ns {
+			t.Errorf("%s has Nr %d, Ns %d; want %d, %d", m.Type, m.Nr, m.Ns, nr, ns)
+		}
+	}
+	t.Run("LCCE A", func(t *testing.T) {
+		d := converse(t, active)
+		numbers(d.expect(l2tp.SCCRQ), 0, 0)
+		d.send(l2tp.SCCRP, acking(1), numbered(0))
+		d.call.ns = 1
+		numbers(d.expect(l2tp.SCCCN), 1, 1)
+		d.send(l2tp.ACK, acking(2), numbered(1))
+		event[ConnectionUp](d)
+	})
+	t.Run("LCCE B", func(t *testing.T) {
+		d := converse(t)
+		d.send(l2tp.SCCRQ)
+		numbers(d.expect(l2tp.SCCRP), 1, 0)
+		d.send(l2tp.SCCCN)
+		numbers(d.expect(l2tp.ACK), 2, 1)
+		event[ConnectionUp](d)
+	})
+}
+
+// Appendix B.2: the ICRP gets lost. Seen by LCCE B.
+func TestLostPacketWithRetransmission(t *testing.T) {
+	d := converse(t)
+	d.called()
+	icrq := d.send(l2tp.ICRQ, ids(5, 0))
+	d.expect(l2tp.ACK)
+	s := event[CallIncoming](d).Session
+	d.accept(s)
+	if m := d.expect(l2tp.ICRP); m.Nr != 3 || m.Ns != 1 {
+		t.Errorf("ICRP %d, %d", m.Nr, m.Ns)
+	}
+	// "Realizing that it has already seen this packet, LCCE B discards the packet and sends an ACK message"
+	d.wait(time.Second - 1)
+	d.deliver(icrq)
+	if m := d.expect(l2tp.ACK); m.Nr != 3 || m.Ns != 2 {
+		t.Errorf("ACK %d, %d", m.Nr, m.Ns)
+	}
+	// "LCCE B's retransmit timer fires"
+	d.wait(1)
+	if m := d.expectAgain(l2tp.ICRP, 1); m.Nr != 3 {
+		t.Errorf("ICRP again with Nr %d", m.Nr)
+	}
+	d.send(l2tp.ICCN, ids(5, s.ID))
+	if m := d.expect(l2tp.ACK); m.Nr != 4 || m.Ns != 2 {
+		t.Errorf("ACK %d, %d", m.Nr, m.Ns)
+	}
+	event[SessionUp](d)
+}
+
+// Section 4.2: a retransmission has the Nr of now, and so another digest, which expect verifies.
+func TestRetransmissionIsUpToDate(t *testing.T) {
+	d := converse(t)
+	d.called()
+	d.open("red")
+	before := d.expect(l2tp.ICRQ)
+	nr := d.call.nr
+	d.send(l2tp.HELLO, acking(nr-1))
+	d.expect(l2tp.ACK)
+	d.wait(time.Second)
+	again := d.expectAgain(l2tp.ICRQ, before.Ns)
+	if again.Nr != before.Nr+1 || bytes.Equal(again.Digests[0].Sum, before.Digests[0].Sum) ||
+		again.LocalSessionID != before.LocalSessionID || again.TieBreaker != before.TieBreaker {
+		t.Errorf("retransmission %+v of %+v", again, before)
+	}
+}
+
+// Sections 4.2 and 6.15: an ACK and a ZLB have no number, and are not acknowledged, whatever they say.
+func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
+	d := converse(t, noSecret)
+	d.called()
+	for _, m := range []l2tp.MessageType{l2tp.ACK, l2tp.ZLB} {
+		d.send(m)
+		d.send(m, numbered(77))
+		d.send(m, numbered(0))
+		d.silence()
+	}
+	d.send(l2tp.HELLO)
+	d.expect(l2tp.ACK)
+}
+
+// Section 4.2: what acknowledges a message never sent is invalid, all of it.
+func TestInvalidNr(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	d.send(l2tp.StopCCN, acking(77))
+	d.state(c, Established)
+	if d.peer.Status().Drops[DropInvalidNr] != 1 || c.reliable.nr != 2 {
+		t.Error("not dropped")
+	}
+}
+
+// Messages that overtake each other are acted upon in order.
+func TestMessagesOvertake(t *testing.T) {
+	d := converse(t)
+	d.called()
+	icrq := d.encode(l2tp.ICRQ, ids(5, 0))
+	cdn := d.encode(l2tp.CDN, ids(5, 0))
+	hello := d.encode(l2tp.HELLO)
+	d.deliver(hello)
+	d.deliver(cdn)
+	for range 2 {
+		if m := d.expect(l2tp.ACK); m.Nr != 2 {
+			t.Errorf("Nr %d, want 2", m.Nr)
+		}
+	}
+	d.noEvent()
+	d.deliver(icrq)
+	if m := d.expect(l2tp.ACK); m.Nr != 5 {
+		t.Errorf("Nr %d, want 5", m.Nr)
+	}
+	s := event[CallIncoming](d).Session
+	d.down(s, CauseRefused)
+	d.deliver(cdn)
+	d.expect(l2tp.ACK)
+}
+
+// The SCCCN gets lost and the first call overtakes its retransmission.
+func TestCallBeforeSCCCN(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	scccn := d.encode(l2tp.SCCCN)
+	d.send(l2tp.ICRQ, ids(5, 0))
+	d.expect(l2tp.ACK)
+	d.noEvent()
+	d.deliver(scccn)
+	d.expect(l2tp.ACK)
+	event[ConnectionUp](d)
+	event[CallIncoming](d)
+}
+
+// The peer's window bounds what is outstanding.
+func TestWindowIsKept(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ, func(m *draft) { m.ReceiveWindow = 2 })
+	d.expect(l2tp.SCCRP)
+	d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	event[ConnectionUp](d)
+	for i := range 5 {
+		d.open(fmt.Sprint("vpn", i))
+	}
+	for _, n := range []int{2, 2, 1} {
+		for range n {
+			d.expect(l2tp.ICRQ)
+		}
+		d.silence()
+		d.send(l2tp.ACK)
+	}
+}
+
+// FuzzReliable sends from one reliable to another over a link that the script governs, and compares what arrives with what
+// was sent: all of it in order, once.
+func FuzzReliable(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 1, 1, 2, 3, 4, 0, 1, 4}, uint16(65530), uint8(4))
+	f.Add([]byte{0, 0, 0, 0, 1, 1, 1, 1, 2, 5, 2, 4, 3, 3, 4, 4}, uint16(0), uint8(16))
+	f.Fuzz(func(t *testing.T, script []byte, start uint16, window uint8) {
+		script = script[:min(len(script), 1000)]
+		a, b := newReliable(testTiming, 16), newReliable(testTiming, max(1, int(window%32)))
+		a.ns, b.nr = start, start
+		a.setPeerWindow(b.window)
+		now := epoch
+		var link [][]byte // from a to b
+		acks := []uint16{start}
+		sent, got := 0, 0
+		take := func(m []byte) {
+			if n := binary.BigEndian.Uint32(m[l2tp.HeaderLen:]); int(n) != got {
+				t.Fatalf("message %d is delivered, want %d", n, got)
+			}
+			got++
+		}
+		arrive := func(m []byte) {
+			ns := binary.BigEndian.Uint16(m[offsetNs:])
+			switch b.receive(ns) {
+			case deliver:
+				take(m)
+				for m := b.release(); m != nil; m = b.release() {
+					take(m)
+				}
+			case hold:
+				b.keep(ns, m)
+			}
+			if len(b.early) >= b.window {
+				t.Fatalf("%d messages held, the window is %d", len(b.early), b.window)
+			}
+			acks = append(acks, b.nr)
+		}
+		pump := func() {
+			for m := a.next(now); m != nil; m = a.next(now) {
+				link = append(link, m)
+			}
+			if a.inFlight > min(a.cwnd, a.peerWindow) || a.cwnd < 1 || a.cwnd > a.peerWindow || a.inFlight > a.transmitted ||
+				a.transmitted > len(a.queue) || a.resendAt.IsZero() != (len(a.queue) == 0) {
+				t.Fatalf("out of bounds: %+v", a)
+			}
+		}
+		for _, octet := range script {
+			n := int(octet >> 3)
+			switch octet & 7 {
+			case 0, 1: // send
+				a.push(binary.BigEndian.AppendUint32(make([]byte, l2tp.HeaderLen), uint32(sent)))
+				sent++
+			case 2: // one arrives, and may arrive again
+				if len(link) > 0 {
+					arrive(link[n%len(link)])
+				}
+			case 3: // one arrives, or is lost
+				if len(link) > 0 {
+					i := n % len(link)
+					if octet&0x80 == 0 {
+						arrive(link[i])
+					}
+					link = slices.Delete(link, i, i+1)
+				}
+			case 4, 5: // an acknowledgement arrives, of now or of before
+				nr := acks[max(0, len(acks)-1-n)]
+				if !a.acknowledge(now, nr) {
+					t.Fatalf("Nr %d is invalid", nr)
+				}
+			case 6: // time passes
+				now = now.Add(time.Duration(n) * 100 * time.Millisecond)
+				if a.expire(now) {
+					return
+				}
+			}
+			pump()
+		}
+		for range 10*sent + 10 { // a link without loss brings the rest
+			for _, m := range link {
+				arrive(m)
+			}
+			link = nil
+			a.acknowledge(now, b.nr)
+			if len(a.queue) > 0 && a.inFlight == a.transmitted {
+				now = now.Add(testTiming.Cap)
+				a.expire(now)
+			}
+			pump()
+		}
+		if got != sent || !a.idle() {
+			t.Fatalf("%d of %d messages arrived, %d in the queue", got, sent, len(a.queue))
+		}
+	})
+}
