@@ -1,0 +1,304 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// unauthenticated fails the test unless that many messages were dropped for their digest.
+func (d *dialogue) unauthenticated(want uint64) {
+	d.t.Helper()
+	d.silence()
+	if got := d.peer.Status().Drops[DropUnauthenticated]; got != want {
+		d.t.Fatalf("%d messages dropped for their digest, want %d", got, want)
+	}
+}
+
+// RFC 3931 section 5.4.1: what does not pass is dropped, without an answer and without state.
+func TestWrongSecret(t *testing.T) {
+	d := converse(t)
+	d.key = l2tp.NewKey([]byte("another secret"))
+	d.send(l2tp.SCCRQ)
+	d.unauthenticated(1)
+	if s := d.peer.Status(); s.RefusedAuth != d.now || len(d.peer.live()) != 0 {
+		t.Errorf("status %+v", s)
+	}
+
+	d = converse(t, active)
+	d.expect(l2tp.SCCRQ)
+	d.key = l2tp.NewKey([]byte("another secret"))
+	d.send(l2tp.SCCRP)
+	d.unauthenticated(1)
+	d.state(d.peer.attempt, WaitCtlReply)
+}
+
+func TestMissingDigest(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ, func(m *draft) {
+		m.NumDigests = 0
+		m.Has.Remove(l2tp.AVPMessageDigest)
+	})
+	d.unauthenticated(1)
+	d.dial()
+	c := d.called()
+	// Section 6.15: a ZLB is permitted without authentication only. It has no place for a digest.
+	d.send(l2tp.ZLB)
+	d.unauthenticated(2)
+	d.state(c, Established)
+}
+
+// Each octet of each message counts, but for the reserved bits of the header, which are covered like the rest.
+func TestTamperedOctet(t *testing.T) {
+	d := converse(t)
+	sccrq := d.encode(l2tp.SCCRQ)
+	tamper := func(message []byte) {
+		t.Helper()
+		for i := range message {
+			b := append([]byte(nil), message...)
+			b[i] ^= 1
+			d.deliver(b)
+			if len(d.sent) > 0 {
+				t.Fatalf("octet %d changed: %s", i, describe(d.sent[0]))
+			}
+			d.noEvent()
+		}
+	}
+	tamper(sccrq)
+	d.deliver(sccrq)
+	d.expect(l2tp.SCCRP)
+	scccn := d.encode(l2tp.SCCCN)
+	tamper(scccn)
+	d.deliver(scccn)
+	d.expect(l2tp.ACK)
+	c := event[ConnectionUp](d).Connection
+	stop := d.encode(l2tp.StopCCN)
+	tamper(stop)
+	d.state(c, Established)
+	d.deliver(stop)
+	d.expect(l2tp.ACK)
+	d.lost(CauseRefused)
+}
+
+// An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and changes nothing, at any time.
+func TestReplayedSCCRQ(t *testing.T) {
+	d := converse(t)
+	sccrq := d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	d.deliver(sccrq)
+	d.expect(l2tp.ACK)
+	d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	c := event[ConnectionUp](d).Connection
+	heard := c.LastHeard
+	d.wait(time.Second)
+	for range 70000 / 50 { // beyond the wraparound of Ns
+		for range 50 {
+			d.send(l2tp.HELLO)
+			d.expect(l2tp.ACK)
+		}
+		heard = d.now
+		d.deliver(sccrq)
+		d.expect(l2tp.ACK)
+	}
+	// Not even that the peer is alive can be feigned with it.
+	d.wait(30 * time.Second)
+	d.deliver(sccrq)
+	d.expect(l2tp.ACK)
+	if c.LastHeard != heard {
+		t.Error("a replay counts as a sign of life")
+	}
+	d.state(c, Established)
+	if len(d.peer.offers) != 0 {
+		t.Error("a replay makes another connection")
+	}
+}
+
+// The SCCRQ of an earlier connection makes one that is never established, since the sender cannot sign an SCCCN. What is
+// established stays.
+func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
+	d := converse(t)
+	sccrq := d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	scccn := d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	event[ConnectionUp](d)
+	d.send(l2tp.StopCCN)
+	d.expect(l2tp.ACK)
+	d.lost(CauseRefused)
+	d.wait(2 * testCycle)
+
+	earlier := d.call
+	d.dial()
+	c := d.called()
+	s := d.invited("red", 5)
+	d.deliver(sccrq)
+	earlier.nr = 0
+	d.take(l2tp.SCCRP)
+	d.deliver(scccn) // to an ID that is no more
+	d.wait(testCycle)
+	for _, b := range d.sent {
+		if m := describe(b); len(m) < 4 || m[:5] != "SCCRP" && m[:5] != "HELLO" {
+			t.Errorf("sent %s", m)
+		}
+	}
+	d.sent = nil
+	d.state(c, Established)
+	d.sessionState(s, SessionEstablished)
+	if len(d.peer.offers) != 0 || d.peer.Established() != c {
+		t.Error("the replay has left something")
+	}
+}
+
+// A StopCCN that refuses an SCCRQ is signed with the nonce that it has brought, and the refusing side's as an empty one:
+// expectStop verifies that. We accept it so, or signed without nonces as an SCCRQ is.
+func TestRefusalIsSigned(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
+	d.expectStop(l2tp.StopGeneralError)
+
+	for _, nonces := range []string{"with our nonce", "without nonces"} {
+		d := converse(t, active)
+		m := d.expect(l2tp.SCCRQ)
+		if nonces == "without nonces" {
+			d.call.peerNonce = nil
+		}
+		d.send(l2tp.StopCCN, result(l2tp.StopNotAuthorized))
+		d.call.peerNonce = m.Nonce
+		d.expect(l2tp.ACK)
+		d.lost(CauseRefused)
+	}
+
+	d = converse(t, active)
+	d.expect(l2tp.SCCRQ)
+	d.call.peerNonce = []byte("of another attempt")
+	d.send(l2tp.StopCCN)
+	d.unauthenticated(1)
+}
+
+// Once established, no leniency: a StopCCN without nonces could be one of an earlier connection.
+func TestStopCCNNeedsNonces(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	nonce := d.call.peerNonce
+	d.call.peerNonce, d.call.introduced = nil, false
+	d.send(l2tp.StopCCN)
+	d.call.introduced = true
+	d.send(l2tp.StopCCN)
+	d.unauthenticated(2)
+	d.state(c, Established)
+	d.call.peerNonce, d.call.ns = nonce, d.call.ns-2
+	d.send(l2tp.StopCCN)
+	d.expect(l2tp.ACK)
+	d.lost(CauseRefused)
+}
+
+// Each side signs with the digest type that it likes; HMAC-MD5 must be taken, HMAC-SHA-1 should (section 5.4.1).
+func TestDigestTypes(t *testing.T) {
+	for _, ours := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
+		for _, theirs := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
+			t.Run(ours.String()+" to "+theirs.String(), func(t *testing.T) {
+				digest := func(c *Config) { c.Digest = ours }
+				d := converse(t, digest)
+				d.digest = theirs
+				d.called()
+				s := d.invited("red", 5)
+				d.close(s)
+				if m := d.expect(l2tp.CDN); m.Digests[0].Type != ours {
+					t.Errorf("signed with %s", m.Digests[0].Type)
+				}
+				d = converse(t, digest, active)
+				d.digest = theirs
+				d.calling()
+			})
+		}
+	}
+}
+
+// Section 4.3: authentication is bidirectional; a side without a secret says so rather than fall silent.
+func TestSecretOnOneSide(t *testing.T) {
+	t.Run("we have none, SCCRQ", func(t *testing.T) {
+		d := converse(t, noSecret)
+		d.key = l2tp.NewKey([]byte("secret"))
+		d.send(l2tp.SCCRQ)
+		d.key = nil
+		d.expectStop(l2tp.StopNotAuthorized)
+	})
+	t.Run("we have none, SCCRP", func(t *testing.T) {
+		d := converse(t, noSecret, active)
+		d.expect(l2tp.SCCRQ)
+		d.key = l2tp.NewKey([]byte("secret"))
+		d.send(l2tp.SCCRP)
+		d.key = nil
+		d.expectStop(l2tp.StopNotAuthorized)
+		d.lost(CauseProtocol)
+	})
+	t.Run("the peer has none", func(t *testing.T) {
+		d := converse(t)
+		d.key = nil
+		d.send(l2tp.SCCRQ)
+		d.unauthenticated(1)
+	})
+}
+
+// Section 4.3: without authentication a digest is an integrity check with an empty secret.
+func TestIntegrityCheck(t *testing.T) {
+	d := converse(t, noSecret)
+	c := d.called()
+	d.key = l2tp.NewKey(nil)
+	d.call.introduced = false
+	d.encode(l2tp.HELLO)
+	d.call.ns--
+	d.send(l2tp.HELLO, tampered(func(b []byte) []byte {
+		b[len(b)-1] ^= 1
+		return b
+	}))
+	d.unauthenticated(1)
+	d.call.ns--
+	d.send(l2tp.HELLO)
+	d.key = nil
+	d.expect(l2tp.ACK)
+	d.state(c, Established)
+}
+
+// What an unauthenticated sender costs is the check of a digest.
+func TestUnauthenticatedLeavesNothing(t *testing.T) {
+	d := converse(t)
+	d.key = l2tp.NewKey([]byte("guess"))
+	for range 1000 {
+		d.dial()
+		d.send(l2tp.SCCRQ)
+	}
+	d.unauthenticated(1000)
+	if len(d.peer.live())+len(d.peer.closing) != 0 || !d.peer.Deadline().IsZero() {
+		t.Error("there is state")
+	}
+}
+
+// What an authentic one can make us hold, too, is bounded: half-open connections, and those that linger.
+func TestConnectionsAreBounded(t *testing.T) {
+	d := converse(t, noSecret)
+	for range 100 {
+		d.dial()
+		d.send(l2tp.SCCRQ)
+		d.expect(l2tp.SCCRP)
+		if len(d.peer.offers) > maxOffers {
+			t.Fatalf("%d half-open connections", len(d.peer.offers))
+		}
+	}
+	for range 100 {
+		d.dial()
+		d.send(l2tp.SCCRQ)
+		d.expect(l2tp.SCCRP)
+		d.send(l2tp.SCCCN)
+		d.expect(l2tp.ACK)
+		event[ConnectionUp](d)
+		d.send(l2tp.StopCCN)
+		d.expect(l2tp.ACK)
+		d.lost(CauseRefused)
+		if len(d.peer.closing) > maxClosing {
+			t.Fatalf("%d connections linger", len(d.peer.closing))
+		}
+	}
+}
