@@ -41,6 +41,14 @@ const (
 	numAVPTypes = 76
 )
 
+// Name returns the RFC's name, such as "Host Name", and "AVP 67" for an AVP that is not of RFC 3931.
+func (t AVPType) Name() string {
+	if s := specOf(t); s != nil {
+		return s.name
+	}
+	return "AVP " + strconv.Itoa(int(t))
+}
+
 // String returns the RFC's name and the number, such as "Host Name AVP (7)".
 func (t AVPType) String() string {
 	if s := specOf(t); s != nil {

@@ -27,6 +27,16 @@ func hotPaths(t testing.TB) map[string]func() error {
 		paths["Sign/"+kind.String()] = sign
 		paths["Verify/"+kind.String()] = func() error { return digests.Verify(wire, nonce1, nonce2) }
 	}
+	for _, r := range rollovers {
+		keys, wire := twoKeys(r.types), r.message(t)
+		next := Keys{keys[1]} // fits the second digest alone
+		sign := func() error { return keys.Sign(wire, nonce1, nonce2) }
+		if err := sign(); err != nil {
+			t.Fatal(err)
+		}
+		paths["Sign/two secrets: "+r.name] = sign
+		paths["Verify/two secrets: "+r.name] = func() error { return next.Verify(wire, nonce1, nonce2) }
+	}
 
 	hidden := message(t, sccrq+randomVector+hiddenID+hiddenName)
 	paths["Parse hidden"] = func() error { return m.Parse(hidden, hiding) }

@@ -6,8 +6,8 @@
 // # Receiving
 //
 // A datagram goes through four steps. IsControl and PeekConnectionID are enough
-// to find its control connection; Message.Parse reads all of it; Key.Verify
-// checks the digest, and must say yes before anything in the message is
+// to find its control connection; Message.Parse reads all of it; Keys.Verify
+// checks the digests, and must say yes before anything in the message is
 // believed, a *AVPError of Parse included; Message.Missing tells whether the
 // AVPs that section 6 demands are there.
 //
@@ -17,9 +17,13 @@
 //
 // # Sending
 //
-// Fill in a Message, name its AVPs in Has, and Append it. With a digest, name
-// it by Message.AddDigest, and Key.Sign what Append wrote; a retransmission
+// Fill in a Message, name its AVPs in Has, and Append it. With digests, let
+// Keys.Describe name them, and Keys.Sign what Append wrote; a retransmission
 // with a new Nr is signed anew.
+//
+// # Looking
+//
+// Message.Dissect is Parse for people who look at traffic: it tells of every AVP.
 //
 // # What a receiver makes of errors
 //

@@ -184,7 +184,7 @@ func (m *Message) Missing() (AVPType, bool) {
 }
 
 // AddDigest gives m a Message Digest AVP of type t with a digest of zeros, for
-// Key.Sign to fill in once the message is written. A message takes two at most;
+// Keys.Sign to fill in once the message is written. A message takes two at most;
 // more are not added.
 func (m *Message) AddDigest(t DigestType) {
 	if m.NumDigests == len(m.Digests) {

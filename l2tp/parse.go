@@ -56,20 +56,25 @@ func cutAVP(b []byte) (a avp, rest []byte, ok bool) {
 //
 // The error is a HeaderError, or the first *AVPError that RFC 3931 makes the
 // receiver act on; with the latter m has all the AVPs that could be read. Nothing
-// of it is to be believed before Key.Verify, where digests are in use. The
+// of it is to be believed before Keys.Verify, where digests are in use. The
 // package's comment tells what is an error and what is ignored.
 //
 // A message of version 2 gives ErrVersion2, unless it is an SCCRQ that has all
 // AVPs of L2TPv3's: m.Fallback is set then.
 func (m *Message) Parse(b []byte, key *HidingKey) error {
+	return m.parse(b, key, nil)
+}
+
+// parse is Parse, and appends each AVP to list unless that is nil.
+func (m *Message) parse(b []byte, key *HidingKey, list *[]AVP) error {
 	*m = Message{unhidden: m.unhidden[:0]}
 	header, body, err := ParseHeader(b)
 	m.Header = header
 	switch err {
 	case nil:
-		return m.parseBody(body, key, false)
+		return m.parseBody(body, key, false, list)
 	case ErrVersion2:
-		failure := m.parseBody(body, key, true)
+		failure := m.parseBody(body, key, true, list)
 		if _, missing := m.Missing(); m.Type != SCCRQ || missing {
 			return ErrVersion2
 		}
@@ -81,11 +86,11 @@ func (m *Message) Parse(b []byte, key *HidingKey) error {
 
 // parseBody reads the AVPs in body. In an SCCRQ of version 2 unknown AVPs of the
 // IETF, which L2TPv2 has many of, are ignored (RFC 3931, section 4.7.3).
-func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
+func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool, list *[]AVP) error {
 	if len(body) == 0 {
 		return nil
 	}
-	body, failure := m.parseMessageType(body)
+	body, failure := m.parseMessageType(body, list)
 	var vector []byte // the Random Vector in force; nil as long as there is none
 	for place := 1; len(body) > 0; place++ {
 		a, rest, ok := cutAVP(body)
@@ -95,6 +100,9 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
 			e.Problem = m.take(&a, place, &vector, key)
 		} else {
 			e.Problem, e.Mandatory = BadFraming, true
+		}
+		if list != nil {
+			*list = append(*list, a.told(e.Problem))
 		}
 		if e.Problem >= Duplicate || version2 && e.Problem == UnknownAVP && e.Vendor == 0 {
 			e.Mandatory = false
@@ -115,7 +123,7 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool) error {
 
 // parseMessageType reads the first AVP, which must be the Message Type, and returns
 // the AVPs behind it: none after an error, as their meaning depends on the type.
-func (m *Message) parseMessageType(body []byte) ([]byte, AVPError) {
+func (m *Message) parseMessageType(body []byte, list *[]AVP) ([]byte, AVPError) {
 	a, rest, ok := cutAVP(body)
 	e := a.fault(ZLB)
 	switch {
@@ -132,6 +140,9 @@ func (m *Message) parseMessageType(body []byte) ([]byte, AVPError) {
 	default:
 		e.Problem = decodeMessageType(m, a.value)
 	}
+	if list != nil {
+		*list = append(*list, a.told(e.Problem))
+	}
 	if e.Problem == NoProblem {
 		m.Has.Add(AVPMessageType)
 		return rest, e
@@ -141,7 +152,7 @@ func (m *Message) parseMessageType(body []byte) ([]byte, AVPError) {
 	return nil, e
 }
 
-// take reads the AVP a, at the given place in the message, into m.
+// take reads the AVP a, at the given place in the message, into m. A hidden value is in clear afterwards.
 func (m *Message) take(a *avp, place int, vector *[]byte, key *HidingKey) Problem {
 	spec := specOf(a.kind)
 	switch {
@@ -158,23 +169,23 @@ func (m *Message) take(a *avp, place int, vector *[]byte, key *HidingKey) Proble
 	case a.hidden && spec.bits&bitH == 0:
 		return HiddenForbidden
 	}
-	value := a.value
 	if a.hidden {
-		var problem Problem
-		if value, problem = m.unhide(a, *vector, key); problem != NoProblem {
+		value, problem := m.unhide(a, *vector, key)
+		if problem != NoProblem {
 			return problem
 		}
+		a.value = value
 	}
-	if !spec.length.allow(len(value)) {
+	if !spec.length.allow(len(a.value)) {
 		return BadLength
 	}
 	if a.kind == AVPRandomVector {
-		*vector = value
+		*vector = a.value
 		if m.Has.Has(AVPRandomVector) {
 			return NoProblem
 		}
 	}
-	problem := spec.codec.decode(m, value)
+	problem := spec.codec.decode(m, a.value)
 	if problem == NoProblem {
 		m.Has.Add(a.kind)
 	}

@@ -18,6 +18,8 @@ func TestText(t *testing.T) {
 		{MessageType(13).String(), "message type 13"},
 		{MessageType(999).String(), "message type 999"},
 
+		{AVPRemoteEndID.Name(), "Remote End ID"},
+		{AVPType(67).Name(), "AVP 67"},
 		{AVPRemoteEndID.String(), "Remote End ID AVP (66)"},
 		{AVPType(67).String(), "AVP 67"},
 		{AVPType(76).String(), "AVP 76"},
