@@ -89,14 +89,14 @@ func (c cell) next() State { return State(c & 0xf) }
 func (c cell) has(action cell) bool { return c&action != 0 }
 
 // transitions is the table of RFC 1661, section 4.1: what the RFC prints as
-// irc,scr/6 is irc | scr | 6 here. Of its footnotes, [r] is Link.Open, [p]
-// (passive waiting) is not used, and [x] needs nothing.
+// irc,scr/6 is irc | scr | 6 here, and tlf/0 is tlf. Of its footnotes, [r] is
+// Link.Open, [p] (passive waiting) is not used, and [x] needs nothing.
 var transitions = [numEvents][numStates]cell{
 	//  0 Initial, 1 Starting, 2 Closed, 3 Stopped, 4 Closing, 5 Stopping, 6 Req-Sent, 7 Ack-Rcvd, 8 Ack-Sent, 9 Opened
 	evUp:    {2, irc | scr | 6, no, no, no, no, no, no, no, no},
 	evDown:  {no, no, 0, tls | 1, 0, 1, 1, 1, 1, tld | 1},
 	evOpen:  {tls | 1, 1, irc | scr | 6, 3, 5, 5, 6, 7, 8, 9},
-	evClose: {0, tlf | 0, 2, 2, 4, 4, irc | str | 4, irc | str | 4, irc | str | 4, tld | irc | str | 4},
+	evClose: {0, tlf, 2, 2, 4, 4, irc | str | 4, irc | str | 4, irc | str | 4, tld | irc | str | 4},
 
 	evTOPlus:  {no, no, no, no, str | 4, str | 5, scr | 6, scr | 6, scr | 8, no},
 	evTOMinus: {no, no, no, no, tlf | 2, tlf | 3, tlf | 3, tlf | 3, tlf | 3, no},

@@ -109,6 +109,23 @@ func TestIPCPThePeerWillNotHaveItsAddress(t *testing.T) {
 	}
 }
 
+// Max-Failure counts in one negotiation, not over those that came to nothing.
+func TestIPCPStartsAgainAfterNoAnswer(t *testing.T) {
+	cfg := ipv4(Configured, "10.0.0.1", "10.0.0.2")
+	cfg.MaxFailure, cfg.MaxConfigure = 1, 1
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.0.0.1
+		> IPCP Configure-Request 1 addr=0.0.0.0
+		< IPCP Configure-Nak 1 addr=10.0.0.2
+		wait 3s
+		* IPv4Closed the peer did not answer 1 Configure-Requests
+		= Opened Stopped Initial
+		> IPCP Configure-Request 2 addr=0.0.0.0
+		< IPCP Configure-Request 2 addr=10.0.0.1
+		< IPCP Configure-Nak 2 addr=10.0.0.2
+	`)
+}
+
 func TestIPCPThePeerClaimsOurAddress(t *testing.T) {
 	l := dialogue(t, ipv4(Configured, "10.255.0.0", ""), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.255.0.0

@@ -61,7 +61,9 @@ func TestIPV6CPIdentifiersOfThePeer(t *testing.T) {
 		# equal to ours
 		> IPV6CP Configure-Request 2 id=a
 		< IPV6CP Configure-Nak 2 id=600000007
-		# missing: asked for once, and then it is none
+		# missing: asked for once (when there is nothing to reject), and then it is none
+		> IPV6CP Configure-Request 3 opt9=01
+		< IPV6CP Configure-Reject 3 opt9=01
 		> IPV6CP Configure-Request 3
 		< IPV6CP Configure-Nak 3 id=800000009
 		> IPV6CP Configure-Request 4
@@ -82,15 +84,15 @@ func TestIPV6CPIdentifiersCollide(t *testing.T) {
 		# a unique one: taken
 		> IPV6CP Configure-Nak 2 id=cc
 		< IPV6CP Configure-Request 3 id=cc
-		> IPV6CP Configure-Request 2 id=400000005
-		< IPV6CP Configure-Ack 2 id=400000005
+		> IPV6CP Configure-Request 2 id=dd
+		< IPV6CP Configure-Ack 2 id=dd
 		# neither zero nor the peer's
 		> IPV6CP Configure-Nak 3 id=0
 		< IPV6CP Configure-Request 4 id=800000009
-		> IPV6CP Configure-Nak 4 id=400000005
+		> IPV6CP Configure-Nak 4 id=dd
 		< IPV6CP Configure-Request 5 id=a0000000b
 		> IPV6CP Configure-Ack 5 id=a0000000b
-		* IPv6Opened a0000000b 400000005
+		* IPv6Opened a0000000b dd
 	`)
 }
 

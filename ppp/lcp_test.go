@@ -68,7 +68,7 @@ func TestThePeerOnlyRequests(t *testing.T) {
 }
 
 func TestThePeerOnlyAnswers(t *testing.T) {
-	dialogue(t, Config{MaxConfigure: 1}, `
+	dialogue(t, Config{MaxConfigure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
 		> LCP Configure-Ack 1 magic=00000001
@@ -77,9 +77,8 @@ func TestThePeerOnlyAnswers(t *testing.T) {
 		< LCP Configure-Request 2 magic=00000001
 		> LCP Configure-Ack 2 magic=00000001
 		wait 3s
-		< LCP Configure-Request 3 magic=00000001
-		wait 3s
-		* LinkFailed the peer did not answer 1 Configure-Requests
+		* LinkFailed the peer accepted 2 Configure-Requests but sent no acceptable one of its own
+		= Stopped Initial Initial
 	`)
 }
 
@@ -134,6 +133,15 @@ func TestLCPOptionsOfThePeer(t *testing.T) {
 		< LCP Configure-Reject 5 pfc=00 acfc=00 magic=000000bb
 		> LCP Configure-Request 6 magic=000000bb
 		< LCP Configure-Ack 6 magic=000000bb
+		# what was agreed is what was acknowledged last, and Max-Failure counts anew
+		> LCP Configure-Request 7 mru=1400
+		< LCP Configure-Ack 7 mru=1400
+		> LCP Configure-Request 8 mru=100
+		< LCP Configure-Nak 8 mru=128
+		> LCP Configure-Request 9
+		< LCP Configure-Ack 9
+		> LCP Configure-Ack 1 magic=00000001
+		* LCPOpened 1500
 	`)
 }
 
@@ -216,9 +224,12 @@ func TestMagicNumbersCollideByChance(t *testing.T) {
 		< LCP Configure-Request 2 magic=000000cc
 		> LCP Configure-Request 2 magic=00000002
 		< LCP Configure-Ack 2 magic=00000002
+		# what we suggested ourselves may have come back: another is chosen
+		> LCP Configure-Nak 2 magic=00000002
+		< LCP Configure-Request 3 magic=00000003
 		# zero is illegal
 		> LCP Configure-Request 3 magic=00000000
-		< LCP Configure-Nak 3 magic=00000003
+		< LCP Configure-Nak 3 magic=00000004
 	`)
 }
 
@@ -370,14 +381,31 @@ func TestTerminateAckInOpened(t *testing.T) {
 	`)
 }
 
+// What the peer said of itself no longer holds when it negotiates again.
+func TestThePeerWasClosedFirst(t *testing.T) {
+	dialogue(t, Config{MaxConfigure: 2}, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		> LCP Terminate-Ack 1
+		> LCP Configure-Request 1
+		< LCP Configure-Ack 1
+		wait 3s
+		< LCP Configure-Request 1 magic=00000001
+		wait 3s
+		* LinkFailed the peer did not answer 2 Configure-Requests
+	`)
+}
+
 func TestTerminateRequestWhileNegotiating(t *testing.T) {
-	dialogue(t, Config{MaxConfigure: 1}, `
+	dialogue(t, Config{MaxConfigure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
 		> LCP Configure-Ack 1 magic=00000001
 		> LCP Terminate-Request 5 go away
 		< LCP Terminate-Ack 5
 		= Req-Sent Initial Initial
+		wait 3s
+		< LCP Configure-Request 2 magic=00000001
 		wait 3s
 		< LCP Configure-Request 2 magic=00000001
 		wait 3s

@@ -190,7 +190,7 @@ type rejectLimit struct {
 const rejectsPerSecond = 4
 
 func (r *rejectLimit) allow(now time.Time) bool {
-	if age := now.Sub(r.window); age < 0 || age >= time.Second {
+	if now.Sub(r.window) >= time.Second {
 		*r = rejectLimit{window: now}
 	}
 	r.sent++

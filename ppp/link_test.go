@@ -58,8 +58,18 @@ func TestOneNetworkProtocolIsRejected(t *testing.T) {
 		> LCP Protocol-Reject 1 8057 01010004
 		* IPv6Closed the peer does not run IPV6CP (Protocol-Reject)
 		= Opened Req-Sent Stopped
-		wait 2s
+		# told once, until LCP opens again
 		> LCP Protocol-Reject 2 8057 01010004
+		> LCP Configure-Request 2 magic=000000bb
+		* LCPClosed the peer negotiates LCP anew
+		< LCP Configure-Request 2 magic=00000004
+		< LCP Configure-Ack 2 magic=000000bb
+		> LCP Configure-Ack 2 magic=00000004
+		* LCPOpened 1500
+		< IPCP Configure-Request 2 addr=10.0.0.1
+		< IPV6CP Configure-Request 2 id=a
+		> LCP Protocol-Reject 3 8057 01020004
+		* IPv6Closed the peer does not run IPV6CP (Protocol-Reject)
 	`)
 	// The data protocol counts like its control protocol.
 	dialogue(t, both(), bothOpen+`

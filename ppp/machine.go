@@ -70,6 +70,7 @@ type machine struct {
 	naksSent  int // Configure-Naks sent without an Ack, to requests that differ
 	refusals  int // Configure-Naks and Configure-Rejects sent without an Ack
 	naksHeard int // Configure-Naks received without an Ack
+	acksHeard int // Configure-Acks received in this negotiation
 
 	reason  string // why the layer went down or finished last
 	hint    string // what the peer said of itself while negotiating
@@ -84,7 +85,7 @@ func (m *machine) nextID() uint8 {
 // begin starts a negotiation afresh: nothing is agreed.
 func (m *machine) begin() {
 	m.begun, m.pending = true, false
-	m.naksSent, m.refusals, m.naksHeard = 0, 0, 0
+	m.naksSent, m.refusals, m.naksHeard, m.acksHeard = 0, 0, 0, 0
 	m.hint = ""
 	m.options.reset()
 }
@@ -189,8 +190,6 @@ func (m *machine) why(ev event, in packet, reason string) string {
 		return reason
 	case evRCRPlus, evRCRMinus:
 		return fmt.Sprintf("the peer negotiates %v anew", m.protocol)
-	case evRCA, evRCN:
-		return "the peer answered a Configure-Request that was answered before"
 	case evRTR:
 		return terminateReason(in)
 	case evRTA:
@@ -203,7 +202,7 @@ func (m *machine) why(ev event, in packet, reason string) string {
 		case m.hint != "":
 			return m.hint
 		case m.state == AckRcvd:
-			return "the peer accepted our Configure-Request but sent no acceptable one of its own"
+			return fmt.Sprintf("the peer accepted %d Configure-Requests but sent no acceptable one of its own", m.acksHeard)
 		default:
 			return fmt.Sprintf("the peer did not answer %d Configure-Requests", m.cfg.MaxConfigure)
 		}
@@ -218,12 +217,15 @@ func terminateReason(in packet) string {
 	return "the peer sent Terminate-Request: " + printable(in.data)
 }
 
-// timeout is the expiration of the Restart timer (TO+, TO-).
+// timeout is the expiration of the Restart timer. Each Ack refills the Restart
+// counter, so a peer that does nothing but acknowledge would keep us forever:
+// its Acks are counted, too.
 func (m *machine) timeout(now time.Time, out *Output) cell {
-	if m.restarts > 0 {
-		return m.step(now, evTOPlus, packet{}, "", out)
+	ev := evTOMinus
+	if m.restarts > 0 && !(m.state == AckRcvd && m.acksHeard >= m.cfg.MaxConfigure) {
+		ev = evTOPlus
 	}
-	return m.step(now, evTOMinus, packet{}, "", out)
+	return m.step(now, ev, packet{}, "", out)
 }
 
 // fail ends a negotiation that cannot succeed, and tells the peer why. A
@@ -319,6 +321,7 @@ func (m *machine) receiveReply(now time.Time, in packet, out *Output) (cell, Dis
 			return 0, DiscardBadReply
 		}
 		ev, m.naksHeard = evRCA, 0
+		m.acksHeard++
 		reason = m.options.acked()
 	case configureReject:
 		if len(answer) == 0 || !options(m.request).contains(answer) {

@@ -55,9 +55,15 @@ func TestKeepalive(t *testing.T) {
 		< LCP Echo-Request 2 00000001
 		wait 20ms
 		> LCP Echo-Reply 2 000000bb
-		wait 980ms
+		wait 5ms
+		# duplicated, and another's
+		> LCP Echo-Reply 2 000000bb
+		> LCP Echo-Reply 3 000000bb
+		wait 975ms
 		< LCP Echo-Request 3 00000001
-		wait 1s
+		wait 7ms
+		> LCP Echo-Reply 2 000000bb
+		wait 993ms
 		< LCP Echo-Request 4 00000001
 		wait 1s
 		< LCP Echo-Request 5 00000001
@@ -106,9 +112,20 @@ func TestCodeReject(t *testing.T) {
 		> LCP Echo-Request 9 000000bb
 		> frame 80fd 0101 0004
 		= Opened Initial Initial
+		# until LCP opens again, maybe with another peer
+		down
+		* LCPClosed the lower layer went down
+		up
+		< LCP Configure-Request 3 magic=00000002
+		> LCP Configure-Request 1 magic=000000bb
+		< LCP Configure-Ack 1 magic=000000bb
+		> LCP Configure-Ack 3 magic=00000002
+		* LCPOpened 1500
+		wait 1s
+		< LCP Echo-Request 4 00000002
 		> LCP Code-Reject 5 01010004
 		* LCPClosed the peer does not know LCP Configure-Request (Code-Reject)
-		< LCP Terminate-Request 3 the peer does not know LCP Configure-Request (Code-Reject)
+		< LCP Terminate-Request 5 the peer does not know LCP Configure-Request (Code-Reject)
 		= Stopping Initial Initial
 	`)
 }
@@ -117,8 +134,8 @@ func TestCodeRejectWhileNegotiating(t *testing.T) {
 	dialogue(t, Config{}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
-		> LCP Code-Reject 1 01
-		* LinkFailed the peer does not know LCP Configure-Request (Code-Reject)
+		> LCP Code-Reject 1 07
+		* LinkFailed the peer does not know LCP Code-Reject (Code-Reject)
 		= Stopped Initial Initial
 	`)
 }
