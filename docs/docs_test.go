@@ -1,0 +1,198 @@
+// Package docs holds what is written about l2tpvl to the code: its configurations are read by the daemon's own reader, its
+// table of keys is the reader's, and its links and make targets lead somewhere.
+package docs
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/config"
+)
+
+var update = flag.Bool("update", false, "write the table of keys into configuration.md")
+
+// pages are README.md, CHANGELOG.md and all pages of this folder, by path.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages := map[string]string{}
+	for _, path := range append(paths, "../README.md", "../CHANGELOG.md") {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pages[path] = string(text)
+	}
+	return pages
+}
+
+var (
+	configuration = regexp.MustCompile("(?ms)^```(yaml|toml)\n(.*?)^```$")
+	secretFile    = regexp.MustCompile(`secret_file *[:=] *"?([^"\s]+)`)
+	secretEnv     = regexp.MustCompile(`secret_env *[:=] *"?([^"\s]+)`)
+)
+
+// Every block of YAML or TOML is a whole configuration, which a reader may copy.
+func TestConfigurationsAreValid(t *testing.T) {
+	found := map[string]int{}
+	for path, text := range pages(t) {
+		for i, block := range configuration.FindAllStringSubmatch(text, -1) {
+			found[path]++
+			t.Run(fmt.Sprintf("%s, block %d", filepath.Base(path), i+1), func(t *testing.T) {
+				folder := t.TempDir()
+				for _, name := range secretFile.FindAllStringSubmatch(block[2], -1) {
+					if err := os.WriteFile(filepath.Join(folder, name[1]), []byte("a secret"), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, name := range secretEnv.FindAllStringSubmatch(block[2], -1) {
+					t.Setenv(name[1], "a secret")
+				}
+				file := filepath.Join(folder, "l2tpvl."+block[1])
+				if err := os.WriteFile(file, []byte(block[2]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := config.Load(file); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	for _, path := range []string{"../README.md", "configuration.md"} {
+		if found[path] == 0 {
+			t.Errorf("%s shows no configuration", path)
+		}
+	}
+}
+
+const (
+	keysBegin = "<!-- The keys, written by: go test ./docs -update -->\n"
+	keysEnd   = "<!-- The end of the keys -->\n"
+)
+
+// configuration.md has the keys that the reader of the configuration has, with their defaults and bounds.
+func TestTableOfKeys(t *testing.T) {
+	const path = "configuration.md"
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, begins := strings.Cut(string(page), keysBegin)
+	_, after, ends := strings.Cut(rest, keysEnd)
+	if !begins || !ends {
+		t.Fatalf("%s: want the marks %q and %q", path, keysBegin, keysEnd)
+	}
+	want := before + keysBegin + renderKeys(config.Keys()) + keysEnd + after
+	if want == string(page) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the keys in %s are not those of the code: run go test ./docs -update", path)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// renderKeys writes a Markdown table for each table of the configuration file.
+func renderKeys(keys []config.Key) string {
+	var tables []string // paths, in order
+	rows := map[string]string{}
+	about := map[string]string{"": "Keys that are in no table."}
+	for i, k := range keys {
+		if k.Kind == "" { // a table: the key that follows is in it
+			inside := tableOf(keys[i+1].Path)
+			tables = append(tables, inside)
+			about[inside] = k.Doc
+			continue
+		}
+		at := tableOf(k.Path)
+		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc)
+	}
+	tables = append(tables, "")
+	var b strings.Builder
+	for _, table := range slices.DeleteFunc(tables, func(table string) bool { return rows[table] == "" }) {
+		title := "Top level"
+		if table != "" {
+			title = "`" + strings.ReplaceAll(table, "*", "NAME") + "`"
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Without it | Meaning |\n|---|---|---|---|\n%s", title, about[table], rows[table])
+	}
+	return b.String() + "\n"
+}
+
+// tableOf is the path of the table that a key is in.
+func tableOf(path string) string { return path[:max(0, strings.LastIndexByte(path, '.'))] }
+
+// values says what a key takes.
+func values(k config.Key) string {
+	text := k.Kind
+	if k.OneOf != nil {
+		text = "`" + strings.Join(k.OneOf, "`, `") + "`"
+	}
+	if k.List {
+		text = "a list, each " + text
+	}
+	switch {
+	case k.Min != "" && k.Max != "":
+		text += fmt.Sprintf("; %s to %s", k.Min, k.Max)
+	case k.Min != "":
+		text += "; at least " + k.Min
+	}
+	return text
+}
+
+// unlessWritten says what is taken if the file has no such key.
+func unlessWritten(k config.Key) string {
+	switch {
+	case k.Required:
+		return "**required**"
+	case k.Default != "":
+		return "`" + k.Default + "`"
+	case k.Derived != "":
+		return k.Derived
+	}
+	return "none"
+}
+
+var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+
+// Links to files of the repository lead to one.
+func TestLinksLeadSomewhere(t *testing.T) {
+	for path, text := range pages(t) {
+		for _, to := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(to[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), to[1])); err != nil {
+				t.Errorf("%s: link to %s: %v", path, to[1], err)
+			}
+		}
+	}
+}
+
+var makeTarget = regexp.MustCompile("(?m)(?:`|^)make ([a-z-]+)")
+
+// What is to be made can be made.
+func TestMakeTargetsExist(t *testing.T) {
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range pages(t) {
+		for _, target := range makeTarget.FindAllStringSubmatch(text, -1) {
+			if !regexp.MustCompile(`(?m)^` + target[1] + `:`).Match(makefile) {
+				t.Errorf("%s: there is no make %s", path, target[1])
+			}
+		}
+	}
+}
