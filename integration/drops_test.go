@@ -71,11 +71,7 @@ const (
 func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
-	pe1 := r.PE1.Config().Quick()
-	peer := pe1.Peers[r.PE2.Name]
-	peer.Role = "passive" // so that there is an SCCRQ of PE2's
-	pe1.Peers[r.PE2.Name] = peer
-	r.start(r.PE1, pe1)
+	r.start(r.PE1, withRole(r.PE1.Config().Quick(), "passive")) // so that there is an SCCRQ of PE2's
 	r.start(r.PE2, r.PE2.Config().Quick())
 	r.waitAllUp()
 	r.waitPings("red")
@@ -118,7 +114,7 @@ func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 		{"unknown session", peerAt, spoilt(from.data, func(b []byte) { b[sessionIDAt] ^= 0xff })},
 		{"wrong cookie", peerAt, spoilt(from.data, func(b []byte) { b[cookieAt] ^= 0xff })},
 		{"data without a cookie", peerAt, from.data[:cookieAt+2]},
-		{"data of no PPP frame", peerAt, from.data[:cookieAt+8+1]},
+		{"data without a PPP protocol", peerAt, from.data[:cookieAt+8+2]}, // FF 03 and no more
 	} {
 		before := r.dropsByReason(r.PE1)
 		r.must(r.PE2.NS.Inject(tt.from, netip.AddrPortFrom(r.PE1.Address, l2tpPort), tt.payload))

@@ -101,11 +101,7 @@ func TestEitherRole(t *testing.T) {
 		t.Run(roles[0]+" and "+roles[1], func(t *testing.T) {
 			r := newRig(t, found)
 			for i, pe := range r.PEs() {
-				c := pe.Config().Quick()
-				peer := c.Peers[pe.Peer.Name]
-				peer.Role = roles[i]
-				c.Peers[pe.Peer.Name] = peer
-				r.start(pe, c)
+				r.start(pe, withRole(pe.Config().Quick(), roles[i]))
 			}
 			r.waitAllUp()
 			r.waitPings("red")

@@ -72,23 +72,15 @@ func TestWrongSecretIsExplained(t *testing.T) {
 	}
 }
 
-// Each waits for the other to begin.
+// Each waits for the other to begin, and says so.
 func TestPassiveOnBothSidesIsExplained(t *testing.T) {
 	r := newRig(t, found)
 	for _, pe := range r.PEs() {
-		c := pe.Config().Quick()
-		peer := c.Peers[pe.Peer.Name]
-		peer.Role = "passive"
-		c.Peers[pe.Peer.Name] = peer
-		r.start(pe, c)
+		r.start(pe, withRole(pe.Config().Quick(), "passive"))
 	}
 	for _, pe := range r.PEs() {
-		r.wait(pe.Name+" to say that it waits for its peer", func() (bool, string, error) {
-			e, err := pe.Client().Explain(r.ctx, "red", pe.Peer.Name)
-			if err != nil {
-				return false, "", err
-			}
-			return e.Link.State != api.LinkUp && hasAll(asJSON(e.Steps), []string{"passive"}), asJSON(e), nil
+		r.waitLink(pe, "red", "waiting for its peer's call", func(l api.Link) bool {
+			return l.State != api.LinkUp && hasAll(l.Reason, []string{"wait", pe.Peer.Name, "call"})
 		})
 	}
 }

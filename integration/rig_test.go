@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,9 +70,21 @@ func (r *rig) finish() {
 		}
 		cancel()
 	}
+	if keep := os.Getenv("L2TPVL_KEEP"); keep != "" && r.Failed() {
+		r.keepFiles(keep)
+	}
 	if err := r.Close(); err != nil {
 		r.Error(err)
 	}
+}
+
+// keepFiles copies what the lab has written, captures among it, to a folder of that directory.
+func (r *rig) keepFiles(directory string) {
+	folder := filepath.Join(directory, r.Prefix)
+	if err := os.CopyFS(folder, os.DirFS(r.Dir)); err != nil {
+		r.Errorf("keeping the files of the lab: %v", err)
+	}
+	r.Logf("the lab's files are kept in %s", folder)
 }
 
 // tell logs the state and the log of a PE's daemon.
@@ -104,6 +117,23 @@ func (r *rig) must(err error) {
 func (r *rig) start(pe *lab.PE, c lab.Config) {
 	r.Helper()
 	r.must(pe.Start(r.ctx, c))
+}
+
+// withRole is a configuration with another role towards its peers, withDigest one with another digest.
+func withRole(c lab.Config, role string) lab.Config {
+	for name, peer := range c.Peers {
+		peer.Role = role
+		c.Peers[name] = peer
+	}
+	return c
+}
+
+func withDigest(c lab.Config, digest string) lab.Config {
+	for name, peer := range c.Peers {
+		peer.Digest = digest
+		c.Peers[name] = peer
+	}
+	return c
 }
 
 // startBoth starts both daemons with short timers and waits until every link is up at both ends.
@@ -196,7 +226,8 @@ func (r *rig) explain(pe *lab.PE, vpn string) api.Explanation {
 	return e
 }
 
-// waitExplained waits until the link's first broken layer is explained with all the words, in any case, and advice.
+// waitExplained waits until the link's first broken layer is explained, and what to do about it is said: with all the
+// words between the two, in upper or lower case.
 func (r *rig) waitExplained(pe *lab.PE, vpn, layer string, words ...string) {
 	r.Helper()
 	r.wait(fmt.Sprintf("%s to explain %s by its %s, with the words %q", pe.Name, vpn, layer, words), func() (bool, string, error) {
@@ -206,7 +237,7 @@ func (r *rig) waitExplained(pe *lab.PE, vpn, layer string, words ...string) {
 		}
 		for _, step := range e.Steps {
 			if step.Mark == api.MarkFailed {
-				return step.Layer == layer && hasAll(step.Text, words) && e.Advice != "", asJSON(e), nil
+				return step.Layer == layer && e.Advice != "" && hasAll(step.Text+" "+e.Advice, words), asJSON(e), nil
 			}
 		}
 		return false, asJSON(e), nil

@@ -18,32 +18,65 @@ func TestTsharkObjectsToNothing(t *testing.T) {
 		t.Run(digest, func(t *testing.T) {
 			r := newRig(t, found)
 			c := r.capture(r.PE1.NS, lab.ProviderInterface)
-			for _, pe := range r.PEs() {
-				config := pe.Config().Quick()
-				peer := config.Peers[pe.Peer.Name]
-				peer.Digest = digest
-				config.Peers[pe.Peer.Name] = peer
-				r.start(pe, config)
-			}
-			r.waitAllUp()
-			for _, vpn := range r.VPNs {
-				r.waitPings(vpn)
-			}
-			_, err := r.PE1.Sites["red"].Transfer(r.ctx, r.PE2.Sites["red"], 1<<18)
-			r.must(err)
-			r.waitHello()
-			r.waitEchoes()
-			r.stop(r.PE1)
-			r.stop(r.PE2)
-
-			frames := r.readCapture(c)
-			for _, problem := range tshark.Problems(frames) {
-				t.Error(problem)
-			}
-			wantMessages(t, frames)
-			wantFrames(t, frames)
-			r.wantEndIDs(c.File)
+			r.start(r.PE1, withDigest(withRole(r.PE1.Config().Quick(), "passive"), digest))
+			r.start(r.PE2, withDigest(r.PE2.Config().Quick(), digest))
+			r.liveToTheEnd()
+			r.wantFaultless(c)
 		})
+	}
+}
+
+// The same where both PEs call at once, so that the Control Connection Tie Breaker AVP decides (RFC 3931 section 5.4.3).
+func TestTsharkObjectsToNoTieEither(t *testing.T) {
+	r := newRig(t, found)
+	c := r.capture(r.PE1.NS, lab.ProviderInterface)
+	r.must(r.CutProvider())
+	for _, pe := range r.PEs() {
+		r.start(pe, pe.Config().Quick())
+	}
+	for _, pe := range r.PEs() {
+		r.wait(pe.Name+" to call", func() (bool, string, error) {
+			peers, err := pe.Client().Peers(r.ctx)
+			return err == nil && peers[0].State == "wait-ctl-reply", asJSON(peers), err
+		})
+	}
+	r.must(r.RestoreProvider())
+	r.liveToTheEnd()
+	r.wantFaultless(c)
+}
+
+// liveToTheEnd has the PEs do all that they do in their lives, and shuts them down.
+func (r *rig) liveToTheEnd() {
+	r.Helper()
+	r.waitAllUp()
+	for _, vpn := range r.VPNs {
+		r.waitPings(vpn)
+	}
+	_, err := r.PE1.Sites["red"].Transfer(r.ctx, r.PE2.Sites["red"], 1<<18)
+	r.must(err)
+	r.waitHello()
+	r.waitEchoes()
+	r.stop(r.PE1)
+	r.stop(r.PE2)
+}
+
+// wantFaultless ends a capture of such lives and wants all of it there, and faultless.
+func (r *rig) wantFaultless(c *lab.Capture) {
+	r.Helper()
+	frames := r.readCapture(c)
+	for _, problem := range tshark.Problems(frames) {
+		r.Error(problem)
+	}
+	wantMessages(r, frames)
+	wantFrames(r, frames)
+	r.wantEndIDs(c.File)
+	if r.Failed() {
+		r.Log("on the wire, but for user packets:")
+		for _, f := range frames {
+			if f.Carries() != "ip" {
+				r.Log(f)
+			}
+		}
 	}
 }
 
@@ -73,7 +106,7 @@ func (r *rig) waitEchoes() {
 	}
 }
 
-func wantMessages(t *testing.T, frames []tshark.Frame) {
+func wantMessages(t testing.TB, frames []tshark.Frame) {
 	t.Helper()
 	seen := map[l2tp.MessageType]int{}
 	for _, f := range frames {
@@ -91,7 +124,7 @@ func wantMessages(t *testing.T, frames []tshark.Frame) {
 }
 
 // wantFrames wants every kind of PPP frame that a link has in its life.
-func wantFrames(t *testing.T, frames []tshark.Frame) {
+func wantFrames(t testing.TB, frames []tshark.Frame) {
 	t.Helper()
 	seen := map[string]int{}
 	for _, f := range frames {

@@ -49,10 +49,14 @@ type Frame struct {
 	Type    l2tp.MessageType
 	HasType bool
 
-	// HostName, PseudowireType, ErrorMessage are AVPs of a control message; zero where there is none.
+	// HostName, ResultCode and ErrorMessage are AVPs of a control message; zero where there is none.
 	HostName     string
 	ResultCode   uint16
 	ErrorMessage string
+
+	// ConnectionID is that of a control message's header, AssignedConnectionID, LocalSessionID and RemoteSessionID are its
+	// AVPs; 0 where there is none.
+	ConnectionID, AssignedConnectionID, LocalSessionID, RemoteSessionID uint32
 
 	// SessionID is that of a data message, 0 in a control message.
 	SessionID uint32
@@ -98,6 +102,10 @@ var fields = []struct {
 	{"l2tp.avp.host_name", func(f *Frame, v []string) error { f.HostName = v[0]; return nil }},
 	{"l2tp.result_code", func(f *Frame, v []string) error { return parseInt(&f.ResultCode, v[0]) }},
 	{"l2tp.avp.error_message", func(f *Frame, v []string) error { f.ErrorMessage = v[0]; return nil }},
+	{"l2tp.ccid", func(f *Frame, v []string) error { return parseInt(&f.ConnectionID, v[0]) }},
+	{"l2tp.avp.assigned_control_conn_id", func(f *Frame, v []string) error { return parseInt(&f.AssignedConnectionID, v[0]) }},
+	{"l2tp.avp.local_session_id", func(f *Frame, v []string) error { return parseInt(&f.LocalSessionID, v[0]) }},
+	{"l2tp.avp.remote_session_id", func(f *Frame, v []string) error { return parseInt(&f.RemoteSessionID, v[0]) }},
 	{"l2tp.sid", func(f *Frame, v []string) error { return parseInt(&f.SessionID, v[0]) }},
 	{"ppp.code", func(f *Frame, v []string) error { return parseInt(&f.PPPCode, v[0]) }},
 	{"l2tp.incorrect_digest", func(f *Frame, _ []string) error { f.IncorrectDigest = true; return nil }},
@@ -124,9 +132,8 @@ const (
 	valueSeparator = "\x1e"
 )
 
-// Read has tshark dissect a capture. It returns the UDP datagrams over IPv4 to and from the port, whatever is in them, and
-// every fragment.
-func Read(ctx context.Context, file string, o Options) ([]Frame, error) {
+// read has tshark dissect a capture file as it is.
+func read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	args := []string{"-T", "fields", "-E", "separator=" + fieldSeparator, "-E", "aggregator=" + valueSeparator}
 	for _, f := range fields {
 		args = append(args, "-e", f.name)
@@ -208,6 +215,9 @@ func (f Frame) Is(protocol string) bool { return slices.Contains(f.Protocols, pr
 // String is the frame on one line, for people.
 func (f Frame) String() string {
 	what := strings.ToUpper(f.Carries())
+	if f.SessionID != 0 {
+		what += fmt.Sprintf(" in session %#08x", f.SessionID)
+	}
 	if f.HasType {
 		what = f.Type.String()
 	}

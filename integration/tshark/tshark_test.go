@@ -128,7 +128,7 @@ func write(t *testing.T, frames [][]byte) string {
 	return file
 }
 
-func read(t *testing.T, frames [][]byte, o Options) []Frame {
+func readFrames(t *testing.T, frames [][]byte, o Options) []Frame {
 	t.Helper()
 	got, err := Read(t.Context(), write(t, frames), o)
 	if err != nil {
@@ -139,7 +139,7 @@ func read(t *testing.T, frames [][]byte, o Options) []Frame {
 
 func TestDialogueIsReadAndFaultless(t *testing.T) {
 	_, _, frames := dialogue()
-	got := read(t, frames, options)
+	got := readFrames(t, frames, options)
 	if problems := Problems(got); len(problems) != 0 {
 		t.Errorf("problems: %q", problems)
 	}
@@ -182,12 +182,54 @@ func TestRemoteEndIDsAreTheOctetsOfTheVPNID(t *testing.T) {
 	}
 }
 
+// Two calls wait for their answer together, each of another session.
+func TestSessionsAreToldApart(t *testing.T) {
+	a, b, frames := dialogue()
+	frames = frames[:3] // the connection alone
+	call := func(session uint32) []byte {
+		return a.message(10, avp(63, u32(session)), avp(64, u32(0)), avp(15, u32(1)), avp(68, u16(7)),
+			avp(66, []byte{0, 0, 0x5e, 0, 0, 0, 2}), avp(71, u16(3)), avp(65, []byte("cookie!!")))
+	}
+	answer := func(session, called uint32) []byte {
+		return b.message(11, avp(63, u32(called)), avp(64, u32(session)), avp(71, u16(3)), avp(65, []byte("cookie!!")))
+	}
+	const lcp = "ff03 c021 01 01 000e 0104 05b2 0506 deadbeef"
+	frames = append(frames, call(1), call(2), answer(1, 11), answer(2, 12), b.data(1, lcp), b.data(2, lcp), a.data(11, lcp), a.data(12, lcp))
+	got := readFrames(t, frames, options)
+	if problems := Problems(got); len(problems) != 0 {
+		t.Errorf("problems: %q", problems)
+	}
+	for i, f := range got {
+		if f.Number != i+1 {
+			t.Errorf("frame %d has become %s", i+1, f)
+		}
+	}
+}
+
+// Both call at once: PE1 wins the tie and refuses the other's SCCRQ (RFC 3931 section 5.4.3). Before an SCCRP has told a
+// nonce, nothing is signed with any.
+func TestConnectionsAreToldApart(t *testing.T) {
+	_, _, frames := dialogue()
+	loser := &pe{address: 2, nonce: bytes.Repeat([]byte{0xcc}, 16), id: 0x33333333}
+	refuser := &pe{address: 1, peer: loser, id: 0x44444444}
+	loser.peer = refuser
+	call := loser.message(1, avp(7, []byte("pe2")), avp(60, u32(1)), avp(61, u32(loser.id)), avp(62, u16(7)), avp(73, loser.nonce))
+	loser.nonce = nil
+	refusal := refuser.message(4, avp(1, u16(3)), avp(61, u32(refuser.id)))
+	for _, places := range [][2]int{{0, 1}, {1, 2}, {1, 3}} {
+		got := readFrames(t, slices.Insert(slices.Insert(slices.Clone(frames), places[0], call), places[1], refusal), options)
+		if problems := Problems(got); len(problems) != 0 {
+			t.Errorf("call and refusal at %v: %q", places, problems)
+		}
+	}
+}
+
 func TestRefusalIsReadWithItsReason(t *testing.T) {
 	a, b, frames := dialogue()
 	result := slices.Concat(u16(2), u16(6), []byte("no VPN 00005e:00000007 here")) // RFC 3931 section 5.4.2
 	frames = append(frames, b.message(14, avp(1, result), avp(63, u32(0xbbbb0002)), avp(64, u32(0xaaaa0002))))
 	frames = append(frames, a.message(4, avp(1, u16(6)), avp(61, u32(a.id))))
-	got := read(t, frames, options)
+	got := readFrames(t, frames, options)
 	if problems := Problems(got); len(problems) != 0 {
 		t.Errorf("problems: %q", problems)
 	}
@@ -219,7 +261,7 @@ func TestProblemsAreFound(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, frames := dialogue()
 			tt.spoil(frames)
-			problems := Problems(read(t, frames, options))
+			problems := Problems(readFrames(t, frames, options))
 			if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, tt.want) }) {
 				t.Errorf("problems %q, want one with %q", problems, tt.want)
 			}
@@ -229,7 +271,7 @@ func TestProblemsAreFound(t *testing.T) {
 
 func TestAnotherSecretFitsNoDigest(t *testing.T) {
 	_, _, frames := dialogue()
-	for _, f := range read(t, frames, Options{Port: 1702, Secret: "battery staple"}) {
+	for _, f := range readFrames(t, frames, Options{Port: 1702, Secret: "battery staple"}) {
 		if f.IsControl() && !f.IncorrectDigest {
 			t.Errorf("%s: its digest is said to be right", f)
 		}
