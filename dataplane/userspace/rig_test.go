@@ -194,6 +194,9 @@ func (g *rig) openSession(t testing.TB, id uint32, cookie, mtu int) [2]*end {
 			Peer:      ends[1-i].inner4,
 			LinkLocal: uint64(i + 1),
 		}))
+		// The kernel takes packets to a new IPv6 address a little later than it shows the address.
+		for !strings.Contains(ip(t, e.vr, "-6 route show table local dev %s", e.ifname), e.inner6.String()) {
+		}
 	}
 	return ends
 }
