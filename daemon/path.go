@@ -69,7 +69,7 @@ func (l *loop) openPath(now time.Time) {
 }
 
 // pathChanged takes the path's MTU, which may have changed.
-func (l *loop) pathChanged(time.Time) {
+func (l *loop) pathChanged(now time.Time) {
 	if l.path.tunnel == nil {
 		return
 	}
@@ -82,7 +82,7 @@ func (l *loop) pathChanged(time.Time) {
 		l.log.Info("path MTU", zap.Int("octets", mtu))
 	}
 	l.path.mtu = mtu
-	l.pair.SetPathMTU(mtu, &l.out)
+	l.pair.SetPathMTU(now, mtu, &l.out)
 }
 
 // closePath closes what is left when the loop is over and its sessions are removed.

@@ -23,16 +23,9 @@ const (
 	LayerInterface
 )
 
-// note remembers why the link is not, or not wholly, as it should be.
+// note remembers why the link is not as it should be.
 func (l *Link) note(layer Layer, reason string) {
-	l.layer, l.reason = layer, reason
-}
-
-// settled forgets a complaint about that layer.
-func (l *Link) settled(layer Layer) {
-	if l.layer == layer {
-		l.reason = ""
-	}
+	l.layer, l.reason, l.refused = layer, reason, 0
 }
 
 // fail ends the attempt for a reason on our side: the peer gets a CDN, and we try again later.
@@ -40,7 +33,7 @@ func (l *Link) fail(now time.Time, layer Layer, reason string, code l2tp.CDNCode
 	l.note(layer, reason)
 	l.session.Close(now, result(code, reason), &out.control)
 	l.down(now, out)
-	l.retry(now)
+	l.retry(now, out)
 }
 
 // failed takes the word of the data plane or the virtual router that something cannot be had, or has vanished.
@@ -62,15 +55,17 @@ func (l *Link) sessionDown(now time.Time, why control.Reason, out *Output) {
 		l.down(now, out)
 	default:
 		l.note(LayerSession, why.Text)
+		if why.Cause == control.CauseRefused {
+			l.refused = l2tp.CDNCode(why.Result.Code)
+		}
 		l.down(now, out)
-		l.retry(now)
+		l.retry(now, out)
 	}
 }
 
 // noConnection says that there is no control connection; a new one calls the link again.
-func (l *Link) noConnection(now time.Time) {
+func (l *Link) noConnection() {
 	l.callAt = time.Time{}
-	l.failures = 0
 	l.schedule()
 }
 
@@ -94,14 +89,18 @@ func (l *Link) down(now time.Time, out *Output) {
 	}
 	delete(l.pair.bySession, l.session)
 	l.session, l.attempt, l.ready = nil, 0, false
-	l.ppp, l.early = nil, nil
+	l.ppp, l.early, l.withoutIPv6 = nil, nil, ""
 	l.open, l.wanted = dataplane.Protocols(0), vr.Interface{}
 	l.schedule()
 }
 
-// retry plans the next attempt, with back-off.
-func (l *Link) retry(now time.Time) {
+// retry plans the next attempt, with back-off. The log is told why the last one has failed, but not of the same again.
+func (l *Link) retry(now time.Time, out *Output) {
 	l.callAt = now.Add(l.pair.cfg.Retry.Delay(l.failures, l.pair.random32()))
 	l.failures++
 	l.schedule()
+	if l.told != l.reason {
+		l.told = l.reason
+		out.effect(Note{Level: Warning, Link: l, Message: "link does not come up", Reason: l.reason})
+	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -34,6 +35,8 @@ type Link struct {
 	ppp     *ppp.Link        // nil until session is established and ready
 	early   [][]byte         // frames that came before that
 
+	withoutIPv6 string // why PPP runs without IPv6, though it is configured; empty: it does not
+
 	open   dataplane.Protocols // whose NCP is opened
 	wanted vr.Interface        // what Configure was last asked for
 	inUse  bool                // Configure was carried out since open became not empty
@@ -42,17 +45,25 @@ type Link struct {
 	deadline time.Time // as it stands in Pair.waiting
 	place    int
 
-	since    time.Time // when it became up or not up
-	reason   string    // why the last attempt failed; empty: none has since it was last up
-	layer    Layer     // where it failed
-	failures int       // attempts that failed since it was last up
+	since    time.Time    // when it became up or not up
+	reason   string       // why the last attempt failed; empty: none has since it was last up
+	layer    Layer        // where it failed
+	refused  l2tp.CDNCode // the code of the peer's CDN, if that was how; else 0
+	failures int          // attempts that failed since it was last up for a while
+	told     string       // the reason that the log was last told; empty once the link is up
 }
 
 // maxEarly bounds the frames held for a session that is not yet established: the first LCP frame may overtake the ICCN.
 const maxEarly = 4
 
-// maxMRU is the largest MRU that we announce, and with it the largest MTU.
-const maxMRU = 65535 - 4
+// Bounds of what we announce as MRU, and so of the MTU, in octets of IP packet.
+const (
+	minMRU = 128 // PPP does with no less; only a path that is broken leaves less
+	maxMRU = 65535 - 4
+)
+
+// minMTU6 is the least MTU with which a link can carry IPv6 (RFC 8200 section 5).
+const minMTU6 = 1280
 
 // callAfter plans to ask the peer for a session, unless the peer asks first.
 func (l *Link) callAfter(now time.Time, delay time.Duration, out *Output) {
@@ -95,12 +106,11 @@ func (l *Link) call(now time.Time, out *Output) {
 	}
 }
 
-// answer takes a call of the peer. The data plane is asked at once, so that it is there when the first frame comes.
+// answer takes a call of the peer.
 func (l *Link) answer(now time.Time, s *control.Session, out *Output) {
 	l.callAt = time.Time{}
 	l.take(s)
 	l.create(out)
-	s.Accept(now, &out.control)
 	l.schedule()
 }
 
@@ -109,15 +119,7 @@ func (l *Link) take(s *control.Session) {
 	l.pair.bySession[s] = l
 }
 
-// established says that the peers agree on the session: data may flow.
-func (l *Link) established(now time.Time, out *Output) {
-	if l.attempt == 0 {
-		l.create(out)
-	}
-	l.beginPPP(now, out)
-}
-
-// create asks for the data plane's session.
+// create asks for the data plane's session, once both sides' session IDs and cookies are known.
 func (l *Link) create(out *Output) {
 	p := l.pair
 	p.attempts++
@@ -132,18 +134,25 @@ func (l *Link) create(out *Output) {
 	}})
 }
 
+// created says that the data plane is ready: only now does the peer hear that the session may be used, so that its first
+// frame finds us.
 func (l *Link) created(now time.Time, out *Output) {
 	l.ready = true
-	l.beginPPP(now, out)
+	l.session.Accept(now, &out.control)
+	l.session.Connect(now, &out.control)
 }
 
-// beginPPP starts PPP once both the session and the data plane are there.
-func (l *Link) beginPPP(now time.Time, out *Output) {
-	if !l.ready || l.session.State != control.SessionEstablished {
+// established says that the peers agree on the session: PPP begins.
+func (l *Link) established(now time.Time, out *Output) {
+	cfg := l.PPP
+	cfg.MRU = uint16(l.mru())
+	if l.withoutIPv6 = l.tooSmallForIPv6(); l.withoutIPv6 != "" {
+		cfg.IPv6 = nil
+	}
+	if cfg.IPv4 == nil && cfg.IPv6 == nil {
+		l.fail(now, LayerIPv6CP, l.withoutIPv6, l2tp.CDNTemporaryFacilities, out)
 		return
 	}
-	cfg := l.PPP
-	cfg.MRU = uint16(min(l.mru(), maxMRU))
 	l.ppp = ppp.New(cfg)
 	l.ppp.Up(now, &out.ppp)
 	for _, frame := range l.early {
@@ -172,39 +181,76 @@ func (l *Link) drain(now time.Time, out *Output) {
 	for frame := range out.ppp.Frames() {
 		out.frame(l, frame)
 	}
-	events := out.ppp.Events
-	for _, event := range events {
+	for _, event := range out.ppp.Events {
+		if l.ppp == nil {
+			break // an event before this one has ended the attempt
+		}
 		l.pppEvent(now, event, out)
 	}
 	out.ppp.Reset()
 }
 
 func (l *Link) pppEvent(now time.Time, event ppp.Event, out *Output) {
-	if l.ppp == nil {
-		return // an event before this one has ended the attempt
-	}
 	switch e := event.(type) {
 	case ppp.IPv4Opened:
 		l.wanted.Local, l.wanted.Peer = e.Local, e.Peer
-		l.settled(LayerIPCP)
 		l.setOpen(now, l.open|dataplane.IPv4, out)
 	case ppp.IPv4Closed:
 		l.wanted.Local, l.wanted.Peer = netip.Addr{}, netip.Addr{}
-		l.note(LayerIPCP, e.Reason)
-		l.setOpen(now, l.open&^dataplane.IPv4, out)
+		l.closed(now, dataplane.IPv4, LayerIPCP, e.Reason, out)
 	case ppp.IPv6Opened:
 		l.wanted.LinkLocal, l.wanted.PeerLinkLocal = e.LocalID, e.PeerID
-		l.settled(LayerIPv6CP)
 		l.setOpen(now, l.open|dataplane.IPv6, out)
 	case ppp.IPv6Closed:
 		l.wanted.LinkLocal, l.wanted.PeerLinkLocal = 0, 0
-		l.note(LayerIPv6CP, e.Reason)
-		l.setOpen(now, l.open&^dataplane.IPv6, out)
+		l.closed(now, dataplane.IPv6, LayerIPv6CP, e.Reason, out)
 	case ppp.LCPClosed:
 		l.note(LayerLCP, e.Reason)
 	case ppp.LinkFailed:
 		l.fail(now, LayerLCP, e.Reason, l2tp.CDNLostCarrier, out)
 	}
+}
+
+// closed takes the end of a network protocol, or of its negotiation. When none is left that is open or negotiating, LCP
+// alone is of no use, and nothing in it would begin anew: the attempt has failed.
+func (l *Link) closed(now time.Time, p dataplane.Protocols, layer Layer, reason string, out *Output) {
+	if l.open == p {
+		l.note(layer, reason) // the link goes down with it
+	}
+	l.setOpen(now, l.open&^p, out)
+	s := l.ppp.Status()
+	if l.inUse && (p == dataplane.IPv4 && over(s.IPCP) || p == dataplane.IPv6 && over(s.IPV6CP)) {
+		out.effect(Note{Level: Warning, Link: l, Message: "link goes on without " + protocolName(p), Reason: reason})
+	}
+	if (l.PPP.IPv4 == nil || over(s.IPCP)) && (l.PPP.IPv6 == nil || l.withoutIPv6 != "" || over(s.IPV6CP)) {
+		layer, reason := l.lacks(&s)
+		l.fail(now, layer, reason, l2tp.CDNLostCarrier, out)
+	}
+}
+
+// over reports whether a network control protocol has ended and does not begin anew by itself.
+func over(s ppp.State) bool {
+	return s == ppp.Closed || s == ppp.Stopped || s == ppp.Closing || s == ppp.Stopping
+}
+
+func protocolName(p dataplane.Protocols) string {
+	if p == dataplane.IPv4 {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+// lacks says which network protocol the link does without, though it is configured, and why; an empty reason: none.
+func (l *Link) lacks(s *ppp.Status) (Layer, string) {
+	switch {
+	case l.PPP.IPv4 != nil && over(s.IPCP):
+		return LayerIPCP, s.IPv4Reason
+	case l.withoutIPv6 != "":
+		return LayerIPv6CP, l.withoutIPv6
+	case l.PPP.IPv6 != nil && over(s.IPV6CP):
+		return LayerIPv6CP, s.IPv6Reason
+	}
+	return 0, ""
 }
 
 // setOpen says which network protocols may pass, and has the interface follow.
@@ -219,9 +265,6 @@ func (l *Link) setOpen(now time.Time, open dataplane.Protocols, out *Output) {
 
 // configure asks for the interface to be as the open protocols and the path want it.
 func (l *Link) configure(out *Output) {
-	if l.ppp == nil {
-		return
-	}
 	l.wanted.Up = l.open != 0
 	l.wanted.MTU = l.mtu(int(l.ppp.Status().PeerMRU))
 	l.wanted.Routes = nil
@@ -249,16 +292,43 @@ func (l *Link) setInUse(now time.Time, inUse bool, out *Output) {
 	if l.inUse == inUse {
 		return
 	}
-	l.inUse, l.since = inUse, now
-	if inUse {
-		l.failures = 0
-		if l.layer != LayerIPCP && l.layer != LayerIPv6CP {
-			l.reason = "" // of these, one may be down while the other carries the link
-		}
-		out.effect(Note{Link: l, Message: "link up"})
-	} else {
-		out.effect(Note{Level: Warning, Link: l, Message: "link down", Reason: l.reason})
+	if !inUse && now.Sub(l.since) >= l.pair.cfg.Retry.Max {
+		l.failures = 0 // one that flaps goes on to be tried less and less
 	}
+	l.inUse, l.since = inUse, now
+	n := Note{Link: l, Message: "link up"}
+	if inUse {
+		l.note(0, "")
+		_, n.Reason = l.lacks(new(l.ppp.Status()))
+	} else {
+		n.Message, n.Reason = "link down", l.reason
+		if !l.pair.stopping {
+			n.Level = Warning
+		}
+	}
+	l.told = l.reason
+	out.effect(n)
+}
+
+// pathChanged fits the link to the path's new MTU. Whether there is room for IPv6 is asked when PPP begins, so if that
+// has changed the link begins anew.
+func (l *Link) pathChanged(now time.Time, out *Output) {
+	switch {
+	case l.ppp == nil:
+	case l.tooSmallForIPv6() != "" != (l.withoutIPv6 != ""):
+		l.fail(now, LayerIPv6CP, fmt.Sprintf("the path MTU is now %d octets", l.pair.pathMTU), l2tp.CDNTemporaryFacilities, out)
+	default:
+		l.configure(out)
+	}
+}
+
+// tooSmallForIPv6 says why IPv6 has no room in the link, if it is configured; empty: it has.
+func (l *Link) tooSmallForIPv6() string {
+	mtu := min(l.mru(), l.mtu(0))
+	if l.PPP.IPv6 == nil || mtu >= minMTU6 {
+		return ""
+	}
+	return fmt.Sprintf("the path MTU of %d octets leaves %d for the link; IPv6 needs %d", l.pair.pathMTU, mtu, minMTU6)
 }
 
 // mru is the largest packet that the peer may send us unfragmented.
@@ -276,10 +346,11 @@ func (l *Link) mtu(peerMRU int) int {
 	return mtu
 }
 
+// bound is what the path and the operator leave for packets with a cookie of that many octets.
 func (l *Link) bound(cookie int) int {
 	mtu := l.pair.pathMTU - dataplane.UDPOverhead(l.pair.cfg.Address.Addr(), cookie).Total()
 	if l.MTU != 0 {
 		mtu = min(mtu, l.MTU)
 	}
-	return mtu
+	return min(max(mtu, minMRU), maxMRU)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/endid"
@@ -41,6 +40,7 @@ type Pair struct {
 	waiting   deadlines
 	pathMTU   int
 	stopping  bool
+	told      string // why there is no control connection, as the log was last told; empty while there is one
 }
 
 // NewPair makes a Pair that does nothing until Start.
@@ -107,14 +107,15 @@ func (p *Pair) Heard(at time.Time) {
 }
 
 // SetPathMTU tells the largest IP packet in octets that reaches the peer unfragmented.
-func (p *Pair) SetPathMTU(mtu int, out *Output) {
+func (p *Pair) SetPathMTU(now time.Time, mtu int, out *Output) {
 	if mtu == p.pathMTU {
 		return
 	}
 	p.pathMTU = mtu
 	for _, l := range p.order {
-		l.configure(out)
+		l.pathChanged(now, out)
 	}
+	p.drain(now, out)
 }
 
 // Created says that the data plane's session of an attempt is there.
@@ -189,6 +190,10 @@ func (p *Pair) drain(now time.Time, out *Output) {
 			p.connectionDown(now, e.Why, out)
 		case control.CallIncoming:
 			p.incoming(now, e.Session, out)
+		case control.CallAnswered:
+			if l := p.bySession[e.Session]; l != nil {
+				l.create(out)
+			}
 		case control.SessionUp:
 			if l := p.bySession[e.Session]; l != nil {
 				l.established(now, out)
@@ -203,6 +208,7 @@ func (p *Pair) drain(now time.Time, out *Output) {
 }
 
 func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
+	p.told = ""
 	out.effect(Note{Message: "control connection established"})
 	delay := time.Duration(0)
 	if !c.Initiator {
@@ -217,17 +223,30 @@ func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 }
 
 func (p *Pair) connectionDown(now time.Time, why control.Reason, out *Output) {
-	level := Warning
-	if p.stopping {
-		level = Info
-	}
-	out.effect(Note{Level: level, Message: "no control connection", Reason: why.Text})
+	p.noteDown(why, out)
 	for _, l := range p.order {
-		l.noConnection(now)
+		l.noConnection()
 	}
 	if why.Cause == control.CauseSilent {
 		out.effect(Repath{})
 	}
+}
+
+// noteDown tells the log why there is no control connection, but not of attempts that fail like the last.
+func (p *Pair) noteDown(why control.Reason, out *Output) {
+	if p.stopping {
+		out.effect(Note{Message: "control connection closed"})
+		return
+	}
+	if p.told == why.Text {
+		return
+	}
+	p.told = why.Text
+	n := Note{Level: Warning, Message: "no control connection", Reason: why.Text}
+	if why.Cause == control.CauseRefused && l2tp.StopCCNCode(why.Result.Code) == l2tp.StopAlreadyExists {
+		n.Level = Info // both have called at once: the peer's call is taken
+	}
+	out.effect(n)
 }
 
 // incoming finds the link that a call of the peer is for.
@@ -261,11 +280,7 @@ func (p *Pair) refuse(now time.Time, s *control.Session, code l2tp.CDNCode, text
 	s.Close(now, result(code, text), &out.control)
 }
 
-// maxText bounds the text of a CDN in octets, so that it fits its AVP whatever the peer has called itself.
-const maxText = 512
-
 func result(code l2tp.CDNCode, text string) l2tp.Result {
-	text = strings.ToValidUTF8(text[:min(len(text), maxText)], "")
 	return l2tp.Result{Code: uint16(code), HasError: true, Message: []byte(text)}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/vr"
@@ -13,11 +14,12 @@ import (
 type LinkStatus struct {
 	Config   LinkConfig
 	Up       bool
-	Since    time.Time // when it became so
-	Reason   string    // why the last attempt failed, or why it lacks a protocol; empty: no complaint
-	Layer    Layer     // where it failed, if there is a Reason
-	Failures int       // attempts that failed since it was last up
-	CallAt   time.Time // when it asks the peer for a session; zero: it does not wait for that
+	Since    time.Time    // when it became so
+	Reason   string       // why the last attempt failed, or why it lacks a protocol; empty: no complaint
+	Layer    Layer        // where it failed, if there is a Reason
+	Refused  l2tp.CDNCode // the code of the peer's CDN, if that ended the last attempt; else 0
+	Failures int          // attempts that failed since it was last up for a while
+	CallAt   time.Time    // when it asks the peer for a session; zero: it does not wait for that
 
 	Session   *SessionStatus // nil: there is none
 	Attempt   Attempt        // 0: the data plane was not asked
@@ -74,8 +76,8 @@ func (p *Pair) Status() PairStatus {
 
 func (l *Link) status() LinkStatus {
 	s := LinkStatus{
-		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Failures: l.failures,
-		CallAt: l.callAt, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
+		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
+		Failures: l.failures, CallAt: l.callAt, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
 	}
 	if c := l.session; c != nil {
 		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie}
@@ -83,6 +85,9 @@ func (l *Link) status() LinkStatus {
 	if l.ppp != nil {
 		status := l.ppp.Status()
 		s.PPP = &status
+		if s.Reason == "" {
+			s.Layer, s.Reason = l.lacks(&status)
+		}
 	}
 	return s
 }

@@ -1,0 +1,38 @@
+package session
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// next is the earliest deadline set, whatever was set, moved and removed before.
+func TestDeadlines(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var d deadlines
+	links := make([]*Link, 50)
+	for i := range links {
+		links[i] = &Link{place: nowhere}
+	}
+	want := make(map[*Link]time.Time)
+	for range 10_000 {
+		l := links[rng.IntN(len(links))]
+		at := start.Add(time.Duration(rng.IntN(100)) * time.Second)
+		if rng.IntN(4) == 0 {
+			at = time.Time{}
+		}
+		d.set(l, at)
+		delete(want, l)
+		if !at.IsZero() {
+			want[l] = at
+		}
+		var earliestOf time.Time
+		for _, at := range want {
+			earliestOf = earliest(earliestOf, at)
+		}
+		if d.next() != earliestOf || len(d) != len(want) || (l.place == nowhere) != at.IsZero() {
+			t.Fatalf("next %v of %d, want %v of %d; place %d", d.next(), len(d), earliestOf, len(want), l.place)
+		}
+	}
+}
