@@ -58,8 +58,21 @@ type dialogue struct {
 	events []Event
 }
 
-// converse begins a dialogue with a Peer that is started.
+// converse begins a dialogue with a Peer that is started. In the end nothing must be left unsaid.
 func converse(t *testing.T, change ...func(*Config)) *dialogue {
+	t.Helper()
+	d := meet(t, change...)
+	t.Cleanup(func() {
+		if !t.Failed() {
+			d.silence()
+			d.noEvent()
+		}
+	})
+	return d
+}
+
+// meet begins a dialogue that may end at any point.
+func meet(t *testing.T, change ...func(*Config)) *dialogue {
 	t.Helper()
 	cfg := testConfig(1)
 	cfg.Role = Passive
@@ -72,12 +85,6 @@ func converse(t *testing.T, change ...func(*Config)) *dialogue {
 	}
 	d.dial()
 	d.step(func(out *Output) { d.peer.Start(d.now, out) })
-	t.Cleanup(func() {
-		if !t.Failed() {
-			d.silence()
-			d.noEvent()
-		}
-	})
 	return d
 }
 
