@@ -317,6 +317,18 @@ func TestTerminateByUs(t *testing.T) {
 	`)
 }
 
+// The peer gets as much of the reason as fits any MRU.
+func TestLongReason(t *testing.T) {
+	long := strings.Repeat("x", 500)
+	dialogue(t, Config{}, lcpOpen+`
+		close `+long+`
+		< LCP Terminate-Request 2 `+long[:maxText]+`
+		* LCPClosed `+long+`
+		> LCP Terminate-Ack 2
+		* LinkFailed `+long+`
+	`)
+}
+
 // RFC 1661, section 4.6: two Terminate-Requests, then the peer is gone.
 func TestTerminateWithoutAnswer(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
@@ -335,8 +347,8 @@ func TestCloseWhileNegotiatingAndBefore(t *testing.T) {
 	dialogue(t, Config{}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
-		close bye
-		< LCP Terminate-Request 2 bye
+		close
+		< LCP Terminate-Request 2 closed by the administrator
 		= Closing Initial Initial
 		down
 		= Initial Initial Initial

@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -24,7 +25,7 @@ type Link struct {
 type ncp struct {
 	machine
 	network  network
-	reported bool // that it is closed, since it was last opened
+	reported bool // the last event was that it is closed
 }
 
 // network is a negotiator that knows its events.
@@ -82,7 +83,7 @@ func (l *Link) Open(now time.Time, out *Output) {
 // reason in a Terminate-Request. LinkFailed follows when the peer has
 // acknowledged, or has not answered, unless the link had finished before.
 func (l *Link) Close(now time.Time, reason string, out *Output) {
-	l.lcpEvent(now, evClose, packet{}, reason, out)
+	l.lcpEvent(now, evClose, packet{}, cmp.Or(reason, "closed by the administrator"), out)
 }
 
 // Advance fires what is due.

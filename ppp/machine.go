@@ -98,7 +98,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 		m.illegal++
 		return 0
 	}
-	if c.has(tld|tlf|str) || ev == evClose {
+	if c.has(tld | tlf | str) {
 		if why := m.why(ev, in, reason); why != "" {
 			m.reason = why
 		}
@@ -138,6 +138,9 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	}
 	if c.has(scj) {
 		m.sendCodeReject(in, out)
+	}
+	if c.next() == m.state {
+		c &^= tlf // it finished when it entered this state
 	}
 	m.state = c.next()
 	m.begun = m.state.negotiating()

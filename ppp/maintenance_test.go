@@ -137,6 +137,8 @@ func TestCodeRejectWhileNegotiating(t *testing.T) {
 		> LCP Code-Reject 1 07
 		* LinkFailed the peer does not know LCP Code-Reject (Code-Reject)
 		= Stopped Initial Initial
+		# finished already
+		> LCP Code-Reject 2 01
 	`)
 }
 
@@ -192,6 +194,9 @@ func TestUnknownProtocols(t *testing.T) {
 		wait 1s
 		> frame 8057 01010004
 		< LCP Protocol-Reject 6 805701010004
+		# a number that cannot be one: its last bit is 0 (section 2)
+		> frame 8020 01
+		< LCP Protocol-Reject 7 802001
 		> frame ff03
 	`)
 	d := l.Status().Discards
