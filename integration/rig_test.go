@@ -218,14 +218,6 @@ func (r *rig) waitDown(pe *lab.PE, vpn string) api.Link {
 	return r.waitLink(pe, vpn, "down with a reason", func(l api.Link) bool { return l.State == api.LinkDown && l.Reason != "" })
 }
 
-// explain is what the daemon explains of a link.
-func (r *rig) explain(pe *lab.PE, vpn string) api.Explanation {
-	r.Helper()
-	e, err := pe.Client().Explain(r.ctx, vpn, pe.Peer.Name)
-	r.must(err)
-	return e
-}
-
 // waitExplained waits until the link's first broken layer is explained, and what to do about it is said: with all the
 // words between the two, in upper or lower case.
 func (r *rig) waitExplained(pe *lab.PE, vpn, layer string, words ...string) {

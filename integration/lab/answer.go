@@ -25,7 +25,7 @@ func (s *Site) Answer(ctx context.Context, port uint16, text string) (stop func(
 			if err != nil {
 				return // stopped
 			}
-			io.WriteString(conn, text) // what is lost is missed by who asks
+			_, _ = io.WriteString(conn, text) // what is lost is missed by who asks
 			conn.Close()
 		}
 	}()
@@ -41,7 +41,7 @@ func (s *Site) Ask(ctx context.Context, at netip.AddrPort) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer endWith(ctx, conn)()
 	answer, err := io.ReadAll(conn)
 	return string(answer), err
 }

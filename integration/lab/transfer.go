@@ -89,7 +89,7 @@ func (s *Site) send(ctx context.Context, to netip.AddrPort, octets int64) (diges
 		return digest, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer endWith(ctx, conn)()
 	var seed [32]byte
 	crand.Read(seed[:]) // never fails
 	random := io.LimitReader(rand.NewChaCha8(seed), octets)
@@ -114,7 +114,7 @@ func receive(ctx context.Context, listener net.Listener, octets int64) (digest [
 		return digest, err
 	}
 	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	defer endWith(ctx, conn)()
 	sum := sha256.New()
 	n, err := io.Copy(sum, conn)
 	if err != nil {
@@ -124,6 +124,11 @@ func receive(ctx context.Context, listener net.Listener, octets int64) (digest [
 		return digest, fmt.Errorf("%d octets of %d came", n, octets)
 	}
 	return sumOf(sum), nil
+}
+
+// endWith has the connection fail when ctx ends, until stop is called.
+func endWith(ctx context.Context, conn net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
 func sumOf(h hash.Hash) (digest [sha256.Size]byte) {

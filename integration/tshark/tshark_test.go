@@ -40,7 +40,7 @@ type pe struct {
 	nonce   []byte
 	peer    *pe
 	id      uint32 // the control connection ID that it assigned
-	ns, nr  uint16
+	ns      uint16 // of its next message
 }
 
 // message is a signed control message. The SCCRQ is signed without nonces (RFC 3931 section 5.4.1).
