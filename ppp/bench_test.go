@@ -11,6 +11,7 @@ import (
 func openLinks(tb testing.TB) (a, b *Link) {
 	tb.Helper()
 	cfgA, cfgB := both(), both()
+	cfgA.Rand, cfgB.Rand = counter(), func() uint32 { return 0xbb }
 	cfgA.EchoInterval = time.Second
 	cfgB.IPv4 = &IPv4Config{Mode: Unnumbered}
 	cfgB.IPv6 = &IPv6Config{LocalID: 0xb}

@@ -1,8 +1,8 @@
 package ppp
 
 import (
+	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 )
@@ -15,15 +15,15 @@ const (
 	minIPv6MRU = 1280
 )
 
-// Config of one link. The zero value is a link with the defaults of RFC 1661
-// that runs no network protocol.
+// Config of one link. With Rand alone it is a link with the defaults of RFC
+// 1661 that runs no network protocol.
 type Config struct {
 	// MRU is the largest Information field, in octets, that we announce that we
 	// can receive. Zero: 1500, RFC 1661's default, for which no option is sent.
 	MRU uint16
 
 	// Rand returns magic numbers and parts of interface identifiers, evenly
-	// distributed. Nil: math/rand/v2's.
+	// distributed. It must be given.
 	Rand func() uint32
 
 	Restart      time.Duration // Restart timer; zero: 3 s
@@ -76,6 +76,9 @@ type IPv6Config struct {
 // Validate returns an error that says which field is wrong and what would be
 // right, or nil.
 func (c *Config) Validate() error {
+	if c.Rand == nil {
+		return errors.New("ppp: Rand: must be given")
+	}
 	if c.Restart < 0 || c.EchoInterval < 0 {
 		return fmt.Errorf("ppp: Restart %v, EchoInterval %v: must not be negative", c.Restart, c.EchoInterval)
 	}
@@ -116,9 +119,6 @@ func (c *IPv4Config) validate() error {
 
 // withDefaults replaces what is zero, or senseless, by its default.
 func (c Config) withDefaults() Config {
-	if c.Rand == nil {
-		c.Rand = rand.Uint32
-	}
 	if c.MRU == 0 {
 		c.MRU = defaultMRU
 	}

@@ -1,24 +1,23 @@
-package ppp_test
+package ppp
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"time"
-
-	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
 // Two ends of a link; the second one learns its address from the first.
 func Example() {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	links := []*ppp.Link{
-		ppp.New(ppp.Config{IPv4: &ppp.IPv4Config{
+	links := []*Link{
+		New(Config{Rand: rand.Uint32, IPv4: &IPv4Config{
 			Local: netip.MustParseAddr("10.255.0.0"),
 			Peer:  netip.MustParseAddr("10.255.0.1"),
 		}}),
-		ppp.New(ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Learned}}),
+		New(Config{Rand: rand.Uint32, IPv4: &IPv4Config{Mode: Learned}}),
 	}
-	var out ppp.Output
+	var out Output
 	var wire [2][][]byte // frames on their way to each end
 
 	drain := func(i int) {
@@ -27,9 +26,9 @@ func Example() {
 		}
 		for _, e := range out.Events {
 			switch e := e.(type) {
-			case ppp.IPv4Opened:
+			case IPv4Opened:
 				fmt.Printf("end %d: %v -> %v\n", i, e.Local, e.Peer)
-			case ppp.LinkFailed:
+			case LinkFailed:
 				fmt.Printf("end %d: %s\n", i, e.Reason)
 			}
 		}

@@ -289,6 +289,7 @@ func TestConfigValidate(t *testing.T) {
 		"local and peer address are both":      ipv4(Configured, "10.0.0.1", "10.0.0.1"),
 		"IPv4 mode 9: must be Configured, Lea": ipv4(9, "", ""),
 	} {
+		cfg.Rand = counter()
 		err := cfg.Validate()
 		switch {
 		case want == "" && err != nil:
@@ -296,5 +297,8 @@ func TestConfigValidate(t *testing.T) {
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+	if err := new(Config).Validate(); err == nil {
+		t.Error("a configuration without Rand is valid")
 	}
 }

@@ -235,7 +235,7 @@ func TestMagicNumbersCollideByChance(t *testing.T) {
 
 // A link that is looped back gives us each frame that we send.
 func TestLoopedBackLink(t *testing.T) {
-	l := New(Config{})
+	l := New(Config{Rand: counter()})
 	var events []string
 	var in, out Output
 	l.Up(epoch, &out)
