@@ -18,6 +18,11 @@ type noError struct{ reason string }
 
 func (e *noError) Error() string { return e.reason }
 
+// valueError is a value on the command line that cannot be.
+type valueError struct{ reason string }
+
+func (e *valueError) Error() string { return e.reason }
+
 // report tells of err in one line, if there is anything to tell, and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
@@ -27,6 +32,8 @@ func (a *app) report(err error) int {
 	if _, ok := errors.AsType[*noError](err); ok {
 		code = exitNo
 	} else if _, ok := errors.AsType[*unknownError](err); ok {
+		code = exitUsage
+	} else if _, ok := errors.AsType[*valueError](err); ok {
 		code = exitUsage
 	} else if !a.parsed {
 		code, text = exitUsage, text+"; see l2tpvl-ctl --help"

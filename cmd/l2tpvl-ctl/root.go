@@ -50,13 +50,14 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "l2tpvl-ctl",
 		Short: "Inspect the virtual links of l2tpvld, and explain them",
-		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, and explains why a link is as it is.
+		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, and explains why a link is as it is. It also says in words
+what a capture of L2TPv3 traffic holds, for which it needs no l2tpvld.
 
 Exit codes:
   0  fine
-  1  the answer is no: explain finds the link not up, links --wait ran out of time
+  1  the answer is no: explain finds the link not up, links --wait ran out of time, decode finds no L2TP, or faults in it
   2  the command line is wrong, or names a VPN or peer that l2tpvld does not have
-  3  l2tpvld cannot be reached, or cannot answer`,
+  3  l2tpvld cannot be reached, or cannot answer; a file cannot be read`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl explain green pe3`,
 		SilenceErrors: true,
@@ -87,6 +88,7 @@ Exit codes:
 	}
 	root.AddCommand(
 		a.linksCommand(), a.peersCommand(), a.sessionsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
+		a.decodeCommand(),
 	)
 	return root
 }

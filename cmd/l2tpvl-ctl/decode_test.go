@@ -1,0 +1,450 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+	"github.com/gopacket/gopacket/pcapgo"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
+)
+
+const (
+	oldSecret = "correct horse"
+	newSecret = "battery staple"
+)
+
+// side is one PE of a dialogue.
+type side struct {
+	ip    string
+	id    uint32
+	nonce []byte
+	ns    uint16
+	peer  *side
+}
+
+// dialogue writes L2TP between two PEs to a capture.
+type dialogue struct {
+	t      testing.TB
+	a, b   *side
+	keys   l2tp.Keys
+	hiding *l2tp.HidingKey
+	ip     bool // over IP, rather than UDP
+	link   layers.LinkType
+	frames [][]byte
+}
+
+func newDialogue(t testing.TB, secrets ...string) *dialogue {
+	d := &dialogue{t: t, link: layers.LinkTypeEthernet}
+	d.a = &side{ip: "192.0.2.1", id: 0x5f1c22ab, nonce: []byte("0123456789abcdef")}
+	d.b = &side{ip: "192.0.2.2", id: 0x0911e0d3, nonce: []byte("fedcba9876543210"), peer: d.a}
+	d.a.peer = d.b
+	for _, s := range secrets {
+		d.keys = append(d.keys, l2tp.Signer{Key: l2tp.NewKey([]byte(s)), Type: l2tp.DigestHMACSHA1})
+		d.hiding = l2tp.NewHidingKey([]byte(s))
+	}
+	return d
+}
+
+// message sends m, signed, with the AVPs in hide hidden.
+func (d *dialogue) message(from *side, m l2tp.Message, hide ...l2tp.AVPType) {
+	d.t.Helper()
+	m.Ns, m.Nr = from.ns, from.peer.ns
+	if m.Type != l2tp.SCCRQ {
+		m.ConnectionID = from.peer.id
+	}
+	if m.Type != l2tp.ACK {
+		from.ns++
+	}
+	if len(hide) > 0 {
+		m.Has.Add(l2tp.AVPRandomVector)
+		m.RandomVector = []byte("a random vector.")
+	}
+	d.keys.Describe(&m)
+	wire, err := l2tp.AppendHidden(nil, &m, d.hiding, l2tp.AVPs(hide...))
+	if err == nil {
+		err = d.keys.Sign(wire, from.nonce, from.peer.nonce)
+	}
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if d.ip {
+		wire = append(make([]byte, l2tp.SessionIDLen), wire...)
+	}
+	d.send(from, wire)
+}
+
+// data sends a PPP frame, in hexadecimal.
+func (d *dialogue) data(from *side, session uint32, cookie, frame string) {
+	d.t.Helper()
+	ppp, err := hex.DecodeString(strings.ReplaceAll(frame, " ", ""))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	header := l2tp.AppendDataHeader
+	if d.ip {
+		header = l2tp.AppendIPDataHeader
+	}
+	d.send(from, append(header(nil, session, []byte(cookie)), ppp...))
+}
+
+// send puts a datagram into the capture.
+func (d *dialogue) send(from *side, payload []byte) {
+	d.t.Helper()
+	src, dst := netip.MustParseAddr(from.ip), netip.MustParseAddr(from.peer.ip)
+	protocol := layers.IPProtocolUDP
+	if d.ip {
+		protocol = protocolL2TP
+	}
+	var stack []gopacket.SerializableLayer
+	etherType := layers.EthernetTypeIPv4
+	if src.Is6() {
+		etherType = layers.EthernetTypeIPv6
+	}
+	if d.link == layers.LinkTypeEthernet {
+		mac := []byte{2, 0, 0, 0, 0, 1}
+		stack = append(stack, &layers.Ethernet{SrcMAC: mac, DstMAC: mac, EthernetType: etherType})
+	}
+	var network gopacket.NetworkLayer
+	if src.Is6() {
+		ip := &layers.IPv6{Version: 6, NextHeader: protocol, HopLimit: 64, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()}
+		stack, network = append(stack, ip), ip
+	} else {
+		ip := &layers.IPv4{Version: 4, Protocol: protocol, TTL: 64, SrcIP: src.AsSlice(), DstIP: dst.AsSlice()}
+		stack, network = append(stack, ip), ip
+	}
+	if !d.ip {
+		udp := &layers.UDP{SrcPort: 1701, DstPort: 1701}
+		if err := udp.SetNetworkLayerForChecksum(network); err != nil {
+			d.t.Fatal(err)
+		}
+		stack = append(stack, udp)
+	}
+	out := gopacket.NewSerializeBuffer()
+	options := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
+	if err := gopacket.SerializeLayers(out, options, append(stack, gopacket.Payload(payload))...); err != nil {
+		d.t.Fatal(err)
+	}
+	frame := out.Bytes()
+	if d.link == layers.LinkTypeLinuxSLL {
+		frame = append([]byte{0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, byte(etherType >> 8), byte(etherType)}, frame...)
+	}
+	d.frames = append(d.frames, frame)
+}
+
+// stamp is the time of frame i, of which the first is at the time now.
+func stamp(frame []byte, i int) gopacket.CaptureInfo {
+	return gopacket.CaptureInfo{
+		Timestamp:     now.Add(time.Duration(i) * 1500 * time.Microsecond),
+		CaptureLength: len(frame),
+		Length:        len(frame),
+	}
+}
+
+// pcap is the capture, as tcpdump writes it.
+func (d *dialogue) pcap() []byte {
+	d.t.Helper()
+	var b bytes.Buffer
+	w := pcapgo.NewWriterNanos(&b)
+	if err := w.WriteFileHeader(1<<16, d.link); err != nil {
+		d.t.Fatal(err)
+	}
+	for i, f := range d.frames {
+		if err := w.WritePacket(stamp(f, i), f); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	return b.Bytes()
+}
+
+// pcapng is the capture, as Wireshark writes it.
+func (d *dialogue) pcapng() []byte {
+	d.t.Helper()
+	var b bytes.Buffer
+	w, err := pcapgo.NewNgWriter(&b, d.link)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	for i, f := range d.frames {
+		if err := w.WritePacket(stamp(f, i), f); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	if err := w.Flush(); err != nil {
+		d.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+const (
+	sessionOfA = 0x000003e9
+	sessionOfB = 0x000007d2
+	cookieOfA  = "cookieA!"
+)
+
+// linkUp is a link's life: it comes up, carries data, and is refused a second time.
+func (d *dialogue) linkUp() *dialogue {
+	d.t.Helper()
+	setup := func(s *side, host string, router uint32) l2tp.Message {
+		return l2tp.Message{
+			Has: l2tp.AVPs(l2tp.AVPNonce, l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPVendorName,
+				l2tp.AVPAssignedConnectionID, l2tp.AVPReceiveWindowSize, l2tp.AVPPseudowireCapabilities),
+			Nonce: s.nonce, HostName: []byte(host), RouterID: router, VendorName: []byte("l2tpvl"),
+			AssignedConnectionID: s.id, ReceiveWindow: 16, Pseudowires: l2tp.Pseudowires(l2tp.PseudowirePPP),
+		}
+	}
+	sccrq, sccrp := setup(d.a, "pe1", 0xc0000201), setup(d.b, "pe2", 0xc0000202)
+	sccrq.Type, sccrp.Type = l2tp.SCCRQ, l2tp.SCCRP
+	d.message(d.a, sccrq)
+	d.message(d.b, sccrp)
+	d.message(d.a, l2tp.Message{Type: l2tp.SCCCN})
+	icrq := l2tp.Message{
+		Type: l2tp.ICRQ,
+		Has: l2tp.AVPs(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID, l2tp.AVPAssignedCookie, l2tp.AVPSerialNumber,
+			l2tp.AVPRemoteEndID, l2tp.AVPPseudowireType, l2tp.AVPCircuitStatus),
+		LocalSessionID: sessionOfA, AssignedCookie: []byte(cookieOfA), SerialNumber: 42,
+		RemoteEndID: []byte{0, 0, 0x5e, 0, 0, 0, 1}, PseudowireType: l2tp.PseudowirePPP, CircuitStatus: l2tp.CircuitActive,
+	}
+	if d.hiding != nil {
+		d.message(d.a, icrq, l2tp.AVPRemoteEndID)
+	} else {
+		d.message(d.a, icrq)
+	}
+	d.message(d.b, l2tp.Message{
+		Type: l2tp.ICRP,
+		Has: l2tp.AVPs(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID, l2tp.AVPAssignedCookie,
+			l2tp.AVPCircuitStatus),
+		LocalSessionID: sessionOfB, RemoteSessionID: sessionOfA, CircuitStatus: l2tp.CircuitActive,
+	})
+	d.message(d.a, l2tp.Message{
+		Type: l2tp.ICCN, Has: l2tp.AVPs(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID),
+		LocalSessionID: sessionOfA, RemoteSessionID: sessionOfB,
+	})
+	d.data(d.a, sessionOfB, "", "ff03 c021 01 01 0004")
+	d.data(d.b, sessionOfA, cookieOfA, "ff03 c021 01 01 0004")
+	d.data(d.b, sessionOfA, cookieOfA, "ff03 c021 02 01 0004")
+	d.data(d.b, sessionOfA, "another!", "ff03 0021 45")
+	d.message(d.b, l2tp.Message{Type: l2tp.ACK})
+	d.message(d.b, l2tp.Message{
+		Type: l2tp.CDN, Has: l2tp.AVPs(l2tp.AVPResultCode, l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID),
+		Result: l2tp.Result{
+			Code: uint16(l2tp.CDNGeneralError), HasError: true, Error: l2tp.ErrorVendor,
+			Message: []byte("no VPN 00005e:00000007 here\x1b[31m"),
+		},
+		RemoteSessionID: 0x000003ea,
+	})
+	return d
+}
+
+// file writes octets to a file, and returns its name.
+func file(t *testing.T, name string, octets []byte) string {
+	t.Helper()
+	name = filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(name, octets, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+var inUTF8Locale = map[string]string{"LANG": "C.UTF-8"}
+
+func TestDecode(t *testing.T) {
+	old, next := file(t, "old.secret", []byte(oldSecret+"\n")), file(t, "new.secret", []byte(newSecret))
+	link := newDialogue(t, oldSecret).linkUp().pcap()
+	for _, test := range []struct {
+		golden string
+		pcap   []byte
+		code   int
+		args   []string
+	}{
+		{"decode", link, exitFine, []string{"--secret-file", old}},
+		{"decode-no-secret", link, exitFine, nil},
+		{"decode-wrong-secret", link, exitNo, []string{"--secret-file", next}},
+		{"decode-data", link, exitFine, []string{"--secret-file", old, "--data"}},
+		{"decode-json", link, exitFine, []string{"--secret-file", old, "--data", "-o", "json"}},
+		{"decode-colour", link, exitNo, []string{"--secret-file", next, "--color", "always"}},
+		{
+			"decode-two-secrets", newDialogue(t, oldSecret, newSecret).linkUp().pcap(), exitFine,
+			[]string{"--secret-file", old, "--secret-file", next},
+		},
+		{"decode-faults", faults(t), exitNo, nil},
+	} {
+		t.Run(test.golden, func(t *testing.T) {
+			got := runWith(inUTF8Locale, append([]string{"decode", file(t, "pe1.pcap", test.pcap)}, test.args...)...)
+			if got.code != test.code || got.stderr != "" {
+				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+			}
+			compareGolden(t, test.golden, got.stdout)
+		})
+	}
+}
+
+// faults are messages that a receiver rejects, each for a reason of its own.
+func faults(t testing.TB) []byte {
+	d := newDialogue(t)
+	for _, wire := range []string{
+		"c803 0014 00000000 0000 0000 8008 0000 0000 0001",                                                         // SCCRQ without anything
+		"c803 0016 00000001 0000 0000 8008 0000 0000 0006 8005",                                                    // an AVP cut
+		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 8007 0009 0001 ff",                                       // an unknown one that must be known
+		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 0007 0009 0001 ff",                                       // ... that need not be
+		"c803 0014 00000001 0000 0000 8008 0000 0000 03e7",                                                         // an unknown message
+		"c803 0040 00000001 0000 0000 8008 0000 0000 0006",                                                         // longer than it is
+		"c802 000c 0001 0001 0000 0000",                                                                            // L2TPv2
+		"0002 0001 0001 ff03",                                                                                      // L2TPv2 data
+		"0003 0000 00000063 ff03 c021 01 01 0004",                                                                  // data of an unknown session
+		"0003 0000 00000063 1234",                                                                                  // and of no PPP
+		"c803 002c 00000001 0000 0000 8008 0000 0000 0006 800a 0000 0024 01020304 c00e 0000 0042 6299922ad00a7cbe", // misplaced
+	} {
+		b, err := hex.DecodeString(strings.ReplaceAll(wire, " ", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.send(d.a, b)
+	}
+	return d.pcap()
+}
+
+// What is in the capture does not depend on its format, its link, nor on what carries L2TP.
+func TestDecodeEveryLinkAndTransport(t *testing.T) {
+	secret := file(t, "old.secret", []byte(oldSecret))
+	report := func(d *dialogue, octets []byte) *dissect.Report {
+		d.linkUp()
+		if octets == nil {
+			octets = d.pcap()
+		}
+		got := runWith(nil, "decode", file(t, "f.pcap", octets), "--secret-file", secret, "-o", "json", "--data")
+		var r dissect.Report
+		if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.code != exitFine {
+			t.Fatalf("exit code %d, %v, stderr %s", got.code, err, got.stderr)
+		}
+		return &r
+	}
+	want := report(newDialogue(t, oldSecret), nil)
+	ng := newDialogue(t, oldSecret).linkUp().pcapng()
+	for name, set := range map[string]func(d *dialogue) []byte{
+		"pcapng":    func(*dialogue) []byte { return ng },
+		"raw":       func(d *dialogue) []byte { d.link = layers.LinkTypeRaw; return nil },
+		"raw IPv4":  func(d *dialogue) []byte { d.link = layers.LinkTypeIPv4; return nil },
+		"Linux SLL": func(d *dialogue) []byte { d.link = layers.LinkTypeLinuxSLL; return nil },
+		"IP":        func(d *dialogue) []byte { d.ip = true; return nil },
+		"IPv6": func(d *dialogue) []byte {
+			d.a.ip, d.b.ip = "2001:db8::1", "2001:db8::2"
+			return nil
+		},
+		"raw IPv6, IP": func(d *dialogue) []byte {
+			d.a.ip, d.b.ip, d.ip, d.link = "2001:db8::1", "2001:db8::2", true, layers.LinkTypeIPv6
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDialogue(t, oldSecret)
+			got := report(d, set(d))
+			if len(got.Messages) != len(want.Messages) || len(got.Data) != len(want.Data) {
+				t.Fatalf("%d messages and %d of data, want %d and %d",
+					len(got.Messages), len(got.Data), len(want.Messages), len(want.Data))
+			}
+			for i, m := range got.Messages {
+				w := want.Messages[i]
+				if m.Type != w.Type || m.Digest != dissect.Right || len(m.AVPs) != len(w.AVPs) || m.Seconds != w.Seconds ||
+					m.From.Addr().String() != sideOf(d, w.From).ip {
+					t.Errorf("got %+v\nwant %+v", m, w)
+				}
+			}
+			for i := range got.Data {
+				if got.Data[i].Flow != want.Data[i].Flow {
+					t.Errorf("got %+v\nwant %+v", got.Data[i], want.Data[i])
+				}
+			}
+		})
+	}
+}
+
+// sideOf is the side of d that has the place of e in the dialogue of 192.0.2.1 and 192.0.2.2.
+func sideOf(d *dialogue, e dissect.Endpoint) *side {
+	if e.Addr().String() == "192.0.2.1" {
+		return d.a
+	}
+	return d.b
+}
+
+func TestDecodeErrors(t *testing.T) {
+	whole := newDialogue(t, oldSecret).linkUp().pcap()
+	pcap, empty := file(t, "f.pcap", whole), file(t, "empty", nil)
+	for _, test := range []struct {
+		args   []string
+		code   int
+		stderr string
+	}{
+		{[]string{"/none"}, exitTrouble, "cannot read /none: no such file or directory"},
+		{[]string{empty}, exitTrouble, empty + " is no capture: EOF; want a pcap or pcapng file"},
+		{[]string{pcap, "--secret-file", "/none"}, exitTrouble, "cannot read /none: no such file or directory"},
+		{[]string{pcap, "--secret-file", empty}, exitTrouble, empty + " holds nothing; want the secret"},
+		{[]string{pcap, "--port", "70000"}, exitUsage, "--port 70000 is no UDP port: want 1 to 65535"},
+		{[]string{}, exitUsage, "accepts 1 arg(s), received 0; see l2tpvl-ctl --help"},
+		{
+			[]string{pcap, "--port", "1702,1703"},
+			exitNo,
+			pcap + " has no L2TP in its 12 packets: neither on UDP port 1702, 1703 nor as IP protocol 115; --port names others",
+		},
+	} {
+		got := runWith(inUTF8Locale, append([]string{"decode"}, test.args...)...)
+		if got.code != test.code || got.stderr != "l2tpvl-ctl: "+test.stderr+"\n" {
+			t.Errorf("%q: exit code %d and stderr %q, want %d and %q", test.args, got.code, got.stderr, test.code, test.stderr)
+		}
+	}
+}
+
+// A capture that was cut, as one of a full disk is, shows what it has.
+func TestDecodeShowsWhatIsBeforeTheDamage(t *testing.T) {
+	whole := newDialogue(t).linkUp().pcap()
+	cut := file(t, "cut.pcap", whole[:len(whole)-1])
+	got := runWith(inUTF8Locale, "decode", cut)
+	want := "l2tpvl-ctl: " + cut + " cannot be read beyond packet 11: unexpected EOF\n"
+	if got.code != exitTrouble || got.stderr != want || !strings.Contains(got.stdout, "ICCN") {
+		t.Errorf("exit code %d, stderr %q, want %q; stdout %s", got.code, got.stderr, want, got.stdout)
+	}
+}
+
+// Fragments are not put together, but told.
+func TestDecodeCountsFragments(t *testing.T) {
+	d := newDialogue(t).linkUp()
+	fragment := slices.Clone(d.frames[0])
+	fragment[14+6] |= 0x20 // More Fragments
+	d.frames = append(d.frames, fragment)
+	got := runWith(inUTF8Locale, "decode", file(t, "f.pcap", d.pcap()))
+	if !strings.HasSuffix(got.stdout, "\n1 IP fragments were left out, which may have been L2TP\n") {
+		t.Error(got.stdout)
+	}
+}
+
+// FuzzDecode holds that no file makes decode panic, and that all that it shows is fit for a terminal.
+func FuzzDecode(f *testing.F) {
+	f.Add(newDialogue(f, oldSecret).linkUp().pcap())
+	f.Add(newDialogue(f, oldSecret, newSecret).linkUp().pcapng())
+	f.Add(faults(f))
+	f.Fuzz(func(t *testing.T, octets []byte) {
+		d := dissect.New([]dissect.Secret{{Name: "old", Octets: []byte(oldSecret)}}, true)
+		c, err := openCapture(bytes.NewReader(octets))
+		if err != nil {
+			return
+		}
+		_ = dissectCapture(c, []uint16{1701}, d) // damage
+		if text := renderReport(d.Report(), now, inUTF8); strings.ContainsAny(text, "\x00\x1b\r") {
+			t.Errorf("%q", text)
+		}
+		if _, err := json.Marshal(d.Report()); err != nil {
+			t.Error(err)
+		}
+	})
+}
