@@ -39,7 +39,7 @@ fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
 	done
 
-test: test-unit test-netns ## all tests
+test: deps test-unit test-netns ## all tests
 
 test-unit: ## tests of the packages
 	$(GO) test -race $$($(GO) list ./... | grep -v /integration)
@@ -47,7 +47,7 @@ test-unit: ## tests of the packages
 test-netns: ## two PEs for real, in network namespaces; needs root
 	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) ./integration/...
 
-demo: ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
+demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
 
 deps: ## install the programs that tests and demo need
