@@ -453,6 +453,49 @@ func TestStopCCNsCross(t *testing.T) {
 	}
 }
 
+// The connection is over for us with our StopCCN; what follows is only acknowledged.
+func TestStoppingIgnoresAllElse(t *testing.T) {
+	d := converse(t)
+	d.called()
+	d.stop()
+	d.expectStop(l2tp.StopShuttingDown)
+	d.lost(CauseClosed)
+	d.call.nr = 1 // the script has not seen it
+	d.send(l2tp.SCCRP)
+	d.expectAgain(l2tp.ACK, 2)
+	d.send(l2tp.ICRQ, ids(5, 0))
+	d.expectAgain(l2tp.ACK, 2)
+	d.call.nr = 2
+	d.send(l2tp.ACK)
+	if !d.peer.Done() {
+		t.Error("not done")
+	}
+}
+
+// What the peer has stopped before we could send it has never had a number.
+func TestStopCCNWhileMessagesWait(t *testing.T) {
+	d := converse(t, func(c *Config) { c.Hello = 0 })
+	d.called()
+	var sessions []*Session
+	for _, name := range []string{"red", "blue", "green", "grey"} {
+		sessions = append(sessions, d.open(name))
+	}
+	d.expect(l2tp.ICRQ)
+	d.expect(l2tp.ICRQ)
+	d.silence() // the congestion window
+	d.send(l2tp.StopCCN)
+	if m := d.expect(l2tp.ACK); m.Ns != 3 {
+		t.Errorf("Ns %d, want 3", m.Ns)
+	}
+	for range sessions {
+		if e := event[SessionDown](d); e.Why.Cause != CauseParent {
+			t.Errorf("SessionDown %+v", e.Why)
+		}
+	}
+	d.lost(CauseRefused)
+	d.wait(testCycle)
+}
+
 // A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section 5.4.3), as long as the
 // connection is half open.
 func TestStopCCNByReverseLookup(t *testing.T) {
@@ -531,6 +574,21 @@ func TestHelloJitter(t *testing.T) {
 	if len(seen) < 40 {
 		t.Errorf("%d different times in 50", len(seen))
 	}
+}
+
+// What is not acknowledged yet proves as much as a HELLO would.
+func TestNoHelloBesideAnotherMessage(t *testing.T) {
+	d := converse(t, func(c *Config) { c.Hello = 3 * time.Second })
+	d.called()
+	d.wait(2 * time.Second)
+	d.open("red")
+	d.expect(l2tp.ICRQ)
+	d.wait(4 * time.Second)
+	d.expectAgain(l2tp.ICRQ, 1)
+	d.expectAgain(l2tp.ICRQ, 1)
+	d.send(l2tp.ACK)
+	d.wait(3 * time.Second)
+	d.expect(l2tp.HELLO)
 }
 
 func TestHelloFromPeer(t *testing.T) {

@@ -28,15 +28,14 @@ func check(m *l2tp.Message, problem error) error {
 
 // ignorable reports whether a problem is a message of an unknown type that the peer does not insist on.
 func ignorable(problem error) bool {
-	var e *l2tp.AVPError
-	return errors.As(problem, &e) && e.Problem == l2tp.UnknownMessageType && !e.Mandatory
+	e, ok := errors.AsType[*l2tp.AVPError](problem)
+	return ok && e.Problem == l2tp.UnknownMessageType && !e.Mandatory
 }
 
 // resultFor is the result of the StopCCN or CDN that answers a malformed message: 2, a general error, in both (RFC 3931
 // sections 5.2 and 7.1).
 func resultFor(problem error) l2tp.Result {
-	var e *l2tp.AVPError
-	if errors.As(problem, &e) {
+	if e, ok := errors.AsType[*l2tp.AVPError](problem); ok {
 		return e.Result()
 	}
 	return cdnError(l2tp.CDNGeneralError, l2tp.ErrorValue, problem.Error())

@@ -536,9 +536,12 @@ func FuzzReliable(f *testing.F) {
 			}
 			link = nil
 			a.acknowledge(now, b.nr)
-			if len(a.queue) > 0 && a.inFlight == a.transmitted {
-				now = now.Add(testTiming.Cap)
-				a.expire(now)
+			pump()
+			if len(link) == 0 && !a.idle() {
+				now = a.resendAt
+				if a.expire(now) {
+					return
+				}
 			}
 			pump()
 		}

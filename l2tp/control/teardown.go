@@ -77,6 +77,5 @@ func (c *Connection) cleanUp(now time.Time, why Reason, out *Output) {
 		s.forget()
 		out.event(SessionDown{s, down})
 	}
-	c.opening = nil
 	c.peer.ended(now, c, why, out)
 }

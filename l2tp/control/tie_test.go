@@ -91,7 +91,10 @@ func TestConnectionTie(t *testing.T) {
 		d.lost(CauseRefused)
 		d.dial()
 		d.called()
-		d.wait(10 * time.Second) // no attempt of ours any more
+		if !d.peer.Status().RetryAt.IsZero() {
+			t.Error("another attempt is planned")
+		}
+		d.wait(10 * time.Second)
 	})
 }
 

@@ -1,0 +1,149 @@
+package control
+
+import (
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// pair is two Peers in one memory, with an owner that takes every call.
+type pair struct {
+	now   time.Time
+	peers [2]*Peer
+	outs  [2]Output
+	ups   int // SessionUp
+}
+
+func newPair() *pair {
+	p := &pair{now: epoch}
+	for i := range p.peers {
+		cfg := testConfig(uint64(i + 1))
+		cfg.Hello = time.Second
+		cfg.MaxSessions = 1 << 20
+		cfg.Role = []Role{Active, Passive}[i]
+		p.peers[i] = NewPeer(cfg)
+		p.peers[i].Start(p.now, &p.outs[i])
+	}
+	p.exchange()
+	return p
+}
+
+// exchange carries datagrams until there are none.
+func (p *pair) exchange() {
+	for busy := true; busy; {
+		busy = false
+		for i := range p.outs {
+			var out Output
+			out, p.outs[i] = p.outs[i], out
+			for b := range out.Datagrams {
+				busy = true
+				p.peers[1-i].Receive(p.now, b, &p.outs[1-i])
+			}
+			out.Reset()
+			p.own(1 - i)
+			// The memory of the one is given to the next.
+			if p.outs[i].Len() == 0 && len(p.outs[i].Events) == 0 {
+				p.outs[i] = out
+			}
+		}
+	}
+}
+
+func (p *pair) own(i int) {
+	out := &p.outs[i]
+	for n := 0; n < len(out.Events); n++ {
+		switch e := out.Events[n].(type) {
+		case CallIncoming:
+			e.Session.Accept(p.now, out)
+		case CallAnswered:
+			e.Session.Connect(p.now, out)
+		case SessionUp:
+			p.ups++
+		}
+	}
+	clear(out.Events)
+	out.Events = out.Events[:0]
+}
+
+// BenchmarkSession sets up one session after the other: ICRQ, ICRP, ICCN, each acknowledged and signed.
+func BenchmarkSession(b *testing.B) {
+	p := newPair()
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		n++
+		p.peers[0].Established().Open(p.now, binary.BigEndian.AppendUint64(nil, uint64(n)), &p.outs[0])
+		p.exchange()
+	}
+	if p.ups != 2*n {
+		b.Fatalf("%d sessions up, want %d at both sides", p.ups, n)
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "sessions/s")
+}
+
+// BenchmarkHello is the steady state: a HELLO and its ACK.
+func BenchmarkHello(b *testing.B) {
+	p := newPair()
+	b.ReportAllocs()
+	for b.Loop() {
+		p.now = p.peers[0].Deadline()
+		p.peers[0].Advance(p.now, &p.outs[0])
+		p.exchange()
+	}
+}
+
+// To receive a HELLO, acknowledge it and say when to act next takes no memory.
+func TestSteadyStateDoesNotAllocate(t *testing.T) {
+	d := converse(t)
+	d.called()
+	const runs = 100
+	var hellos [][]byte
+	for range runs + 1 {
+		hellos = append(hellos, d.encode(l2tp.HELLO))
+	}
+	var out Output
+	now, n := d.now, 0
+	deadline := now
+	allocs := testing.AllocsPerRun(runs, func() {
+		out.Reset()
+		now = now.Add(time.Second)
+		d.peer.Receive(now, hellos[n], &out)
+		if deadline = d.peer.Deadline(); due(deadline, now) {
+			d.peer.Advance(now, &out)
+		}
+		n++
+	})
+	if allocs != 0 || n != runs+1 || d.peer.Established().reliable.nr != uint16(n)+2 {
+		t.Errorf("%v allocations for each of %d messages", allocs, n)
+	}
+}
+
+// BenchmarkReceive is the receiving half of BenchmarkHello.
+func BenchmarkReceive(b *testing.B) {
+	d := meet(new(testing.T))
+	d.called()
+	hello := d.encode(l2tp.HELLO)
+	var out Output
+	b.ReportAllocs()
+	for b.Loop() { // the first is news, the others are duplicates
+		out.Reset()
+		d.peer.Receive(d.now, hello, &out)
+	}
+}
+
+// BenchmarkForged is what a datagram costs that is none of the peer's.
+func BenchmarkForged(b *testing.B) {
+	d := meet(new(testing.T))
+	d.key = l2tp.NewKey([]byte("guess"))
+	sccrq := d.encode(l2tp.SCCRQ)
+	var out Output
+	b.ReportAllocs()
+	for b.Loop() {
+		d.peer.Receive(d.now, sccrq, &out)
+	}
+	if out.Len() != 0 {
+		b.Fatal("a forged SCCRQ is answered")
+	}
+}
