@@ -76,7 +76,7 @@ type batch struct {
 // maxPacket is the longest IP packet that a device hands out, in octets.
 const maxPacket = 1<<16 - 1
 
-// newBatch makes n buffers of at least size octets.
+// newBatch makes n buffers, size octets apart, each with room for size octets and the longest packet.
 func newBatch(n, size int) *batch {
 	b := &batch{stride: size, buffers: make([][]byte, n), sizes: make([]int, n)}
 	memory := make([]byte, n*size+maxPacket)

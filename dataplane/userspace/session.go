@@ -1,13 +1,13 @@
 package userspace
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.zx2c4.com/wireguard/tun"
@@ -56,6 +56,7 @@ func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
 	if err := checkInterface(cfg.Interface); err != nil {
 		return nil, err
 	}
+	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix has the other one
 	return &session{cfg: cfg, tunnel: t, prefix: appendPrefix(nil, cfg.PeerID, cfg.PeerCookie)}, nil
 }
 
@@ -98,7 +99,8 @@ func (s *session) read(device tun.Device) {
 		}
 		switch {
 		case err == nil:
-		case errors.Is(err, os.ErrClosed), errors.As(err, new(syscall.Errno)):
+		// Not only errors of the kernel: the runtime's poller has its own, and says it again and again.
+		case errors.Is(err, os.ErrClosed), errors.As(err, new(*os.PathError)):
 			s.vanished(device, err)
 			return
 		default: // a packet that the device could not hand out

@@ -33,6 +33,7 @@ type tunnel struct {
 	tooLarge    chan struct{} // of size 1: the network or the socket refused a datagram for its size
 	unreachable chan error    // of size 1: the latest untold
 
+	closing  sync.Once
 	mu       sync.Mutex // held by the reader while a session takes a message
 	closed   bool
 	sessions map[uint32]*session // by local session ID
@@ -93,8 +94,11 @@ func (t *tunnel) send(datagram []byte) error {
 	return err
 }
 
-// report leaves an error of the socket to notify.
+// report leaves an error of the socket to notify, if the network is behind it.
 func (t *tunnel) report(err error) {
+	if !errors.As(err, new(unix.Errno)) {
+		return // the runtime's poller has errors of its own
+	}
 	if errors.Is(err, unix.EMSGSIZE) {
 		select {
 		case t.tooLarge <- struct{}{}:
@@ -127,7 +131,7 @@ func (t *tunnel) notify() {
 
 // read takes datagrams from the socket until it is closed.
 func (t *tunnel) read() {
-	b := newBatch(1, virtioHeader+maxPacket)
+	b := newBatch(1, virtioHeader)
 	for {
 		n, err := t.socket.receive(b.buffers, b.sizes, virtioHeader)
 		if errors.Is(err, net.ErrClosed) {
@@ -199,26 +203,23 @@ func (t *tunnel) add(s *session) error {
 }
 
 // Close must not be called from within a callback.
-func (t *tunnel) Close() error {
-	t.mu.Lock()
-	if t.closed {
+func (t *tunnel) Close() (err error) {
+	t.closing.Do(func() {
+		t.mu.Lock()
+		t.closed = true
+		sessions := slices.Collect(maps.Values(t.sessions))
 		t.mu.Unlock()
-		t.work.Wait()
-		return nil
-	}
-	t.closed = true
-	sessions := slices.Collect(maps.Values(t.sessions))
-	t.mu.Unlock()
 
-	close(t.done)
-	err := t.socket.Close()
-	// The kernel waits a while for each device: one after another would be 50 in a second.
-	var closing errgroup.Group
-	closing.SetLimit(32)
-	for _, s := range sessions {
-		closing.Go(s.Close)
-	}
-	err = errors.Join(err, closing.Wait())
-	t.work.Wait()
+		close(t.done)
+		err = t.socket.Close()
+		// The kernel waits a while for each device: one after another would be 50 in a second.
+		var closing errgroup.Group
+		closing.SetLimit(32)
+		for _, s := range sessions {
+			closing.Go(s.Close)
+		}
+		err = errors.Join(err, closing.Wait())
+		t.work.Wait()
+	})
 	return err
 }
