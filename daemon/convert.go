@@ -46,6 +46,8 @@ func pairConfig(cfg *config.Config, peer config.Peer) session.PairConfig {
 			}
 		}
 	}
+	// One session for each link is all there is, but calls that are to be refused count until then.
+	pc.Control.MaxSessions = len(pc.Links) + window
 	return pc
 }
 

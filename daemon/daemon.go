@@ -27,11 +27,27 @@ type Daemon struct {
 
 	plane       dataplane.Plane
 	planeReason string
-	vrs         *vr.Manager
+	vrs         routers
 	executor    *executor
 	listener    *listener
 	loops       []*loop // in the order of the configuration
 }
+
+// routers gives virtual routers, as *vr.Manager does.
+type routers interface {
+	Ensure(name string) (router, error)
+}
+
+// router is a virtual router, as *vr.Router is.
+type router interface {
+	dataplane.Namespace
+	Configure(ifname string, c vr.Interface) error
+}
+
+// kernelRouters are those of the kernel.
+type kernelRouters struct{ *vr.Manager }
+
+func (r kernelRouters) Ensure(name string) (router, error) { return r.Manager.Ensure(name) }
 
 // Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
 // the error that keeps it from starting.
@@ -48,40 +64,52 @@ func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logge
 	}
 	defer server.close()
 
-	d.vrs, err = vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Name()) })
+	manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Name()) })
 	if err != nil {
 		return fmt.Errorf("virtual routers: %w", err)
 	}
-	for _, p := range cfg.Peers {
-		d.loops = append(d.loops, newLoop(d, p))
-	}
-	local := netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port)
-	d.listener, err = listen(local, d.loops, log)
+	d.vrs = kernelRouters{manager}
+	d.makeLoops()
+	d.listener, err = listen(netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port), d.loops, log)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
+		return errors.Join(fmt.Errorf("listen for peers: %w", err), manager.Close())
 	}
 	d.ensureRouters()
 
+	var serving sync.WaitGroup
+	serving.Go(d.listener.run)
+	serving.Go(server.serve)
+	d.runLoops(ctx)
+	d.listener.close()
+	server.close()
+	serving.Wait()
+	if err := manager.Close(); err != nil {
+		return fmt.Errorf("remove virtual routers: %w", err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+func (d *Daemon) makeLoops() {
+	for _, p := range d.cfg.Peers {
+		d.loops = append(d.loops, newLoop(d, p))
+	}
+}
+
+// runLoops runs the loops until ctx is done and all links are taken down.
+func (d *Daemon) runLoops(ctx context.Context) {
 	var loops sync.WaitGroup
 	for _, l := range d.loops {
 		loops.Go(func() { l.run(ctx) })
 	}
-	go d.listener.run()
-	go server.serve()
-
 	<-ctx.Done()
-	log.Info("shutting down")
+	d.log.Info("shutting down")
 	loops.Wait()
 	d.executor.wait()
 	for _, l := range d.loops {
 		l.closePath()
 	}
-	d.listener.close()
-	if err := d.vrs.Close(); err != nil {
-		return fmt.Errorf("remove virtual routers: %w", err)
-	}
-	log.Info("stopped")
-	return nil
+	d.executor.wait()
 }
 
 func (d *Daemon) pickPlane() {

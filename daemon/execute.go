@@ -9,7 +9,6 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/session"
-	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // execution is what of a link is there in the outside world.
@@ -22,7 +21,7 @@ type execution struct {
 type presence struct {
 	attempt session.Attempt
 	session dataplane.Session
-	router  *vr.Router
+	router  router
 }
 
 // of returns the session of an attempt, or nil if it is not there.
@@ -70,7 +69,7 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 	case session.Repath:
 		l.openPath(now)
 	case session.Note:
-		l.note(e)
+		l.note(now, e)
 	}
 }
 
@@ -133,13 +132,21 @@ func (l *loop) sendFrame(f session.Frame) {
 	}
 }
 
-func (l *loop) note(n session.Note) {
+// note writes to the log, unless a peer makes us repeat ourselves too often.
+func (l *loop) note(now time.Time, n session.Note) {
+	allowed, leftOut := l.limiter.allow(now, n)
+	if !allowed {
+		return
+	}
 	var fields []zap.Field
 	if n.Link != nil {
 		fields = append(fields, zap.String("vpn", n.Link.VPN), zap.String("interface", n.Link.Interface))
 	}
 	if n.Reason != "" {
 		fields = append(fields, zap.String("reason", n.Reason))
+	}
+	if leftOut > 0 {
+		fields = append(fields, zap.Int("left_out", leftOut))
 	}
 	if n.Level == session.Warning {
 		l.log.Warn(n.Message, fields...)

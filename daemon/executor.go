@@ -16,6 +16,9 @@ func newExecutor() *executor {
 	return &executor{slots: make(chan struct{}, parallel)}
 }
 
+// later carries out one job in no order.
+func (e *executor) later(job func()) { e.running.Go(job) }
+
 // wait returns when all that was queued is done.
 func (e *executor) wait() { e.running.Wait() }
 

@@ -1,12 +1,15 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
@@ -27,11 +30,12 @@ func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 			return api.Explanation{}, err
 		}
 		i := slices.IndexFunc(v.Links, func(s session.LinkStatus) bool { return s.Config.VPN == vpn })
-		if i >= 0 {
-			return explainLink(&v, &v.Links[i]), nil
+		if i < 0 {
+			return api.Explanation{}, &notFoundError{fmt.Sprintf("no link of VPN %q to peer %s is configured here", vpn, peer)}
 		}
+		return explainLink(&v, &v.Links[i]), nil
 	}
-	return api.Explanation{}, &notFoundError{fmt.Sprintf("no link of VPN %s to peer %s is configured", vpn, peer)}
+	return api.Explanation{}, &notFoundError{fmt.Sprintf("no peer %q is configured here", peer)}
 }
 
 // finding is what was found of one layer.
@@ -48,6 +52,9 @@ func fine(format string, args ...any) finding {
 func pending(format string, args ...any) finding {
 	return finding{mark: api.MarkPending, text: fmt.Sprintf(format, args...)}
 }
+
+// seen is a layer that the last attempt has got beyond, and the present one has not reached.
+func seen(text string) finding { return fine("%s in the last attempt", text) }
 
 func skipped(text string) finding { return finding{mark: api.MarkSkipped, text: text} }
 
@@ -107,30 +114,53 @@ func (e explainer) peer() finding {
 	where := fmt.Sprintf("%s %s", e.Peer, e.Config.AddrPort())
 	c := e.Connection
 	switch {
-	case !e.Path.Open:
-		return broken(fmt.Sprintf("%s: %v", where, e.Path.Err),
-			fmt.Sprintf("Look at `ip route get %s` and `ip address` on this host; l2tpvld tries again by itself.", e.Config.Address))
-	case c != nil && c.State == control.Established:
-		return fine("%s, last heard %s", where, ago(e.Now, c.LastHeard))
+	case e.Path.Err != nil:
+		return broken(fmt.Sprintf("%s: %v", where, e.Path.Err), fmt.Sprintf("Look at `ip route get %s` and `ip address` on this host. "+
+			"l2tpvld goes on by itself once there is a way.", e.Config.Address))
+	case e.connected():
+		return fine("%s, last heard %s", where, ago(e.Now, later(c.LastHeard, e.Path.Stats.LastHeard)))
 	case e.refusedAuth():
-		return fine("%s, heard %s", where, ago(e.Now, e.Control.RefusedAuth))
+		return fine("%s, last heard %s", where, ago(e.Now, e.Control.RefusedAuth))
 	case e.silence() > 0 || e.Control.Ended && e.Control.Why.Cause == control.CauseSilent:
-		text := where + ": no answer"
-		if n := e.silence(); n > 0 {
-			text += fmt.Sprintf(" to %d transmissions", n+1)
-		}
-		if e.Path.Err != nil {
-			text += fmt.Sprintf("; the network says %q %s", e.Path.Err, ago(e.Now, e.Path.ErrAt))
-		}
-		return broken(text, fmt.Sprintf("Is l2tpvld running on %s, with a peer at the address of this host (%s) and the same secret? "+
-			"Does UDP port %d pass between the two? A peer with another secret is silent too: see its log.",
-			e.Peer, e.Path.Local, e.Config.Port))
-	case c == nil && e.Control.Ended:
-		return fine("%s", where) // it has answered, if only to refuse
+		return broken(where+": no answer"+e.silenceText(), e.silenceAdvice())
+	case e.Control.Ended:
+		return fine("%s, it answers", where) // if only to refuse
 	case c == nil:
-		return pending("%s: waiting for it to call", where)
+		f := pending("%s: waiting for it to call", where)
+		if e.Config.Role == config.RolePassive {
+			f.advice = fmt.Sprintf("This host waits for %s to call (role: passive). If %s waits too, nobody calls: "+
+				"set `role: both` or `role: active` on one of the two.", e.Peer, e.Peer)
+		}
+		return f
 	}
 	return pending("%s: called %s", where, ago(e.Now, c.Since))
+}
+
+func (e explainer) silenceText() (text string) {
+	if n := e.silence(); n > 0 {
+		text = fmt.Sprintf(" to %d transmissions", n+1)
+	} else {
+		text = e.retryText()
+	}
+	if e.Path.Hint != nil {
+		text += fmt.Sprintf("; the network said %s: %v", ago(e.Now, e.Path.HintAt), e.Path.Hint)
+	}
+	return text
+}
+
+func (e explainer) silenceAdvice() string {
+	if errors.Is(e.Path.Hint, syscall.ECONNREFUSED) {
+		return fmt.Sprintf("The host answers, but no l2tpvld listens at UDP port %d there: start it on %s, or compare `port` and "+
+			"`local.port`.", e.Config.Port, e.Peer)
+	}
+	return fmt.Sprintf("Does `ping %s` work? Is l2tpvld running on %s, with a peer of this host's address (%s) and the same "+
+		"secret? Does UDP port %d pass between the two? To a caller with another secret a peer is silent: its log and "+
+		"`l2tpvl-ctl explain` there say so.", e.Config.Address, e.Peer, e.Path.Local, e.Config.Port)
+}
+
+// connected reports whether there is a control connection.
+func (e explainer) connected() bool {
+	return e.Connection != nil && e.Connection.State == control.Established
 }
 
 // refusedAuth reports whether the peer calls us with a digest that is wrong.
@@ -141,31 +171,40 @@ func (e explainer) refusedAuth() bool {
 func (e explainer) connection() finding {
 	c := e.Connection
 	switch {
-	case c != nil && c.State == control.Established:
-		return fine("%s ⇄ %s, up %s, window %d, %d retransmissions", idText(c.ID), idText(c.PeerID),
-			durationText(e.Now.Sub(c.Since)), c.Counters.PeerWindow, c.Counters.Retransmitted)
+	case e.connected():
+		return fine("%s ⇄ %s, up %s, window %d, %s", idText(c.ID), idText(c.PeerID),
+			durationText(e.Now.Sub(c.Since)), c.Counters.PeerWindow, plural(c.Counters.Retransmitted, "retransmission"))
 	case e.refusedAuth():
-		return broken(fmt.Sprintf("the digest of %s's SCCRQ is wrong", e.Peer),
-			fmt.Sprintf("The secrets differ. Compare peers.%s's secret file here with the one for this host on %s: "+
+		return broken(fmt.Sprintf("%s calls, and its message digest is wrong", e.Peer),
+			fmt.Sprintf("The secrets differ. Compare the file of `peers.%s.secret_file` here with the one for this host on %s: "+
 				"they must hold the same octets.", e.Peer, e.Peer))
-	case c == nil && e.Control.Ended:
-		return broken(e.Control.Why.Text+e.retryText(), e.stopAdvice())
+	case e.Control.Ended:
+		return broken(e.Control.Why.Text+e.retryText(), e.connectionAdvice())
+	case c != nil:
+		return pending("in state %s", c.State)
 	}
-	return pending("in state %s", c.State)
+	return pending("not begun")
 }
 
-// stopAdvice is what to do about a control connection that was refused or ended.
-func (e explainer) stopAdvice() string {
-	if e.Control.Why.Cause != control.CauseRefused {
-		return fmt.Sprintf("l2tpvld tries again by itself. If it does not come back, see the log of %s.", e.Peer)
+// connectionAdvice is what to do about a control connection that was refused or has ended.
+func (e explainer) connectionAdvice() string {
+	switch e.Control.Why.Cause {
+	case control.CauseRefused:
+	case control.CauseTimeout:
+		return fmt.Sprintf("%s acknowledges what it is sent, and goes no further. See its log.", e.Peer)
+	case control.CauseProtocol:
+		return fmt.Sprintf("%s sent what RFC 3931 does not allow, or what cannot be had here. Compare the versions and "+
+			"`authentication` on both sides.", e.Peer)
+	default:
+		return fmt.Sprintf("l2tpvld goes on by itself. If the connection does not come back, see the log of %s.", e.Peer)
 	}
 	switch l2tp.StopCCNCode(e.Control.Why.Result.Code) {
 	case l2tp.StopShuttingDown:
-		return fmt.Sprintf("%s is shutting down. Start l2tpvld there again; nothing is to be done here.", e.Peer)
+		return fmt.Sprintf("%s was shut down. Start l2tpvld there again; nothing is to be done here.", e.Peer)
 	case l2tp.StopNotAuthorized:
-		return fmt.Sprintf("%s does not accept this host: compare peers, secrets and `authentication` on both sides.", e.Peer)
+		return fmt.Sprintf("%s does not accept this host. Compare `authentication` and the secrets on both sides.", e.Peer)
 	}
-	return fmt.Sprintf("%s has ended the control connection; its log says more.", e.Peer)
+	return fmt.Sprintf("%s has refused or ended the control connection. See its log.", e.Peer)
 }
 
 func (e explainer) session() finding {
@@ -177,25 +216,44 @@ func (e explainer) session() finding {
 			by = "this host"
 		}
 		return fine("%s ⇄ %s, asked for by %s", idText(s.ID), idText(s.PeerID), by)
-	case e.failedAt(session.LayerSession) || e.failedAt(session.LayerConnection):
+	case e.failedAt(session.LayerSession):
 		return broken(e.l.Reason+e.retryText(), e.sessionAdvice())
-	case e.l.Reason != "":
+	case e.failedAt(session.LayerDataPlane):
+		return skipped("waits for the interface")
+	case e.failedBeyond(session.LayerSession):
 		return fine("established in the last attempt%s", e.retryText())
 	case s != nil:
 		return pending("in state %s", s.State)
+	case e.l.CallAt.IsZero():
+		return pending("waiting for %s to ask for it", e.Peer)
 	}
-	return pending("waiting for %s to ask for it", e.Peer)
+	return pending("leaving it to %s to ask for it%s", e.Peer, e.retryText())
 }
 
 func (e explainer) sessionAdvice() string {
-	c := &e.l.Config
-	return fmt.Sprintf("%s must have a link to this host in a VPN with VPN-ID %s, of the same IPsec class. "+
-		"Compare `l2tpvl-ctl links` on both.", e.Peer, c.VPNID)
+	id := e.l.Config.VPNID
+	switch e.l.Refused {
+	case l2tp.CDNPermanentFacilities:
+		return fmt.Sprintf("%s has no link to this host in a VPN with VPN-ID %s. Compare `l2tpvl-ctl links` on both; the VPN-IDs "+
+			"must be equal, and each side's `links` must name the other.", e.Peer, id)
+	case l2tp.CDNTemporaryFacilities:
+		return fmt.Sprintf("%s cannot make its end of the link now. `l2tpvl-ctl explain` there says why.", e.Peer)
+	case l2tp.CDNLostCarrier:
+		return fmt.Sprintf("%s has given the link up. `l2tpvl-ctl explain` there has its view.", e.Peer)
+	case l2tp.CDNAdministrative:
+		return fmt.Sprintf("The operator of %s, or its shutdown, has ended the link. Nothing is to be done here.", e.Peer)
+	case 0: // the peer has not refused it
+		return fmt.Sprintf("l2tpvld tries again by itself. See the log of %s if it does not come up.", e.Peer)
+	}
+	return fmt.Sprintf("%s does not take the session as this host asks for it. See its log.", e.Peer)
 }
 
-// failedAt reports whether the last attempt has failed at that layer, and no later one has got further.
-func (e explainer) failedAt(layer session.Layer) bool {
-	return e.l.Reason != "" && e.l.Layer == layer
+// failedAt reports whether the last attempt has failed at that layer.
+func (e explainer) failedAt(layer session.Layer) bool { return e.l.Reason != "" && e.l.Layer == layer }
+
+// failedBeyond reports whether the last attempt has failed only after that layer was there.
+func (e explainer) failedBeyond(layer session.Layer) bool {
+	return e.l.Reason != "" && e.l.Layer > layer
 }
 
 func (e explainer) lcp() finding {
@@ -208,83 +266,79 @@ func (e explainer) lcp() finding {
 		}
 		return fine("%s", text)
 	case e.failedAt(session.LayerLCP):
-		return broken(e.l.Reason+e.retryText(),
-			fmt.Sprintf("Data messages may not pass, although control messages do: look for a filter, and for counters in "+
-				"`l2tpvl-ctl status` and `sessions` on both sides. The log of %s has its view.", e.Peer))
+		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and "+
+			"at the drops in `l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer))
 	case e.failedAt(session.LayerDataPlane):
 		return skipped("waits for the interface")
+	case e.failedBeyond(session.LayerLCP):
+		return seen("opened")
 	case p != nil:
 		return pending("in state %s", p.LCP)
-	case e.l.Reason != "":
-		return fine("opened in the last attempt")
 	}
-	return pending("waiting for the data plane")
+	return pending("waiting for the session")
 }
 
 func (e explainer) ipcp() finding {
-	c := e.l.Config.PPP.IPv4
-	if c == nil {
-		return skipped("not configured (ipv4: false)")
-	}
-	p := e.l.PPP
-	if p == nil || !e.failedAt(session.LayerIPCP) {
-		return e.ncp(p != nil && p.IPCP == ppp.Opened, stateOf(p, func(p *ppp.Status) ppp.State { return p.IPCP }), "", "")
-	}
-	return e.ncp(p.IPCP == ppp.Opened, p.IPCP, e.l.Reason,
-		fmt.Sprintf("Compare `address` and `peer_address` of this link with those on %s: each side's own address must be the "+
-			"one that the other expects, and no two may be the same.", e.Peer))
+	p := e.ppp()
+	return e.ncp(session.LayerIPCP, "ipv4", e.l.Config.PPP.IPv4 != nil, p.IPCP, fmt.Sprintf("Compare `address` and `peer_address` of this "+
+		"link with those on %s: each side's own address must be the one that the other expects, and no two may be the same. "+
+		"After a change restart l2tpvld.", e.Peer))
 }
 
 func (e explainer) ipv6cp() finding {
-	if e.l.Config.PPP.IPv6 == nil {
-		return skipped("not configured (ipv6: false)")
-	}
-	p := e.l.PPP
-	if p == nil || !e.failedAt(session.LayerIPv6CP) {
-		return e.ncp(p != nil && p.IPV6CP == ppp.Opened, stateOf(p, func(p *ppp.Status) ppp.State { return p.IPV6CP }), "", "")
-	}
-	return e.ncp(p.IPV6CP == ppp.Opened, p.IPV6CP, e.l.Reason,
-		fmt.Sprintf("If %s is to run without IPv6, say `ipv6: false` for this link here too.", e.Peer))
+	p := e.ppp()
+	return e.ncp(session.LayerIPv6CP, "ipv6", e.l.Config.PPP.IPv6 != nil, p.IPV6CP, fmt.Sprintf("If the link is to run without IPv6, say "+
+		"`ipv6: false` for it here too. Otherwise see that %s runs IPv6 on it, and that the path's MTU has room for it.", e.Peer))
 }
 
-func stateOf(p *ppp.Status, of func(*ppp.Status) ppp.State) ppp.State {
-	if p == nil {
-		return ppp.Initial
+// ppp is the status of PPP, of one that has not begun if there is none.
+func (e explainer) ppp() ppp.Status {
+	if e.l.PPP == nil {
+		return ppp.Status{}
 	}
-	return of(p)
+	return *e.l.PPP
 }
 
-// ncp is what is found of a network control protocol.
-func (e explainer) ncp(opened bool, state ppp.State, reason, advice string) finding {
+// ncp is what is found of a network control protocol, whose configuration has that key.
+func (e explainer) ncp(layer session.Layer, key string, configured bool, state ppp.State, advice string) finding {
 	switch {
-	case opened:
+	case !configured:
+		return skipped(fmt.Sprintf("not configured (%s: false)", key))
+	case state == ppp.Opened:
 		return fine("opened")
+	case e.failedAt(layer):
+		return broken(e.l.Reason+e.retryText(), advice)
 	case e.failedAt(session.LayerDataPlane):
 		return skipped("waits for the interface")
-	case reason != "":
-		return broken(reason, advice)
 	case e.failedAt(session.LayerInterface):
-		return fine("opened in the last attempt")
+		return seen("opened")
+	case e.l.PPP == nil:
+		return skipped("")
 	}
 	return pending("in state %s", state)
 }
 
 func (e explainer) iface() finding {
 	l := e.l
+	where := fmt.Sprintf("%s in netns %s", l.Config.Interface, l.Config.VR)
 	switch {
+	case l.Up:
+		return fine("%s, MTU %d", where, l.Interface.MTU)
 	case e.failedAt(session.LayerDataPlane), e.failedAt(session.LayerInterface):
-		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `ip -n %s link show %s` and at the log. "+
-			"If an interface of that name is somebody else's, remove it or set `interface` for this link.", l.Config.VR, l.Config.Interface))
-	case !l.Ready || !l.Up:
-		return pending("%s in netns %s", l.Config.Interface, l.Config.VR)
+		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `ip -n %s link show %s` and at the log. If an interface or a route is "+
+			"somebody else's, remove it or choose another; what was deleted l2tpvld makes anew by itself.", l.Config.VR, l.Config.Interface))
+	case l.Open != 0:
+		return pending("%s is being configured", where)
 	}
-	return fine("%s in netns %s, MTU %d", l.Config.Interface, l.Config.VR, l.Interface.MTU)
+	return skipped("")
 }
 
 func (e explainer) address() finding {
 	i := &e.l.Interface
 	var parts []string
 	switch {
+	case !e.l.Up:
+		return skipped("")
 	case i.Local.IsValid() && i.Peer.IsValid():
 		parts = append(parts, fmt.Sprintf("%s → %s", i.Local, i.Peer))
 	case i.Local.IsValid():
@@ -301,16 +355,30 @@ func (e explainer) address() finding {
 	return fine("%s", strings.Join(parts, ", "))
 }
 
-// retryText says when the next attempt is.
+// retryText says when the next attempt is, if one waits for its time.
 func (e explainer) retryText() string {
 	at := e.l.CallAt
 	if at.IsZero() {
 		at = e.retryAt()
 	}
-	if at.IsZero() || !at.After(e.Now) {
+	if !at.After(e.Now) {
 		return ""
 	}
 	return fmt.Sprintf("; next attempt in %s", durationText(at.Sub(e.Now)))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+func plural(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func ago(now, then time.Time) string {

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"sync/atomic"
@@ -23,14 +24,21 @@ type loop struct {
 	out     session.Output
 	path    path
 	links   map[*session.Link]*execution
+	limiter limiter
 	mailbox chan func(now time.Time)
-	over    chan struct{} // closed when the loop has ended
+	over    chan struct{}        // closed when the loop has ended
+	last    atomic.Pointer[view] // the latest that the loop has told of itself
+
 	dropped atomic.Uint64 // messages and frames that found the mailbox full
+	tooLong atomic.Uint64 // messages longer than any that a peer has reason to send
 }
 
 // mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
 // full receive window.
 const mailboxSize = 4096
+
+// maxMessage bounds a control message in octets, and so the memory that the mailbox may take.
+const maxMessage = 4096
 
 // stopTimeout is how long a peer may take to acknowledge that we stop.
 const stopTimeout = 3 * time.Second
@@ -43,6 +51,7 @@ func newLoop(d *Daemon, peer config.Peer) *loop {
 		pair:    session.NewPair(pairConfig(d.cfg, peer)),
 		path:    path{retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
 		links:   make(map[*session.Link]*execution),
+		limiter: make(limiter),
 		mailbox: make(chan func(time.Time), mailboxSize),
 		over:    make(chan struct{}),
 	}
@@ -106,8 +115,8 @@ func (l *loop) step(now time.Time, f func(now time.Time)) {
 	for _, frame := range l.out.Frames {
 		l.sendFrame(frame)
 	}
-	for _, effect := range l.out.Effects {
-		l.execute(now, effect)
+	for i := 0; i < len(l.out.Effects); i++ { // one may cause others
+		l.execute(now, l.out.Effects[i])
 	}
 	l.out.Reset()
 }
@@ -136,9 +145,13 @@ func (l *loop) deadline() time.Time {
 // receive takes a control message that has arrived from the peer's address; it may be called from any goroutine, and
 // does not keep the octets.
 func (l *loop) receive(message []byte) {
-	message = append([]byte(nil), message...)
+	if len(message) > maxMessage {
+		l.tooLong.Add(1)
+		return
+	}
+	message = bytes.Clone(message)
 	l.offer(func(now time.Time) {
-		if l.path.tunnel == nil {
+		if l.path.tunnel == nil && now.Sub(l.path.errAt) >= l.path.retry.Min {
 			l.openPath(now) // the peer has found its way to us
 		}
 		l.pair.Receive(now, message, &l.out)
@@ -147,22 +160,22 @@ func (l *loop) receive(message []byte) {
 
 var errOver = errors.New("the daemon is shutting down")
 
-// ask runs f in the loop and waits for it.
-func (l *loop) ask(ctx context.Context, f func(now time.Time)) error {
-	answered := make(chan struct{})
+// ask runs f in the loop and waits for its answer.
+func ask[T any](ctx context.Context, l *loop, f func(now time.Time) T) (answer T, err error) {
+	answered := make(chan T, 1) // the loop does not wait for one who has gone
 	select {
-	case l.mailbox <- func(now time.Time) { f(now); close(answered) }:
+	case l.mailbox <- func(now time.Time) { answered <- f(now) }:
 	case <-l.over:
-		return errOver
+		return answer, errOver
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer, ctx.Err()
 	}
 	select {
-	case <-answered:
-		return nil
+	case answer = <-answered:
+		return answer, nil
 	case <-l.over:
-		return errOver
+		return answer, errOver
 	case <-ctx.Done():
-		return ctx.Err()
+		return answer, ctx.Err()
 	}
 }

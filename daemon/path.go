@@ -17,8 +17,10 @@ import (
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
 	mtu      int
-	err      error     // why it is not open, or the last error that the network has reported on it
+	err      error     // why it could not be opened last; nil: it could
 	errAt    time.Time // when
+	hint     error     // what the network has last reported of what we sent; it proves nothing
+	hintAt   time.Time // when
 	retry    control.Backoff
 	failures int
 	retryAt  time.Time // when to try again to open it; zero: it is open
@@ -42,29 +44,28 @@ func (p *path) lastHeard() time.Time {
 // openPath opens the way to the peer in place of the one there is.
 func (l *loop) openPath(now time.Time) {
 	p := &l.path
-	local := netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.daemon.cfg.Local.Port)
+	local, peer := netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.daemon.cfg.Local.Port), l.peer.AddrPort()
 	tunnel, err := l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
-		Local: local, Peer: l.peer.AddrPort(),
+		Local: local, Peer: peer,
 		Control:     l.receive,
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
-			l.offer(func(now time.Time) { l.path.err, l.path.errAt = err, now })
+			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = err, now })
 		},
 	})
+	l.closePath()
+	p.tunnel = tunnel
 	if err != nil {
+		p.tunnel = nil
 		if p.failures == 0 {
-			l.log.Warn("no path to the peer", zap.Error(explainPath(err, local, l.peer.AddrPort())))
+			l.log.Warn("no path to the peer", zap.String("reason", explainPath(err, local, peer).Error()))
 		}
-		p.err, p.errAt = explainPath(err, local, l.peer.AddrPort()), now
+		p.err, p.errAt = explainPath(err, local, peer), now
 		p.retryAt = now.Add(p.retry.Delay(p.failures, random32()))
 		p.failures++
 		return
 	}
-	old := p.tunnel
-	p.tunnel, p.err, p.failures, p.retryAt = tunnel, nil, 0, time.Time{}
-	if old != nil {
-		go old.Close()
-	}
+	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
 }
 
@@ -75,7 +76,7 @@ func (l *loop) pathChanged(now time.Time) {
 	}
 	mtu, err := l.path.tunnel.PathMTU()
 	if err != nil {
-		l.log.Warn("path MTU not known", zap.Error(err))
+		l.log.Warn("path MTU not known", zap.String("reason", err.Error()))
 		return
 	}
 	if mtu != l.path.mtu {
@@ -85,14 +86,19 @@ func (l *loop) pathChanged(now time.Time) {
 	l.pair.SetPathMTU(now, mtu, &l.out)
 }
 
-// closePath closes what is left when the loop is over and its sessions are removed.
+// closePath closes the way to the peer, if there is one. The sessions on it are over. It does not wait, as the tunnel waits
+// for its callbacks, which may be waiting for the loop.
 func (l *loop) closePath() {
-	if l.path.tunnel == nil {
+	tunnel := l.path.tunnel
+	if tunnel == nil {
 		return
 	}
-	if err := l.path.tunnel.Close(); err != nil {
-		l.log.Warn("path not closed cleanly", zap.Error(err))
-	}
+	l.path.tunnel = nil
+	l.daemon.executor.later(func() {
+		if err := tunnel.Close(); err != nil {
+			l.log.Warn("path not closed cleanly", zap.String("reason", err.Error()))
+		}
+	})
 }
 
 // explainPath puts the common errors of opening a socket into an operator's words.

@@ -32,6 +32,7 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 		drops["malformed"] += v.Path.Stats.Malformed
 		drops["unknown session"] += v.Path.Stats.UnknownSession
 		drops["overload"] += v.Path.Dropped
+		drops["too long"] += v.Path.TooLong
 		for _, s := range v.Stats {
 			drops["wrong cookie"] += s.RxCookie
 			drops["malformed"] += s.RxMalformed
@@ -129,7 +130,7 @@ func (v *view) linkState(l *session.LinkStatus) api.LinkState {
 		return api.LinkUp
 	case l.Session != nil && l.Reason == "":
 		return api.LinkStarting
-	case l.Reason == "" && v.Path.Err == nil && !v.Control.Ended && v.silence() == 0:
+	case l.Reason == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.silence() == 0:
 		return api.LinkStarting
 	}
 	return api.LinkDown
@@ -154,10 +155,10 @@ func (v *view) retryAt() time.Time {
 // noConnectionReason says in a few words why there is no control connection.
 func (v *view) noConnectionReason() string {
 	switch {
-	case !v.Path.Open && v.Path.Err != nil:
+	case v.Path.Err != nil:
 		return v.Path.Err.Error()
-	case v.silence() > 0 && v.Path.Err != nil:
-		return fmt.Sprintf("no answer from %s: %v", v.Peer, v.Path.Err)
+	case v.silence() > 0 && v.Path.Hint != nil:
+		return fmt.Sprintf("no answer from %s: %v", v.Peer, v.Path.Hint)
 	case v.silence() > 0:
 		return "no answer from " + v.Peer
 	case v.Control.Ended:

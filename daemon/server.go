@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,7 +50,7 @@ func (d *Daemon) listenAPI() (*server, error) {
 		return nil, errors.Join(fmt.Errorf("api.socket: %w", err), listener.Close())
 	}
 	s := &server{daemon: d, listener: listener}
-	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second}
+	s.http = &http.Server{Handler: s.routes(), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	return s, nil
 }
 
@@ -60,20 +60,39 @@ func (s *server) serve() {
 	}
 }
 
-func (s *server) close() { _ = s.http.Close() }
+// close ends the server and removes its socket, whether it is serving or not yet.
+func (s *server) close() {
+	_ = s.http.Close()
+	_ = s.listener.Close()
+}
 
 func (s *server) routes() http.Handler {
 	d := s.daemon
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+api.PathStatus, answer(d.status))
-	mux.HandleFunc("GET "+api.PathLinks, answer(d.links))
-	mux.HandleFunc("GET "+api.PathPeers, answer(d.peers))
-	mux.HandleFunc("GET "+api.PathSessions, answer(d.sessions))
-	mux.HandleFunc("GET "+api.PathExplain+"/{vpn}/{peer}", answer(d.explain))
-	mux.HandleFunc("/", answer(func(r *http.Request) (any, error) {
-		return nil, &notFoundError{fmt.Sprintf("no %s %s in this API", r.Method, r.URL.Path)}
-	}))
+	for path, handler := range map[string]http.HandlerFunc{
+		api.PathStatus:                    answer(d.status),
+		api.PathLinks:                     answer(d.links),
+		api.PathPeers:                     answer(d.peers),
+		api.PathSessions:                  answer(d.sessions),
+		api.PathExplain + "/{vpn}/{peer}": answer(d.explain),
+	} {
+		mux.Handle("GET "+path, handler)
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", "GET, HEAD")
+			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s %s: want GET", r.Method, r.URL.Path))
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, http.StatusNotFound, fmt.Sprintf("no %s in this API", r.URL.Path))
+	})
 	return mux
+}
+
+// refuse answers with an error.
+func refuse(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(api.Error{Error: text})
 }
 
 // notFoundError is what a client asked for and is not there.
@@ -84,21 +103,16 @@ func (e *notFoundError) Error() string { return e.text }
 // answer makes a handler of a function that gives what is to be told as JSON.
 func answer[T any](f func(*http.Request) (T, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
-		defer cancel()
-		body, err := f(r.WithContext(ctx))
-		w.Header().Set("Content-Type", "application/json")
+		body, err := f(r)
 		var missing *notFoundError
 		switch {
 		case errors.As(err, &missing):
-			w.WriteHeader(http.StatusNotFound)
+			refuse(w, http.StatusNotFound, err.Error())
 		case err != nil:
-			w.WriteHeader(http.StatusServiceUnavailable)
+			refuse(w, http.StatusServiceUnavailable, strings.ReplaceAll(err.Error(), "\n", "; "))
+		default:
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(body) // an error here is a client that has gone
 		}
-		if err != nil {
-			_ = json.NewEncoder(w).Encode(api.Error{Error: err.Error()})
-			return
-		}
-		_ = json.NewEncoder(w).Encode(body) // an error here is a client that has gone
 	}
 }

@@ -2,6 +2,9 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
@@ -23,43 +26,65 @@ type pathView struct {
 	Open    bool
 	Local   string // address and port
 	MTU     int    // octets; 0: not known
-	Err     error  // why it is not open, or what the network has said last
-	ErrAt   time.Time
+	Err     error  // why it is not open
+	Hint    error  // what the network has reported last of what we sent, not long ago; it proves nothing
+	HintAt  time.Time
 	RetryAt time.Time // when it is tried again; zero: it is open
 	Stats   dataplane.TunnelStats
 	Dropped uint64 // messages and frames for which the loop had no time
+	TooLong uint64 // messages dropped for their length
 }
 
-// view asks the loop for what it knows.
+// hintAge is for how long a report of the network is of interest.
+const hintAge = 2 * time.Minute
+
+// viewTimeout is how long a loop may take to tell of itself. It takes microseconds, unless it is flooded.
+const viewTimeout = time.Second
+
+// view asks the loop for what it knows. One that is too busy to answer is represented by what it has told last.
 func (l *loop) view(ctx context.Context) (view, error) {
-	var v view
-	err := l.ask(ctx, func(now time.Time) {
-		v = view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Stats: make(map[session.Attempt]dataplane.Stats)}
-		p := &l.path
-		v.Path = pathView{
-			MTU: p.mtu, Err: p.err, ErrAt: p.errAt, RetryAt: p.retryAt, Dropped: l.dropped.Load(),
-		}
-		if p.tunnel != nil {
-			v.Path.Open, v.Path.Local, v.Path.Stats = true, p.tunnel.LocalAddr().String(), p.tunnel.Stats()
-		}
-		for _, x := range l.links {
-			if s := x.present.Load(); s != nil {
-				v.Stats[s.attempt] = s.session.Stats()
-			}
-		}
-	})
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	v, err := ask(ctx, l, l.look)
+	switch last := l.last.Load(); {
+	case err == nil:
+		l.last.Store(&v)
+	case errors.Is(err, context.DeadlineExceeded) && last != nil:
+		return *last, nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return v, fmt.Errorf("the loop of peer %s is overloaded: it has not answered for %v", l.peer.Name, viewTimeout)
+	}
 	return v, err
 }
 
-// views asks all loops.
-func (d *Daemon) views(ctx context.Context) ([]view, error) {
-	views := make([]view, 0, len(d.loops))
-	for _, l := range d.loops {
-		v, err := l.view(ctx)
-		if err != nil {
-			return nil, err
-		}
-		views = append(views, v)
+// look is the view from within the loop.
+func (l *loop) look(now time.Time) view {
+	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Stats: make(map[session.Attempt]dataplane.Stats)}
+	p := &l.path
+	v.Path = pathView{
+		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(),
 	}
-	return views, nil
+	if p.hint != nil && now.Sub(p.hintAt) < hintAge {
+		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt
+	}
+	if p.tunnel != nil {
+		v.Path.Open, v.Path.Local, v.Path.Stats = true, p.tunnel.LocalAddr().String(), p.tunnel.Stats()
+	}
+	for _, x := range l.links {
+		if s := x.present.Load(); s != nil {
+			v.Stats[s.attempt] = s.session.Stats()
+		}
+	}
+	return v
+}
+
+// views asks all loops at once.
+func (d *Daemon) views(ctx context.Context) ([]view, error) {
+	views, errs := make([]view, len(d.loops)), make([]error, len(d.loops))
+	var asked sync.WaitGroup
+	for i, l := range d.loops {
+		asked.Go(func() { views[i], errs[i] = l.view(ctx) })
+	}
+	asked.Wait()
+	return views, errors.Join(errs...)
 }

@@ -1,7 +1,10 @@
 package session
 
 import (
+	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
@@ -56,11 +59,33 @@ func (l *Link) sessionDown(now time.Time, why control.Reason, out *Output) {
 	default:
 		l.note(LayerSession, why.Text)
 		if why.Cause == control.CauseRefused {
+			l.note(LayerSession, l.refusal(why.Result))
 			l.refused = l2tp.CDNCode(why.Result.Code)
 		}
 		l.down(now, out)
 		l.retry(now, out)
 	}
+}
+
+// refusal is the peer's CDN in plain words: its own, if it has sent any.
+func (l *Link) refusal(r l2tp.Result) string {
+	verb := "refused"
+	if l.ppp != nil {
+		verb = "ended"
+	}
+	text := strings.Map(printable, string(r.Message))
+	if text == "" {
+		text = r.Text(l2tp.CDN)
+	}
+	return fmt.Sprintf("%s by %s: %s (CDN result %d)", verb, l.pair.cfg.Peer, text, r.Code)
+}
+
+// printable drops what could disturb a terminal.
+func printable(r rune) rune {
+	if !unicode.IsPrint(r) {
+		return -1
+	}
+	return r
 }
 
 // noConnection says that there is no control connection; a new one calls the link again.

@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,26 +32,31 @@ const (
 	exitUsage  = 2 // wrong flags, or a configuration with mistakes
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-func run(args []string) int {
+func run(args []string, stdout, stderr io.Writer) int {
+	complain := func(status int, err error) int {
+		fmt.Fprintf(stderr, "l2tpvld: %v\n", err)
+		return status
+	}
 	flags := pflag.NewFlagSet("l2tpvld", pflag.ContinueOnError)
 	file := flags.StringP("config", "c", "", "the configuration: YAML, TOML or JSON, by its extension (required)")
 	check := flags.Bool("check", false, "check the configuration, print what is wrong with it, and touch nothing")
 	showVersion := flags.Bool("version", false, "print the version")
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usage+flags.FlagUsages()) }
+	flags.SortFlags = false
+	flags.Usage = func() { fmt.Fprint(stdout, usage+flags.FlagUsages()) }
 	switch err := flags.Parse(args); {
-	case err == pflag.ErrHelp:
+	case errors.Is(err, pflag.ErrHelp):
 		return 0
 	case err != nil:
-		return complain(exitUsage, err)
+		return complain(exitUsage, fmt.Errorf("%w; see l2tpvld --help", err))
 	case *showVersion:
-		fmt.Println("l2tpvld", version)
+		fmt.Fprintln(stdout, "l2tpvld", version)
 		return 0
 	case flags.NArg() > 0:
 		return complain(exitUsage, fmt.Errorf("unexpected argument %q; see l2tpvld --help", flags.Arg(0)))
 	case *file == "":
-		return complain(exitUsage, fmt.Errorf("no configuration: say --config FILE"))
+		return complain(exitUsage, errors.New("no configuration; say --config FILE"))
 	}
 
 	cfg, err := config.Load(*file)
@@ -57,7 +64,7 @@ func run(args []string) int {
 		return complain(exitUsage, err)
 	}
 	if *check {
-		fmt.Printf("%s: fine: %d peers, %d VPNs\n", *file, len(cfg.Peers), len(cfg.VPNs))
+		fmt.Fprintf(stdout, "%s: fine: %s, %s\n", *file, count(len(cfg.Peers), "peer"), count(len(cfg.VPNs), "VPN"))
 		return 0
 	}
 	log, err := daemon.NewLogger(cfg.Log)
@@ -66,13 +73,17 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if err := daemon.Run(ctx, cfg, version, log); err != nil {
 		return complain(exitFailed, err)
 	}
 	return 0
 }
 
-func complain(status int, err error) int {
-	fmt.Fprintf(os.Stderr, "l2tpvld: %v\n", err)
-	return status
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
