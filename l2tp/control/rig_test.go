@@ -45,7 +45,7 @@ type call struct {
 
 // dialogue is a Peer under test and a script that plays the other side, message by message.
 type dialogue struct {
-	t      *testing.T
+	t      testing.TB
 	now    time.Time
 	peer   *Peer
 	key    *l2tp.Key // nil: the script does not authenticate
@@ -59,7 +59,7 @@ type dialogue struct {
 }
 
 // converse begins a dialogue with a Peer that is started. In the end nothing must be left unsaid.
-func converse(t *testing.T, change ...func(*Config)) *dialogue {
+func converse(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
 	d := meet(t, change...)
 	t.Cleanup(func() {
@@ -72,7 +72,7 @@ func converse(t *testing.T, change ...func(*Config)) *dialogue {
 }
 
 // meet begins a dialogue that may end at any point.
-func meet(t *testing.T, change ...func(*Config)) *dialogue {
+func meet(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
 	cfg := testConfig(1)
 	cfg.Role = Passive
@@ -88,7 +88,8 @@ func meet(t *testing.T, change ...func(*Config)) *dialogue {
 	return d
 }
 
-func active(c *Config)   { c.Role = Both }
+func active(c *Config) { c.Role = Both }
+
 func noSecret(c *Config) { c.Secret = nil }
 
 // step lets the Peer act and takes what it puts out.
@@ -107,119 +108,6 @@ func (d *dialogue) dial() *call {
 	d.call = &call{id: 0x2000 + uint32(n), nonce: []byte{n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n}}
 	d.calls = append(d.calls, d.call)
 	return d.call
-}
-
-// draft is a message of the script on its way to the wire.
-type draft struct {
-	l2tp.Message
-	tail   []byte                // octets behind the last AVP
-	tamper func(b []byte) []byte // after the digest
-}
-
-type option func(*draft)
-
-func without(avp l2tp.AVPType) option       { return func(m *draft) { m.Has.Remove(avp) } }
-func tail(avp ...byte) option               { return func(m *draft) { m.tail = avp } }
-func tampered(f func([]byte) []byte) option { return func(m *draft) { m.tamper = f } }
-func numbered(ns uint16) option             { return func(m *draft) { m.Ns = ns } }
-func acking(nr uint16) option               { return func(m *draft) { m.Nr = nr } }
-
-func ids(local, remote uint32) option {
-	return func(m *draft) { m.LocalSessionID, m.RemoteSessionID = local, remote }
-}
-
-func endID(name string) option { return func(m *draft) { m.RemoteEndID = []byte(name) } }
-
-func breaker(value uint64) option {
-	return func(m *draft) {
-		m.TieBreaker = value
-		m.Has.Add(l2tp.AVPTieBreaker)
-	}
-}
-
-func result[C l2tp.StopCCNCode | l2tp.CDNCode](code C) option {
-	return func(m *draft) { m.Result.Code = uint16(code) }
-}
-
-// mandatoryUnknown is an AVP with the M bit of a type that RFC 3931 does not have.
-var mandatoryUnknown = tail(0x80, 6, 0, 0, 0xff, 0xff)
-
-// draft writes a message of type t as RFC 3931 section 6 wants it.
-func (d *dialogue) draft(t l2tp.MessageType, options []option) *draft {
-	c := d.call
-	m := &draft{Message: l2tp.Message{Type: t}}
-	m.Header = l2tp.Header{ConnectionID: c.peerID, Ns: c.ns, Nr: c.nr}
-	if d.key != nil && t != l2tp.ZLB {
-		m.AddDigest(d.digest)
-	}
-	switch t {
-	case l2tp.SCCRQ, l2tp.SCCRP:
-		m.HostName, m.RouterID = []byte("pe2"), 0xc0000202
-		m.AssignedConnectionID, m.ReceiveWindow = c.id, 16
-		m.Pseudowires = l2tp.Pseudowires(l2tp.PseudowirePPP)
-		m.Has.Add(l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPAssignedConnectionID, l2tp.AVPReceiveWindowSize,
-			l2tp.AVPPseudowireCapabilities)
-		if d.key != nil {
-			m.Nonce = c.nonce
-			m.Has.Add(l2tp.AVPNonce)
-		}
-	case l2tp.StopCCN:
-		m.AssignedConnectionID = c.id
-		m.Result.Code = uint16(l2tp.StopGeneral)
-		m.Has.Add(l2tp.AVPResultCode, l2tp.AVPAssignedConnectionID)
-	case l2tp.CDN:
-		m.Result.Code = uint16(l2tp.CDNAdministrative)
-		m.Has.Add(l2tp.AVPResultCode)
-	case l2tp.ICRQ, l2tp.OCRQ:
-		m.SerialNumber, m.PseudowireType, m.RemoteEndID = 1, l2tp.PseudowirePPP, []byte("red")
-		m.CircuitStatus = l2tp.CircuitActive
-		m.Has.Add(l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID, l2tp.AVPCircuitStatus)
-	case l2tp.ICRP, l2tp.OCRP, l2tp.SLI:
-		m.CircuitStatus = l2tp.CircuitActive
-		m.Has.Add(l2tp.AVPCircuitStatus)
-	case l2tp.WEN:
-		m.Has.Add(l2tp.AVPCircuitErrors)
-	}
-	if t.IsSession() {
-		m.LocalSessionID = 0x77
-		m.Has.Add(l2tp.AVPLocalSessionID, l2tp.AVPRemoteSessionID)
-	}
-	for _, o := range options {
-		o(m)
-	}
-	return m
-}
-
-// encode writes a message to the Peer. It takes up a number of the call's, unless it is an ACK, a ZLB or numbered.
-func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
-	d.t.Helper()
-	c := d.call
-	m := d.draft(t, options)
-	if t != l2tp.ACK && t != l2tp.ZLB && m.Ns == c.ns {
-		c.ns++
-	}
-	b, err := l2tp.Append(nil, &m.Message)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	b = append(b, m.tail...)
-	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
-	if t == l2tp.SCCRQ || t == l2tp.SCCRP {
-		c.introduced = m.Has.Has(l2tp.AVPNonce)
-	}
-	if d.key != nil && t != l2tp.ZLB && m.Has.Has(l2tp.AVPMessageDigest) {
-		nonce := c.nonce
-		if !c.introduced {
-			nonce = nil
-		}
-		if err := d.key.Sign(b, d.digest, nonce, c.peerNonce); err != nil {
-			d.t.Fatal(err)
-		}
-	}
-	if m.tamper != nil {
-		b = m.tamper(b)
-	}
-	return b
 }
 
 // send writes a message and delivers it; it returns the datagram, to be delivered again.

@@ -1,0 +1,138 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full retransmission cycle.
+func TestHalfOpenTimesOut(t *testing.T) {
+	t.Run("wait-ctl-reply", func(t *testing.T) {
+		d := converse(t, noSecret, active)
+		d.expect(l2tp.SCCRQ)
+		d.send(l2tp.ACK, acking(1))
+		d.wait(testCycle - time.Second)
+		d.silence()
+		d.wait(time.Second)
+		m := d.expectStop(l2tp.StopFSMError)
+		if m.ConnectionID != 0 || m.AssignedConnectionID != d.call.peerID {
+			t.Error("section 5.4.3: a StopCCN to a peer that has not told its ID names ours")
+		}
+		d.lost(CauseTimeout)
+	})
+	t.Run("wait-ctl-conn", func(t *testing.T) {
+		d := converse(t)
+		d.send(l2tp.SCCRQ)
+		d.expect(l2tp.SCCRP)
+		d.send(l2tp.ACK)
+		d.wait(testCycle)
+		d.expectStop(l2tp.StopFSMError)
+		d.lost(CauseTimeout)
+	})
+	t.Run("stopping", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		d.stop()
+		d.expectStop(l2tp.StopShuttingDown)
+		d.lost(CauseClosed)
+		for range 10 {
+			d.wait(8 * time.Second)
+		}
+		for len(d.sent) > 0 {
+			d.expectAgain(l2tp.StopCCN, 1)
+		}
+		if !d.peer.Done() || !d.peer.Deadline().IsZero() {
+			t.Error("not done after a full retransmission cycle (section 4.2)")
+		}
+	})
+}
+
+// A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2), and ends the wait for ours.
+func TestStopCCNsCross(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	d.stop()
+	d.expectStop(l2tp.StopShuttingDown)
+	d.lost(CauseClosed)
+	d.call.nr = 1 // the script has not seen it
+	again := d.send(l2tp.StopCCN)
+	d.expectAgain(l2tp.ACK, 2)
+	if !d.peer.Done() {
+		t.Error("not done")
+	}
+	d.state(c, Stopped)
+	d.deliver(again)
+	d.expectAgain(l2tp.ACK, 2)
+	d.wait(testCycle)
+	if len(d.peer.closing) != 0 {
+		t.Error("the connection stays for longer than a cycle")
+	}
+}
+
+// The connection is over for us with our StopCCN; what follows is only acknowledged.
+func TestStoppingIgnoresAllElse(t *testing.T) {
+	d := converse(t)
+	d.called()
+	d.stop()
+	d.expectStop(l2tp.StopShuttingDown)
+	d.lost(CauseClosed)
+	d.call.nr = 1 // the script has not seen it
+	d.send(l2tp.SCCRP)
+	d.expectAgain(l2tp.ACK, 2)
+	d.send(l2tp.ICRQ, ids(5, 0))
+	d.expectAgain(l2tp.ACK, 2)
+	d.call.nr = 2
+	d.send(l2tp.ACK)
+	if !d.peer.Done() {
+		t.Error("not done")
+	}
+}
+
+// What the peer has stopped before we could send it has never had a number.
+func TestStopCCNWhileMessagesWait(t *testing.T) {
+	d := converse(t, func(c *Config) { c.Hello = 0 })
+	d.called()
+	var sessions []*Session
+	for _, name := range []string{"red", "blue", "green", "grey"} {
+		sessions = append(sessions, d.open(name))
+	}
+	d.expect(l2tp.ICRQ)
+	d.expect(l2tp.ICRQ)
+	d.silence() // the congestion window
+	d.send(l2tp.StopCCN)
+	if m := d.expect(l2tp.ACK); m.Ns != 3 {
+		t.Errorf("Ns %d, want 3", m.Ns)
+	}
+	for range sessions {
+		if e := event[SessionDown](d); e.Why.Cause != CauseParent {
+			t.Errorf("SessionDown %+v", e.Why)
+		}
+	}
+	d.lost(CauseRefused)
+	d.wait(testCycle)
+}
+
+// A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section 5.4.3), as long as the
+// connection is half open.
+func TestStopCCNByReverseLookup(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ)
+	m := d.expect(l2tp.SCCRP)
+	d.call.peerID, d.call.peerNonce = 0, nil // it got lost
+	stop := d.send(l2tp.StopCCN)
+	d.call.peerNonce = m.Nonce
+	d.expect(l2tp.ACK)
+	d.lost(CauseRefused)
+	d.deliver(stop)
+	d.expect(l2tp.ACK)
+}
+
+func TestReverseLookupSparesEstablished(t *testing.T) {
+	d := converse(t, noSecret)
+	c := d.called()
+	d.call.peerID = 0
+	d.send(l2tp.StopCCN)
+	d.state(c, Established)
+}
