@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
@@ -137,13 +138,22 @@ func findL2TP(p gopacket.Packet, ports []uint16) found {
 
 func foundDatagram(p gopacket.Packet, t dissect.Transport, from, to netip.AddrPort, payload []byte) found {
 	return found{l2tp: true, datagram: dissect.Datagram{
-		Time:      p.Metadata().Timestamp,
+		Time:      timeOf(p),
 		Transport: t,
 		From:      dissect.Endpoint{AddrPort: from},
 		To:        dissect.Endpoint{AddrPort: to},
 		Cut:       p.Metadata().CaptureLength < p.Metadata().Length,
 		Payload:   payload,
 	}}
+}
+
+// timeOf is when the packet was captured. What a damaged file says may be no date: JSON takes years of four digits alone.
+func timeOf(p gopacket.Packet) time.Time {
+	t := p.Metadata().Timestamp.UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return time.Time{}
+	}
+	return t
 }
 
 func addrOf(ip []byte) netip.Addr {

@@ -138,7 +138,10 @@ func describe(m *l2tp.Message, a *l2tp.AVP) AVP {
 		Hidden:    a.Hidden,
 		Octets:    hex.EncodeToString(a.Value),
 	}
-	if a.Vendor != 0 {
+	switch {
+	case a.Problem == l2tp.BadFraming && a.Vendor == 0 && a.Type == 0: // not even that much of it is there
+		t.Name = "unreadable AVP"
+	case a.Vendor != 0:
 		t.Name = fmt.Sprintf("vendor %d AVP %d", a.Vendor, uint16(a.Type))
 	}
 	if a.Problem == l2tp.NoProblem {
