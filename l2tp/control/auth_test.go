@@ -261,3 +261,19 @@ func TestIntegrityCheck(t *testing.T) {
 	d.expect(l2tp.ACK)
 	d.state(c, Established)
 }
+
+// An SCCRQ is authentic whoever it comes from, even from ourselves: sent back it must not end our attempt as an equal tie.
+func TestReflectedSCCRQ(t *testing.T) {
+	d := converse(t, active)
+	sccrq := d.sent[0]
+	d.expect(l2tp.SCCRQ)
+	d.deliver(sccrq)
+	d.silence()
+	if d.peer.Status().Drops[DropReflected] != 1 {
+		t.Error("not dropped")
+	}
+	d.send(l2tp.SCCRP)
+	d.expect(l2tp.SCCCN)
+	event[ConnectionUp](d)
+	d.send(l2tp.ACK)
+}

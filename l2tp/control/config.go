@@ -18,9 +18,9 @@ const (
 
 // Config is what a Peer is made with. It does not change.
 type Config struct {
-	HostName   string // Host Name AVP
+	HostName   string // Host Name AVP; 1 to 1017 octets
 	RouterID   uint32 // Router ID AVP
-	VendorName string // Vendor Name AVP
+	VendorName string // Vendor Name AVP; 1017 octets at most
 
 	// Secret authenticates control messages both ways (RFC 3931 section 4.3); nil: the peer must not ask for it.
 	Secret []byte
@@ -58,10 +58,7 @@ type Backoff struct{ Min, Max time.Duration }
 
 // Delay is how long to wait after failure number n, counted from 0; random is uniform.
 func (b Backoff) Delay(n int, random uint32) time.Duration {
-	d := b.Max
-	if n < 30 {
-		d = min(b.Min<<n, b.Max)
-	}
+	d := doubled(b.Min, n, b.Max)
 	return d/2 + time.Duration(float64(d/2)*float64(random)/(1<<32))
 }
 

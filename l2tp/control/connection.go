@@ -239,6 +239,11 @@ func (c *Connection) answers(m *l2tp.Message) bool {
 		bytes.Equal(c.auth.remote, m.Nonce)
 }
 
+// sent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for a tie.
+func (c *Connection) sent(m *l2tp.Message) bool {
+	return c.ID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker
+}
+
 // again acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of life of the peer:
 // being signed without nonces it may be a replay, at a time when its number 0 is the next one again.
 func (c *Connection) again(now time.Time, out *Output) {

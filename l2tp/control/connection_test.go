@@ -295,3 +295,16 @@ func TestWindowInRange(t *testing.T) {
 		}
 	}
 }
+
+func TestNames(t *testing.T) {
+	seen := map[string]bool{}
+	for d := range dropKinds {
+		seen[d.String()] = true
+	}
+	for s := Idle; s <= Stopped; s++ {
+		seen[s.String()] = true
+	}
+	if seen[""] || len(seen) != int(dropKinds)+int(Stopped)+1 {
+		t.Errorf("names missing or double: %v", seen)
+	}
+}

@@ -12,11 +12,13 @@ const (
 	DropInvalidNr                     // acknowledges what was never sent
 	DropWindow                        // beyond our receive window
 	DropUnexpected                    // no SCCRQ and no connection, or an unknown message that may be ignored
+	DropReflected                     // our own SCCRQ, sent back to us
 	dropKinds
 )
 
 var dropNames = [dropKinds]string{
 	"malformed", "l2tpv2", "unknown connection", "unauthenticated", "invalid Nr", "outside the window", "unexpected",
+	"reflected",
 }
 
 // String names the reason.

@@ -150,6 +150,8 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	case !stranger.verify(datagram, m, false):
 		p.refusedAuth = now
 		p.drop(DropUnauthenticated)
+	case p.attempt != nil && p.attempt.sent(m):
+		p.drop(DropReflected)
 	default:
 		if c := p.find(func(c *Connection) bool { return c.answers(m) }); c != nil {
 			c.again(now, out)

@@ -22,11 +22,14 @@ func (t Timing) Cycle() time.Duration {
 	return cycle
 }
 
-func (t Timing) interval(retries int) time.Duration {
-	if retries > 30 { // beyond any doubling that fits
-		return t.Cap
+func (t Timing) interval(retries int) time.Duration { return doubled(t.Initial, retries, t.Cap) }
+
+// doubled is d doubled n times, or most if that is less.
+func doubled(d time.Duration, n int, most time.Duration) time.Duration {
+	if d > most>>n {
+		return most
 	}
-	return min(t.Initial<<retries, t.Cap)
+	return d << n
 }
 
 // Octet offsets in the control message header (RFC 3931 section 3.2.1).

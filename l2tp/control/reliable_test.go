@@ -151,6 +151,24 @@ func TestBackOff(t *testing.T) {
 	}
 }
 
+// An operator may ask for more retransmissions than a duration can be doubled.
+func TestBackOffDoesNotOverflow(t *testing.T) {
+	long := Timing{Initial: time.Second, Cap: time.Minute, MaxRetries: 100}
+	if got, want := long.Cycle(), (1+2+4+8+16+32+95*60)*time.Second; got != want {
+		t.Errorf("cycle %s, want %s", got, want)
+	}
+	slow := Timing{Initial: 20 * time.Second, Cap: time.Hour, MaxRetries: 100}
+	if got, want := slow.Cycle(), (20*(1<<8-1)+93*3600)*time.Second; got != want {
+		t.Errorf("cycle %s, want %s", got, want)
+	}
+	b := Backoff{Min: time.Second, Max: time.Minute}
+	for n := range 100 {
+		if d := b.Delay(n, 1<<32-1); d > time.Minute || d < min(time.Minute, time.Second<<min(n, 6))*9/10 {
+			t.Errorf("delay %s after failure %d", d, n)
+		}
+	}
+}
+
 // The back-off starts anew with each message acknowledged.
 func TestBackOffStartsAnew(t *testing.T) {
 	r := sending(2, 4)

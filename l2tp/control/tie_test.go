@@ -200,7 +200,7 @@ type mischief int
 
 const (
 	delivered mischief = iota
-	doubled
+	duplicated
 	swallowed
 )
 
@@ -221,7 +221,7 @@ func explore(depth int, kinds mischief, begin func() *world, end func(*world)) i
 			case n == len(w.flight):
 				w.advance()
 				continue
-			case mischief(path[step])%kinds == doubled:
+			case mischief(path[step])%kinds == duplicated:
 				w.flight = append(w.flight, w.flight[n])
 			case mischief(path[step])%kinds == swallowed:
 				w.flight = slices.Delete(w.flight, n, n+1)
