@@ -26,7 +26,13 @@ type Config struct {
 	// distributed. It must be given.
 	Rand func() uint32
 
-	Restart      time.Duration // Restart timer; zero: 3 s
+	// RestartInitial is the first value of the Restart timer, which doubles with
+	// each timeout up to Restart (RFC 1661, section 4.6). It should be above the
+	// round-trip time and what the peer needs to answer. Zero: 250 ms, or Restart
+	// if that is less.
+	RestartInitial time.Duration
+
+	Restart      time.Duration // final value of the Restart timer; zero: 3 s
 	MaxConfigure int           // Configure-Requests sent without an answer; zero: 10
 	MaxTerminate int           // Terminate-Requests sent without an answer; zero: 2
 	MaxFailure   int           // Configure-Naks without an Ack, in either direction; zero: 5
@@ -79,8 +85,9 @@ func (c *Config) Validate() error {
 	if c.Rand == nil {
 		return errors.New("ppp: Rand: must be given")
 	}
-	if c.Restart < 0 || c.EchoInterval < 0 {
-		return fmt.Errorf("ppp: Restart %v, EchoInterval %v: must not be negative", c.Restart, c.EchoInterval)
+	if min(c.Restart, c.RestartInitial, c.EchoInterval) < 0 {
+		return fmt.Errorf("ppp: Restart %v, RestartInitial %v, EchoInterval %v: must not be negative",
+			c.Restart, c.RestartInitial, c.EchoInterval)
 	}
 	if min(c.MaxConfigure, c.MaxTerminate, c.MaxFailure, c.EchoFails) < 0 {
 		return fmt.Errorf("ppp: MaxConfigure %d, MaxTerminate %d, MaxFailure %d, EchoFails %d: must not be negative",
@@ -123,6 +130,7 @@ func (c Config) withDefaults() Config {
 		c.MRU = defaultMRU
 	}
 	c.Restart = positive(c.Restart, 3*time.Second)
+	c.RestartInitial = min(positive(c.RestartInitial, 250*time.Millisecond), c.Restart)
 	c.MaxConfigure = positive(c.MaxConfigure, 10)
 	c.MaxTerminate = positive(c.MaxTerminate, 2)
 	c.MaxFailure = positive(c.MaxFailure, 5)

@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -22,11 +23,15 @@ import (
 //	= Opened Req-Sent Initial      states of LCP, IPCP and IPV6CP are
 //	# ...                          a remark
 //
-// Random numbers are 1, 2, 3, ...
+// Random numbers are 1, 2, 3, ... and the Restart timer is constant, unless the
+// Config has it otherwise.
 func dialogue(t *testing.T, cfg Config, script string) *Link {
 	t.Helper()
 	if cfg.Rand == nil {
 		cfg.Rand = counter()
+	}
+	if cfg.RestartInitial == 0 {
+		cfg.RestartInitial = cmp.Or(cfg.Restart, 3*time.Second)
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,10 @@ func New(cfg Config) *Link {
 }
 
 func (l *Link) machine(p Protocol, options negotiator) machine {
-	return machine{protocol: p, options: options, cfg: &l.cfg, peerMRU: &l.options.peerMRU}
+	return machine{
+		protocol: p, options: options, cfg: &l.cfg, peerMRU: &l.options.peerMRU,
+		initial: l.cfg.RestartInitial,
+	}
 }
 
 func (l *Link) addNetwork(p Protocol, n network) {
@@ -246,6 +249,7 @@ func (l *Link) establish(now time.Time, out *Output) {
 	for i := range l.networks {
 		n := &l.networks[i]
 		n.reported = false
+		n.initial = l.lcp.interval
 		n.step(now, evOpen, packet{}, "", out)
 		n.step(now, evUp, packet{}, "", out)
 	}

@@ -19,7 +19,8 @@ type wire struct {
 	heal    time.Time
 	loss    float64
 	double  float64
-	delay   time.Duration
+	delay   time.Duration // up to which frames are late, beyond least
+	least   time.Duration
 	reorder bool
 	ends    [2]end
 	air     []flight
@@ -39,8 +40,8 @@ type flight struct {
 }
 
 func newWire(t *testing.T, seed uint64, reorder bool, a, b Config) *wire {
-	w := &wire{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: epoch, reorder: reorder}
-	w.heal = epoch.Add(20 * time.Second)
+	w := &wire{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: epoch, reorder: reorder, least: time.Millisecond}
+	w.heal = epoch.Add(15 * time.Second) // ten Configure-Requests last for 21.75 s
 	w.loss, w.double = 0.4*w.rand.Float64(), 0.3*w.rand.Float64()
 	w.delay = time.Duration(1+w.rand.IntN(4000)) * time.Millisecond
 	for i, cfg := range []Config{a, b} {
@@ -66,7 +67,7 @@ func (w *wire) drain(i int) {
 			copies = 2
 		}
 		for range copies {
-			at := w.now.Add(time.Millisecond)
+			at := w.now.Add(w.least)
 			if !healed {
 				at = at.Add(time.Duration(w.rand.Int64N(int64(w.delay))))
 			}

@@ -66,6 +66,12 @@ type machine struct {
 	request []byte    // options of our last Configure-Request
 	timer   time.Time // when the Restart timer expires; zero: not running
 
+	// interval is the time until the Restart timer expires next. It begins at
+	// initial and doubles with each timeout up to Config.Restart. What the peer
+	// sends does not set it back: where the round-trip time is longer than
+	// initial, the end of one negotiation would begin another for ever.
+	initial, interval time.Duration
+
 	restarts  int // Restart counter: transmissions left
 	naksSent  int // Configure-Naks sent without an Ack, to requests that differ
 	refusals  int // Configure-Naks and Configure-Rejects sent without an Ack
@@ -107,6 +113,9 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 		m.begin()
 	}
 	if c.has(irc) {
+		if m.state < Closing { // nothing was under way
+			m.interval = m.initial
+		}
 		m.restarts = m.cfg.MaxConfigure
 		if c.has(str) {
 			m.restarts = m.cfg.MaxTerminate
@@ -129,8 +138,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 		m.sendRefusal(in.id, out)
 	}
 	if c.has(str) {
-		m.restarts--
-		m.timer = now.Add(m.cfg.Restart)
+		m.startTimer(now)
 		out.text(m.protocol, terminateRequest, m.terminateID, m.reason[:min(len(m.reason), maxText)])
 	}
 	if c.has(sta) {
@@ -150,14 +158,19 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	return c & (tlu | tld | tls | tlf | ser)
 }
 
+// startTimer starts the Restart timer, for a request that is sent.
+func (m *machine) startTimer(now time.Time) {
+	m.restarts--
+	m.timer = now.Add(m.interval)
+}
+
 func (m *machine) sendConfigureRequest(now time.Time, out *Output) {
 	if !m.pending {
 		m.configureID = m.nextID()
 		m.pending = true
 	}
 	m.request = m.options.appendRequest(m.request[:0])
-	m.restarts--
-	m.timer = now.Add(m.cfg.Restart)
+	m.startTimer(now)
 	out.packet(m.protocol, configureRequest, m.configureID, m.request)
 }
 
@@ -227,6 +240,7 @@ func (m *machine) timeout(now time.Time, out *Output) cell {
 	ev := evTOMinus
 	if m.restarts > 0 && !(m.state == AckRcvd && m.acksHeard >= m.cfg.MaxConfigure) {
 		ev = evTOPlus
+		m.interval = min(2*m.interval, m.cfg.Restart)
 	}
 	return m.step(now, ev, packet{}, "", out)
 }
