@@ -67,7 +67,9 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 			}
 		})
 	case session.Repath:
-		l.openPath(now)
+		if l.path.tunnel != nil { // else it is tried again in its own time
+			l.openPath(now)
+		}
 	case session.Note:
 		l.note(now, e)
 	}

@@ -1,0 +1,363 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// delay is how long the fake network takes from PE to PE.
+const delay = 5 * time.Millisecond
+
+// network is the provider's network between fake data planes.
+type network struct {
+	mu      sync.Mutex
+	cut     bool
+	tunnels map[netip.AddrPort]*tunnel // the newest at each address
+	hosts   map[netip.AddrPort]*listener
+}
+
+func (n *network) setCut(cut bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.cut = cut
+}
+
+// deliver hands something to the tunnel at an address, or to the listener behind it.
+func (n *network) deliver(to netip.AddrPort, toTunnel func(*tunnel), toListener func(*listener)) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cut {
+		return
+	}
+	time.AfterFunc(delay, func() {
+		n.mu.Lock()
+		t, l := n.tunnels[to], n.hosts[to]
+		n.mu.Unlock()
+		switch {
+		case t != nil:
+			toTunnel(t)
+		case l != nil:
+			toListener(l)
+		}
+	})
+}
+
+// plane is a data plane of one PE.
+type plane struct {
+	network *network
+	refuse  func() error // why a tunnel cannot be opened; nil: it can
+	block   func()       // what CreateSession waits for
+
+	mu       sync.Mutex
+	opened   []time.Time // when a tunnel was asked for
+	tunnels  []*tunnel
+	sessions int // that are there
+}
+
+func (*plane) Name() string { return "fake" }
+
+func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.opened = append(p.opened, time.Now())
+	if p.refuse != nil {
+		if err := p.refuse(); err != nil {
+			return nil, fmt.Errorf("open: %w", err)
+		}
+	}
+	t := &tunnel{plane: p, cfg: cfg, sessions: make(map[uint32]*planeSession)}
+	t.mtu.Store(1500)
+	p.tunnels = append(p.tunnels, t)
+	p.network.mu.Lock()
+	defer p.network.mu.Unlock()
+	p.network.tunnels[cfg.Local] = t
+	return t, nil
+}
+
+// newest is the tunnel opened last.
+func (p *plane) newest() *tunnel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tunnels[len(p.tunnels)-1]
+}
+
+// count tells how many tunnels were opened, how many of these are not closed, and how many sessions there are.
+func (p *plane) count() (opened, open, sessions int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.tunnels {
+		if !t.closed.Load() {
+			open++
+		}
+	}
+	return len(p.tunnels), open, p.sessions
+}
+
+type tunnel struct {
+	plane  *plane
+	cfg    dataplane.TunnelConfig
+	mtu    atomic.Int64
+	closed atomic.Bool
+	heard  atomic.Int64
+
+	mu       sync.Mutex // held during callbacks
+	sessions map[uint32]*planeSession
+}
+
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.cfg.Local }
+func (t *tunnel) PathMTU() (int, error)     { return int(t.mtu.Load()), nil }
+
+func (t *tunnel) Stats() dataplane.TunnelStats {
+	var s dataplane.TunnelStats
+	if at := t.heard.Load(); at != 0 {
+		s.LastHeard = time.Unix(0, at)
+	}
+	return s
+}
+
+func (t *tunnel) SendControl(message []byte) error {
+	message = bytes.Clone(message)
+	t.plane.network.deliver(t.cfg.Peer,
+		func(peer *tunnel) {
+			peer.mu.Lock()
+			defer peer.mu.Unlock()
+			if !peer.closed.Load() {
+				peer.cfg.Control(message)
+			}
+		},
+		func(l *listener) { l.take(message, t.cfg.Local) })
+	return nil
+}
+
+func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, error) {
+	if t.plane.block != nil {
+		t.plane.block()
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	s := &planeSession{tunnel: t, cfg: cfg}
+	t.sessions[cfg.LocalID] = s
+	t.plane.mu.Lock()
+	defer t.plane.mu.Unlock()
+	t.plane.sessions++
+	return s, nil
+}
+
+func (t *tunnel) Close() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed.Swap(true) {
+		return errors.New("closed twice")
+	}
+	n := t.plane.network
+	n.mu.Lock()
+	if n.tunnels[t.cfg.Local] == t {
+		delete(n.tunnels, t.cfg.Local)
+	}
+	n.mu.Unlock()
+	for _, s := range t.sessions {
+		s.remove()
+	}
+	return nil
+}
+
+type planeSession struct {
+	tunnel *tunnel
+	cfg    dataplane.SessionConfig
+	open   atomic.Uint32
+	frames atomic.Uint64
+	over   sync.Once
+}
+
+func (s *planeSession) SendFrame(frame []byte) error {
+	frame = bytes.Clone(frame)
+	s.tunnel.plane.network.deliver(s.tunnel.cfg.Peer, func(peer *tunnel) {
+		peer.mu.Lock()
+		defer peer.mu.Unlock()
+		if to := peer.sessions[s.cfg.PeerID]; to != nil {
+			to.frames.Add(1)
+			peer.heard.Store(time.Now().UnixNano())
+			to.cfg.Deliver(frame)
+		}
+	}, func(*listener) {})
+	return nil
+}
+
+func (s *planeSession) SetOpen(p dataplane.Protocols) { s.open.Store(uint32(p)) }
+
+func (s *planeSession) Stats() dataplane.Stats { return dataplane.Stats{RxFrames: s.frames.Load()} }
+
+func (s *planeSession) Close() error {
+	s.tunnel.mu.Lock()
+	defer s.tunnel.mu.Unlock()
+	s.remove()
+	return nil
+}
+
+// remove takes the session away, with tunnel.mu held.
+func (s *planeSession) remove() {
+	s.over.Do(func() {
+		delete(s.tunnel.sessions, s.cfg.LocalID)
+		s.tunnel.plane.mu.Lock()
+		defer s.tunnel.plane.mu.Unlock()
+		s.tunnel.plane.sessions--
+	})
+}
+
+// vrs are virtual routers that keep what they are told.
+type vrs struct {
+	mu         sync.Mutex
+	refuse     error
+	interfaces map[string]vr.Interface // by VR/interface
+}
+
+func (v *vrs) Ensure(name string) (router, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return &fakeRouter{v, name}, v.refuse
+}
+
+type fakeRouter struct {
+	*vrs
+	name string
+}
+
+func (r *fakeRouter) Do(f func() error) error { return f() }
+
+func (r *fakeRouter) Configure(ifname string, c vr.Interface) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.interfaces[r.name+"/"+ifname] = c
+	return nil
+}
+
+// pe is a daemon in the bubble, without the sockets and the kernel.
+type pe struct {
+	*Daemon
+	plane *plane
+	vrs   *vrs
+	logs  *observer.ObservedLogs
+
+	stop func() // ends the daemon, and waits for its end
+}
+
+// newPE makes a daemon with links of these VPNs to one peer.
+func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) *pe {
+	core, logs := observer.New(zapcore.DebugLevel)
+	cfg := &config.Config{
+		Local: config.Local{HostName: name, RouterID: netip.MustParseAddr(address), Address: netip.MustParseAddr(address), Port: 1702},
+		Peers: []config.Peer{{
+			Name: peer, Address: netip.MustParseAddr(peerAddress), Port: 1702, Secret: config.Secret("secret"),
+			Digest: config.DigestSHA1, Role: config.RoleBoth, Hello: 20 * time.Second,
+			Retransmit: config.Retransmit{Initial: time.Second, Cap: 4 * time.Second, Retries: 4},
+		}},
+	}
+	for i, vpn := range vpns {
+		cfg.VPNs = append(cfg.VPNs, config.VPN{
+			Name: vpn, VPNID: endid.New(0x5e, uint32(i+1)), VR: config.VR{NetNS: vpn},
+			Echo:  config.Echo{Interval: 5 * time.Second, Fails: 3},
+			Links: []config.Link{{Peer: peer, Interface: "vl-" + vpn, IPv4: true, IPv6: true}},
+		})
+	}
+	p := &pe{
+		plane: &plane{network: n},
+		vrs:   &vrs{interfaces: make(map[string]vr.Interface)},
+		logs:  logs,
+	}
+	p.Daemon = &Daemon{
+		cfg: cfg, version: "test", log: zap.New(core), started: time.Now(), executor: newExecutor(),
+		plane: p.plane, vrs: p.vrs,
+	}
+	p.makeLoops()
+	p.listener = newListener(p.loops, p.log)
+	n.hosts[netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port)] = p.listener
+	return p
+}
+
+// start runs the daemon until stop, or the end of the test.
+func (p *pe) start(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		p.runLoops(ctx)
+	}()
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		<-over
+	})
+	t.Cleanup(p.stop)
+}
+
+// twoPEs are two daemons with links of these VPNs between them, not started.
+func twoPEs(vpns ...string) (n *network, a, b *pe) {
+	n = &network{tunnels: make(map[netip.AddrPort]*tunnel), hosts: make(map[netip.AddrPort]*listener)}
+	a = newPE(n, "pe1", "192.0.2.1", "pe2", "192.0.2.2", vpns...)
+	b = newPE(n, "pe2", "192.0.2.2", "pe1", "192.0.2.1", vpns...)
+	return n, a, b
+}
+
+// pass lets time pass in the bubble.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (p *pe) look(t *testing.T) *view {
+	t.Helper()
+	v, err := p.loops[0].view(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &v
+}
+
+// links are what the API tells of them.
+func (p *pe) allLinks(t *testing.T) []api.Link {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links, err := p.links(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return links
+}
+
+// isUp fails the test unless all links are up.
+func (p *pe) isUp(t *testing.T) {
+	t.Helper()
+	for _, l := range p.allLinks(t) {
+		if l.State != api.LinkUp {
+			t.Fatalf("%s at %s is %s: %s", l.VPN, p.cfg.Local.HostName, l.State, l.Reason)
+		}
+	}
+}
+
+// said counts the lines of the log with that message.
+func (p *pe) said(message string) int { return p.logs.FilterMessage(message).Len() }

@@ -1,0 +1,465 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// From nothing to packets and back to nothing. The bubble fails the test if a goroutine is left.
+func TestTwoDaemons(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red", "blue")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+		if _, open, sessions := a.plane.count(); open != 1 || sessions != 2 {
+			t.Errorf("%d tunnels, %d sessions; want 1 and 2", open, sessions)
+		}
+		for _, s := range a.plane.newest().sessions {
+			if got := dataplane.Protocols(s.open.Load()); got != dataplane.IPv4|dataplane.IPv6 {
+				t.Errorf("protocols %d are open, want both", got)
+			}
+		}
+		if i := a.vrs.interfaces["red/vl-red"]; !i.Up || i.MTU != 1452 || i.LinkLocal == 0 {
+			t.Errorf("interface vl-red is %+v", i)
+		}
+		v := a.look(t)
+		if len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
+			t.Errorf("view %+v", v)
+		}
+
+		a.stop()
+		for what, n := range map[string]int{"link up": 2, "link down": 2, "control connection established": 1, "control connection closed": 1} {
+			if a.said(what) != n {
+				t.Errorf("the log says %q %d times, want %d", what, a.said(what), n)
+			}
+		}
+		if warned := a.logs.FilterLevelExact(zapcore.WarnLevel); warned.Len() != 0 {
+			t.Errorf("an orderly life is no reason to warn: %v", warned.All())
+		}
+		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
+			t.Errorf("after the end: %d tunnels, %d sessions", open, sessions)
+		}
+		pass(time.Second)
+		for _, l := range b.allLinks(t) {
+			if l.State != api.LinkDown || !strings.Contains(l.Reason, "shut down") {
+				t.Errorf("%s at pe2 is %s: %q", l.VPN, l.State, l.Reason)
+			}
+		}
+	})
+}
+
+// The host has no route or no address yet: the path is tried again at the times that are told, and once it is there links
+// come up without a further wait.
+func TestPathIsNotThereYet(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		reason string
+	}{
+		{syscall.ENETUNREACH, "this host has no route to 192.0.2.2: open: network is unreachable"},
+		{syscall.EHOSTUNREACH, "this host has no route to 192.0.2.2: open: no route to host"},
+		{syscall.EADDRNOTAVAIL, "this host has no address 192.0.2.1 (local.address) yet: open: cannot assign requested address"},
+		{syscall.EMFILE, "open: too many open files"},
+	} {
+		t.Run(tt.err.Error(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, a, b := twoPEs("red")
+				a.plane.refuse = func() error { return tt.err }
+				a.start(t)
+				synctest.Wait()
+				for range 10 {
+					v := a.look(t)
+					link := v.link(&v.Links[0])
+					if v.Path.Open || link.State != api.LinkDown || link.Reason != tt.reason || !link.RetryAt.Equal(v.Path.RetryAt) {
+						t.Fatalf("link %+v", link)
+					}
+					pass(time.Until(v.Path.RetryAt))
+					if last := a.plane.opened[len(a.plane.opened)-1]; !last.Equal(v.Path.RetryAt) {
+						t.Fatalf("tried again at %v, told %v", last, v.Path.RetryAt)
+					}
+				}
+				if a.said("no path to the peer") != 1 {
+					t.Errorf("the log repeats itself: %v", a.logs.All())
+				}
+				if _, _, sessions := a.plane.count(); sessions != 0 {
+					t.Error("sessions without a path")
+				}
+				b.start(t)
+				a.plane.refuse = nil
+				pass(time.Until(a.look(t).Path.RetryAt))
+				if v := a.look(t); !v.Path.Open || v.Path.Err != nil || v.Connection == nil {
+					t.Errorf("after the path is there: %+v, connection %+v", v.Path, v.Connection)
+				}
+				pass(5 * time.Second)
+				a.isUp(t)
+			})
+		})
+	}
+}
+
+// A call of the peer says that the path may be there, but a flood of calls does not make us open sockets at its rate.
+func TestPeerFindsItsWayFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.plane.refuse = func() error { return syscall.ENETUNREACH }
+		a.start(t)
+		pass(2 * time.Minute)
+		tried := len(a.plane.opened)
+		v := a.look(t)
+		for range 1000 {
+			a.loops[0].receive([]byte("a call"))
+		}
+		synctest.Wait()
+		if n := len(a.plane.opened) - tried; n > 1 {
+			t.Errorf("%d attempts for 1000 messages, want 1 at most", n)
+		}
+		a.plane.refuse = nil
+		b.start(t)
+		pass(2 * delay)
+		pass(time.Second)
+		if got := a.look(t); !got.Path.Open {
+			t.Errorf("the path is not open, next attempt at %v, before %v", got.Path.RetryAt, v.Path.RetryAt)
+		}
+		pass(10 * time.Second)
+		a.isUp(t)
+	})
+}
+
+func TestNetworkReportsThatNobodyListens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := twoPEs("red")
+		a.start(t)
+		pass(2 * time.Second)
+		a.plane.newest().cfg.Unreachable(syscall.ECONNREFUSED)
+		synctest.Wait()
+		v := a.look(t)
+		x := explainLink(v, &v.Links[0])
+		if step := x.Steps[1]; step.Mark != api.MarkFailed || !strings.Contains(step.Text, "connection refused") {
+			t.Errorf("peer: %+v", step)
+		}
+		if !strings.Contains(x.Advice, "no l2tpvld listens at UDP port 1702") || !strings.Contains(x.Link.Reason, "connection refused") {
+			t.Errorf("advice %q, reason %q", x.Advice, x.Link.Reason)
+		}
+		pass(hintAge)
+		if v := a.look(t); v.Path.Hint != nil {
+			t.Error("a report of the network is believed for ever")
+		}
+	})
+}
+
+// The path is cut for longer than it takes to give the peer up. Both ends open it anew, the old ones are closed, and links
+// come back.
+func TestPathIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("red", "blue")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		n.setCut(true)
+		pass(2 * time.Minute)
+		for _, l := range a.allLinks(t) {
+			if l.State != api.LinkDown || l.Reason == "" {
+				t.Errorf("%s is %s: %q", l.VPN, l.State, l.Reason)
+			}
+		}
+		opened, open, sessions := a.plane.count()
+		if opened < 2 || open != 1 || sessions != 0 {
+			t.Errorf("%d tunnels opened, %d open, %d sessions; want some, 1, 0", opened, open, sessions)
+		}
+		n.setCut(false)
+		pass(time.Minute)
+		a.isUp(t)
+		b.isUp(t)
+	})
+}
+
+// A session is being made in a tunnel that is then replaced. What comes of it is removed, and does not disturb the next.
+func TestTunnelReplacedWhileASessionIsMade(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("red")
+		var stuck atomic.Bool
+		free := make(chan struct{})
+		stuck.Store(true)
+		a.plane.block = func() {
+			if stuck.Load() {
+				<-free
+			}
+		}
+		a.start(t)
+		b.start(t)
+		pass(5 * time.Second)
+		n.setCut(true)
+		pass(2 * time.Minute)
+		if opened, open, _ := a.plane.count(); opened < 2 || open != 1 {
+			t.Fatalf("%d tunnels opened, %d open", opened, open)
+		}
+		stuck.Store(false)
+		close(free)
+		pass(time.Second)
+		if _, _, sessions := a.plane.count(); sessions != 0 {
+			t.Errorf("%d sessions of an attempt that is over", sessions)
+		}
+		n.setCut(false)
+		pass(time.Minute)
+		a.isUp(t)
+	})
+}
+
+// The path's MTU changes while links are up.
+func TestPathMTUChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		a.plane.newest().mtu.Store(1400)
+		a.plane.newest().cfg.PathChanged()
+		synctest.Wait()
+		if i := a.vrs.interfaces["red/vl-red"]; i.MTU != 1352 {
+			t.Errorf("MTU %d, want 1352", i.MTU)
+		}
+		a.isUp(t)
+	})
+}
+
+func TestVirtualRouterDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red", "blue")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		a.routerGone("red")
+		synctest.Wait()
+		for _, l := range a.allLinks(t) {
+			want := map[string]api.LinkState{"red": api.LinkDown, "blue": api.LinkUp}[l.VPN]
+			if l.State != want {
+				t.Errorf("%s is %s, want %s", l.VPN, l.State, want)
+			}
+		}
+		pass(10 * time.Second)
+		a.isUp(t)
+	})
+}
+
+// The interface vanishes, and the data plane tells.
+func TestSessionGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		for _, s := range a.plane.newest().sessions {
+			s.cfg.Gone(errors.New("interface vl-red vanished"))
+		}
+		synctest.Wait()
+		if l := a.allLinks(t)[0]; l.State != api.LinkDown || l.Reason != "interface vl-red vanished" {
+			t.Errorf("%s: %q", l.State, l.Reason)
+		}
+		pass(10 * time.Second)
+		a.isUp(t)
+	})
+}
+
+func TestVirtualRouterCannotBeHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.vrs.refuse = errors.New("VR red: no")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		if l := a.allLinks(t)[0]; l.State != api.LinkDown || l.Reason != "VR red: no" || l.RetryAt == nil {
+			t.Errorf("%s: %q", l.State, l.Reason)
+		}
+		a.vrs.mu.Lock()
+		a.vrs.refuse = nil
+		a.vrs.mu.Unlock()
+		pass(time.Minute)
+		a.isUp(t)
+	})
+}
+
+// The end waits for what is being made, and undoes it.
+func TestShutdownDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		const slow = 20 * time.Second
+		a.plane.block = func() { time.Sleep(slow) }
+		a.start(t)
+		b.start(t)
+		pass(5 * time.Second)
+		a.stop()
+		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
+			t.Errorf("after the end: %d tunnels, %d sessions", open, sessions)
+		}
+	})
+}
+
+// A peer that does not acknowledge the end is waited for so long and no longer.
+func TestShutdownWithoutAPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		n.setCut(true)
+		before := time.Now()
+		a.stop()
+		if took := time.Since(before); took != stopTimeout {
+			t.Errorf("the end took %v, want %v", took, stopTimeout)
+		}
+		if a.said("the peer did not acknowledge the end in time") != 1 {
+			t.Errorf("the log: %v", a.logs.All())
+		}
+	})
+}
+
+// Nothing that comes later blocks, and questions are answered with why not.
+func TestAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := twoPEs("red")
+		a.start(t)
+		a.stop()
+		l := a.loops[0]
+		for range 2 * mailboxSize {
+			l.post(func(time.Time) { t.Error("done after the end") })
+		}
+		for range 2 * mailboxSize {
+			l.receive([]byte{0x80})
+		}
+		if _, err := l.view(t.Context()); !errors.Is(err, errOver) {
+			t.Errorf("view: %v, want %v", err, errOver)
+		}
+		a.routerGone("red")
+	})
+}
+
+// A loop that is kept from its work drops what the network brings, and nothing of what was done for it.
+func TestOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := twoPEs("red")
+		a.start(t)
+		synctest.Wait()
+		l := a.loops[0]
+		free := make(chan struct{})
+		l.post(func(time.Time) { <-free })
+		synctest.Wait()
+
+		const tooMany = 100
+		for range mailboxSize + tooMany {
+			l.receive([]byte("no control message"))
+		}
+		if n := l.dropped.Load(); n != tooMany {
+			t.Errorf("%d dropped, want %d", n, tooMany)
+		}
+		var completions atomic.Uint64
+		for range 10 {
+			go l.post(func(time.Time) { completions.Add(1) })
+		}
+		synctest.Wait()
+		close(free)
+		synctest.Wait()
+		if n := completions.Load(); n != 10 {
+			t.Errorf("%d of 10 completions came through", n)
+		}
+		l.receive(make([]byte, maxMessage+1))
+		synctest.Wait()
+		if v := a.look(t); v.Path.Dropped != tooMany || v.Path.TooLong != 1 {
+			t.Errorf("dropped %d, too long %d", v.Path.Dropped, v.Path.TooLong)
+		}
+	})
+}
+
+// One busy loop does not keep the API from telling of the others; of the busy one it tells what it knew.
+func TestViewOfABusyLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := twoPEs("red")
+		a.start(t)
+		synctest.Wait()
+		free := make(chan struct{})
+		block := func() {
+			a.loops[0].post(func(time.Time) { <-free })
+			synctest.Wait()
+		}
+
+		block()
+		before := time.Now()
+		_, err := a.views(t.Context())
+		if want := "the loop of peer pe2 is overloaded: it has not answered for 1s"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if took := time.Since(before); took != viewTimeout {
+			t.Errorf("it took %v, want %v", took, viewTimeout)
+		}
+		free <- struct{}{}
+		synctest.Wait()
+
+		known := a.look(t)
+		block()
+		views, err := a.views(t.Context())
+		if err != nil || len(views) != 1 || !views[0].Now.Equal(known.Now) {
+			t.Errorf("views %+v, %v; want the one of %v", views, err, known.Now)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := a.loops[0].view(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("a client that has gone: %v", err)
+		}
+		close(free)
+		synctest.Wait()
+	})
+}
+
+func TestExecutorKeepsOrderAndRunsInParallel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const queues, jobs = 2 * parallel, 5
+		e := newExecutor()
+		var running, most atomic.Int64
+		var order [queues][]int
+		qs := make([]queue, queues)
+		start := time.Now()
+		for i := range qs {
+			qs[i].executor = e
+			for j := range jobs {
+				qs[i].add(func() {
+					now := running.Add(1)
+					for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
+					}
+					time.Sleep(time.Second)
+					order[i] = append(order[i], j) // races if a queue's jobs overlap
+					running.Add(-1)
+				})
+			}
+		}
+		e.wait()
+		if most.Load() != parallel {
+			t.Errorf("%d jobs at a time, want %d", most.Load(), parallel)
+		}
+		if took, want := time.Since(start), queues*jobs/parallel*time.Second; took != want {
+			t.Errorf("it took %v, want %v", took, want)
+		}
+		for i := range order {
+			if fmt.Sprint(order[i]) != "[0 1 2 3 4]" {
+				t.Errorf("queue %d: order %v", i, order[i])
+			}
+		}
+		qs[0].add(func() { order[0] = nil })
+		e.wait()
+		if order[0] != nil {
+			t.Error("a queue that was empty takes no further job")
+		}
+	})
+}
