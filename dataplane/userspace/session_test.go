@@ -168,6 +168,9 @@ func TestClosedProtocol(t *testing.T) {
 	ends[0].SetOpen(dataplane.IPv4)
 	must(t, v6.send(100, 1))
 	must(t, v4.ping(100, 1)) // through the device behind the other
+	for ends[0].Stats().TxPackets == 0 {
+		runtime.Gosched() // it is counted once it is sent
+	}
 	if got := ends[0].Stats(); got.TxClosed != 1 || got.TxPackets != 1 {
 		t.Errorf("IPv6 closed: sent %d, dropped %d; want 1 each", got.TxPackets, got.TxClosed)
 	}
@@ -176,6 +179,7 @@ func TestClosedProtocol(t *testing.T) {
 	ends[1].SetOpen(dataplane.IPv4)
 	must(t, v6.send(100, 2))
 	must(t, v4.ping(100, 2))
+	g.settle(t, ends[1].pe)
 	if got := ends[1].Stats(); got.RxClosed != 1 || got.RxPackets != 2 {
 		t.Errorf("IPv6 closed at the other end: took %d, dropped %d; want 2 and 1", got.RxPackets, got.RxClosed)
 	}

@@ -44,6 +44,9 @@ func TestPackets(t *testing.T) {
 					octets := 2 * uint64(48+576+mtu-1+mtu)
 					want := dataplane.Stats{RxPackets: 8, RxOctets: octets, TxPackets: 8, TxOctets: octets}
 					for _, e := range ends {
+						must(t, e.Close()) // nothing is under way any more
+					}
+					for _, e := range ends {
 						got := e.Stats()
 						if got.LastHeard.IsZero() {
 							t.Error("heard from the peer, but LastHeard is zero")
@@ -51,7 +54,6 @@ func TestPackets(t *testing.T) {
 						if got.LastHeard = want.LastHeard; got != want {
 							t.Errorf("got  %+v\nwant %+v", got, want)
 						}
-						must(t, e.Close())
 					}
 				})
 			}
