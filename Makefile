@@ -15,7 +15,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build check fmt lint fuzz test test-unit test-netns demo deps clean
+.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell demo deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,13 +39,19 @@ fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
 	done
 
-test: deps test-unit test-netns ## all tests
+test: deps test-unit test-netns test-vm ## all tests
 
 test-unit: ## tests of the packages
 	$(GO) test -race $$($(GO) list ./... | grep -v /integration)
 
 test-netns: ## two PEs for real, in network namespaces; needs root
-	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) ./integration/...
+	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v /integration/vm)
+
+test-vm: ## what needs a full kernel, in a virtual machine with Debian's
+	$(GO) test -p 1 -count 1 -timeout 20m ./integration/vm/...
+
+vm-shell: ## a shell in that virtual machine
+	@integration/vm/run -t
 
 demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
