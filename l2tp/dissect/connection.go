@@ -21,8 +21,9 @@ type connection struct {
 
 // end is what one side told of itself in its SCCRQ or SCCRP.
 type end struct {
-	told  bool // there was that message
-	nonce []byte
+	told   bool // there was that message
+	signed bool // it had a Message Digest
+	nonce  []byte
 }
 
 // place is a sender's in a connection, the zero one if the connection is not known.
@@ -40,10 +41,10 @@ func (p place) ends() (sender, receiver end) {
 	return p.connection.ends[p.sender], p.connection.ends[1-p.sender]
 }
 
-// authenticated reports whether both ends told a nonce, as they do if they sign messages (RFC 3931, section 5.4.1).
+// authenticated reports whether both ends sign their messages, all of which have a digest then (RFC 3931, section 5.4.1).
 func (p place) authenticated() bool {
 	sender, receiver := p.ends()
-	return sender.nonce != nil && receiver.nonce != nil
+	return sender.signed && receiver.signed
 }
 
 // find finds the connection that a message belongs to: by its receiver's ID in the header, or, as long as the sender has
@@ -73,6 +74,6 @@ func (d *Dissector) learnConnection(g *Datagram, m *l2tp.Message, p place) {
 	default:
 		return
 	}
-	p.connection.ends[p.sender] = end{told: true, nonce: bytes.Clone(m.Nonce)}
+	p.connection.ends[p.sender] = end{told: true, signed: m.NumDigests > 0, nonce: bytes.Clone(m.Nonce)}
 	d.connections[endKey{g.From.Addr(), m.AssignedConnectionID}] = p
 }
