@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -65,11 +67,12 @@ func (n *network) deliver(to netip.AddrPort, toTunnel func(*tunnel), toListener 
 // plane is a data plane of one PE.
 type plane struct {
 	network *network
-	refuse  func() error // why a tunnel cannot be opened; nil: it can
-	block   func()       // what CreateSession waits for
+	block   func() // what CreateSession waits for; nil: nothing
 
 	mu       sync.Mutex
-	opened   []time.Time // when a tunnel was asked for
+	refused  error     // why a tunnel cannot be opened; nil: it can
+	asked    int       // times that a tunnel was asked for
+	askedAt  time.Time // the last time
 	tunnels  []*tunnel
 	sessions int // that are there
 }
@@ -79,11 +82,9 @@ func (*plane) Name() string { return "fake" }
 func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.opened = append(p.opened, time.Now())
-	if p.refuse != nil {
-		if err := p.refuse(); err != nil {
-			return nil, fmt.Errorf("open: %w", err)
-		}
+	p.asked, p.askedAt = p.asked+1, time.Now()
+	if p.refused != nil {
+		return nil, fmt.Errorf("open: %w", p.refused)
 	}
 	t := &tunnel{plane: p, cfg: cfg, sessions: make(map[uint32]*planeSession)}
 	t.mtu.Store(1500)
@@ -92,6 +93,20 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	defer p.network.mu.Unlock()
 	p.network.tunnels[cfg.Local] = t
 	return t, nil
+}
+
+// refuse makes OpenTunnel fail, or no longer.
+func (p *plane) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = err
+}
+
+// tried tells how often a tunnel was asked for, and when last.
+func (p *plane) tried() (times int, last time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.asked, p.askedAt
 }
 
 // newest is the tunnel opened last.
@@ -166,6 +181,13 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return s, nil
 }
 
+// all are the sessions there are.
+func (t *tunnel) all() []*planeSession {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.sessions))
+}
+
 func (t *tunnel) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -230,14 +252,28 @@ func (s *planeSession) remove() {
 // vrs are virtual routers that keep what they are told.
 type vrs struct {
 	mu         sync.Mutex
-	refuse     error
+	refused    error
 	interfaces map[string]vr.Interface // by VR/interface
 }
 
 func (v *vrs) Ensure(name string) (router, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return &fakeRouter{v, name}, v.refuse
+	return &fakeRouter{v, name}, v.refused
+}
+
+// refuse makes Ensure fail, or no longer.
+func (v *vrs) refuse(err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.refused = err
+}
+
+// at is the interface VR/name.
+func (v *vrs) at(key string) vr.Interface {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.interfaces[key]
 }
 
 type fakeRouter struct {

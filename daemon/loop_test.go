@@ -29,12 +29,12 @@ func TestTwoDaemons(t *testing.T) {
 		if _, open, sessions := a.plane.count(); open != 1 || sessions != 2 {
 			t.Errorf("%d tunnels, %d sessions; want 1 and 2", open, sessions)
 		}
-		for _, s := range a.plane.newest().sessions {
+		for _, s := range a.plane.newest().all() {
 			if got := dataplane.Protocols(s.open.Load()); got != dataplane.IPv4|dataplane.IPv6 {
 				t.Errorf("protocols %d are open, want both", got)
 			}
 		}
-		if i := a.vrs.interfaces["red/vl-red"]; !i.Up || i.MTU != 1452 || i.LinkLocal == 0 {
+		if i := a.vrs.at("red/vl-red"); !i.Up || i.MTU != 1452 || i.LinkLocal == 0 {
 			t.Errorf("interface vl-red is %+v", i)
 		}
 		v := a.look(t)
@@ -78,7 +78,7 @@ func TestPathIsNotThereYet(t *testing.T) {
 		t.Run(tt.err.Error(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, a, b := twoPEs("red")
-				a.plane.refuse = func() error { return tt.err }
+				a.plane.refuse(tt.err)
 				a.start(t)
 				synctest.Wait()
 				for range 10 {
@@ -88,7 +88,7 @@ func TestPathIsNotThereYet(t *testing.T) {
 						t.Fatalf("link %+v", link)
 					}
 					pass(time.Until(v.Path.RetryAt))
-					if last := a.plane.opened[len(a.plane.opened)-1]; !last.Equal(v.Path.RetryAt) {
+					if _, last := a.plane.tried(); !last.Equal(v.Path.RetryAt) {
 						t.Fatalf("tried again at %v, told %v", last, v.Path.RetryAt)
 					}
 				}
@@ -99,7 +99,7 @@ func TestPathIsNotThereYet(t *testing.T) {
 					t.Error("sessions without a path")
 				}
 				b.start(t)
-				a.plane.refuse = nil
+				a.plane.refuse(nil)
 				pass(time.Until(a.look(t).Path.RetryAt))
 				if v := a.look(t); !v.Path.Open || v.Path.Err != nil || v.Connection == nil {
 					t.Errorf("after the path is there: %+v, connection %+v", v.Path, v.Connection)
@@ -115,19 +115,19 @@ func TestPathIsNotThereYet(t *testing.T) {
 func TestPeerFindsItsWayFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
-		a.plane.refuse = func() error { return syscall.ENETUNREACH }
+		a.plane.refuse(syscall.ENETUNREACH)
 		a.start(t)
 		pass(2 * time.Minute)
-		tried := len(a.plane.opened)
+		tried, _ := a.plane.tried()
 		v := a.look(t)
 		for range 1000 {
 			a.loops[0].receive([]byte("a call"))
 		}
 		synctest.Wait()
-		if n := len(a.plane.opened) - tried; n > 1 {
-			t.Errorf("%d attempts for 1000 messages, want 1 at most", n)
+		if n, _ := a.plane.tried(); n > tried+1 {
+			t.Errorf("%d attempts for 1000 messages, want 1 at most", n-tried)
 		}
-		a.plane.refuse = nil
+		a.plane.refuse(nil)
 		b.start(t)
 		pass(2 * delay)
 		pass(time.Second)
@@ -229,7 +229,7 @@ func TestPathMTUChanges(t *testing.T) {
 		a.plane.newest().mtu.Store(1400)
 		a.plane.newest().cfg.PathChanged()
 		synctest.Wait()
-		if i := a.vrs.interfaces["red/vl-red"]; i.MTU != 1352 {
+		if i := a.vrs.at("red/vl-red"); i.MTU != 1352 {
 			t.Errorf("MTU %d, want 1352", i.MTU)
 		}
 		a.isUp(t)
@@ -262,7 +262,7 @@ func TestSessionGone(t *testing.T) {
 		a.start(t)
 		b.start(t)
 		pass(10 * time.Second)
-		for _, s := range a.plane.newest().sessions {
+		for _, s := range a.plane.newest().all() {
 			s.cfg.Gone(errors.New("interface vl-red vanished"))
 		}
 		synctest.Wait()
@@ -277,16 +277,14 @@ func TestSessionGone(t *testing.T) {
 func TestVirtualRouterCannotBeHad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
-		a.vrs.refuse = errors.New("VR red: no")
+		a.vrs.refuse(errors.New("VR red: no"))
 		a.start(t)
 		b.start(t)
 		pass(10 * time.Second)
 		if l := a.allLinks(t)[0]; l.State != api.LinkDown || l.Reason != "VR red: no" || l.RetryAt == nil {
 			t.Errorf("%s: %q", l.State, l.Reason)
 		}
-		a.vrs.mu.Lock()
-		a.vrs.refuse = nil
-		a.vrs.mu.Unlock()
+		a.vrs.refuse(nil)
 		pass(time.Minute)
 		a.isUp(t)
 	})
