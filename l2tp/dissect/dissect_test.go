@@ -152,8 +152,12 @@ func TestStopCCNOfAHalfOpenConnection(t *testing.T) {
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nil), Right, right)
 	wantCheck(t, send(t, d, pe1, pe2, withdrawal, k, nonceA, nil), Right, right)
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nonceB, nonceA), Wrong, Check{Verdict: Wrong})
-	// Of a connection that is up it has both.
+	// One that crosses the SCCRP knows nothing of it.
 	send(t, d, pe2, pe1, sccrp, k, nonceB, nonceA)
+	wantCheck(t, send(t, d, pe1, pe2, withdrawal, k, nonceA, nil), Right, right)
+	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nonceA), Right, right)
+	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nil), Right, right)
+	// Of a connection that is up it has both nonces.
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nonceB, nonceA), Right, right)
 }
 
