@@ -133,7 +133,7 @@ func (e explainer) peer() finding {
 		}
 		return f
 	}
-	return pending("%s: called %s", where, ago(e.Now, c.Since))
+	return pending("%s: called %s, no answer yet", where, ago(e.Now, c.Since))
 }
 
 func (e explainer) silenceText() (text string) {
@@ -221,13 +221,17 @@ func (e explainer) session() finding {
 	case e.failedAt(session.LayerDataPlane):
 		return skipped("waits for the interface")
 	case e.failedBeyond(session.LayerSession):
-		return fine("established in the last attempt%s", e.retryText())
+		return seen("established")
+	case s != nil && s.Initiator && s.PeerID == 0:
+		return pending("asked for; waiting for %s to answer", e.Peer)
+	case s != nil && s.Initiator:
+		return pending("%s has answered; the interface is being made", e.Peer)
 	case s != nil:
-		return pending("in state %s", s.State)
-	case e.l.CallAt.IsZero():
-		return pending("waiting for %s to ask for it", e.Peer)
+		return pending("asked for by %s; being set up", e.Peer)
+	case e.l.CallAt.After(e.Now):
+		return pending("left to %s to ask for; this host asks in %s", e.Peer, durationText(e.l.CallAt.Sub(e.Now)))
 	}
-	return pending("leaving it to %s to ask for it%s", e.Peer, e.retryText())
+	return pending("waiting for %s to ask for it", e.Peer)
 }
 
 func (e explainer) sessionAdvice() string {
@@ -242,7 +246,7 @@ func (e explainer) sessionAdvice() string {
 		return fmt.Sprintf("%s has given the link up. `l2tpvl-ctl explain` there has its view.", e.Peer)
 	case l2tp.CDNAdministrative:
 		return fmt.Sprintf("The operator of %s, or its shutdown, has ended the link. Nothing is to be done here.", e.Peer)
-	case 0: // the peer has not refused it
+	case 0, l2tp.CDNLostTie: // the peer has not refused it
 		return fmt.Sprintf("l2tpvld tries again by itself. See the log of %s if it does not come up.", e.Peer)
 	}
 	return fmt.Sprintf("%s does not take the session as this host asks for it. See its log.", e.Peer)

@@ -70,9 +70,9 @@ func TestPathIsNotThereYet(t *testing.T) {
 		err    error
 		reason string
 	}{
-		{syscall.ENETUNREACH, "this host has no route to 192.0.2.2: open: network is unreachable"},
-		{syscall.EHOSTUNREACH, "this host has no route to 192.0.2.2: open: no route to host"},
-		{syscall.EADDRNOTAVAIL, "this host has no address 192.0.2.1 (local.address) yet: open: cannot assign requested address"},
+		{syscall.ENETUNREACH, "this host has no route to 192.0.2.2: network is unreachable"},
+		{syscall.EHOSTUNREACH, "this host has no route to 192.0.2.2: no route to host"},
+		{syscall.EADDRNOTAVAIL, "this host has no address 192.0.2.1 (local.address) yet: cannot assign requested address"},
 		{syscall.EMFILE, "open: too many open files"},
 	} {
 		t.Run(tt.err.Error(), func(t *testing.T) {

@@ -50,7 +50,7 @@ func (l *loop) openPath(now time.Time) {
 		Control:     l.receive,
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
-			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = err, now })
+			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = cause(err), now })
 		},
 	})
 	l.closePath()
@@ -105,9 +105,17 @@ func (l *loop) closePath() {
 func explainPath(err error, local, peer netip.AddrPort) error {
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("this host has no address %s (local.address) yet: %w", local.Addr(), err)
+		return fmt.Errorf("this host has no address %s (local.address) yet: %w", local.Addr(), cause(err))
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return fmt.Errorf("this host has no route to %s: %w", peer.Addr(), err)
+		return fmt.Errorf("this host has no route to %s: %w", peer.Addr(), cause(err))
+	}
+	return err
+}
+
+// cause is the kernel's error without the calls and addresses around it, if it is in there.
+func cause(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
 	}
 	return err
 }

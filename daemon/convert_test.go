@@ -1,0 +1,102 @@
+package daemon
+
+import (
+	"net/netip"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/ppp"
+	"github.com/l2tpvl/l2tpvl/session"
+)
+
+// What the operator writes gets to the machines whole: each peer has its links, and no other's.
+func TestPairConfig(t *testing.T) {
+	prefix, route := netip.MustParsePrefix("10.255.0.0/31"), netip.MustParsePrefix("10.1.2.0/24")
+	cfg := &config.Config{
+		Local: config.Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1")},
+		Peers: []config.Peer{
+			{
+				Name: "pe2", Address: netip.MustParseAddr("192.0.2.2"), Port: 1702, Secret: config.Secret("secret"), Digest: config.DigestMD5,
+				Role: config.RoleActive, Hello: time.Minute, Retransmit: config.Retransmit{Initial: 1, Cap: 2, Retries: 3},
+			},
+			{Name: "pe3", Address: netip.MustParseAddr("192.0.2.3"), Port: 1702, Role: config.RolePassive},
+		},
+		VPNs: []config.VPN{
+			{
+				Name: "red", VPNID: endid.New(0x5e, 1), VR: config.VR{NetNS: "vr-red"}, MTU: 1400, Echo: config.Echo{Interval: 5, Fails: 3},
+				Links: []config.Link{
+					{
+						Peer: "pe2", Address: config.LinkAddress{Prefix: prefix}, PeerAddress: netip.MustParseAddr("10.255.0.1"),
+						Interface: "vl-a", Routes: []netip.Prefix{route}, IPv4: true,
+					},
+					{Peer: "pe3", Interface: "vl-b", IPv4: true, IPv6: true},
+				},
+			},
+			{
+				Name: "blue", VPNID: endid.New(0x5e, 2), VR: config.VR{NetNS: "vr-blue"},
+				Links: []config.Link{{Peer: "pe2", Address: config.LinkAddress{Learn: true}, Interface: "vl-c", IPv4: true, IPv6: true}},
+			},
+		},
+	}
+	got := pairConfig(cfg, cfg.Peers[0])
+	c := got.Control
+	if got.Local != "pe1" || got.Peer != "pe2" || got.Address.String() != "192.0.2.2:1702" || c.HostName != "pe1" || c.RouterID != 0xc0000201 ||
+		string(c.Secret) != "secret" || c.Digest != l2tp.DigestHMACMD5 || c.Role != control.Active || c.Hello != time.Minute ||
+		c.Timing != (control.Timing{Initial: 1, Cap: 2, MaxRetries: 3}) {
+		t.Errorf("pe2: %+v", got)
+	}
+	for i := range got.Links {
+		got.Links[i].PPP.Rand = nil // functions do not compare
+	}
+	want := []session.LinkConfig{
+		{
+			VPN: "red", VPNID: endid.New(0x5e, 1), VR: "vr-red", Interface: "vl-a", MTU: 1400, Routes: []netip.Prefix{route},
+			PPP: ppp.Config{EchoInterval: 5, EchoFails: 3, IPv4: &ppp.IPv4Config{
+				Mode: ppp.Configured, Local: prefix.Addr(), Peer: netip.MustParseAddr("10.255.0.1"),
+			}},
+		},
+		{
+			VPN: "blue", VPNID: endid.New(0x5e, 2), VR: "vr-blue", Interface: "vl-c",
+			PPP: ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Learned}, IPv6: &ppp.IPv6Config{}},
+		},
+	}
+	if !reflect.DeepEqual(got.Links, want) {
+		t.Errorf("links of pe2:\n%+v\nwant\n%+v", got.Links, want)
+	}
+
+	other := pairConfig(cfg, cfg.Peers[1])
+	if other.Control.Secret != nil || other.Control.Role != control.Passive {
+		t.Errorf("pe3 without a secret: %v, role %v", other.Control.Secret, other.Control.Role)
+	}
+	if len(other.Links) != 1 || other.Links[0].Interface != "vl-b" || other.Links[0].PPP.IPv4.Mode != ppp.Unnumbered {
+		t.Errorf("links of pe3: %+v", other.Links)
+	}
+	if err := other.Links[0].PPP.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAddressTexts(t *testing.T) {
+	for _, tt := range []struct{ got, want string }{
+		{linkLocalText(0), ""},
+		{linkLocalText(0x0200_5efe_c000_0201), "fe80::200:5efe:c000:201"},
+		{routerIDText(0xc0000201), "192.0.2.1"},
+		{maskCookie([]byte{0xab, 1, 2, 3, 4, 5, 6, 7}), "ab… (8 octets)"},
+		{maskCookie(nil), "none"},
+		{durationText(-time.Second), "0.0 s"},
+		{durationText(9940 * time.Millisecond), "9.9 s"},
+		{durationText(59 * time.Second), "59 s"},
+		{durationText(59*time.Minute + 59*time.Second), "59 min"},
+		{durationText(3*time.Hour + 5*time.Minute), "3 h 5 min"},
+		{durationText(76 * time.Hour), "3 d 4 h"},
+	} {
+		if tt.got != tt.want {
+			t.Errorf("%q, want %q", tt.got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,270 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/ppp"
+	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+var update = flag.Bool("update", false, "write testdata/explain.txt anew")
+
+var explained = time.Date(2026, 7, 29, 14, 2, 23, 0, time.UTC)
+
+func before(d time.Duration) time.Time { return explained.Add(-d) }
+
+// healthy is a link that is up, and all that it stands on.
+func healthy() *view {
+	four := netip.MustParseAddr
+	return &view{
+		Now:    explained,
+		Config: config.Peer{Name: "pe2", Address: four("192.0.2.2"), Port: 1702},
+		Path:   pathView{Open: true, Local: "192.0.2.1:1702", MTU: 1500},
+		PairStatus: session.PairStatus{
+			Peer: "pe2",
+			Connection: &session.ConnectionStatus{
+				State: control.Established, Since: before(3 * time.Hour), Initiator: true, ID: 0x5f1c22ab, PeerID: 0x0911e0d3,
+				LastHeard: before(400 * time.Millisecond), Counters: control.Counters{PeerWindow: 128, Retransmitted: 1},
+			},
+			Links: []session.LinkStatus{{
+				Config: session.LinkConfig{
+					VPN: "red", VPNID: endid.New(0x5e, 1), VR: "red", Interface: "vl-red-pe2",
+					PPP: ppp.Config{IPv4: &ppp.IPv4Config{}, IPv6: &ppp.IPv6Config{}},
+				},
+				Up: true, Since: before(2 * time.Hour), Attempt: 1, Ready: true, Open: dataplane.IPv4 | dataplane.IPv6,
+				Session: &session.SessionStatus{State: control.SessionEstablished, Initiator: true, ID: 0x1a, PeerID: 0x2b},
+				PPP: &ppp.Status{
+					LCP: ppp.Opened, PeerMRU: 1452, IPCP: ppp.Opened, IPV6CP: ppp.Opened,
+					Echo: ppp.EchoStatus{Measured: true, RTT: 800 * time.Microsecond, Sent: 1440, Lost: 2},
+				},
+				Interface: vr.Interface{
+					MTU: 1452, Up: true, Local: four("10.255.0.0"), Peer: four("10.255.0.1"), LinkLocal: 1, PeerLinkLocal: 2,
+					Routes: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24")},
+				},
+			}},
+		},
+	}
+}
+
+// noConnection takes the control connection away, and all above it.
+func noConnection(v *view) {
+	v.Connection = nil
+	noSession(&v.Links[0])
+}
+
+// noSession takes the session away, and all above it.
+func noSession(l *session.LinkStatus) {
+	l.Up, l.Since, l.Attempt, l.Ready, l.Open = false, before(12*time.Second), 0, false, 0
+	l.Session, l.PPP, l.Interface = nil, nil, vr.Interface{}
+}
+
+// failedAttempt is a link that waits for its next attempt.
+func failedAttempt(layer session.Layer, reason string) func(*view, *session.LinkStatus) {
+	return func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.Layer, l.Reason, l.Failures, l.CallAt = layer, reason, 5, explained.Add(4*time.Second)
+	}
+}
+
+// refusedBy is a session that the peer has refused or ended by a CDN.
+func refusedBy(code l2tp.CDNCode, reason string) func(*view, *session.LinkStatus) {
+	return func(v *view, l *session.LinkStatus) {
+		failedAttempt(session.LayerSession, fmt.Sprintf("refused by pe2: %s (CDN result %d)", reason, code))(v, l)
+		l.Refused = code
+	}
+}
+
+// ended is a control connection that is not there.
+func ended(cause control.Cause, result l2tp.Result, text string) func(*view, *session.LinkStatus) {
+	return func(v *view, _ *session.LinkStatus) {
+		noConnection(v)
+		v.Control.Ended, v.Control.Why = true, control.Reason{Cause: cause, Result: result, Text: text}
+		v.Control.RetryAt, v.Control.Failures = explained.Add(8*time.Second), 3
+	}
+}
+
+// calling is a control connection that is being made.
+func calling(v *view, retries int) {
+	noConnection(v)
+	v.Connection = &session.ConnectionStatus{
+		State: control.WaitCtlReply, Since: before(3 * time.Second), ID: 1, Counters: control.Counters{Retries: retries},
+	}
+}
+
+// situations break each layer once, and more than once where the advice differs.
+var situations = []struct {
+	name string
+	make func(*view, *session.LinkStatus)
+}{
+	{"all is well", func(*view, *session.LinkStatus) {}},
+	{"unnumbered, IPv4 alone", func(_ *view, l *session.LinkStatus) {
+		l.Config.PPP.IPv6, l.Open, l.Interface = nil, dataplane.IPv4, vr.Interface{MTU: 1452, Up: true}
+		l.PPP.IPV6CP, l.PPP.Echo.Measured, l.Session.Initiator = ppp.Initial, false, false
+	}},
+	{"no address yet", func(v *view, _ *session.LinkStatus) {
+		noConnection(v)
+		v.Path = pathView{
+			Err: errors.New("this host has no address 192.0.2.1 (local.address) yet: cannot assign requested address"), RetryAt: explained.Add(2 * time.Second),
+		}
+	}},
+	{"just begun", func(v *view, l *session.LinkStatus) { calling(v, 0) }},
+	{"no answer", func(v *view, _ *session.LinkStatus) { calling(v, 2) }},
+	{"no answer, and the network says why", func(v *view, _ *session.LinkStatus) {
+		calling(v, 2)
+		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
+	}},
+	{"given up for now", ended(control.CauseSilent, l2tp.Result{}, "no answer to 11 transmissions in 1m11s")},
+	{"passive", func(v *view, _ *session.LinkStatus) {
+		noConnection(v)
+		v.Config.Role = config.RolePassive
+	}},
+	{"other secret", func(v *view, _ *session.LinkStatus) {
+		calling(v, 2)
+		v.Control.RefusedAuth = before(2 * time.Second)
+	}},
+	{"peer shut down", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, "StopCCN from the peer: requester is being shut down")},
+	{"not authorized", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopNotAuthorized)}, "StopCCN from the peer: requester is not authorized to establish a control connection")},
+	{"refused otherwise", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopGeneralError)}, "StopCCN from the peer: general error: insufficient resources to handle this operation now")},
+	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer left the control connection in state wait-ctl-reply")},
+	{"protocol broken", ended(control.CauseProtocol, l2tp.Result{}, "general error: one of the field values was out of range")},
+	{"tie", ended(control.CauseTie, l2tp.Result{}, "both sides called at once, with equal tie breakers")},
+	{"control connection on its way", func(v *view, _ *session.LinkStatus) {
+		calling(v, 0)
+		v.Connection.State = control.WaitCtlConn
+	}},
+	{"left to the peer", func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.CallAt = explained.Add(1200 * time.Millisecond)
+	}},
+	{"asked for", func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a}
+	}},
+	{"answered", func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a, PeerID: 0x2b}
+	}},
+	{"asked for by the peer", func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.Session = &session.SessionStatus{State: control.WaitConnect, ID: 0x1a, PeerID: 0x2b}
+	}},
+	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `no VPN 00005e:00000001 here for "pe1"`)},
+	{"peer cannot make its end", refusedBy(l2tp.CDNTemporaryFacilities, "no device left")},
+	{"peer has given up", refusedBy(l2tp.CDNLostCarrier, "3 LCP echoes unanswered for 15 s")},
+	{"operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
+	{"refused for another reason", refusedBy(l2tp.CDNUnsupportedPseudowire, "session not established due to unsupported PW type")},
+	{"session not finished", failedAttempt(session.LayerSession, "the peer left the session in state wait-reply")},
+	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")},
+	{"LCP on its way", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}
+	}},
+	{"data path lost", failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")},
+	{"data path lost, next attempt", func(v *view, l *session.LinkStatus) {
+		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
+		l.Layer, l.Reason = session.LayerLCP, "the peer did not answer 10 Configure-Requests"
+	}},
+	{"IPCP on its way", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Open, l.PPP.IPCP, l.PPP.IPV6CP = false, 0, ppp.ReqSent, ppp.AckRcvd
+	}},
+	{"no IPv4, and IPv6 carries", func(_ *view, l *session.LinkStatus) {
+		l.PPP.IPCP, l.Open = ppp.Closed, dataplane.IPv6
+		l.Interface.Local, l.Interface.Peer, l.Interface.Routes = netip.Addr{}, netip.Addr{}, nil
+		l.Layer, l.Reason = session.LayerIPCP, "the peer claims 10.255.0.0, which is ours"
+	}},
+	{"no IPv6, and IPv4 carries", func(_ *view, l *session.LinkStatus) {
+		l.PPP.IPV6CP, l.Open, l.Interface.LinkLocal = ppp.Stopped, dataplane.IPv4, 0
+		l.Layer, l.Reason = session.LayerIPv6CP, "the peer does not run IPV6CP (Protocol-Reject)"
+	}},
+	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer claims 10.255.0.0, which is ours")},
+	{"interface on its way", func(_ *view, l *session.LinkStatus) { l.Up = false }},
+	{"virtual router deleted", failedAttempt(session.LayerInterface, "the network namespace red was deleted")},
+}
+
+// text is an explanation as a person reads it.
+func text(x api.Explanation) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s ⇄ %s is %s", x.Link.VPN, x.Link.Peer, x.Link.State)
+	if x.Link.Reason != "" {
+		fmt.Fprintf(&b, ": %s", x.Link.Reason)
+	}
+	if x.Link.RetryAt != nil {
+		fmt.Fprintf(&b, " (attempt %d, next in %v)", x.Link.Attempt, x.Link.RetryAt.Sub(x.Now))
+	}
+	b.WriteByte('\n')
+	signs := map[api.Mark]string{api.MarkOK: "✓", api.MarkFailed: "✗", api.MarkPending: "…", api.MarkSkipped: "·"}
+	for _, s := range x.Steps {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("  %s %-19s%s", signs[s.Mark], s.Layer, s.Text), " ") + "\n")
+	}
+	if x.Advice != "" {
+		fmt.Fprintf(&b, "  What to do: %s\n", x.Advice)
+	}
+	return b.String()
+}
+
+// What is explained of each situation is in testdata/explain.txt, to be read.
+func TestExplain(t *testing.T) {
+	var all bytes.Buffer
+	for _, tt := range situations {
+		v := healthy()
+		tt.make(v, &v.Links[0])
+		x := explainLink(v, &v.Links[0])
+		fmt.Fprintf(&all, "# %s\n%s\n", tt.name, text(x))
+
+		if len(x.Steps) != 9 {
+			t.Errorf("%s: %d steps", tt.name, len(x.Steps))
+		}
+		failed := 0
+		for i, s := range x.Steps {
+			if s.Mark == api.MarkFailed {
+				failed++
+				// What is broken is told with what to do, and nothing above it is believed to work, but for the network
+				// protocols, which are beside each other.
+				if x.Advice == "" || s.Text == "" {
+					t.Errorf("%s: %s is broken, without a word on it or what to do", tt.name, s.Layer)
+				}
+				for _, above := range x.Steps[i+1:] {
+					if above.Mark == api.MarkOK && s.Layer != "IPCP" && s.Layer != "IPV6CP" {
+						t.Errorf("%s: %s is broken, and %s above it is fine", tt.name, s.Layer, above.Layer)
+					}
+				}
+			}
+		}
+		if failed > 1 {
+			t.Errorf("%s: %d layers are broken", tt.name, failed)
+		}
+		if down := x.Link.State == api.LinkDown; down != (failed == 1) && x.Link.State != api.LinkUp {
+			t.Errorf("%s: the link is %s, and %d layers are broken", tt.name, x.Link.State, failed)
+		}
+	}
+	const golden = "testdata/explain.txt"
+	if *update {
+		if err := os.WriteFile(golden, all.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, section := range strings.SplitAfter(all.String(), "\n\n") {
+		if wanted := strings.SplitAfter(string(want), "\n\n"); i >= len(wanted) || section != wanted[i] {
+			t.Errorf("got\n%swant (go test ./daemon -update writes it anew)\n%s", section, strings.Join(wanted[min(i, len(wanted)):min(i+1, len(wanted))], ""))
+		}
+	}
+}
