@@ -16,21 +16,28 @@ type auth struct {
 }
 
 // sign computes the digest of a message that is complete but for it. There is nothing to sign without a secret.
+//
+// A StopCCN that refuses an SCCRQ, or takes one back, comes from a side that has not told its nonce, or has not heard the
+// other's. RFC 3931 does not say how these are signed. We sign them as the SCCRQ that they answer or take back, without
+// nonces: so they are verified by one that has heard neither, and by tshark.
 func (a *auth) sign(message []byte) {
 	if !a.secured {
 		return
 	}
-	if err := a.key.Sign(message, a.digest, a.local, a.remote); err != nil {
+	local, remote := a.local, a.remote
+	if local == nil || remote == nil {
+		local, remote = nil, nil
+	}
+	if err := a.key.Sign(message, a.digest, local, remote); err != nil {
 		panic("control: a message of ours without digest: " + err.Error())
 	}
 }
 
 // verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is signed with.
 //
-// A StopCCN that refuses an SCCRQ, or that takes one back, comes from a side that has not told its nonce, or has not heard
-// the other's; RFC 3931 does not say how these are signed. We sign with the nonces that both sides can know, and as long
-// as the connection is half open accept that and the SCCRQ's way, without nonces. Neither is worth a replay: the first of
-// the two goes to a connection ID that is new with each attempt, the second can end nothing but an attempt replayed, too.
+// A StopCCN that refuses an SCCRQ, or takes one back, may be signed otherwise than ours: as long as the connection is half
+// open it is accepted without nonces and with the one that its sender can know. Neither is worth a replay: a refusal goes
+// to a connection ID that is new with each attempt, the other can end nothing but an attempt replayed, too.
 func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
 	if !a.secured {
 		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the peer by refusing it.

@@ -151,12 +151,19 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	}
 }
 
-// A StopCCN that refuses an SCCRQ is signed with the nonce that it has brought, and the refusing side's as an empty one:
-// expectStop verifies that. We accept it so, or signed without nonces as an SCCRQ is.
+// A StopCCN that refuses an SCCRQ, or takes one back, is signed without nonces, as the SCCRQ is: expectStop verifies that. We
+// accept a refusal so, or signed with the nonce that the SCCRQ has brought.
 func TestRefusalIsSigned(t *testing.T) {
 	d := converse(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
 	d.expectStop(l2tp.StopGeneralError)
+
+	d = converse(t, active)
+	d.expect(l2tp.SCCRQ)
+	d.send(l2tp.ACK)
+	d.stop()
+	d.expectStop(l2tp.StopShuttingDown)
+	d.lost(CauseClosed)
 
 	for _, nonces := range []string{"with our nonce", "without nonces"} {
 		d := converse(t, active)

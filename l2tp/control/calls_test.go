@@ -68,7 +68,7 @@ func TestSessionTimesOut(t *testing.T) {
 	d.expect(l2tp.ICRP)
 	d.send(l2tp.ACK)
 	third := d.offered("green", 7) // the owner does not answer
-	d.wait(testCycle - time.Second)
+	d.wait(testLimit - time.Second)
 	d.expectCDN(l2tp.CDNFSMError, 0)
 	d.down(first, CauseTimeout)
 	d.over(first)

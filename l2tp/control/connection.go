@@ -99,9 +99,13 @@ func newConnection(now time.Time, p *Peer) *Connection {
 // transition is the only writer of the state.
 func (c *Connection) transition(now time.Time, to State) {
 	c.State, c.Since = to, now
-	c.deadline = time.Time{}
-	if to != Established {
-		c.deadline = now.Add(c.peer.cfg.Timing.Cycle())
+	switch timing := &c.peer.cfg.Timing; to {
+	case WaitCtlReply, WaitCtlConn:
+		c.deadline = now.Add(timing.Limit())
+	case Stopping, Stopped:
+		c.deadline = now.Add(timing.Cycle())
+	default:
+		c.deadline = time.Time{}
 	}
 	c.drawHello()
 	c.scheduleHello()

@@ -222,7 +222,7 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	stop.AssignedConnectionID = p.newConnectionID()
 	stop.Has.Add(l2tp.AVPAssignedConnectionID)
 	setResult(stop, result)
-	a := auth{key: p.key, secured: p.secured(), digest: p.cfg.Digest, remote: m.Nonce}
+	a := auth{key: p.key, secured: p.secured(), digest: p.cfg.Digest}
 	if a.secured {
 		stop.AddDigest(a.digest)
 	}

@@ -35,6 +35,9 @@ func testConfig(seed uint64) Config {
 // testCycle is the full retransmission cycle of testConfig: 1+2+4 and eight times 8 seconds.
 const testCycle = 71 * time.Second
 
+// testLimit is how long something may be half open with testConfig.
+const testLimit = testCycle + 8*time.Second
+
 // call is the scripted side's view of one control connection.
 type call struct {
 	id, peerID       uint32 // connection IDs: the script's and the Peer's
@@ -181,11 +184,11 @@ func (d *dialogue) take(t l2tp.MessageType) *l2tp.Message {
 		c.peerID, c.peerNonce = m.AssignedConnectionID, m.Nonce
 	}
 	if d.key != nil {
-		nonce := c.nonce
-		if !c.introduced {
-			nonce = nil
+		theirs, ours := c.peerNonce, c.nonce
+		if theirs == nil || !c.introduced { // one of us has not heard the other's
+			theirs, ours = nil, nil
 		}
-		if err := d.key.Verify(b, c.peerNonce, nonce); err != nil {
+		if err := d.key.Verify(b, theirs, ours); err != nil {
 			d.t.Fatalf("%s: %v", t, err)
 		}
 	}

@@ -79,7 +79,7 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 		RemoteEndID: remoteEndID,
 		ID:          cfg.randomID(c.peer.hasSession),
 		LocalCookie: cfg.octets(cookieLen),
-		deadline:    now.Add(cfg.Timing.Cycle()),
+		deadline:    now.Add(cfg.Timing.Limit()),
 	}
 	c.sessions[s.ID] = s
 	if len(c.opening) > 2*len(c.sessions)+16 { // mostly such as have settled behind one that has not

@@ -7,13 +7,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full retransmission cycle.
+// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full retransmission cycle and one more
+// interval.
 func TestHalfOpenTimesOut(t *testing.T) {
 	t.Run("wait-ctl-reply", func(t *testing.T) {
 		d := converse(t, noSecret, active)
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.ACK, acking(1))
-		d.wait(testCycle - time.Second)
+		d.wait(testLimit - time.Second)
 		d.silence()
 		d.wait(time.Second)
 		m := d.expectStop(l2tp.StopFSMError)
@@ -27,9 +28,27 @@ func TestHalfOpenTimesOut(t *testing.T) {
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
 		d.send(l2tp.ACK)
-		d.wait(testCycle)
+		d.wait(testLimit)
 		d.expectStop(l2tp.StopFSMError)
 		d.lost(CauseTimeout)
+	})
+	t.Run("silence is told as such", func(t *testing.T) {
+		d := converse(t, active)
+		d.expect(l2tp.SCCRQ)
+		d.wait(testCycle)
+		for range 10 {
+			d.expectAgain(l2tp.SCCRQ, 0)
+		}
+		d.lost(CauseSilent)
+
+		d = converse(t)
+		d.send(l2tp.SCCRQ)
+		d.expect(l2tp.SCCRP)
+		d.wait(testCycle)
+		for range 10 {
+			d.expectAgain(l2tp.SCCRP, 0)
+		}
+		d.lost(CauseSilent)
 	})
 	t.Run("stopping", func(t *testing.T) {
 		d := converse(t)
