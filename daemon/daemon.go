@@ -126,7 +126,7 @@ func (d *Daemon) pickPlane() {
 func (d *Daemon) ensureRouters() {
 	for _, vpn := range d.cfg.VPNs {
 		if _, err := d.vrs.Ensure(vpn.VR.NetNS); err != nil {
-			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.Error(err))
+			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 		}
 	}
 }

@@ -62,7 +62,8 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 			if s := x.of(e.Attempt); s != nil {
 				x.present.Store(nil)
 				if err := s.Close(); err != nil {
-					l.log.Warn("session not removed cleanly", zap.String("vpn", e.Link.VPN), zap.Error(err))
+					l.log.Warn("interface not removed cleanly", zap.String("vpn", e.Link.VPN),
+						zap.String("interface", e.Link.Interface), zap.String("reason", err.Error()))
 				}
 			}
 		})

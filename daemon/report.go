@@ -92,7 +92,7 @@ func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
 func (v *view) link(l *session.LinkStatus) api.Link {
 	link := api.Link{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, VR: "netns " + l.Config.VR,
-		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: "none",
+		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: "none", Reason: l.Reason,
 	}
 	if l.Ready {
 		link.Interface = l.Config.Interface
@@ -109,7 +109,6 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 	}
 	if link.State != api.LinkUp {
 		link.Attempt = l.Failures
-		link.Reason = l.Reason
 		at := l.CallAt
 		if v.Connection == nil || v.Connection.State != control.Established {
 			link.Reason = v.noConnectionReason()

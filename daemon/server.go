@@ -56,7 +56,7 @@ func (d *Daemon) listenAPI() (*server, error) {
 
 func (s *server) serve() {
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		s.daemon.log.Error("API", zap.Error(err))
+		s.daemon.log.Error("the API has ended", zap.String("reason", err.Error()))
 	}
 }
 

@@ -57,9 +57,9 @@ type Link struct {
 	Protocols []string   `json:"protocols"`         // network protocols that pass: "ipv4", "ipv6"
 	IPsec     string     `json:"ipsec"`             // "none"
 	EchoMS    *float64   `json:"echo_ms,omitempty"` // last LCP echo round trip, in milliseconds
-	Reason    string     `json:"reason,omitempty"`  // why it is not up
+	Reason    string     `json:"reason,omitempty"`  // why it is not up, or which network protocol it does without and why
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
-	Attempt   int        `json:"attempt,omitempty"` // attempts since it was last up
+	Attempt   int        `json:"attempt,omitempty"` // attempts that failed since it was last up for a while
 }
 
 // Peer is the control connection to one peer.
