@@ -167,7 +167,7 @@ func FuzzFrameComesThrough(f *testing.F) {
 		}
 		d := NewDecoder(len(frame))
 		d.Receiving = ACCM(accm)
-		stream := AppendFrame(append(noise, flag), frame, ACCM(accm))
+		stream := AppendFrame(slices.Concat(noise, []byte{flag}), frame, ACCM(accm))
 		var last []byte
 		for piece := range slices.Chunk(stream, int(cut)+1) {
 			for got := range d.Frames(piece) {
