@@ -27,35 +27,57 @@ type Daemon struct {
 
 	plane       dataplane.Plane
 	planeReason string
-	vrs         routers
+	vrs         Routers
 	executor    *executor
 	listener    *listener
 	loops       []*loop // in the order of the configuration
 }
 
-// routers gives virtual routers, as *vr.Manager does.
-type routers interface {
-	Ensure(name string) (router, error)
+// Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
+type Routers interface {
+	// Ensure gives the virtual router of that name, and makes it if it is not there.
+	Ensure(name string) (Router, error)
+	// Close removes those that Ensure has made.
+	Close() error
 }
 
-// router is a virtual router, as *vr.Router is.
-type router interface {
+// Router is a virtual router, as *vr.Router is. It is safe for concurrent use.
+type Router interface {
 	dataplane.Namespace
+	// Configure makes the interface of that name be as c says.
 	Configure(ifname string, c vr.Interface) error
 }
 
 // kernelRouters are those of the kernel.
 type kernelRouters struct{ *vr.Manager }
 
-func (r kernelRouters) Ensure(name string) (router, error) { return r.Manager.Ensure(name) }
+func (r kernelRouters) Ensure(name string) (Router, error) { return r.Manager.Ensure(name) }
 
 // Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
 // the error that keeps it from starting.
 func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logger) error {
-	d := &Daemon{cfg: cfg, version: version, log: log, started: time.Now(), executor: newExecutor()}
+	d := newDaemon(cfg, version, log)
 	d.pickPlane()
-	log.Info("starting", zap.String("version", version), zap.String("dataplane", d.plane.Name()),
-		zap.String("because", d.planeReason), zap.Int("peers", len(cfg.Peers)), zap.Int("vpns", len(cfg.VPNs)))
+	return d.run(ctx, func() (Routers, error) {
+		manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Name()) })
+		return kernelRouters{manager}, err
+	})
+}
+
+// RunOn is Run on a data plane and virtual routers that are not the system's, such as those of a measurement.
+func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *config.Config, version string, log *zap.Logger) error {
+	d := newDaemon(cfg, version, log)
+	d.plane, d.planeReason = plane, "it was handed in"
+	return d.run(ctx, func() (Routers, error) { return routers, nil })
+}
+
+func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
+	return &Daemon{cfg: cfg, version: version, log: log, started: time.Now(), executor: newExecutor()}
+}
+
+func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {
+	d.log.Info("starting", zap.String("version", d.version), zap.String("dataplane", d.plane.Name()),
+		zap.String("because", d.planeReason), zap.Int("peers", len(d.cfg.Peers)), zap.Int("vpns", len(d.cfg.VPNs)))
 
 	// The socket comes first: it tells whether another daemon is serving the same configuration.
 	server, err := d.listenAPI()
@@ -64,15 +86,13 @@ func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logge
 	}
 	defer server.close()
 
-	manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Name()) })
-	if err != nil {
+	if d.vrs, err = routers(); err != nil {
 		return fmt.Errorf("virtual routers: %w", err)
 	}
-	d.vrs = kernelRouters{manager}
 	d.makeLoops()
-	d.listener, err = listen(netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port), d.loops, log)
+	d.listener, err = listen(netip.AddrPortFrom(d.cfg.Local.Address, d.cfg.Local.Port), d.loops, d.log)
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen for peers: %w", err), manager.Close())
+		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
 	}
 	d.ensureRouters()
 
@@ -83,10 +103,10 @@ func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logge
 	d.listener.close()
 	server.close()
 	serving.Wait()
-	if err := manager.Close(); err != nil {
+	if err := d.vrs.Close(); err != nil {
 		return fmt.Errorf("remove virtual routers: %w", err)
 	}
-	log.Info("stopped")
+	d.log.Info("stopped")
 	return nil
 }
 

@@ -21,7 +21,7 @@ type execution struct {
 type presence struct {
 	attempt session.Attempt
 	session dataplane.Session
-	router  router
+	router  Router
 }
 
 // of returns the session of an attempt, or nil if it is not there.

@@ -252,8 +252,10 @@ func (e explainer) sessionAdvice() string {
 	return fmt.Sprintf("%s does not take the session as this host asks for it. See its log.", e.Peer)
 }
 
-// failedAt reports whether the last attempt has failed at that layer.
-func (e explainer) failedAt(layer session.Layer) bool { return e.l.Reason != "" && e.l.Layer == layer }
+// failedAt reports whether the last attempt has failed at that layer, and the present one has not got beyond it.
+func (e explainer) failedAt(layer session.Layer) bool {
+	return e.l.Reason != "" && e.l.Layer == layer && (e.l.Up || reached(e.l) <= layer)
+}
 
 // failedBeyond reports whether the last attempt has failed only after that layer was there.
 func (e explainer) failedBeyond(layer session.Layer) bool {

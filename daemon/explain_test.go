@@ -174,6 +174,14 @@ var situations = []struct {
 	{"LCP on its way", func(_ *view, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}
 	}},
+	{"beyond the refusal of the last attempt", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
+		l.Layer, l.Reason, l.Refused = session.LayerSession, "refused by pe2: no device left (CDN result 4)", l2tp.CDNTemporaryFacilities
+	}},
+	{"beyond the data plane's failure of the last attempt", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
+		l.Layer, l.Reason = session.LayerDataPlane, "interface vl-red-pe2: no device left"
+	}},
 	{"data path lost", failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")},
 	{"data path lost, next attempt", func(v *view, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}

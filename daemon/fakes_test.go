@@ -256,11 +256,13 @@ type vrs struct {
 	interfaces map[string]vr.Interface // by VR/interface
 }
 
-func (v *vrs) Ensure(name string) (router, error) {
+func (v *vrs) Ensure(name string) (Router, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return &fakeRouter{v, name}, v.refused
 }
+
+func (v *vrs) Close() error { return nil }
 
 // refuse makes Ensure fail, or no longer.
 func (v *vrs) refuse(err error) {

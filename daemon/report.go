@@ -122,17 +122,34 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 	return link
 }
 
-// linkState is starting as long as nothing has gone wrong.
+// linkState is starting as long as nothing has gone wrong, or the present attempt has got beyond what has.
 func (v *view) linkState(l *session.LinkStatus) api.LinkState {
 	switch {
 	case l.Up:
 		return api.LinkUp
-	case l.Session != nil && l.Reason == "":
+	case l.Session != nil && (l.Reason == "" || l.Layer < reached(l)):
 		return api.LinkStarting
 	case l.Reason == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.silence() == 0:
 		return api.LinkStarting
 	}
 	return api.LinkDown
+}
+
+// reached is the layer that the present attempt of a link is at.
+func reached(l *session.LinkStatus) session.Layer {
+	switch {
+	case l.Session == nil:
+		return session.LayerConnection
+	case l.Session.State != control.SessionEstablished && l.Attempt != 0 && !l.Ready:
+		return session.LayerDataPlane
+	case l.Session.State != control.SessionEstablished:
+		return session.LayerSession
+	case l.PPP == nil || l.PPP.LCP != ppp.Opened:
+		return session.LayerLCP
+	case l.Open == 0:
+		return session.LayerIPCP
+	}
+	return session.LayerInterface
 }
 
 // silence is how often the message that the peer should acknowledge was sent again.

@@ -217,6 +217,9 @@ func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	for _, l := range p.order {
 		if l.session == nil {
 			l.failures = 0
+			if l.layer == LayerConnection {
+				l.note(0, "") // it is there again
+			}
 			l.callAfter(now, delay, out)
 		}
 	}

@@ -70,6 +70,10 @@ func TestPeerRestarted(t *testing.T) {
 	w.allUp(10 * time.Second)
 	w.run(time.Minute)
 	w.b.start()
+	w.within(20*time.Second, "links down", func() bool { return !w.a.link(0).Up })
+	if l := w.a.link(0); l.Reason != "" || w.a.pair.control.Established() == nil {
+		t.Errorf("the complaint %q stays, though there is a connection again", l.Reason)
+	}
 	w.allUp(20 * time.Second)
 	if down, up := w.a.said("link down"), w.a.said("link up"); down != 3 || up != 6 || w.a.repaths != 0 {
 		t.Errorf("%d times down, %d times up, %d new paths; want 3, 6, 0", down, up, w.a.repaths)
