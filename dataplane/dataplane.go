@@ -20,13 +20,32 @@ type Plane interface {
 	OpenTunnel(TunnelConfig) (Tunnel, error)
 }
 
+// Encapsulation is what carries L2TP to the peer.
+type Encapsulation int
+
+// The encapsulations.
+const (
+	UDP Encapsulation = iota // RFC 3931 section 4.1.2
+	IP                       // protocol 115, RFC 3931 section 4.1.1
+)
+
+// String is "UDP" or "IP".
+func (e Encapsulation) String() string {
+	if e == IP {
+		return "IP"
+	}
+	return "UDP"
+}
+
 // TunnelConfig is the packet path to one peer and protection class.
 type TunnelConfig struct {
-	Local netip.AddrPort // the zero address lets the routing table choose
-	Peer  netip.AddrPort
+	Encapsulation Encapsulation
+	Local         netip.AddrPort // the zero address lets the routing table choose; the port counts over UDP alone
+	Peer          netip.AddrPort // the port counts over UDP alone
 
-	// Control takes each control message (T bit set) that arrives from Peer, UDP payload from its first octet. It is
-	// called from the tunnel's reader, must not block, and the octets are valid only during the call.
+	// Control takes each control message (T bit set) that arrives from Peer, from the first octet of its header: over IP
+	// without the zero session ID before it (RFC 3931 section 4.1.1.2). It is called from the tunnel's reader, must not
+	// block, and the octets are valid only during the call.
 	Control func(message []byte)
 
 	// PathChanged is told, from a goroutine of the tunnel, that PathMTU may have changed.
@@ -39,13 +58,13 @@ type TunnelConfig struct {
 
 // Tunnel is the packet path to one peer. It owns its socket. It is safe for concurrent use.
 type Tunnel interface {
-	// LocalAddr is the address and port that the peer sees.
+	// LocalAddr is the address and port that the peer sees; the port is 0 over IP.
 	LocalAddr() netip.AddrPort
 
 	// PathMTU is the largest IP packet in octets that reaches the peer unfragmented, as far as the host knows.
 	PathMTU() (int, error)
 
-	// SendControl sends one control message. The caller keeps the octets.
+	// SendControl sends one control message, given as TunnelConfig.Control takes it. The caller keeps the octets.
 	SendControl(message []byte) error
 
 	// CreateSession makes the session and its interface, down and without addresses. It may block on the kernel.

@@ -6,20 +6,26 @@ import "net/netip"
 type Overhead struct {
 	IP       int // outer IP header
 	UDP      int // 0 over IP encapsulation
-	L2TP     int // data message header: flags and session ID (RFC 3931 sections 4.1.1.1 and 4.1.2.1)
+	L2TP     int // data message header: session ID (RFC 3931 section 4.1.1.1), with flags before it over UDP (4.1.2.1)
 	Cookie   int // RFC 3931 section 4.1: 0, 4 or 8
 	Sublayer int // L2-specific sublayer: 0 or 4 (RFC 3931 section 4.6)
 	PPP      int // address, control and protocol fields
 }
 
-// UDPOverhead is the overhead of a link over UDP to peer with a cookie of that many octets and no sublayer.
-func UDPOverhead(peer netip.Addr, cookie int) Overhead {
+// Overhead is that of a link to peer with a cookie of that many octets and no sublayer.
+func (e Encapsulation) Overhead(peer netip.Addr, cookie int) Overhead {
 	o := Overhead{IP: 20, UDP: 8, L2TP: 8, Cookie: cookie, PPP: 4}
+	if e == IP {
+		o.UDP, o.L2TP = 0, 4
+	}
 	if peer.Is6() && !peer.Is4In6() {
 		o.IP = 40
 	}
 	return o
 }
+
+// UDPOverhead is the overhead over UDP.
+func UDPOverhead(peer netip.Addr, cookie int) Overhead { return UDP.Overhead(peer, cookie) }
 
 // Total is the sum of all pieces.
 func (o Overhead) Total() int { return o.IP + o.UDP + o.L2TP + o.Cookie + o.Sublayer + o.PPP }

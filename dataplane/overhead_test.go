@@ -5,22 +5,27 @@ import (
 	"testing"
 )
 
-// Outer IP header, UDP 8, session header 8 (RFC 3931 section 4.1.2.1), cookie, PPP 4.
-func TestUDPOverhead(t *testing.T) {
+// Outer IP header, UDP 8 and session header 8 (RFC 3931 section 4.1.2.1) or session header 4 alone (section 4.1.1.1),
+// cookie, PPP 4.
+func TestOverhead(t *testing.T) {
 	for _, tt := range []struct {
-		peer   string
-		cookie int
-		want   int
+		encapsulation Encapsulation
+		peer          string
+		cookie        int
+		want          int
 	}{
-		{"192.0.2.1", 0, 40},
-		{"192.0.2.1", 4, 44},
-		{"192.0.2.1", 8, 48},
-		{"::ffff:192.0.2.1", 8, 48},
-		{"2001:db8::1", 0, 60},
-		{"2001:db8::1", 8, 68},
+		{UDP, "192.0.2.1", 0, 40},
+		{UDP, "192.0.2.1", 4, 44},
+		{UDP, "192.0.2.1", 8, 48},
+		{UDP, "::ffff:192.0.2.1", 8, 48},
+		{UDP, "2001:db8::1", 0, 60},
+		{UDP, "2001:db8::1", 8, 68},
+		{IP, "192.0.2.1", 0, 28},
+		{IP, "::ffff:192.0.2.1", 8, 36},
+		{IP, "2001:db8::1", 4, 52},
 	} {
-		if got := UDPOverhead(netip.MustParseAddr(tt.peer), tt.cookie).Total(); got != tt.want {
-			t.Errorf("to %s with a cookie of %d: %d octets, want %d", tt.peer, tt.cookie, got, tt.want)
+		if got := tt.encapsulation.Overhead(netip.MustParseAddr(tt.peer), tt.cookie).Total(); got != tt.want {
+			t.Errorf("over %v to %s with a cookie of %d: %d octets, want %d", tt.encapsulation, tt.peer, tt.cookie, got, tt.want)
 		}
 	}
 }
