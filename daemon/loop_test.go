@@ -63,6 +63,21 @@ func TestTwoDaemons(t *testing.T) {
 	})
 }
 
+// Data messages are a sign of life of the peer, too: as long as they come there is no need of a HELLO (RFC 3931 section 4.4).
+func TestNoHelloWhileDataComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		before := a.look(t).Connection.Counters.Sent
+		pass(10 * time.Minute) // with an LCP echo each 5 s
+		if v := a.look(t); v.Connection.Counters.Sent != before || v.Now.Sub(v.Path.Stats.LastHeard) > 5*time.Second {
+			t.Errorf("%d control messages in 10 minutes, want none; data was heard at %v", v.Connection.Counters.Sent-before, v.Path.Stats.LastHeard)
+		}
+	})
+}
+
 // The host has no route or no address yet: the path is tried again at the times that are told, and once it is there links
 // come up without a further wait.
 func TestPathIsNotThereYet(t *testing.T) {
@@ -98,12 +113,15 @@ func TestPathIsNotThereYet(t *testing.T) {
 				if _, _, sessions := a.plane.count(); sessions != 0 {
 					t.Error("sessions without a path")
 				}
-				b.start(t)
+				for v := a.look(t); !v.Control.RetryAt.After(v.Path.RetryAt); v = a.look(t) {
+					pass(time.Until(v.Path.RetryAt)) // until the connection waits for longer than the path
+				}
 				a.plane.refuse(nil)
 				pass(time.Until(a.look(t).Path.RetryAt))
 				if v := a.look(t); !v.Path.Open || v.Path.Err != nil || v.Connection == nil {
 					t.Errorf("after the path is there: %+v, connection %+v", v.Path, v.Connection)
 				}
+				b.start(t)
 				pass(5 * time.Second)
 				a.isUp(t)
 			})

@@ -261,8 +261,6 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("the Remote End ID is no VPN-ID: %v", err), out)
 	case l == nil:
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
-	case p.stopping:
-		p.refuse(now, s, l2tp.CDNAdministrative, "shutting down", out)
 	case l.session != nil:
 		p.refuse(now, s, l2tp.CDNTemporaryFacilities, fmt.Sprintf("VPN %s has a session already", id), out)
 	default:
