@@ -11,6 +11,8 @@ const (
 	defaultMRU = 1500 // RFC 1661, section 6.1
 	// minMRU is the smallest MRU we agree to: every message of ours fits.
 	minMRU = 128
+	// minAuthMRU is room for any name and secret.
+	minAuthMRU = 576
 	// minIPv6MRU is what a link needs to carry IPv6 (RFC 5072, section 2).
 	minIPv6MRU = 1280
 )
@@ -22,8 +24,9 @@ type Config struct {
 	// can receive. Zero: 1500, RFC 1661's default, for which no option is sent.
 	MRU uint16
 
-	// Rand returns magic numbers and parts of interface identifiers, evenly
-	// distributed. It must be given.
+	// Rand returns magic numbers, parts of interface identifiers and parts of
+	// CHAP's Challenges, evenly distributed. For Challenges nobody must be able to
+	// predict it. It must be given.
 	Rand func() uint32
 
 	// RestartInitial is the first value of the Restart timer, which doubles with
@@ -44,6 +47,7 @@ type Config struct {
 	// other frame received meanwhile, before the link is taken down. Zero: 5.
 	EchoFails int
 
+	Auth *AuthConfig // nil: neither end authenticates itself
 	IPv4 *IPv4Config // nil: IPCP is not run and gets a Protocol-Reject
 	IPv6 *IPv6Config // nil: IPV6CP is not run and gets a Protocol-Reject
 }
@@ -96,6 +100,11 @@ func (c *Config) Validate() error {
 	if c.MRU != 0 && c.MRU < c.leastMRU() {
 		return fmt.Errorf("ppp: MRU %d: must be at least %d", c.MRU, c.leastMRU())
 	}
+	if c.Auth != nil {
+		if err := c.Auth.validate(); err != nil {
+			return err
+		}
+	}
 	if c.IPv4 != nil {
 		return c.IPv4.validate()
 	}
@@ -104,8 +113,11 @@ func (c *Config) Validate() error {
 
 // leastMRU is the smallest MRU that we agree to, of either end.
 func (c *Config) leastMRU() uint16 {
-	if c.IPv6 != nil {
+	switch {
+	case c.IPv6 != nil:
 		return minIPv6MRU
+	case c.Auth != nil:
+		return minAuthMRU
 	}
 	return minMRU
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -167,12 +168,63 @@ var optionNames = map[Protocol]map[uint8]string{
 	ProtocolIPV6CP: {1: "id"},
 }
 
+// authCodes are the codes of the protocols that have their own.
+var authCodes = map[Protocol][]string{
+	ProtocolCHAP: {chapChallenge: "Challenge", chapResponse: "Response", chapSuccess: "Success", chapFailure: "Failure"},
+	ProtocolPAP:  {papRequest: "Authenticate-Request", papAck: "Authenticate-Ack", papNak: "Authenticate-Nak"},
+}
+
+// describeAuth writes a packet of an authentication protocol: a Challenge or
+// Response as its Value and Name, a request as name and password.
+func describeAuth(proto Protocol, p packet) string {
+	text := string(p.data)
+	switch {
+	case proto == ProtocolCHAP && p.code <= chapResponse:
+		value, name, _ := splitValue(p.data)
+		text = fmt.Sprintf("%x %s", value, name)
+	case proto == ProtocolPAP:
+		first, rest, _ := splitCounted(p.data)
+		second, _, _ := splitCounted(rest)
+		text = strings.TrimSpace(fmt.Sprintf("%s %s", first, second))
+	}
+	return strings.TrimSpace(fmt.Sprintf("%v %s %d %s", proto, authCodes[proto][p.code], p.id, text))
+}
+
+// encodeAuth makes of the words of such a line the frame.
+func encodeAuth(t *testing.T, proto Protocol, words []string) []byte {
+	t.Helper()
+	c := slices.Index(authCodes[proto], words[1])
+	id, err := strconv.ParseUint(words[2], 10, 8)
+	if c < 1 || err != nil {
+		t.Fatalf("cannot encode %q", words)
+	}
+	var data []byte
+	args := words[3:]
+	switch {
+	case proto == ProtocolCHAP && code(c) <= chapResponse:
+		value := unhex(t, args[0])
+		data = append(append([]byte{byte(len(value))}, value...), strings.Join(args[1:], " ")...)
+	case proto == ProtocolCHAP:
+		data = []byte(strings.Join(args, " "))
+	case code(c) == papRequest:
+		data = appendCounted(appendCounted(nil, args[0]), args[1])
+	default:
+		data = appendCounted(nil, strings.Join(args, " "))
+	}
+	var out Output
+	out.packet(proto, code(c), uint8(id), data)
+	return out.buf
+}
+
 // describe writes a frame as scripts do.
 func describe(frame []byte) string {
 	proto, info, _ := splitFrame(frame)
 	p, ok := parsePacket(info)
 	if !ok || len(p.data)+headerLen != len(info) {
 		return fmt.Sprintf("malformed %x", frame)
+	}
+	if authCodes[proto] != nil {
+		return describeAuth(proto, p)
 	}
 	words := []string{proto.String(), strings.ReplaceAll(p.code.String(), " ", ""), strconv.Itoa(int(p.id))}
 	switch p.code {
@@ -222,6 +274,11 @@ func encode(t *testing.T, text string) []byte {
 	words := strings.Fields(text)
 	if words[0] == "frame" {
 		return unhex(t, strings.Join(words[1:], ""))
+	}
+	for p := range authCodes {
+		if p.String() == words[0] {
+			return encodeAuth(t, p, words)
+		}
 	}
 	var proto Protocol
 	for p := range optionNames {

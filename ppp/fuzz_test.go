@@ -66,12 +66,14 @@ func FuzzOptions(f *testing.F) {
 // FuzzLink drives a Link with any calls, any frames and any steps of time. Each
 // operation is an octet, with arguments after it.
 func FuzzLink(f *testing.F) {
-	f.Add(uint8(0), handshake)
-	f.Add(uint8(1), append(bytes.Clone(handshake), ipcpHandshake...))
-	f.Add(uint8(33), append(bytes.Clone(handshake), 6, 12, 0, 10, 6, 6, 6, 6, 6, 8, 1))
-	f.Add(uint8(17), []byte{0, 12, 0, 1, 12, 0, 3, 12, 0, 4, 4, 100, 4, 200, 1, 2, 3})
-	f.Fuzz(func(t *testing.T, config uint8, ops []byte) {
-		c := &checker{t: t, link: New(fuzzConfig(config)), now: epoch}
+	f.Add(uint16(0), handshake)
+	f.Add(uint16(1), append(bytes.Clone(handshake), ipcpHandshake...))
+	f.Add(uint16(33), append(bytes.Clone(handshake), 6, 12, 0, 10, 6, 6, 6, 6, 6, 8, 1))
+	f.Add(uint16(0x101), append(bytes.Clone(handshake), 11, 25, 0xc2, 0x23, 1, 7, 0, 12, 4, 1, 2, 3, 4, 'p', 'e', '2', 13, 13, 7, 7))
+	f.Add(uint16(0x201), append(bytes.Clone(handshake), 13, 7, 7))
+	f.Add(uint16(17), []byte{0, 12, 0, 1, 12, 0, 3, 12, 0, 4, 4, 100, 4, 200, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, config uint16, ops []byte) {
+		c := newChecker(t, config)
 		for len(ops) > 0 {
 			ops = c.operate(ops)
 			c.check()
@@ -94,11 +96,15 @@ var (
 
 // The same operations, at random.
 func TestRandomCalls(t *testing.T) {
-	opened := 0
+	opened, authenticated := 0, 0
 	for seed := range uint64(3000) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		c := &checker{t: t, link: New(fuzzConfig(uint8(r.Uint32()))), now: epoch}
-		ops := append(bytes.Clone(handshake), ipcpHandshake...)
+		c := newChecker(t, uint16(r.Uint32()))
+		ops := bytes.Clone(handshake)
+		if c.auth != nil {
+			ops = append(ops, 13)
+		}
+		ops = append(ops, ipcpHandshake...)
 		for range 100 {
 			ops = append(ops, byte(r.Uint32()), byte(r.Uint32N(8)))
 		}
@@ -107,15 +113,18 @@ func TestRandomCalls(t *testing.T) {
 			c.check()
 			if c.v4 || c.v6 {
 				opened++
+				if c.auth != nil {
+					authenticated++
+				}
 			}
 		}
 	}
-	if opened < 1000 {
-		t.Errorf("a network protocol was Opened after %d calls only", opened)
+	if opened < 1000 || authenticated < 300 {
+		t.Errorf("a network protocol was Opened after %d calls only, %d with authentication", opened, authenticated)
 	}
 }
 
-func fuzzConfig(b uint8) Config {
+func fuzzConfig(b uint16) Config {
 	cfg := Config{Rand: counter(), MaxConfigure: 3, MaxFailure: 2}
 	if b&1 != 0 {
 		cfg.IPv4 = &IPv4Config{Mode: AddressMode(b >> 1 & 3 % 3), Local: netip.MustParseAddr("10.0.0.1")}
@@ -124,13 +133,23 @@ func fuzzConfig(b uint8) Config {
 		cfg.IPv4.Peer = netip.MustParseAddr("10.0.0.2")
 	}
 	if b&16 != 0 {
-		cfg.IPv6 = &IPv6Config{LocalID: uint64(b >> 7)}
+		cfg.IPv6 = &IPv6Config{LocalID: uint64(b >> 7 & 1)}
 	}
 	if b&32 != 0 {
 		cfg.EchoInterval, cfg.EchoFails = time.Second, 2
 	}
 	if b&64 != 0 {
 		cfg.MRU = 1400
+	}
+	switch b >> 8 & 3 {
+	case 1:
+		cfg.Auth = mutual().Auth
+	case 2:
+		cfg.Auth = chapOnly().Auth
+		cfg.Auth.Rechallenge = 3 * time.Second
+	case 3:
+		cfg.Auth = papOnly().Auth
+		cfg.Auth.Allow = []Protocol{ProtocolPAP, ProtocolCHAP}
 	}
 	return cfg
 }
@@ -144,7 +163,13 @@ type checker struct {
 	input int      // octets given in the last call
 	sent  [][]byte // the last frames that the Link sent
 
+	auth        *AuthConfig
 	lcp, v4, v6 bool // opened, by the events
+}
+
+func newChecker(t *testing.T, config uint16) *checker {
+	cfg := fuzzConfig(config)
+	return &checker{t: t, link: New(cfg), now: epoch, auth: cfg.Auth}
 }
 
 // operate performs the first of the operations and returns the others.
@@ -160,7 +185,7 @@ func (c *checker) operate(ops []byte) []byte {
 		return b
 	}
 	c.input = 0
-	switch op % 13 {
+	switch op % 14 {
 	case 0:
 		c.link.Up(c.now, &c.out)
 	case 1:
@@ -194,8 +219,39 @@ func (c *checker) operate(ops []byte) []byte {
 			}
 			c.receive(frame)
 		}
+	case 13:
+		c.authenticate()
 	}
 	return ops
+}
+
+// authenticate answers as a peer that knows the secrets.
+func (c *checker) authenticate() {
+	var out Output
+	id := uint8(1)
+	if len(c.sent) > 0 {
+		last := c.sent[len(c.sent)-1]
+		proto, info, _ := splitFrame(last)
+		p, _ := parsePacket(info)
+		id = p.id
+		switch {
+		case proto == ProtocolCHAP && p.code == chapChallenge:
+			challenge, _, _ := splitValue(p.data)
+			hash := chapHash(id, c.auth.PeerSecret, challenge)
+			out.text(ProtocolCHAP, chapResponse, id, "\x10"+string(hash[:])+c.auth.PeerName)
+		case proto == ProtocolCHAP && p.code == chapResponse:
+			out.packet(ProtocolCHAP, chapSuccess, id, nil)
+		case proto == ProtocolPAP && p.code == papRequest:
+			out.packet(ProtocolPAP, papAck, id, nil)
+		}
+	}
+	if len(out.ends) == 0 && c.auth != nil {
+		request := appendCounted(appendCounted(nil, c.auth.PeerName), string(c.auth.PeerSecret))
+		out.packet(ProtocolPAP, papRequest, id, request)
+	}
+	for f := range out.Frames() {
+		c.receive(f)
+	}
 }
 
 func (c *checker) receive(frame []byte) {
@@ -217,17 +273,23 @@ func (c *checker) check() {
 	for f := range c.out.Frames() {
 		frames++
 		octets += len(f)
-		_, info, ok := splitFrame(f)
+		proto, info, ok := splitFrame(f)
 		p, good := parsePacket(info)
 		if !ok || !good || len(p.data)+headerLen != len(info) {
 			t.Fatalf("sent a malformed frame %x", f)
 		}
-		if p.code <= configureReject && p.code >= configureRequest && !options(p.data).wellFormed() {
+		if authCodes[proto] == nil && p.code <= configureReject && p.code >= configureRequest && !options(p.data).wellFormed() {
 			t.Fatalf("sent malformed options %x", f)
 		}
 		c.sent = append(c.sent, bytes.Clone(f))
 	}
 	c.sent = c.sent[max(0, len(c.sent)-16):]
+	if up := c.v4 || c.v6 || s.IPCP > Starting && s.LCP == Opened; up && c.auth != nil {
+		// Never silently unauthenticated.
+		if s.PeerAuth.Protocol != c.auth.Require || c.auth.Require != 0 && s.PeerAuth.Passed.IsZero() {
+			t.Fatalf("a network protocol runs, the peer's authentication is %+v", s.PeerAuth)
+		}
+	}
 	if frames > 6 || octets > 6*128+4*c.input || len(c.out.Events) > 8 {
 		t.Fatalf("%d frames of %d octets, %d events after %d octets", frames, octets, len(c.out.Events), c.input)
 	}

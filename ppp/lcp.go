@@ -19,6 +19,10 @@ type lcp struct {
 	magic uint32 // ours; zero: the peer rejected the option
 	naked uint32 // the magic number in our last Configure-Nak
 
+	proof     Protocol // by which we are to authenticate ourselves, as acknowledged
+	suggested bool     // our preferred one was suggested in a Configure-Nak
+	unmet     string   // what the peer's last request wanted of us and did not get
+
 	peerMRU   uint16
 	peerMagic uint32 // zero: the peer has not negotiated one
 }
@@ -40,6 +44,9 @@ func (l *lcp) appendRequest(b []byte) []byte {
 	if l.mru != defaultMRU {
 		b = appendUint16Option(b, optionMRU, l.mru)
 	}
+	if p := l.cfg.Auth.required(); p != 0 {
+		b = appendAuthOption(b, p)
+	}
 	if l.magic != 0 {
 		b = appendUint32Option(b, optionMagicNumber, l.magic)
 	}
@@ -57,9 +64,7 @@ func (l *lcp) judge(o option, r *reply) {
 			r.reject(o)
 		}
 	case optionAuthentication:
-		// No authentication protocol is spoken. One that is would be granted
-		// here, and would run in Link.establish.
-		r.reject(o)
+		l.judgeAuth(o, r)
 	default:
 		r.reject(o)
 	}
@@ -96,10 +101,33 @@ func (l *lcp) judgeMagic(o option, r *reply) {
 	}
 }
 
+// judgeAuth grants the protocols by which we are allowed to authenticate
+// ourselves. The better one is suggested first (RFC 1334, section 2).
+func (l *lcp) judgeAuth(o option, r *reply) {
+	p, known := o.auth()
+	preferred := l.cfg.Auth.preferred()
+	switch {
+	case preferred == 0:
+		l.unmet = fmt.Sprintf("it wants us to authenticate by %s, and nothing is configured for that here", authName(o))
+		r.reject(o)
+	case known && p == preferred:
+	case known && l.suggested && l.cfg.Auth.allows(p):
+	default:
+		l.unmet = fmt.Sprintf("it wants us to authenticate by %s, and %v is allowed here", authName(o), preferred)
+		if r.final {
+			r.reject(o)
+			return
+		}
+		l.suggested = true
+		r.naks = appendAuthOption(r.naks, preferred)
+	}
+}
+
 func (l *lcp) judgeAbsent(options, *reply) {}
 
 func (l *lcp) commit(request options) {
-	l.peerMRU, l.peerMagic = defaultMRU, 0
+	l.peerMRU, l.peerMagic, l.unmet = defaultMRU, 0, ""
+	l.proof, _ = request.find(optionAuthentication).auth()
 	if v, ok := request.find(optionMRU).uint16(); ok {
 		l.peerMRU = v
 	}
@@ -120,6 +148,11 @@ func (l *lcp) refused(suggestions options, _ bool) string {
 			if v, ok := o.uint16(); ok && v >= l.cfg.leastMRU() && v < l.mru {
 				l.mru = v
 			}
+		case optionAuthentication:
+			p, _ := o.auth()
+			if required := l.cfg.Auth.required(); required != 0 && p != required {
+				return fmt.Sprintf("the peer offers %s instead of %v, which is required here", authName(o), required)
+			}
 		case optionMagicNumber:
 			if l.magic == 0 {
 				continue
@@ -139,6 +172,8 @@ func (l *lcp) rejected(request options) string {
 		switch o.kind() {
 		case optionMRU:
 			l.mru = defaultMRU
+		case optionAuthentication:
+			return fmt.Sprintf("the peer does not offer %v, and authentication is required here", l.cfg.Auth.required())
 		case optionMagicNumber:
 			l.magic = 0 // proves that the link is not looped back (section 6.4)
 		}

@@ -12,6 +12,7 @@ type Link struct {
 	cfg      Config
 	lcp      machine
 	options  lcp // LCP's
+	auth     auth
 	networks []ncp
 	echo     echo
 
@@ -99,6 +100,7 @@ func (l *Link) Advance(now time.Time, out *Output) {
 			n.layer(n.timeout(now, out), out)
 		}
 	}
+	l.advanceAuth(now, out)
 	if due(l.echo.due, now) {
 		l.advanceEcho(now, out)
 	}
@@ -108,7 +110,7 @@ func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Deadline returns when Advance must be called next, or the zero time.
 func (l *Link) Deadline() time.Time {
-	deadline := earlier(l.lcp.timer, l.echo.due)
+	deadline := earlier(earlier(l.lcp.timer, l.echo.due), l.auth.deadline())
 	for i := range l.networks {
 		deadline = earlier(deadline, l.networks[i].timer)
 	}
@@ -152,6 +154,16 @@ func (l *Link) receive(now time.Time, frame []byte, out *Output) Discard {
 		return l.receiveLCP(now, in, out)
 	}
 	if l.lcp.state != Opened {
+		return DiscardWrongPhase
+	}
+	if l.auth.runs(protocol) {
+		in, ok := parsePacket(info)
+		if !ok {
+			return DiscardBadLength
+		}
+		return l.receiveAuth(now, protocol, in, out)
+	}
+	if !l.auth.done() {
 		return DiscardWrongPhase
 	}
 	n := l.networkOf(protocol)
@@ -222,6 +234,10 @@ func (l *Link) lcpEvent(now time.Time, ev event, in packet, reason string, out *
 // lcpLayer performs the actions that LCP's automaton leaves to its owner.
 func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 	if actions.has(tld) {
+		if l.auth.refused != "" {
+			l.lcp.reason = l.auth.refused
+		}
+		l.auth.stop()
 		l.echo.stop()
 		for i := range l.networks {
 			n := &l.networks[i]
@@ -233,6 +249,9 @@ func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 		l.establish(now, out)
 	}
 	if actions.has(tlf) {
+		if l.lcp.state == Stopped && l.options.unmet != "" {
+			l.lcp.reason += "; " + l.options.unmet
+		}
 		out.Events = append(out.Events, LinkFailed{l.lcp.reason})
 	}
 	if actions.has(ser) && in.code == echoRequest {
@@ -240,12 +259,16 @@ func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 	}
 }
 
-// establish enters the Network-Layer Protocol phase. An Authentication phase
-// would come before (RFC 1661, section 3.5).
+// establish enters the Authentication phase.
 func (l *Link) establish(now time.Time, out *Output) {
 	out.Events = append(out.Events, LCPOpened{l.options.peerMRU})
 	l.unwanted = 0
 	l.echo.start(now, l.cfg.EchoInterval)
+	l.authenticate(now, out)
+}
+
+// startNetworks enters the Network-Layer Protocol phase.
+func (l *Link) startNetworks(now time.Time, out *Output) {
 	for i := range l.networks {
 		n := &l.networks[i]
 		n.reported = false
@@ -281,6 +304,10 @@ func (l *Link) rejected(now time.Time, p Protocol, out *Output) {
 	reason := fmt.Sprintf("the peer does not run %v (Protocol-Reject)", p)
 	if p == ProtocolLCP {
 		l.lcpEvent(now, evRXJMinus, packet{}, reason, out)
+		return
+	}
+	if l.auth.runs(p) {
+		l.failLCP(now, reason+", and authentication is required", out)
 		return
 	}
 	if n := l.networkOf(p); n != nil {

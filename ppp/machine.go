@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -78,9 +79,10 @@ type machine struct {
 	naksHeard int // Configure-Naks received without an Ack
 	acksHeard int // Configure-Acks received in this negotiation
 
-	reason  string // why the layer went down or finished last
-	hint    string // what the peer said of itself while negotiating
-	illegal uint64 // illegal events
+	reason   string // why the layer went down or finished last
+	farewell string // what a Terminate-Request says instead; empty: the reason
+	hint     string // what the peer said of itself while negotiating
+	illegal  uint64 // illegal events
 }
 
 func (m *machine) nextID() uint8 {
@@ -92,7 +94,7 @@ func (m *machine) nextID() uint8 {
 func (m *machine) begin() {
 	m.begun, m.pending = true, false
 	m.naksSent, m.refusals, m.naksHeard, m.acksHeard = 0, 0, 0, 0
-	m.hint = ""
+	m.hint, m.farewell = "", ""
 	m.options.reset()
 }
 
@@ -139,7 +141,8 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	}
 	if c.has(str) {
 		m.startTimer(now)
-		out.text(m.protocol, terminateRequest, m.terminateID, m.reason[:min(len(m.reason), maxText)])
+		why := cmp.Or(m.farewell, m.reason)
+		out.text(m.protocol, terminateRequest, m.terminateID, why[:min(len(why), maxText)])
 	}
 	if c.has(sta) {
 		out.packet(m.protocol, terminateAck, in.id, nil)

@@ -2,8 +2,10 @@ package ppp
 
 import (
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"net/netip"
+	"strings"
 )
 
 // option is one well-formed Configuration Option: Type, Length, Data (RFC
@@ -97,6 +99,44 @@ func (o option) addr() (netip.Addr, bool) {
 		return netip.Addr{}, false
 	}
 	return netip.AddrFrom4([4]byte(o.data())), true
+}
+
+// auth returns the protocol of an Authentication-Protocol option, if it is one
+// that we speak: CHAP with MD5 (RFC 1994, section 3) or PAP (RFC 1334, section
+// 2.1).
+func (o option) auth() (Protocol, bool) {
+	switch string(o) {
+	case "\x03\x05\xc2\x23\x05":
+		return ProtocolCHAP, true
+	case "\x03\x04\xc0\x23":
+		return ProtocolPAP, true
+	}
+	return 0, false
+}
+
+// authName is what an Authentication-Protocol option asks for.
+func authName(o option) string {
+	if p, known := o.auth(); known {
+		return p.String()
+	}
+	data := o.data()
+	if len(data) < 2 {
+		return fmt.Sprintf("a protocol %x", data)
+	}
+	p := Protocol(binary.BigEndian.Uint16(data))
+	if p == ProtocolCHAP && len(data) == 3 {
+		return fmt.Sprintf("CHAP with algorithm %d", data[2])
+	}
+	return strings.TrimSpace(fmt.Sprintf("%v %x", p, data[2:]))
+}
+
+// appendAuthOption appends the Authentication-Protocol option of a protocol.
+func appendAuthOption(b []byte, p Protocol) []byte {
+	if p == ProtocolCHAP {
+		b = append(b, optionAuthentication, optionHeaderLen+3)
+		return append(binary.BigEndian.AppendUint16(b, uint16(p)), algorithmMD5)
+	}
+	return appendUint16Option(b, optionAuthentication, uint16(p))
 }
 
 func appendUint16Option(b []byte, kind uint8, v uint16) []byte {

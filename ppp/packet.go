@@ -16,21 +16,29 @@ const (
 	ProtocolIPCP   Protocol = 0x8021 // RFC 1332
 	ProtocolIPV6CP Protocol = 0x8057 // RFC 5072
 	ProtocolLCP    Protocol = 0xc021 // RFC 1661
+	ProtocolPAP    Protocol = 0xc023 // RFC 1334
+	ProtocolCHAP   Protocol = 0xc223 // RFC 1994
 )
+
+// protocolNames has those that peers ask for, too, though a Link rejects them.
+var protocolNames = map[Protocol]string{
+	ProtocolIPv4: "IPv4", ProtocolIPv6: "IPv6",
+	ProtocolIPCP: "IPCP", ProtocolIPV6CP: "IPV6CP",
+	ProtocolLCP: "LCP", ProtocolPAP: "PAP", ProtocolCHAP: "CHAP",
+	0x003d: "Multilink", // RFC 1990
+	0x00fd: "compressed datagram",
+	0x0281: "MPLS",   // RFC 3032
+	0x8053: "ECP",    // RFC 1968
+	0x80fd: "CCP",    // RFC 1962
+	0x8281: "MPLSCP", // RFC 3032
+	0xc025: "LQR",    // RFC 1989
+	0xc227: "EAP",    // RFC 3748
+}
 
 // String returns the protocol's short name, or its number in hexadecimal.
 func (p Protocol) String() string {
-	switch p {
-	case ProtocolIPv4:
-		return "IPv4"
-	case ProtocolIPv6:
-		return "IPv6"
-	case ProtocolIPCP:
-		return "IPCP"
-	case ProtocolIPV6CP:
-		return "IPV6CP"
-	case ProtocolLCP:
-		return "LCP"
+	if name := protocolNames[p]; name != "" {
+		return name
 	}
 	return fmt.Sprintf("0x%04x", uint16(p))
 }

@@ -53,7 +53,9 @@ func TestParsePacket(t *testing.T) {
 func TestNames(t *testing.T) {
 	for want, got := range map[string]string{
 		"IPv4": ProtocolIPv4.String(), "IPv6": ProtocolIPv6.String(), "IPCP": ProtocolIPCP.String(),
-		"IPV6CP": ProtocolIPV6CP.String(), "LCP": ProtocolLCP.String(), "0x80fd": Protocol(0x80fd).String(),
+		"IPV6CP": ProtocolIPV6CP.String(), "LCP": ProtocolLCP.String(), "CCP": Protocol(0x80fd).String(),
+		"CHAP": ProtocolCHAP.String(), "PAP": ProtocolPAP.String(), "0x8099": Protocol(0x8099).String(),
+		"pending": AuthPending.String(), "failed": AuthFailed.String(),
 		"Configure-Request": configureRequest.String(), "Time-Remaining": timeRemaining.String(),
 		"code 0": code(0).String(), "code 14": code(14).String(),
 		"Initial": Initial.String(), "Opened": Opened.String(),

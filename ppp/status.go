@@ -1,6 +1,9 @@
 package ppp
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Status is what a Link is and has seen, for operators. Reasons are those of
 // the last event that ended something, also after it works again.
@@ -9,6 +12,10 @@ type Status struct {
 	LCPReason string // why LCP left Opened or finished
 	PeerMRU   uint16 // octets; meaningful while LCP is Opened
 	PeerName  string // the peer's last Identification (RFC 1570), if any
+
+	// PeerAuth is how the peer has authenticated itself to us, LocalAuth how we
+	// have to the peer. One that has failed stays so until LCP opens again.
+	PeerAuth, LocalAuth AuthStatus
 
 	IPCP       State // Initial, too, if IPCP is not run
 	IPv4Reason string
@@ -23,6 +30,14 @@ type Status struct {
 	Echo     EchoStatus
 	Discards [NumDiscards]uint64 // frames silently discarded, by Discard
 	Illegal  uint64              // events that the automaton forbids: errors of the Link's owner
+}
+
+// AuthStatus is one direction of the authentication.
+type AuthStatus struct {
+	Protocol Protocol // zero: none was agreed on
+	State    AuthState
+	Name     string    // of the end that authenticates itself: given, or received
+	Passed   time.Time // when it last did so; zero: not yet
 }
 
 // Discard is why a received frame was silently discarded.
@@ -47,6 +62,8 @@ const (
 	// DiscardUnsupported: an unknown protocol, beyond the limit of
 	// Protocol-Rejects or after the peer rejected those.
 	DiscardUnsupported
+	// DiscardUnknownCode: a code that the authentication protocol does not have.
+	DiscardUnknownCode
 	// DiscardData: a network protocol's packet, which is not for a Link.
 	DiscardData
 
@@ -57,8 +74,12 @@ const (
 func (d Discard) String() string {
 	return [NumDiscards]string{
 		"accepted", "lower layer down", "bad length", "bad identifier", "bad reply",
-		"bad magic number", "wrong phase", "unsupported protocol", "data packet",
+		"bad magic number", "wrong phase", "unsupported protocol", "unknown code", "data packet",
 	}[d]
+}
+
+func (p *proof) status(name string) AuthStatus {
+	return AuthStatus{Protocol: p.protocol, State: p.state, Name: name, Passed: p.passed}
 }
 
 // Status returns the Link's status.
@@ -71,6 +92,11 @@ func (l *Link) Status() Status {
 		Echo:      l.echo.status,
 		Discards:  l.discards,
 		Illegal:   l.lcp.illegal,
+		PeerAuth:  l.auth.peer.status(l.auth.peer.name),
+		LocalAuth: l.auth.local.status(""),
+	}
+	if l.cfg.Auth != nil && s.LocalAuth.Protocol != 0 {
+		s.LocalAuth.Name = l.cfg.Auth.Name
 	}
 	for _, n := range l.networks {
 		switch o := n.network.(type) {

@@ -1,0 +1,149 @@
+package ppp
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What we require is insisted on: a peer without it has no link.
+func TestAuthenticationIsRequired(t *testing.T) {
+	for answer, reason := range map[string]string{
+		"Configure-Reject 1 auth=c22305": "the peer does not offer CHAP, and authentication is required here",
+		"Configure-Nak 1 auth=c023":      "the peer offers PAP instead of CHAP, which is required here",
+		"Configure-Nak 1 auth=c22380":    "the peer offers CHAP with algorithm 128 instead of CHAP, which is required here",
+		"Configure-Nak 1 auth=c227":      "the peer offers EAP instead of CHAP, which is required here",
+		"Configure-Nak 1 auth=01":        "the peer offers a protocol 01 instead of CHAP, which is required here",
+	} {
+		dialogue(t, chapOnly(), `
+			up
+			< LCP Configure-Request 1 auth=c22305 magic=00000001
+			> LCP `+answer+`
+			< LCP Terminate-Request 2 `+reason+`
+			> LCP Terminate-Ack 2
+			* LinkFailed `+reason+`
+		`)
+	}
+	// A Nak of something else leaves it in the request.
+	dialogue(t, chapOnly(), `
+		up
+		< LCP Configure-Request 1 auth=c22305 magic=00000001
+		> LCP Configure-Nak 1 magic=000000cc auth=c22305
+		< LCP Configure-Request 2 auth=c22305 magic=000000cc
+		# an Ack without it is none
+		> LCP Configure-Ack 2 magic=000000cc
+		= Req-Sent Initial Initial
+	`)
+}
+
+// RFC 1334, section 2: the better protocol is offered first. RFC 1994, section
+// 3: of its algorithms MD5.
+func TestAuthenticationThePeerRequires(t *testing.T) {
+	cfg := mutual()
+	cfg.Auth.Require, cfg.Auth.Allow = 0, []Protocol{ProtocolPAP, ProtocolCHAP}
+	cfg.MaxFailure = 3
+	dialogue(t, cfg, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		> LCP Configure-Request 1 auth=c22381
+		< LCP Configure-Nak 1 auth=c22305
+		> LCP Configure-Request 2 auth=c22305
+		< LCP Configure-Ack 2 auth=c22305
+	`)
+	dialogue(t, cfg, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		> LCP Configure-Request 1 auth=c023
+		< LCP Configure-Nak 1 auth=c22305
+		> LCP Configure-Request 2 auth=c023
+		< LCP Configure-Ack 2 auth=c023
+	`)
+	cfg.Auth.Allow = []Protocol{ProtocolCHAP}
+	dialogue(t, cfg, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		`+strings.Repeat(`
+		> LCP Configure-Request 1 auth=c023
+		< LCP Configure-Nak 1 auth=c22305
+		`, 2)+`
+		> LCP Configure-Request 2 auth=c023
+		< LCP Configure-Nak 2 auth=c22305
+		> LCP Configure-Request 3 auth=c227
+		< LCP Configure-Nak 3 auth=c22305
+		> LCP Configure-Request 4 auth=c023
+		< LCP Configure-Reject 4 auth=c023
+		> LCP Terminate-Request 5 bye
+		< LCP Terminate-Ack 5
+		> LCP Code-Reject 6 01
+		* LinkFailed the peer does not know LCP Configure-Request (Code-Reject); it wants us to authenticate by PAP, and CHAP is allowed here
+	`)
+}
+
+// The reason why a peer goes away may be what we did not grant.
+func TestAuthenticationThatIsNotConfigured(t *testing.T) {
+	dialogue(t, Config{MaxConfigure: 1}, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		> LCP Configure-Request 1 auth=c22305
+		< LCP Configure-Reject 1 auth=c22305
+		> LCP Terminate-Request 2 peer refused to authenticate
+		< LCP Terminate-Ack 2
+		wait 3s
+		* LinkFailed the peer sent Terminate-Request: peer refused to authenticate; it wants us to authenticate by CHAP, and nothing is configured for that here
+	`)
+	// If it does without, that is no reason any more.
+	dialogue(t, Config{MaxConfigure: 1}, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		> LCP Configure-Request 1 auth=c22305
+		< LCP Configure-Reject 1 auth=c22305
+		> LCP Configure-Request 2
+		< LCP Configure-Ack 2
+		wait 3s
+		* LinkFailed the peer did not answer 1 Configure-Requests
+	`)
+}
+
+func TestAuthConfigValidate(t *testing.T) {
+	good := func() *AuthConfig { return mutual().Auth }
+	for want, change := range map[string]func(*AuthConfig){
+		"":                                       func(*AuthConfig) {},
+		"Allow LCP: must be CHAP or PAP":         func(c *AuthConfig) { c.Allow = []Protocol{ProtocolLCP} },
+		"Require EAP: must be CHAP, PAP or none": func(c *AuthConfig) { c.Require = 0xc227 },
+		"must Require or Allow a protocol":       func(c *AuthConfig) { c.Require, c.Allow = 0, nil },
+		"Name of 0 octets: must be 1 to 255":     func(c *AuthConfig) { c.Name = "" },
+		"PeerName of 256 octets":                 func(c *AuthConfig) { c.PeerName = strings.Repeat("x", 256) },
+		`Name and PeerName are both "pe1"`:       func(c *AuthConfig) { c.PeerName = "pe1" },
+		"Auth: Secret of 0 octets":               func(c *AuthConfig) { c.Secret = nil },
+		"PeerSecret of 256 octets":               func(c *AuthConfig) { c.PeerSecret = make(Secret, 256) },
+		"Rechallenge -1ns: must not be negative": func(c *AuthConfig) { c.Rechallenge = -1 },
+		"must go with CHAP required":             func(c *AuthConfig) { c.Require, c.Rechallenge = ProtocolPAP, time.Minute },
+	} {
+		auth := good()
+		change(auth)
+		err := (&Config{Rand: counter(), Auth: auth}).Validate()
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("good configuration: %v", err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if err := (&Config{Rand: counter(), Auth: good(), MRU: 500}).Validate(); err == nil {
+		t.Error("an MRU without room for names is valid")
+	}
+}
+
+// However a configuration is printed, its secrets stay hidden.
+func TestSecretsStayHidden(t *testing.T) {
+	c := mutual().Auth
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {
+		text := fmt.Sprintf(verb, *c) + fmt.Sprintf(verb, c.Secret)
+		for _, shown := range []string{"secret one", "secret two", fmt.Sprintf("%x", "secret"), "115 101 99"} {
+			if strings.Contains(text, shown) {
+				t.Errorf("%s shows %q", verb, text)
+			}
+		}
+	}
+}
