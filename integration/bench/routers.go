@@ -1,0 +1,25 @@
+package bench
+
+import (
+	"github.com/l2tpvl/l2tpvl/daemon"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// routers are virtual routers that do nothing but take note of the links that are up.
+type routers struct{ board *board }
+
+func (r routers) Ensure(string) (daemon.Router, error) { return r, nil }
+
+func (r routers) Close() error { return nil }
+
+func (r routers) Do(f func() error) error { return f() }
+
+// Configure takes a link for up once IPCP and IPV6CP have told the addresses.
+func (r routers) Configure(ifname string, c vr.Interface) error {
+	if c.Up && c.Local.IsValid() && c.LinkLocal != 0 {
+		r.board.up(ifname)
+	} else {
+		r.board.down(ifname)
+	}
+	return nil
+}
