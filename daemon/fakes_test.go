@@ -30,8 +30,11 @@ import (
 // delay is how long the fake network takes from PE to PE.
 const delay = 5 * time.Millisecond
 
-// network is the provider's network between fake data planes.
+// network is the provider's network between fake data planes. It keeps the order of what it carries.
 type network struct {
+	carrying  sync.Mutex // held while something is handed over
+	inTransit []func()
+
 	mu      sync.Mutex
 	cut     bool
 	tunnels map[netip.AddrPort]*tunnel // the newest at each address
@@ -51,7 +54,7 @@ func (n *network) deliver(to netip.AddrPort, toTunnel func(*tunnel), toListener 
 	if n.cut {
 		return
 	}
-	time.AfterFunc(delay, func() {
+	n.inTransit = append(n.inTransit, func() {
 		n.mu.Lock()
 		t, l := n.tunnels[to], n.hosts[to]
 		n.mu.Unlock()
@@ -62,6 +65,18 @@ func (n *network) deliver(to netip.AddrPort, toTunnel func(*tunnel), toListener 
 			toListener(l)
 		}
 	})
+	time.AfterFunc(delay, n.arrive)
+}
+
+// arrive hands over what has been in transit for the longest time.
+func (n *network) arrive() {
+	n.carrying.Lock()
+	defer n.carrying.Unlock()
+	n.mu.Lock()
+	hand := n.inTransit[0]
+	n.inTransit = n.inTransit[1:]
+	n.mu.Unlock()
+	hand()
 }
 
 // plane is a data plane of one PE.

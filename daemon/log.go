@@ -20,6 +20,7 @@ func NewLogger(cfg config.Log) (*zap.Logger, error) {
 	zc.Sampling = nil
 	zc.DisableCaller, zc.DisableStacktrace = true, true
 	zc.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
+	zc.EncoderConfig.EncodeDuration = zapcore.StringDurationEncoder
 	zc.EncoderConfig.TimeKey = "time"
 	if cfg.Format == config.LogConsole {
 		zc.Encoding = "console"

@@ -100,7 +100,7 @@ func (l *loop) run(ctx context.Context) {
 			giveUp = time.After(stopTimeout)
 			l.step(time.Now(), func(now time.Time) { l.pair.Stop(now, &l.out) })
 		case <-giveUp:
-			l.log.Warn("the peer did not acknowledge the end in time", zap.Duration("time", stopTimeout))
+			l.log.Warn("the peer did not acknowledge the end in time", zap.Duration("waited", stopTimeout))
 			return
 		}
 	}

@@ -124,6 +124,9 @@ func TestPathIsNotThereYet(t *testing.T) {
 				b.start(t)
 				pass(5 * time.Second)
 				a.isUp(t)
+				if a.said("path to the peer is open") != 1 {
+					t.Errorf("the log does not tell that the path is open: %v", a.logs.All())
+				}
 			})
 		})
 	}

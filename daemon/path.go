@@ -65,6 +65,9 @@ func (l *loop) openPath(now time.Time) {
 		p.failures++
 		return
 	}
+	if p.failures > 0 {
+		l.log.Info("path to the peer is open", zap.String("local", tunnel.LocalAddr().String()))
+	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
 }
