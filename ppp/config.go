@@ -46,6 +46,9 @@ type Config struct {
 	// EchoFails is how many Echo-Requests in a row may stay unanswered, with no
 	// other frame received meanwhile, before the link is taken down. Zero: 5.
 	EchoFails int
+	// EchoAdaptive spares the Echo-Requests of intervals in which anything was
+	// received: the link has shown that it passes.
+	EchoAdaptive bool
 
 	Auth *AuthConfig // nil: neither end authenticates itself
 	IPv4 *IPv4Config // nil: IPCP is not run and gets a Protocol-Reject

@@ -2,22 +2,66 @@ package ppp
 
 import (
 	"fmt"
+	"iter"
+	"math"
 	"time"
 )
 
 // echo keeps watch over an Opened LCP with Echo-Requests (RFC 1661, section
-// 5.8): one per interval.
+// 5.8): one per interval, or only after an interval of silence.
 type echo struct {
 	due   time.Time // when to send the next request; zero: not running
 	sent  time.Time // when the last request was sent
+	mark  time.Time // when the last request was sent, or spared
 	since time.Time // when the first of the unanswered requests was sent
 
 	id         uint8 // Identifier of the last request
 	waiting    bool  // the last request has no reply yet
-	heard      bool  // anything was received since the last request
+	replying   bool  // the frame at hand is that reply
+	heard      bool  // anything but that reply was received since it was sent, or spared
 	unanswered int   // requests in a row without a sign of life
 
 	status EchoStatus
+}
+
+// echoHistoryLen is how many Echo-Requests back the history goes.
+const echoHistoryLen = 60
+
+// EchoHistory is what became of the last Echo-Requests, up to 60 of them.
+type EchoHistory struct {
+	results [echoHistoryLen]uint32 // microseconds, or echoLost
+	len     uint8
+	next    uint8 // where the next result goes
+}
+
+const echoLost = math.MaxUint32
+
+// EchoResult is what became of one Echo-Request.
+type EchoResult struct {
+	RTT  time.Duration // round-trip time, in whole microseconds; zero if Lost
+	Lost bool          // no reply came until the next one was due
+}
+
+// All yields the results, the oldest first.
+func (h *EchoHistory) All() iter.Seq[EchoResult] {
+	return func(yield func(EchoResult) bool) {
+		for i := range h.len {
+			r := h.results[(h.next+echoHistoryLen-h.len+i)%echoHistoryLen]
+			result := EchoResult{Lost: r == echoLost}
+			if !result.Lost {
+				result.RTT = time.Duration(r) * time.Microsecond
+			}
+			if !yield(result) {
+				return
+			}
+		}
+	}
+}
+
+func (h *EchoHistory) add(r uint32) {
+	h.results[h.next] = r
+	h.next = (h.next + 1) % echoHistoryLen
+	h.len = min(h.len+1, echoHistoryLen)
 }
 
 // EchoStatus is what the LCP Echo-Requests of a Link have shown so far.
@@ -26,24 +70,34 @@ type EchoStatus struct {
 	Measured bool          // RTT holds a measurement
 	Sent     uint64        // Echo-Requests sent
 	Lost     uint64        // Echo-Requests without a reply until the next was due
+	Spared   uint64        // Echo-Requests not sent, as something had been received (Config.EchoAdaptive)
+	History  EchoHistory
 }
 
 func (e *echo) start(now time.Time, interval time.Duration) {
 	*e = echo{status: e.status}
 	if interval > 0 {
-		e.due = now.Add(interval)
+		e.mark, e.due = now, now.Add(interval)
 	}
 }
 
 func (e *echo) stop() { e.due, e.waiting = time.Time{}, false }
+
+// hear notes that a frame was received.
+func (e *echo) hear() {
+	e.heard = e.heard || !e.replying
+	e.replying = false
+}
 
 // replied takes an Echo-Reply and tells whether it answers the last request.
 func (e *echo) replied(now time.Time, id uint8) bool {
 	if !e.waiting || id != e.id {
 		return false
 	}
-	e.waiting = false
-	e.status.RTT, e.status.Measured = max(now.Sub(e.sent), 0), true
+	e.waiting, e.replying = false, true
+	rtt := max(now.Sub(e.sent), 0)
+	e.status.RTT, e.status.Measured = rtt, true
+	e.status.History.add(uint32(min(rtt.Microseconds(), echoLost-1)))
 	return true
 }
 
@@ -52,6 +106,7 @@ func (e *echo) replied(now time.Time, id uint8) bool {
 func (e *echo) advance(now time.Time, fails int) string {
 	if e.waiting {
 		e.status.Lost++
+		e.status.History.add(echoLost)
 	}
 	if e.heard || !e.waiting {
 		e.unanswered = 0
@@ -68,9 +123,20 @@ func (e *echo) advance(now time.Time, fails int) string {
 	return fmt.Sprintf("%d LCP echoes unanswered for %g s", e.unanswered, silence.Seconds())
 }
 
+// spare puts off the next request if something was received, and tells whether
+// it did.
+func (e *echo) spare(now time.Time, interval time.Duration) bool {
+	if !e.heard {
+		return false
+	}
+	e.heard, e.waiting, e.mark, e.due = false, false, now, now.Add(interval)
+	e.status.Spared++
+	return true
+}
+
 // next notes that a request with this Identifier is sent now.
 func (e *echo) next(now time.Time, id uint8, interval time.Duration) {
-	e.id, e.sent, e.due = id, now, now.Add(interval)
+	e.id, e.sent, e.mark, e.due = id, now, now, now.Add(interval)
 	e.waiting, e.heard = true, false
 	e.status.Sent++
 }

@@ -18,8 +18,11 @@ type Link struct {
 
 	rejects  rejectLimit
 	unwanted uint16 // bit per code above 7 that the peer does not know
-	peerName string
-	discards [NumDiscards]uint64
+	rejected uint64 // frames of protocols that are not run
+
+	identification string
+	remaining      TimeRemaining
+	discards       [NumDiscards]uint64
 }
 
 // ncp is the control protocol of one network protocol.
@@ -64,7 +67,19 @@ func (l *Link) addNetwork(p Protocol, n network) {
 }
 
 // Up says that the lower layer is there.
-func (l *Link) Up(now time.Time, out *Output) { l.lcpEvent(now, evUp, packet{}, "", out) }
+func (l *Link) Up(now time.Time, out *Output) {
+	l.identification, l.remaining = "", TimeRemaining{}
+	l.lcpEvent(now, evUp, packet{}, "", out)
+}
+
+// Heard says that the peer was heard at that time, by a frame that was not
+// given to Receive: one of a network protocol. It is a sign of life like any
+// other frame.
+func (l *Link) Heard(at time.Time) {
+	if at.After(l.echo.mark) {
+		l.echo.heard = true
+	}
+}
 
 // Down says that the lower layer is gone.
 func (l *Link) Down(now time.Time, out *Output) {
@@ -134,7 +149,7 @@ func (l *Link) Receive(now time.Time, frame []byte, out *Output) {
 		l.discards[d]++
 	}
 	if d != DiscardBadMagic { // that one may be our own, come back
-		l.echo.heard = true
+		l.echo.hear()
 	}
 }
 
@@ -218,6 +233,7 @@ func (l *Link) rejectProtocol(now time.Time, p Protocol, info []byte, out *Outpu
 	if l.isUnwanted(protocolReject) || !l.rejects.allow(now) {
 		return DiscardUnsupported
 	}
+	l.rejected++
 	out.begin(ProtocolLCP, protocolReject, l.lcp.nextID())
 	out.buf = binary.BigEndian.AppendUint16(out.buf, uint16(p))
 	room := int(l.options.peerMRU) - headerLen - 2
@@ -298,9 +314,9 @@ func (l *Link) failLCP(now time.Time, reason string, out *Output) {
 	l.lcpLayer(now, l.lcp.fail(now, reason, out), packet{}, out)
 }
 
-// rejected takes a Protocol-Reject: the network protocol concerned ends, of
+// receivedReject takes a Protocol-Reject: the network protocol concerned ends, of
 // others nothing is sent (RFC 1661, section 5.7).
-func (l *Link) rejected(now time.Time, p Protocol, out *Output) {
+func (l *Link) receivedReject(now time.Time, p Protocol, out *Output) {
 	reason := fmt.Sprintf("the peer does not run %v (Protocol-Reject)", p)
 	if p == ProtocolLCP {
 		l.lcpEvent(now, evRXJMinus, packet{}, reason, out)

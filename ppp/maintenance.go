@@ -22,12 +22,13 @@ func (l *Link) receiveLCP(now time.Time, in packet, out *Output) Discard {
 		if len(in.data) < magicLen {
 			return DiscardBadLength
 		}
-		l.peerName = printable(in.data[magicLen:])
+		l.identification = printable(in.data[magicLen:])
 	case timeRemaining:
 		const secondsLen = 4
 		if len(in.data) < magicLen+secondsLen {
 			return DiscardBadLength
 		}
+		l.remaining = timeLeft(now, in.data[magicLen:])
 	default:
 		if in.code == codeReject && len(in.data) > 0 {
 			l.unwanted |= 1 << min(in.data[0], 15)
@@ -47,7 +48,7 @@ func (l *Link) receiveProtocolReject(now time.Time, in packet, out *Output) Disc
 	if len(in.data) < 2 {
 		return DiscardBadLength
 	}
-	l.rejected(now, Protocol(binary.BigEndian.Uint16(in.data)), out)
+	l.receivedReject(now, Protocol(binary.BigEndian.Uint16(in.data)), out)
 	return accepted
 }
 
@@ -98,9 +99,23 @@ func (l *Link) advanceEcho(now time.Time, out *Output) {
 		l.failLCP(now, reason, out)
 		return
 	}
+	if l.cfg.EchoAdaptive && l.echo.spare(now, l.cfg.EchoInterval) {
+		return
+	}
 	id := l.lcp.nextID()
 	l.echo.next(now, id, l.cfg.EchoInterval)
 	l.sendEcho(echoRequest, id, nil, out)
+}
+
+// timeLeft reads the Seconds-Remaining and Message of a Time-Remaining packet
+// (RFC 1570, section 1.2).
+func timeLeft(now time.Time, data []byte) TimeRemaining {
+	const forever = 1<<32 - 1
+	r := TimeRemaining{Message: printable(data[4:])}
+	if seconds := binary.BigEndian.Uint32(data); seconds != forever {
+		r.Until = now.Add(time.Duration(seconds) * time.Second)
+	}
+	return r
 }
 
 // isUnwanted tells whether the peer sent a Code-Reject for packets of a code

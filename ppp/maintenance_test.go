@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,13 +89,92 @@ func TestKeepalive(t *testing.T) {
 		wait 1h
 		= Stopped Initial Initial
 	`)
-	want := EchoStatus{RTT: 20 * time.Millisecond, Measured: true, Sent: 7, Lost: 6}
-	if got := l.Status().Echo; got != want {
+	got := l.Status().Echo
+	history := slices.Collect(got.History.All())
+	lost := EchoResult{Lost: true}
+	if want := []EchoResult{{RTT: 20 * time.Millisecond}, lost, lost, lost, lost, lost, lost}; !slices.Equal(history, want) {
+		t.Errorf("history %v, want %v", history, want)
+	}
+	got.History = EchoHistory{}
+	if want := (EchoStatus{RTT: 20 * time.Millisecond, Measured: true, Sent: 7, Lost: 6}); got != want {
 		t.Errorf("echo status %+v, want %+v", got, want)
 	}
 	if !l.Deadline().IsZero() {
 		t.Errorf("deadline %v of a link that is finished", l.Deadline())
 	}
+}
+
+// The history goes 60 results back, and forgets what was before.
+func TestEchoHistory(t *testing.T) {
+	var h EchoHistory
+	for i := range uint32(100) {
+		h.add(i)
+		results := slices.Collect(h.All())
+		if n := len(results); n != int(min(i+1, 60)) || results[n-1].RTT != time.Duration(i)*time.Microsecond ||
+			results[0].RTT != time.Duration(i+1-uint32(n))*time.Microsecond {
+			t.Fatalf("after %d: %v", i, results)
+		}
+	}
+}
+
+// An interval in which anything was received needs no request. Our own
+// requests' replies do not count, or a quiet link would be asked half as often.
+func TestAdaptiveKeepalive(t *testing.T) {
+	cfg := Config{EchoInterval: time.Second, EchoFails: 2, EchoAdaptive: true}
+	l := dialogue(t, cfg, lcpOpen+`
+		wait 500ms
+		> LCP Echo-Request 9 000000bb
+		< LCP Echo-Reply 9 00000001
+		wait 500ms
+		wait 999ms
+		# quiet for a second
+		wait 1ms
+		< LCP Echo-Request 2 00000001
+		> LCP Echo-Reply 2 000000bb
+		wait 1s
+		< LCP Echo-Request 3 00000001
+		# no reply, but a sign of life
+		> LCP Discard-Request 1 000000bb
+		wait 1s
+		wait 1s
+		< LCP Echo-Request 4 00000001
+		wait 1s
+		< LCP Echo-Request 5 00000001
+		wait 1s
+		* LCPClosed 2 LCP echoes unanswered for 2 s
+		< LCP Terminate-Request 6 2 LCP echoes unanswered for 2 s
+	`)
+	if e := l.Status().Echo; e.Sent != 4 || e.Spared != 2 || e.Lost != 3 {
+		t.Errorf("echo status %+v", e)
+	}
+}
+
+// Packets of network protocols pass by the Link; its owner tells of them.
+func TestKeepaliveByNetworkPackets(t *testing.T) {
+	l := New(Config{Rand: counter(), EchoInterval: time.Second, EchoFails: 1, EchoAdaptive: true})
+	var out Output
+	l.Up(epoch, &out)
+	l.Receive(epoch, encode(t, "LCP Configure-Request 1 magic=000000bb"), &out)
+	l.Receive(epoch, encode(t, "LCP Configure-Ack 1 magic=00000001"), &out)
+	step := func(at, heard time.Duration, want string) {
+		t.Helper()
+		out.Reset()
+		l.Heard(epoch.Add(heard))
+		l.Advance(epoch.Add(at), &out)
+		got := ""
+		for f := range out.Frames() {
+			got += describe(f)
+		}
+		if got != want {
+			t.Errorf("at %v, heard at %v: sent %q, want %q", at, heard, got, want)
+		}
+	}
+	step(1*time.Second, 700*time.Millisecond, "")
+	step(2*time.Second, 1900*time.Millisecond, "")
+	step(3*time.Second, 1900*time.Millisecond, "LCP Echo-Request 2 00000001")
+	step(4*time.Second, 3500*time.Millisecond, "")
+	step(5*time.Second, 3500*time.Millisecond, "LCP Echo-Request 3 00000001")
+	step(6*time.Second, 3500*time.Millisecond, "LCP Terminate-Request 4 1 LCP echoes unanswered for 1 s")
 }
 
 // RFC 1661, section 5.6: a code that we cannot do without ends the link; of
@@ -159,12 +239,21 @@ func TestIdentificationAndTimeRemaining(t *testing.T) {
 		< LCP Configure-Request 1 magic=00000001
 		> LCP Identification 1 00000000 70653200
 		= Req-Sent Initial Initial
-		> LCP Time-Remaining 2 00000000 ffffffff
+		> LCP Time-Remaining 2 00000000 00000e10 6d61696e74656e616e6365
 		> LCP Identification 3 000000
 		> LCP Time-Remaining 4 00000000 ffffff
 	`)
-	if s := l.Status(); s.PeerName != "pe2?" || s.Discards[DiscardBadLength] != 2 {
-		t.Errorf("peer name %q, discards %v", s.PeerName, s.Discards)
+	s := l.Status()
+	if s.Identification != "pe2?" || s.Discards[DiscardBadLength] != 2 {
+		t.Errorf("identification %q, discards %v", s.Identification, s.Discards)
+	}
+	if want := (TimeRemaining{epoch.Add(time.Hour), "maintenance"}); s.TimeRemaining != want {
+		t.Errorf("time remaining %+v, want %+v", s.TimeRemaining, want)
+	}
+	var out Output
+	l.Receive(epoch, encode(t, "LCP Time-Remaining 2 00000000 ffffffff"), &out)
+	if s := l.Status(); s.TimeRemaining != (TimeRemaining{}) {
+		t.Errorf("time remaining %+v, want for ever", s.TimeRemaining)
 	}
 }
 

@@ -11,7 +11,11 @@ type Status struct {
 	LCP       State
 	LCPReason string // why LCP left Opened or finished
 	PeerMRU   uint16 // octets; meaningful while LCP is Opened
-	PeerName  string // the peer's last Identification (RFC 1570), if any
+
+	// What the peer has said of itself (RFC 1570, section 1) since the lower
+	// layer came up.
+	Identification string
+	TimeRemaining  TimeRemaining
 
 	// PeerAuth is how the peer has authenticated itself to us, LocalAuth how we
 	// have to the peer. One that has failed stays so until LCP opens again.
@@ -29,7 +33,14 @@ type Status struct {
 
 	Echo     EchoStatus
 	Discards [NumDiscards]uint64 // frames silently discarded, by Discard
+	Rejected uint64              // frames of protocols that are not run, answered by a Protocol-Reject
 	Illegal  uint64              // events that the automaton forbids: errors of the Link's owner
+}
+
+// TimeRemaining is for how long the peer lets the session go on.
+type TimeRemaining struct {
+	Until   time.Time // zero: for ever, or the peer has not said
+	Message string
 }
 
 // AuthStatus is one direction of the authentication.
@@ -88,12 +99,15 @@ func (l *Link) Status() Status {
 		LCP:       l.lcp.state,
 		LCPReason: l.lcp.reason,
 		PeerMRU:   l.options.peerMRU,
-		PeerName:  l.peerName,
-		Echo:      l.echo.status,
-		Discards:  l.discards,
-		Illegal:   l.lcp.illegal,
-		PeerAuth:  l.auth.peer.status(l.auth.peer.name),
-		LocalAuth: l.auth.local.status(""),
+
+		Identification: l.identification,
+		TimeRemaining:  l.remaining,
+		Rejected:       l.rejected,
+		Echo:           l.echo.status,
+		Discards:       l.discards,
+		Illegal:        l.lcp.illegal,
+		PeerAuth:       l.auth.peer.status(l.auth.peer.name),
+		LocalAuth:      l.auth.local.status(""),
 	}
 	if l.cfg.Auth != nil && s.LocalAuth.Protocol != 0 {
 		s.LocalAuth.Name = l.cfg.Auth.Name
