@@ -208,7 +208,7 @@ func randomFailures(t *testing.T, seed uint64) {
 		w.a.cfg.Grace, w.b.cfg.Grace = 0, 0
 	}
 	w.jitter = time.Duration(rng.IntN(50)) * time.Millisecond
-	w.loss = rng.Float64() * 0.3
+	w.loss, w.noise = rng.Float64()*0.3, rng.Float64()*0.1
 	for _, p := range []*pe{w.a, w.b} {
 		p.latency = time.Duration(rng.IntN(100)) * time.Millisecond
 		p.refuse = func(Create) error {
@@ -245,7 +245,7 @@ func randomFailures(t *testing.T, seed uint64) {
 			p.step(func() { p.pair.Hurry(w.now, &p.out) })
 		}
 	}
-	w.cut, w.mute, w.loss = false, false, 0
+	w.cut, w.mute, w.loss, w.noise = false, false, 0, 0
 	w.a.refuse, w.b.refuse = nil, nil
 	w.a.setPathMTU(1500)
 	w.b.setPathMTU(1500)

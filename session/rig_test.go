@@ -29,6 +29,7 @@ type world struct {
 	delay  time.Duration // of the network
 	jitter time.Duration // at most that much more
 	loss   float64       // of datagrams
+	noise  float64       // share of datagrams that arrive with a bit flipped
 	cut    bool          // nothing passes
 	mute   bool          // no data message passes
 
@@ -202,6 +203,15 @@ func (w *world) travel() time.Duration {
 	return w.delay + time.Duration(w.rng.Int64N(int64(w.jitter)))
 }
 
+// carried is what arrives of a datagram.
+func (w *world) carried(octets []byte) []byte {
+	octets = bytes.Clone(octets)
+	if w.noise > 0 && w.rng.Float64() < w.noise {
+		octets[w.rng.IntN(len(octets))] ^= 1 << w.rng.IntN(8)
+	}
+	return octets
+}
+
 // send sends a control message to the peer.
 func (p *pe) send(message []byte) {
 	if !p.unchecked {
@@ -210,7 +220,7 @@ func (p *pe) send(message []byte) {
 	if p.lost() || p.peer.pair == nil {
 		return
 	}
-	message, peer := bytes.Clone(message), p.peer
+	message, peer := p.carried(message), p.peer
 	p.schedule(p.travel(), func() { // whoever lives there then
 		peer.step(func() { peer.pair.Receive(peer.now, message, &peer.out) })
 	})
@@ -235,7 +245,7 @@ func (p *pe) sendFrame(f Frame) {
 	if s == nil || !s.ready || p.mute || p.lost() {
 		return
 	}
-	octets, peer := bytes.Clone(f.Octets), p.peer
+	octets, peer := p.carried(f.Octets), p.peer
 	p.schedule(p.travel(), func() {
 		a := peer.byID[s.cfg.PeerID]
 		if theirs := peer.sessions[a]; theirs != nil && bytes.Equal(theirs.cfg.LocalCookie, s.cfg.PeerCookie) {
