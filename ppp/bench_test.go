@@ -13,6 +13,7 @@ func openLinks(tb testing.TB) (a, b *Link) {
 	cfgA, cfgB := both(), both()
 	cfgA.Rand, cfgB.Rand = counter(), func() uint32 { return 0xbb }
 	cfgA.EchoInterval = time.Second
+	cfgA.Auth, cfgB.Auth = pairOfSecrets()
 	cfgB.IPv4 = &IPv4Config{Mode: Unnumbered}
 	cfgB.IPv6 = &IPv6Config{LocalID: 0xb}
 	links := [2]*Link{New(cfgA), New(cfgB)}
@@ -54,9 +55,26 @@ func steady(tb testing.TB) map[string]func() {
 	request := append([]byte{0xc0, 0x21, 9, 1, 0, 8}, m...)
 	reply := append([]byte{0xc0, 0x21, 10, 1, 0, 8}, m...)
 	unknown := []byte{0x80, 0xfd, 1, 1, 0, 4}
+	var response []byte
 	late := []byte{0xc0, 0x21, 2, 1, 0, 4}
 	data := append([]byte{0x00, 0x21}, bytes.Repeat([]byte{0x45}, 64)...)
+	challenge := unhex(tb, "c223 0101 0014 0c 000102030405060708090a0b 706532")
+	success := []byte{0xc2, 0x23, byte(chapSuccess), 1, 0, 4}
 	return map[string]func(){
+		"challenge": func() {
+			l.Receive(now, challenge, &out)
+			out.Reset()
+			l.Receive(now, success, &out)
+		},
+		"challenge of ours": func() {
+			l.challenge(now, &out)
+			hash := chapHash(l.auth.peer.id, l.cfg.Auth.PeerSecret, l.auth.challenge[:])
+			response = append(append(response[:0], 0xc2, 0x23, byte(chapResponse), l.auth.peer.id, 0, 24, 16), hash[:]...)
+			response = append(response, "pe2"...)
+			out.Reset()
+			l.Receive(now, response, &out)
+			out.Reset()
+		},
 		"echo request": func() {
 			l.Receive(now, request, &out)
 			out.Reset()

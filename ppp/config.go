@@ -77,6 +77,11 @@ type IPv4Config struct {
 	// peer asks with 0.0.0.0, with another address or with none. If invalid,
 	// any unicast address other than ours is accepted, and so is none.
 	Peer netip.Addr
+
+	// Within, if valid, is where the peer's address must be, if it names one.
+	// Where that leaves a single one, as a /31 does beside ours, it is offered
+	// to a peer that asks with 0.0.0.0.
+	Within netip.Prefix
 }
 
 // IPv6Config configures IPV6CP (RFC 5072).
@@ -133,6 +138,10 @@ func (c *IPv4Config) validate() error {
 		return fmt.Errorf("ppp: local address %v: must be an IPv4 unicast address in mode Configured", c.Local)
 	case c.Peer.IsValid() && !unicast(c.Peer):
 		return fmt.Errorf("ppp: peer address %v: must be an IPv4 unicast address", c.Peer)
+	case c.Within.IsValid() && !c.Within.Addr().Is4():
+		return fmt.Errorf("ppp: peer within %v: must be an IPv4 prefix", c.Within)
+	case c.Within.IsValid() && c.Peer.IsValid() && !c.Within.Contains(c.Peer):
+		return fmt.Errorf("ppp: peer address %v: must be within %v", c.Peer, c.Within)
 	case c.Mode == Configured && c.Local == c.Peer:
 		return fmt.Errorf("ppp: local and peer address are both %v: must differ", c.Local)
 	}

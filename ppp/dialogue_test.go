@@ -346,7 +346,7 @@ func encodeOption(t *testing.T, proto Protocol, word string) []byte {
 	return append([]byte{kind, byte(len(data) + optionHeaderLen)}, data...)
 }
 
-func unhex(t *testing.T, s string) []byte {
+func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
 	if err != nil {

@@ -52,9 +52,23 @@ func (c *ipcp) judge(o option, r *reply) {
 		r.failure = fmt.Sprintf("the peer insists on %v instead of %v", addr, c.cfg.Peer)
 	case c.cfg.Peer.Is4():
 		r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
+	case unicast(addr) && c.cfg.Within.IsValid() && !c.cfg.Within.Contains(addr):
+		r.failure = fmt.Sprintf("the peer claims %v, which is outside of %v, the prefix of this link", addr, c.cfg.Within)
+	case addr.IsUnspecified() && !r.final && c.other().IsValid():
+		r.naks = appendAddrOption(r.naks, optionIPAddress, c.other())
 	case !unicast(addr): // 0.0.0.0 asks for an address, and we have none to give
 		r.reject(o)
 	}
+}
+
+// other is the address that a /31 has beside ours (RFC 3021).
+func (c *ipcp) other() netip.Addr {
+	if c.cfg.Within.Bits() != 31 || !c.cfg.Within.Contains(c.local) {
+		return netip.Addr{}
+	}
+	a := c.local.As4()
+	a[3] ^= 1
+	return netip.AddrFrom4(a)
 }
 
 // judgeAbsent insists on the peer's address: a request without it does not

@@ -163,6 +163,41 @@ func TestIPCPAnyPeerAddress(t *testing.T) {
 	`)
 }
 
+// The prefix of the link says where the peer's address may be, and a /31 which
+// it is.
+func TestIPCPPeerOutsideOfThePrefix(t *testing.T) {
+	cfg := ipv4(Configured, "10.255.0.0", "")
+	cfg.IPv4.Within = netip.MustParsePrefix("10.255.0.0/31")
+	reason := "the peer claims 10.9.9.9, which is outside of 10.255.0.0/31, the prefix of this link"
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.255.0.0
+		> IPCP Configure-Request 1 addr=10.9.9.9
+		< IPCP Terminate-Request 2 `+reason+`
+		> IPCP Terminate-Ack 2
+		* IPv4Closed `+reason+`
+		= Opened Closed Initial
+	`)
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.255.0.0
+		> IPCP Configure-Request 1 addr=0.0.0.0
+		< IPCP Configure-Nak 1 addr=10.255.0.1
+		> IPCP Configure-Request 2 addr=10.255.0.1
+		< IPCP Configure-Ack 2 addr=10.255.0.1
+		# or none
+		> IPCP Configure-Request 3
+		< IPCP Configure-Ack 3
+	`)
+	cfg.IPv4.Within, cfg.MaxFailure = netip.MustParsePrefix("10.255.0.0/24"), 1
+	dialogue(t, cfg, lcpOpen+`
+		< IPCP Configure-Request 1 addr=10.255.0.0
+		# many would do, so none is offered
+		> IPCP Configure-Request 1 addr=0.0.0.0
+		< IPCP Configure-Reject 1 addr=0.0.0.0
+		> IPCP Configure-Request 2 addr=10.255.0.200
+		< IPCP Configure-Ack 2 addr=10.255.0.200
+	`)
+}
+
 func TestIPCPUnnumbered(t *testing.T) {
 	dialogue(t, ipv4(Unnumbered, "", ""), lcpOpen+`
 		< IPCP Configure-Request 1
@@ -275,19 +310,27 @@ func TestIPCPOurAddressIsRefused(t *testing.T) {
 	`)
 }
 
+func within(prefix string) Config {
+	cfg := ipv4(Configured, "10.0.0.1", "10.0.0.2")
+	cfg.IPv4.Within = netip.MustParsePrefix(prefix)
+	return cfg
+}
+
 func TestConfigValidate(t *testing.T) {
 	good := ipv4(Configured, "10.0.0.1", "10.0.0.2")
 	for want, cfg := range map[string]Config{
-		"":                                     good,
-		"MRU 100: must be at least 128":        {MRU: 100},
-		"MRU 1279: must be at least 1280":      {MRU: 1279, IPv6: &IPv6Config{}},
-		"Restart -1ns":                         {Restart: -1},
-		"EchoFails -1: must not be negative":   {EchoFails: -1},
-		"local address invalid IP":             ipv4(Configured, "", ""),
-		"local address ::1":                    ipv4(Configured, "::1", ""),
-		"peer address 224.0.0.1":               ipv4(Unnumbered, "", "224.0.0.1"),
-		"local and peer address are both":      ipv4(Configured, "10.0.0.1", "10.0.0.1"),
-		"IPv4 mode 9: must be Configured, Lea": ipv4(9, "", ""),
+		"":                                      good,
+		"MRU 100: must be at least 128":         {MRU: 100},
+		"MRU 1279: must be at least 1280":       {MRU: 1279, IPv6: &IPv6Config{}},
+		"Restart -1ns":                          {Restart: -1},
+		"EchoFails -1: must not be negative":    {EchoFails: -1},
+		"local address invalid IP":              ipv4(Configured, "", ""),
+		"local address ::1":                     ipv4(Configured, "::1", ""),
+		"peer address 224.0.0.1":                ipv4(Unnumbered, "", "224.0.0.1"),
+		"local and peer address are both":       ipv4(Configured, "10.0.0.1", "10.0.0.1"),
+		"peer address 10.0.0.2: must be within": within("10.0.1.0/24"),
+		"peer within ::/64: must be an IPv4":    within("::/64"),
+		"IPv4 mode 9: must be Configured, Lea":  ipv4(9, "", ""),
 	} {
 		cfg.Rand = counter()
 		err := cfg.Validate()

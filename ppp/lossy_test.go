@@ -193,6 +193,60 @@ func TestTwoLinksOverALossyLink(t *testing.T) {
 	t.Logf("%d runs, %d with a renegotiation", runs, reopened)
 }
 
+// pairOfSecrets is authentication by CHAP between pe1 and pe2.
+func pairOfSecrets() (a, b *AuthConfig) {
+	a = mutual().Auth
+	b = &AuthConfig{
+		Require: ProtocolCHAP, Allow: []Protocol{ProtocolCHAP},
+		Name: a.PeerName, Secret: a.PeerSecret, PeerName: a.Name, PeerSecret: a.Secret,
+	}
+	return a, b
+}
+
+// Whatever the link does, ends with the right secrets open with both names
+// known, once and again, and ends with a wrong one never carry a packet.
+func TestAuthenticationOverALossyLink(t *testing.T) {
+	for seed := range uint64(3000) {
+		authA, authB := pairOfSecrets()
+		authA.Rechallenge = 7 * time.Second
+		wrong := false
+		switch seed % 6 {
+		case 1: // one way
+			authB.Require = 0
+		case 2:
+			authA.Require, authA.Rechallenge, authB.Require = ProtocolPAP, 0, ProtocolPAP
+			authA.Allow, authB.Allow = []Protocol{ProtocolPAP}, []Protocol{ProtocolPAP}
+		case 3:
+			authB.Secret, wrong = Secret("another"), true
+		case 4:
+			authA.PeerName, wrong = "pe3", true
+		case 5: // each requires it, and one does not offer it
+			authB.Allow, wrong = nil, true
+		}
+		a := Config{Auth: authA, IPv4: &IPv4Config{Local: addrA}}
+		b := Config{Auth: authB, IPv4: &IPv4Config{Local: addrB}}
+		w := newWire(t, seed, false, a, b)
+		w.run(w.heal.Add(2 * time.Minute))
+		for i := range w.ends {
+			e := &w.ends[i]
+			s := e.link.Status()
+			_, told := e.last["IPv4"]
+			failed, _ := e.last["link"].(LinkFailed)
+			switch {
+			case wrong && (told || s.LCPReason == "" || failed.Reason == ""):
+				t.Fatalf("seed %d: opened, or no reason:\n%s", seed, w.describe())
+			case wrong:
+			case failed.Reason != "" || s.IPCP != Opened || s.PeerAuth.State == AuthFailed || s.LocalAuth.State == AuthFailed:
+				t.Fatalf("seed %d: not opened:\n%s", seed, w.describe())
+			}
+			auth := []*AuthConfig{authA, authB}[i]
+			if s.IPCP == Opened && auth.Require != 0 && (s.PeerAuth.State != AuthPassed || s.PeerAuth.Name != auth.PeerName) {
+				t.Fatalf("seed %d: opened without authentication:\n%s", seed, w.describe())
+			}
+		}
+	}
+}
+
 // Ends that cannot agree fail, both, with a reason, and come to rest; what they
 // can agree on is not harmed.
 func TestTwoLinksThatCannotAgree(t *testing.T) {

@@ -294,6 +294,40 @@ func TestUnknownProtocols(t *testing.T) {
 	}
 }
 
+// What other implementations ask for and we do not run is refused: compression
+// (RFC 1962), encryption (RFC 1968), MPLS (RFC 3032) by Protocol-Reject, and
+// Multilink (RFC 1990) by Configure-Reject of its options.
+func TestProtocolsThatAreNotRun(t *testing.T) {
+	l := dialogue(t, Config{}, `
+		up
+		< LCP Configure-Request 1 magic=00000001
+		# MRRU, short sequence numbers, endpoint discriminator
+		> LCP Configure-Request 1 opt17=05dc opt18 opt19=0301020304 magic=000000bb
+		< LCP Configure-Reject 1 opt17=05dc opt18 opt19=0301020304
+		> LCP Configure-Request 2 magic=000000bb
+		< LCP Configure-Ack 2 magic=000000bb
+		> LCP Configure-Ack 1 magic=00000001
+		* LCPOpened 1500
+		# CCP asks for BSD-Compress, ECP for DESE
+		> frame 80fd 01010007 150324
+		< LCP Protocol-Reject 2 80fd01010007150324
+		> frame 8053 01010004
+		< LCP Protocol-Reject 3 805301010004
+		> frame 8281 01010004
+		< LCP Protocol-Reject 4 828101010004
+		> frame 3d c0000000
+		< LCP Protocol-Reject 5 003dc0000000
+		> frame 80fd 01020007 150324
+		wait 1s
+		> frame c025 00000001
+		< LCP Protocol-Reject 6 c02500000001
+		= Opened Initial Initial
+	`)
+	if s := l.Status(); s.Rejected != 5 || s.Discards[DiscardUnsupported] != 1 {
+		t.Errorf("rejected %d, discards %v", s.Rejected, s.Discards)
+	}
+}
+
 func TestProtocolReject(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
