@@ -188,13 +188,13 @@ type auth struct {
 	refused   string             // the peer's Failure or Authenticate-Nak: why it will terminate
 }
 
-// runs tells whether p is agreed on in some direction.
+// runs tells whether p is agreed on in some direction. A nil auth runs nothing.
 func (a *auth) runs(p Protocol) bool {
-	return p != 0 && (a.peer.protocol == p || a.local.protocol == p)
+	return a != nil && p != 0 && (a.peer.protocol == p || a.local.protocol == p)
 }
 
 // done tells whether network protocols may run.
-func (a *auth) done() bool { return a.peer.ok() && a.local.ok() }
+func (a *auth) done() bool { return a == nil || a.peer.ok() && a.local.ok() }
 
 func (a *auth) deadline() time.Time { return earlier(a.peer.timer, a.local.timer) }
 

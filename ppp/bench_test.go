@@ -8,12 +8,14 @@ import (
 )
 
 // openLinks returns a Link with everything Opened, and its peer.
-func openLinks(tb testing.TB) (a, b *Link) {
+func openLinks(tb testing.TB, authenticated bool) (a, b *Link) {
 	tb.Helper()
 	cfgA, cfgB := both(), both()
 	cfgA.Rand, cfgB.Rand = counter(), func() uint32 { return 0xbb }
 	cfgA.EchoInterval = time.Second
-	cfgA.Auth, cfgB.Auth = pairOfSecrets()
+	if authenticated {
+		cfgA.Auth, cfgB.Auth = pairOfSecrets()
+	}
 	cfgB.IPv4 = &IPv4Config{Mode: Unnumbered}
 	cfgB.IPv6 = &IPv6Config{LocalID: 0xb}
 	links := [2]*Link{New(cfgA), New(cfgB)}
@@ -47,7 +49,7 @@ func exchange(links [2]*Link, outs *[2]Output, now time.Time) {
 
 // steady are calls that an Opened Link sees over and over.
 func steady(tb testing.TB) map[string]func() {
-	l, _ := openLinks(tb)
+	l, _ := openLinks(tb, true)
 	var out Output
 	now := epoch
 	magic := l.options.peerMagic
@@ -120,7 +122,7 @@ func BenchmarkSteady(b *testing.B) {
 
 // BenchmarkRenegotiate is one negotiation of LCP, IPCP and IPV6CP on both ends.
 func BenchmarkRenegotiate(b *testing.B) {
-	l, peer := openLinks(b)
+	l, peer := openLinks(b, true)
 	links := [2]*Link{l, peer}
 	var outs [2]Output
 	b.ReportAllocs()
@@ -130,7 +132,13 @@ func BenchmarkRenegotiate(b *testing.B) {
 	}
 }
 
+// What an opened link takes, its configuration included.
 func BenchmarkOpenedLinkMemory(b *testing.B) {
+	b.Run("without authentication", func(b *testing.B) { openedLinkMemory(b, false) })
+	b.Run("with CHAP both ways", func(b *testing.B) { openedLinkMemory(b, true) })
+}
+
+func openedLinkMemory(b *testing.B, authenticated bool) {
 	const n = 2000
 	for b.Loop() {
 		var before, after runtime.MemStats
@@ -138,7 +146,7 @@ func BenchmarkOpenedLinkMemory(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		for range n {
-			l, _ := openLinks(b)
+			l, _ := openLinks(b, authenticated)
 			keep = append(keep, l)
 		}
 		runtime.GC()

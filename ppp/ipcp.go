@@ -12,7 +12,7 @@ const optionIPAddress = 3
 
 // ipcp negotiates the IPv4 addresses of both ends.
 type ipcp struct {
-	cfg   IPv4Config
+	cfg   *IPv4Config
 	local netip.Addr // ours; 0.0.0.0: asked for; invalid: unnumbered
 	peer  netip.Addr // the peer's, as acknowledged; invalid: none
 }

@@ -11,8 +11,8 @@ import (
 type Link struct {
 	cfg      Config
 	lcp      machine
-	options  lcp // LCP's
-	auth     auth
+	options  lcp   // LCP's
+	auth     *auth // nil without Config.Auth
 	networks []ncp
 	echo     echo
 
@@ -46,8 +46,12 @@ func New(cfg Config) *Link {
 	l.options = lcp{cfg: &l.cfg, peerMRU: defaultMRU}
 	l.lcp = l.machine(ProtocolLCP, &l.options)
 	l.lcp.state = Starting
+	if cfg.Auth != nil {
+		l.auth = new(auth)
+	}
+	l.networks = make([]ncp, 0, 2)
 	if cfg.IPv4 != nil {
-		l.addNetwork(ProtocolIPCP, &ipcp{cfg: *cfg.IPv4})
+		l.addNetwork(ProtocolIPCP, &ipcp{cfg: cfg.IPv4})
 	}
 	if cfg.IPv6 != nil {
 		l.addNetwork(ProtocolIPV6CP, newIPV6CP(cfg.IPv6, l.cfg.Rand))
@@ -115,7 +119,9 @@ func (l *Link) Advance(now time.Time, out *Output) {
 			n.layer(n.timeout(now, out), out)
 		}
 	}
-	l.advanceAuth(now, out)
+	if l.auth != nil {
+		l.advanceAuth(now, out)
+	}
 	if due(l.echo.due, now) {
 		l.advanceEcho(now, out)
 	}
@@ -125,7 +131,10 @@ func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
 
 // Deadline returns when Advance must be called next, or the zero time.
 func (l *Link) Deadline() time.Time {
-	deadline := earlier(earlier(l.lcp.timer, l.echo.due), l.auth.deadline())
+	deadline := earlier(l.lcp.timer, l.echo.due)
+	if l.auth != nil {
+		deadline = earlier(deadline, l.auth.deadline())
+	}
 	for i := range l.networks {
 		deadline = earlier(deadline, l.networks[i].timer)
 	}
@@ -250,10 +259,10 @@ func (l *Link) lcpEvent(now time.Time, ev event, in packet, reason string, out *
 // lcpLayer performs the actions that LCP's automaton leaves to its owner.
 func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 	if actions.has(tld) {
-		if l.auth.refused != "" {
-			l.lcp.reason = l.auth.refused
+		if l.auth != nil {
+			l.lcp.reason = cmp.Or(l.auth.refused, l.lcp.reason)
+			l.auth.stop()
 		}
-		l.auth.stop()
 		l.echo.stop()
 		for i := range l.networks {
 			n := &l.networks[i]
@@ -280,7 +289,11 @@ func (l *Link) establish(now time.Time, out *Output) {
 	out.Events = append(out.Events, LCPOpened{l.options.peerMRU})
 	l.unwanted = 0
 	l.echo.start(now, l.cfg.EchoInterval)
-	l.authenticate(now, out)
+	if l.auth != nil {
+		l.authenticate(now, out)
+	} else {
+		l.startNetworks(now, out)
+	}
 }
 
 // startNetworks enters the Network-Layer Protocol phase.

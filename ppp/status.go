@@ -106,11 +106,12 @@ func (l *Link) Status() Status {
 		Echo:           l.echo.status,
 		Discards:       l.discards,
 		Illegal:        l.lcp.illegal,
-		PeerAuth:       l.auth.peer.status(l.auth.peer.name),
-		LocalAuth:      l.auth.local.status(""),
 	}
-	if l.cfg.Auth != nil && s.LocalAuth.Protocol != 0 {
-		s.LocalAuth.Name = l.cfg.Auth.Name
+	if l.auth != nil {
+		s.PeerAuth = l.auth.peer.status(l.auth.peer.name)
+		if s.LocalAuth = l.auth.local.status(""); s.LocalAuth.Protocol != 0 {
+			s.LocalAuth.Name = l.cfg.Auth.Name
+		}
 	}
 	for _, n := range l.networks {
 		switch o := n.network.(type) {
