@@ -7,15 +7,57 @@ import (
 // nonceLen is the length of our nonces in octets (RFC 3931 section 5.4.1 recommends 16 at least).
 const nonceLen = 16
 
+// keyring is what the control messages of one peer are signed, verified and deciphered with. It does not change.
+type keyring struct {
+	secured bool      // there is a secret; without one the key is that of the integrity check
+	keys    l2tp.Keys // of the secret, and of the next one
+	hiding  []*l2tp.HidingKey
+}
+
+func newKeyring(cfg *Config) *keyring {
+	k := &keyring{secured: cfg.Secret != nil}
+	k.keys = append(k.keys, l2tp.Signer{Key: l2tp.NewKey(cfg.Secret), Type: cfg.Digest})
+	if !k.secured {
+		return k
+	}
+	k.hiding = append(k.hiding, l2tp.NewHidingKey(cfg.Secret))
+	if cfg.NextSecret != nil {
+		k.keys = append(k.keys, l2tp.Signer{Key: l2tp.NewKey(cfg.NextSecret), Type: cfg.Digest})
+		k.hiding = append(k.hiding, l2tp.NewHidingKey(cfg.NextSecret))
+	}
+	return k
+}
+
+// parse reads a message. With which of two secrets its hidden AVPs are hidden only their deciphering tells, since a message
+// may be signed with both.
+func (k *keyring) parse(m *l2tp.Message, datagram []byte) error {
+	if len(k.hiding) == 0 {
+		return m.Parse(datagram, nil)
+	}
+	problem := m.Parse(datagram, k.hiding[0])
+	if problem != nil && len(k.hiding) > 1 {
+		if m.Parse(datagram, k.hiding[1]) == nil {
+			return nil
+		}
+		problem = m.Parse(datagram, k.hiding[0])
+	}
+	return problem
+}
+
 // auth is control message authentication on one control connection (RFC 3931 section 4.3).
 type auth struct {
-	key           *l2tp.Key
-	secured       bool // there is a secret; without one the key is that of the integrity check
-	digest        l2tp.DigestType
+	*keyring
 	local, remote []byte // nonces; remote is nil until the peer has told its own
 }
 
-// sign computes the digest of a message that is complete but for it. There is nothing to sign without a secret.
+// describe makes room for the digests in a message that is about to be encoded.
+func (a *auth) describe(m *l2tp.Message) {
+	if a.secured {
+		a.keys.Describe(m)
+	}
+}
+
+// sign computes the digests of a message that is complete but for them. There is nothing to sign without a secret.
 //
 // A StopCCN that refuses an SCCRQ, or takes one back, comes from a side that has not told its nonce, or has not heard the
 // other's. RFC 3931 does not say how these are signed. We sign them as the SCCRQ that they answer or take back, without
@@ -28,7 +70,7 @@ func (a *auth) sign(message []byte) {
 	if local == nil || remote == nil {
 		local, remote = nil, nil
 	}
-	if err := a.key.Sign(message, a.digest, local, remote); err != nil {
+	if err := a.keys.Sign(message, local, remote); err != nil {
 		panic("control: a message of ours without digest: " + err.Error())
 	}
 }
@@ -41,15 +83,15 @@ func (a *auth) sign(message []byte) {
 func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
 	if !a.secured {
 		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the peer by refusing it.
-		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.key.Verify(message, nil, nil) == nil
+		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.keys.Verify(message, nil, nil) == nil
 	}
 	remote := a.remote
 	if m.Type == l2tp.SCCRP && remote == nil {
 		remote = m.Nonce
 	}
-	if a.key.Verify(message, remote, a.local) == nil {
+	if a.keys.Verify(message, remote, a.local) == nil {
 		return true
 	}
 	return m.Type == l2tp.StopCCN && halfOpen &&
-		(a.key.Verify(message, a.remote, nil) == nil || a.key.Verify(message, nil, nil) == nil)
+		(a.keys.Verify(message, a.remote, nil) == nil || a.keys.Verify(message, nil, nil) == nil)
 }

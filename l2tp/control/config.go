@@ -23,8 +23,10 @@ type Config struct {
 	VendorName string // Vendor Name AVP; 1017 octets at most
 
 	// Secret authenticates control messages both ways (RFC 3931 section 4.3); nil: the peer must not ask for it.
-	Secret []byte
-	Digest l2tp.DigestType // of what we send; either type is taken
+	// NextSecret does so as well, while the two sides change over to it at different times (section 5.4.1); nil: there
+	// is none. It counts only beside a Secret.
+	Secret, NextSecret []byte
+	Digest             l2tp.DigestType // of what we send; either type is taken
 
 	Role   Role
 	Window int           // our Receive Window Size: the bound of messages held ahead of their turn; 1 to 1024
@@ -34,6 +36,9 @@ type Config struct {
 	// MaxSessions bounds the sessions on one connection: beyond it the peer's calls are refused. 0: 16384.
 	MaxSessions int
 
+	// Admission bounds the SCCRQs that are looked at. What it does not admit costs no more than being read.
+	Admission Rate
+
 	// Retry is the back-off between attempts to make a connection.
 	Retry Backoff
 
@@ -41,14 +46,22 @@ type Config struct {
 	Rand func([]byte)
 }
 
-// defaultMaxSessions is for a Config that does not say.
+// Defaults of a Config that does not say.
 const defaultMaxSessions = 16384
+
+var defaultAdmission = Rate{PerSecond: 5, Burst: 10}
 
 // normalize puts into range what must be.
 func (c *Config) normalize() {
 	c.Window = max(1, min(c.Window, maxWindow))
 	if c.MaxSessions <= 0 {
 		c.MaxSessions = defaultMaxSessions
+	}
+	if c.Admission.PerSecond <= 0 {
+		c.Admission.PerSecond = defaultAdmission.PerSecond
+	}
+	if c.Admission.Burst <= 0 {
+		c.Admission.Burst = defaultAdmission.Burst
 	}
 }
 
@@ -60,29 +73,4 @@ type Backoff struct{ Min, Max time.Duration }
 func (b Backoff) Delay(n int, random uint32) time.Duration {
 	d := doubled(b.Min, n, b.Max)
 	return d/2 + time.Duration(float64(d/2)*float64(random)/(1<<32))
-}
-
-func (c *Config) random32() uint32 {
-	var b [4]byte
-	c.Rand(b[:])
-	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-}
-
-func (c *Config) random64() uint64 {
-	return uint64(c.random32())<<32 | uint64(c.random32())
-}
-
-// randomID returns a random ID that is not 0 and not taken.
-func (c *Config) randomID(taken func(uint32) bool) uint32 {
-	for {
-		if id := c.random32(); id != 0 && !taken(id) {
-			return id
-		}
-	}
-}
-
-func (c *Config) octets(n int) []byte {
-	b := make([]byte, n)
-	c.Rand(b)
-	return b
 }

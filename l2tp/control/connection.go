@@ -38,6 +38,7 @@ type Connection struct {
 	// What the peer has said of itself in its SCCRQ or SCCRP.
 	HostName, VendorName string
 	RouterID             uint32
+	PreferredLanguage    string // a language tag; empty: none
 
 	LastHeard time.Time // the last message, of control or data
 
@@ -83,7 +84,7 @@ func newConnection(now time.Time, p *Peer) *Connection {
 		Since:    now,
 		ID:       p.newConnectionID(),
 		peer:     p,
-		auth:     auth{key: p.key, secured: p.secured(), digest: cfg.Digest},
+		auth:     auth{keyring: p.ring},
 		reliable: newReliable(cfg.Timing, cfg.Window),
 		sessions: make(map[uint32]*Session),
 		byPeer:   make(map[uint32]*Session),
@@ -91,7 +92,8 @@ func newConnection(now time.Time, p *Peer) *Connection {
 	}
 	c.reliable.limit = messagesPerSession * cfg.MaxSessions
 	if c.auth.secured {
-		c.auth.local = cfg.octets(nonceLen)
+		c.auth.local = make([]byte, nonceLen)
+		cfg.Rand(c.auth.local)
 	}
 	return c
 }
@@ -114,7 +116,7 @@ func (c *Connection) transition(now time.Time, to State) {
 // drawHello draws the time of silence before the next HELLO: jittered by up to a quarter (RFC 3931 section 4.4).
 func (c *Connection) drawHello() {
 	cfg := &c.peer.cfg
-	c.helloAfter = cfg.Hello - time.Duration(float64(cfg.Hello/4)*float64(cfg.random32())/(1<<32))
+	c.helloAfter = cfg.Hello - time.Duration(float64(cfg.Hello/4)*float64(c.peer.random32())/(1<<32))
 }
 
 // scheduleHello sets the HELLO timer.
@@ -130,9 +132,7 @@ func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
 	m := &c.peer.out
 	*m = l2tp.Message{Type: t}
 	m.ConnectionID = c.PeerID
-	if c.auth.secured {
-		m.AddDigest(c.auth.digest)
-	}
+	c.auth.describe(m)
 	return m
 }
 
@@ -206,7 +206,7 @@ func (c *Connection) transmit(message []byte, out *Output) {
 // initiate sends the SCCRQ.
 func (c *Connection) initiate(now time.Time, out *Output) {
 	c.Initiator = true
-	c.tieBreaker = c.peer.cfg.random64()
+	c.tieBreaker = c.peer.random64()
 	m := c.introduction(l2tp.SCCRQ)
 	m.TieBreaker = c.tieBreaker
 	m.Has.Add(l2tp.AVPTieBreaker)
@@ -230,6 +230,7 @@ func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 func (c *Connection) meet(m *l2tp.Message) {
 	c.PeerID = m.AssignedConnectionID
 	c.HostName, c.VendorName, c.RouterID = string(m.HostName), string(m.VendorName), m.RouterID
+	c.PreferredLanguage = string(m.PreferredLanguage)
 	c.auth.remote = append([]byte{}, m.Nonce...)
 	if m.Has.Has(l2tp.AVPReceiveWindowSize) {
 		c.reliable.setPeerWindow(int(m.ReceiveWindow))
@@ -258,7 +259,7 @@ func (c *Connection) again(now time.Time, out *Output) {
 // receive takes a message for this connection.
 func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	m := &c.peer.in
-	problem := m.Parse(datagram, c.peer.hiding)
+	problem := c.auth.parse(m, datagram)
 	if !c.auth.verify(datagram, m, c.State != Established) {
 		c.peer.drop(DropUnauthenticated)
 		return
@@ -298,7 +299,7 @@ func acknowledgement(m *l2tp.Message, problem error) bool {
 func (c *Connection) releaseEarly(now time.Time, out *Output) {
 	for datagram := c.reliable.release(); datagram != nil; datagram = c.reliable.release() {
 		m := &c.peer.in
-		problem := m.Parse(datagram, c.peer.hiding)
+		problem := c.auth.parse(m, datagram)
 		c.handle(now, m, problem, out)
 	}
 }

@@ -13,12 +13,13 @@ const (
 	DropWindow                        // beyond our receive window
 	DropUnexpected                    // no SCCRQ and no connection, or an unknown message that may be ignored
 	DropReflected                     // our own SCCRQ, sent back to us
+	DropRate                          // an SCCRQ beyond the rate that is admitted
 	dropKinds
 )
 
 var dropNames = [dropKinds]string{
 	"malformed", "l2tpv2", "unknown connection", "unauthenticated", "invalid Nr", "outside the window", "unexpected",
-	"reflected",
+	"reflected", "beyond the rate",
 }
 
 // String names the reason.

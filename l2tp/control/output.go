@@ -1,5 +1,7 @@
 package control
 
+import "github.com/l2tpvl/l2tpvl/l2tp"
+
 // Output collects what a machine wants done: datagrams to send and events to act upon, each in order. It is reused: Reset
 // keeps its memory.
 type Output struct {
@@ -48,7 +50,8 @@ type (
 	// with it, each with a SessionDown before this.
 	ConnectionDown struct{ Why Reason }
 
-	// CallIncoming says that the peer asks for a session. It waits for Session.Accept or Session.Close.
+	// CallIncoming says that the peer asks for a session, by an ICRQ or an OCRQ. It waits for Session.Accept or
+	// Session.Close.
 	CallIncoming struct{ Session *Session }
 
 	// CallAnswered says that the peer has accepted a session that we asked for. It waits for Session.Connect.
@@ -56,6 +59,14 @@ type (
 
 	// SessionUp says that a session is established: data may flow.
 	SessionUp struct{ Session *Session }
+
+	// CircuitChanged says that the peer tells another status of its circuit than before; at first it counts as active. It
+	// may come before SessionUp, with what an ICRQ, OCRQ, ICRP or ICCN tells. While the status is not Active no data is to
+	// be sent to the peer (RFC 3931 section 5.4.5). The session stays as it is.
+	CircuitChanged struct {
+		Session *Session
+		Status  l2tp.CircuitStatus
+	}
 
 	// SessionDown says that a session has ended, whether it was up or not. It is not told of a session that the owner
 	// has closed or refused.
@@ -70,4 +81,5 @@ func (ConnectionDown) event() {}
 func (CallIncoming) event()   {}
 func (CallAnswered) event()   {}
 func (SessionUp) event()      {}
+func (CircuitChanged) event() {}
 func (SessionDown) event()    {}

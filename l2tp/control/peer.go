@@ -19,8 +19,7 @@ const (
 // role says, answers the peer's own attempts, and tries again with back-off.
 type Peer struct {
 	cfg    Config
-	key    *l2tp.Key
-	hiding *l2tp.HidingKey // nil: there is no secret
+	ring   *keyring
 	wanted bool
 
 	current *Connection   // established
@@ -32,26 +31,23 @@ type Peer struct {
 	failures int    // attempts in a row that led to no lasting connection
 	retryAt  time.Time
 
+	admission   bucket
 	refusedAuth time.Time // the last SCCRQ whose digest was wrong
 	drops       Drops
 	serial      uint32
 
 	in, out l2tp.Message // being read, being made
 	scratch []byte       // out, encoded
+	random  [8]byte      // being drawn
 }
 
 // NewPeer makes a Peer that does nothing until Start.
 func NewPeer(cfg Config) *Peer {
 	cfg.normalize()
-	p := &Peer{cfg: cfg, key: l2tp.NewKey(cfg.Secret), serial: cfg.random32()}
-	if p.secured() {
-		p.hiding = l2tp.NewHidingKey(cfg.Secret)
-	}
+	p := &Peer{cfg: cfg, ring: newKeyring(&cfg)}
+	p.serial = p.random32()
 	return p
 }
-
-// secured reports whether control messages are authenticated.
-func (p *Peer) secured() bool { return p.cfg.Secret != nil }
 
 // Status is what a Peer tells of itself.
 type Status struct {
@@ -131,22 +127,25 @@ func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
 }
 
 // admit takes a message to no connection: an SCCRQ, or a StopCCN from a peer that has not heard our ID yet. An SCCRQ of
-// version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3); it is answered in version 3.
+// version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3); it is answered in version 3. What would cost
+// the check of a digest is limited in its rate (section 4.3), since anybody can send it in the peer's name.
 func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	m := &p.in
-	problem := m.Parse(datagram, p.hiding)
-	stranger := auth{key: p.key, secured: p.secured()}
+	problem := p.ring.parse(m, datagram)
+	stranger := auth{keyring: p.ring}
+	var stopped *Connection
+	if m.Type == l2tp.StopCCN {
+		stopped = p.reverse(m)
+	}
 	switch {
 	case problem == l2tp.ErrVersion2:
 		p.drop(DropVersion)
-	case m.Type == l2tp.StopCCN:
-		if c := p.reverse(m); c != nil {
-			c.receive(now, datagram, out)
-		} else {
-			p.drop(DropUnexpected)
-		}
-	case m.Type != l2tp.SCCRQ || m.Ns != 0:
+	case stopped == nil && (m.Type != l2tp.SCCRQ || m.Ns != 0):
 		p.drop(DropUnexpected)
+	case !p.admission.take(now, p.cfg.Admission):
+		p.drop(DropRate)
+	case stopped != nil:
+		stopped.receive(now, datagram, out)
 	case !stranger.verify(datagram, m, false):
 		p.refusedAuth = now
 		p.drop(DropUnauthenticated)
@@ -203,10 +202,10 @@ func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 		return resultFor(problem), false
 	case !p.wanted:
 		return l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, false
-	case !p.secured() && m.Has.Has(l2tp.AVPNonce):
+	case !p.ring.secured && m.Has.Has(l2tp.AVPNonce):
 		return stopError(l2tp.StopNotAuthorized,
 			"control message authentication is asked for, and no secret is configured here"), false
-	case p.secured() && !m.Has.Has(l2tp.AVPNonce):
+	case p.ring.secured && !m.Has.Has(l2tp.AVPNonce):
 		return resultFor(&missingError{m.Type, l2tp.AVPNonce}), false
 	case !m.Pseudowires.Has(l2tp.PseudowirePPP):
 		return stopError(l2tp.StopGeneralError, "no PPP (7) in the Pseudowire Capabilities List"), false
@@ -222,10 +221,8 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	stop.AssignedConnectionID = p.newConnectionID()
 	stop.Has.Add(l2tp.AVPAssignedConnectionID)
 	setResult(stop, result)
-	a := auth{key: p.key, secured: p.secured(), digest: p.cfg.Digest}
-	if a.secured {
-		stop.AddDigest(a.digest)
-	}
+	a := auth{keyring: p.ring}
+	a.describe(stop)
 	p.scratch = encode(p.scratch[:0], stop)
 	a.sign(p.scratch)
 	out.send(p.scratch)
@@ -262,7 +259,7 @@ func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 		p.failures = 0
 	}
 	if alone && p.wanted && p.cfg.Role != Passive {
-		p.retryAt = now.Add(p.cfg.Retry.Delay(p.failures, p.cfg.random32()))
+		p.retryAt = now.Add(p.cfg.Retry.Delay(p.failures, p.random32()))
 	}
 	p.failures++
 	out.event(ConnectionDown{why})
@@ -344,7 +341,7 @@ func (p *Peer) find(is func(*Connection) bool) *Connection {
 }
 
 func (p *Peer) newConnectionID() uint32 {
-	return p.cfg.randomID(func(id uint32) bool { return p.connection(id) != nil })
+	return p.randomID(func(id uint32) bool { return p.connection(id) != nil })
 }
 
 func (p *Peer) hasSession(id uint32) bool {

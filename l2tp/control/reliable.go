@@ -60,8 +60,9 @@ const (
 type reliable struct {
 	timing Timing
 
-	ns    uint16   // of the next message that is queued
-	queue [][]byte // what the peer has not acknowledged, oldest first; the last has number ns-1
+	ns    uint16    // of the next message that is queued
+	queue [][]byte  // what the peer has not acknowledged, oldest first; the last has number ns-1
+	room  [4][]byte // the memory of a queue that is no longer
 
 	// The first transmitted of queue were sent at least once. Of these the first inFlight count as on their way; after a
 	// time-out that is none, and all are sent again as the congestion window opens.
@@ -99,6 +100,9 @@ func (r *reliable) setPeerWindow(size int) {
 func (r *reliable) push(message []byte) {
 	binary.BigEndian.PutUint16(message[offsetNs:], r.ns)
 	r.ns++
+	if r.queue == nil {
+		r.queue = r.room[:0]
+	}
 	r.queue = append(r.queue, message)
 }
 

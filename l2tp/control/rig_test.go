@@ -29,6 +29,8 @@ func testConfig(seed uint64) Config {
 		Timing: Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10},
 		Retry:  Backoff{Min: time.Second, Max: time.Minute},
 		Rand:   random(seed),
+		// Tests send more than any peer does.
+		Admission: Rate{PerSecond: 1000, Burst: 1_000_000},
 	}
 }
 
@@ -354,6 +356,27 @@ func (d *dialogue) offered(name string, id uint32) *Session {
 	d.send(l2tp.ICRQ, ids(id, 0), endID(name))
 	d.expect(l2tp.ACK)
 	return event[CallIncoming](d).Session
+}
+
+func (d *dialogue) setCircuit(s *Session, status l2tp.CircuitStatus) {
+	d.step(func(out *Output) { s.SetCircuit(d.now, status, out) })
+}
+
+// expectCircuit expects a message that tells a circuit status.
+func (d *dialogue) expectCircuit(t l2tp.MessageType, want l2tp.CircuitStatus) {
+	d.t.Helper()
+	m := d.expect(t)
+	if !m.Has.Has(l2tp.AVPCircuitStatus) || m.CircuitStatus != want {
+		d.t.Fatalf("%s with circuit status %s, want %s", t, m.CircuitStatus, want)
+	}
+}
+
+// circuit takes a CircuitChanged of s.
+func (d *dialogue) circuit(s *Session, want l2tp.CircuitStatus) {
+	d.t.Helper()
+	if e := event[CircuitChanged](d); e.Session != s || e.Status != want || s.PeerCircuit != want {
+		d.t.Fatalf("circuit %s, and %s in the session; want %s", e.Status, s.PeerCircuit, want)
+	}
 }
 
 // describe names a datagram of the Peer for a message of a test.

@@ -31,6 +31,13 @@ func ids(local, remote uint32) option {
 
 func endID(name string) option { return func(m *draft) { m.RemoteEndID = []byte(name) } }
 
+func circuit(status l2tp.CircuitStatus) option {
+	return func(m *draft) {
+		m.CircuitStatus = status
+		m.Has.Add(l2tp.AVPCircuitStatus)
+	}
+}
+
 func breaker(value uint64) option {
 	return func(m *draft) {
 		m.TieBreaker = value

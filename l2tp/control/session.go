@@ -9,19 +9,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// SessionState is a state of RFC 3931 section 7.3.
+// SessionState is a state of RFC 3931 sections 7.3 and 7.4.2.
 type SessionState int
 
 // The session states. What section 7.3.1 calls wait-control-conn is the owner's: it opens sessions on a connection that is
 // established.
 const (
-	SessionIdle SessionState = iota // over
-	WaitReply                       // ICRQ sent, or ICRP received and the owner has yet to connect it
-	WaitConnect                     // ICRQ received, ICRP sent; or the owner has yet to accept it
+	SessionIdle  SessionState = iota // over
+	WaitReply                        // ICRQ sent, or ICRP received and the owner has yet to connect it
+	WaitConnect                      // ICRQ received, ICRP sent; or the owner has yet to accept it
+	WaitCSAnswer                     // OCRQ received, and the owner has yet to accept it
 	SessionEstablished
 )
 
-var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "established"}
+var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "wait-cs-answer", "established"}
 
 // String is the state's name in RFC 3931.
 func (s SessionState) String() string { return sessionStateNames[s] }
@@ -32,40 +33,49 @@ type Session struct {
 	Connection  *Connection
 	State       SessionState
 	Initiator   bool   // we have sent the ICRQ
+	Outgoing    bool   // the peer has sent an OCRQ, and we are the LAC of section 7.4.2
 	RemoteEndID []byte // names what the session is for, in both directions
 
 	ID, PeerID              uint32 // session IDs: assigned by us, by the peer
 	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: assigned by us, by the peer
 
+	// The two ends' circuits (RFC 5641): ours as SetCircuit left it, the peer's as it last said. Both are active at first.
+	Circuit, PeerCircuit l2tp.CircuitStatus
+
+	// What the peer says for people to know.
+	TxSpeed, RxSpeed uint64             // Tx and Rx Connect Speed in bits per second; 0: not known
+	WENs             uint64             // received
+	CircuitErrors    l2tp.CircuitErrors // of the last WEN
+
+	told       l2tp.CircuitStatus // what the peer has been told of Circuit
+	cookies    [2][8]byte         // the memory of LocalCookie and PeerCookie
 	tieBreaker uint64
-	accepted   bool      // our ICRP is sent
+	accepted   bool      // our ICRP or OCRP is sent
 	answered   bool      // the peer's ICRP is here
 	deadline   time.Time // until then it must be established
 }
 
-// cookieLen is the length of the cookies that we assign.
-const cookieLen = 8
-
-// activeCircuit is the Circuit Status of a session as it is set up: new and active (RFC 3931 section 5.4.5).
-const activeCircuit = l2tp.CircuitNew | l2tp.CircuitActive
-
 // Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established: it is
 // Peer.Established.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
+	return c.OpenWith(now, remoteEndID, l2tp.CircuitActive, out)
+}
+
+// OpenWith is Open for a circuit whose status is not simply active.
+func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, circuit l2tp.CircuitStatus, out *Output) *Session {
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
 	s.State = WaitReply
-	s.tieBreaker = c.peer.cfg.random64()
+	s.Circuit = plain(circuit)
+	s.tieBreaker = c.peer.random64()
 	c.peer.serial++
 	m := s.message(l2tp.ICRQ)
 	m.TieBreaker = s.tieBreaker
 	m.SerialNumber = c.peer.serial
 	m.PseudowireType = l2tp.PseudowirePPP
 	m.RemoteEndID = s.RemoteEndID
-	m.CircuitStatus = activeCircuit
-	m.AssignedCookie = s.LocalCookie
-	m.Has.Add(l2tp.AVPTieBreaker, l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID,
-		l2tp.AVPCircuitStatus, l2tp.AVPAssignedCookie)
+	s.introduce(m)
+	m.Has.Add(l2tp.AVPTieBreaker, l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID)
 	c.queue(m)
 	c.waiting[string(s.RemoteEndID)] = s
 	c.flush(now, out)
@@ -77,10 +87,13 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 	s := &Session{
 		Connection:  c,
 		RemoteEndID: remoteEndID,
-		ID:          cfg.randomID(c.peer.hasSession),
-		LocalCookie: cfg.octets(cookieLen),
+		ID:          c.peer.randomID(c.peer.hasSession),
+		Circuit:     l2tp.CircuitActive,
+		PeerCircuit: l2tp.CircuitActive,
 		deadline:    now.Add(cfg.Timing.Limit()),
 	}
+	s.LocalCookie = s.cookies[0][:]
+	cfg.Rand(s.LocalCookie)
 	c.sessions[s.ID] = s
 	if len(c.opening) > 2*len(c.sessions)+16 { // mostly such as have settled behind one that has not
 		c.opening = slices.DeleteFunc(c.opening, (*Session).settled)
@@ -89,17 +102,23 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 	return s
 }
 
-// Accept answers an incoming call with an ICRP.
+// Accept answers a call of the peer: with an ICRP, or an OCRP and the OCCN that establishes an outgoing call. The owner has
+// all ready by then that takes data.
 func (s *Session) Accept(now time.Time, out *Output) {
-	if s.State != WaitConnect || s.accepted {
+	if s.accepted || s.State != WaitConnect && s.State != WaitCSAnswer {
 		return
 	}
 	s.accepted = true
-	m := s.message(l2tp.ICRP)
-	m.CircuitStatus = activeCircuit
-	m.AssignedCookie = s.LocalCookie
-	m.Has.Add(l2tp.AVPCircuitStatus, l2tp.AVPAssignedCookie)
+	reply := l2tp.ICRP
+	if s.Outgoing {
+		reply = l2tp.OCRP
+	}
+	m := s.message(reply)
+	s.introduce(m)
 	s.Connection.queue(m)
+	if s.Outgoing {
+		s.complete(l2tp.OCCN, out)
+	}
 	s.Connection.flush(now, out)
 }
 
@@ -109,9 +128,25 @@ func (s *Session) Connect(now time.Time, out *Output) {
 	if s.State != WaitReply || !s.answered {
 		return
 	}
-	s.Connection.queue(s.message(l2tp.ICCN))
-	s.establish(out)
+	s.complete(l2tp.ICCN, out)
 	s.Connection.flush(now, out)
+}
+
+// introduce adds our end of the session to an ICRQ, ICRP or OCRP.
+func (s *Session) introduce(m *l2tp.Message) {
+	m.AssignedCookie = s.LocalCookie
+	m.Has.Add(l2tp.AVPAssignedCookie)
+	s.tell(m)
+}
+
+// complete sends the ICCN or OCCN that establishes the session.
+func (s *Session) complete(t l2tp.MessageType, out *Output) {
+	m := s.message(t)
+	if s.Circuit != s.told {
+		s.tell(m)
+	}
+	s.Connection.queue(m)
+	s.establish(out)
 }
 
 // Close ends the session, or refuses the incoming call, with a CDN. There is no SessionDown for it.
@@ -145,10 +180,10 @@ func (s *Session) forget() {
 	}
 }
 
-// meet takes what an ICRQ or ICRP says of the peer's end of the session.
+// meet takes what an ICRQ, OCRQ or ICRP says of the peer's end of the session.
 func (s *Session) meet(m *l2tp.Message) {
 	s.PeerID = m.LocalSessionID
-	s.PeerCookie = append([]byte(nil), m.AssignedCookie...)
+	s.PeerCookie = append(s.cookies[1][:0], m.AssignedCookie...)
 	s.Connection.byPeer[s.PeerID] = s
 }
 
@@ -189,13 +224,11 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 		s.fail(resultFor(problem), CauseProtocol, fmt.Sprintf("malformed message from the peer: %s", problem), out)
 	case request && s != nil:
 		s.failState(m.Type, out)
-	case m.Type == l2tp.ICRQ:
-		c.handleICRQ(now, m, out)
-	case m.Type == l2tp.OCRQ:
-		c.refuseCall(m, cdnError(l2tp.CDNPermanentFacilities, l2tp.ErrorNone, "no outgoing calls here"))
+	case request:
+		c.handleRequest(now, m, out)
 	case s == nil:
-		// Section 7.3 wants an answer to an ICRP alone: its sender waits for one.
-		if m.Type == l2tp.ICRP {
+		// Sections 7.3.2 and 7.4.2 want an answer to these alone: their senders wait for one.
+		if m.Type == l2tp.ICRP || m.Type == l2tp.OCRP {
 			c.refuseCall(m, cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "no such session here"))
 		}
 	case m.Type == l2tp.ICRP:
@@ -204,7 +237,11 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 		s.handleICCN(m, out)
 	case m.Type == l2tp.OCRP, m.Type == l2tp.OCCN:
 		s.failState(m.Type, out)
-	case m.Type == l2tp.WEN, m.Type == l2tp.SLI: // reports on the peer's circuit, which is PPP's to find out
+	case m.Type == l2tp.SLI:
+		s.hear(m, out)
+	case m.Type == l2tp.WEN:
+		s.WENs++
+		s.CircuitErrors = m.CircuitErrors
 	}
 }
 
@@ -217,8 +254,9 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 	return c.byPeer[m.LocalSessionID]
 }
 
-// handleICRQ breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to the owner.
-func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
+// handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to
+// the owner.
+func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) {
 	if result, ok := callResult(m); !ok {
 		c.refuseCall(m, result)
 		return
@@ -234,7 +272,7 @@ func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
 			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both sides asked at once, with equal tie breakers"}})
 			return
 		case tieYielded:
-			// The peer answers our ICRQ with a CDN, for a session that is no longer here.
+			// The peer answers our ICRQ with a CDN, for a session no longer here.
 			ours.forget()
 			out.event(SessionDown{ours, Reason{Cause: CauseYielded, Text: "both sides asked at once; the peer's session is taken"}})
 		}
@@ -245,14 +283,18 @@ func (c *Connection) handleICRQ(now time.Time, m *l2tp.Message, out *Output) {
 	}
 	s := c.newSession(now, bytes.Clone(m.RemoteEndID))
 	s.State = WaitConnect
+	if s.Outgoing = m.Type == l2tp.OCRQ; s.Outgoing {
+		s.State = WaitCSAnswer
+	}
 	s.meet(m)
 	out.event(CallIncoming{s})
+	s.hear(m, out)
 }
 
-// callResult says whether what an ICRQ, ICRP or ICCN demands of a session can be had here.
+// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session can be had here.
 func callResult(m *l2tp.Message) (l2tp.Result, bool) {
 	switch {
-	case m.Type == l2tp.ICRQ && m.PseudowireType != l2tp.PseudowirePPP:
+	case m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP:
 		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
 	case m.Has.Has(l2tp.AVPSublayer) && m.Sublayer != l2tp.SublayerNone,
 		m.Has.Has(l2tp.AVPDataSequencing) && m.DataSequencing != l2tp.SequenceNone:
@@ -265,7 +307,7 @@ func callResult(m *l2tp.Message) (l2tp.Result, bool) {
 func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
 	local := m.RemoteSessionID
 	if local == 0 {
-		local = c.peer.cfg.randomID(c.peer.hasSession)
+		local = c.peer.randomID(c.peer.hasSession)
 	}
 	cdn := c.sessionMessage(l2tp.CDN, local, m.LocalSessionID)
 	setResult(cdn, result)
@@ -290,6 +332,7 @@ func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 	s.answered = true
 	delete(s.Connection.waiting, string(s.RemoteEndID)) // no tie any more: the peer has chosen ours
 	out.event(CallAnswered{s})
+	s.hear(m, out)
 }
 
 func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
@@ -301,6 +344,7 @@ func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
 		s.unacceptable(m.Type, result, out)
 		return
 	}
+	s.hear(m, out)
 	s.establish(out)
 }
 
@@ -312,6 +356,7 @@ func (s *Session) unacceptable(t l2tp.MessageType, result l2tp.Result, out *Outp
 func (s *Session) establish(out *Output) {
 	s.settle(SessionEstablished)
 	out.event(SessionUp{s})
+	s.report()
 }
 
 // failState ends a session whose peer has sent what its state does not take.
@@ -326,7 +371,7 @@ func (c *Connection) expireSessions(now time.Time, out *Output) {
 	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
 		s := c.opening[0]
 		cause, text := CauseTimeout, fmt.Sprintf("the peer left the session in state %s", s.State)
-		if s.answered || s.State == WaitConnect && !s.accepted {
+		if s.answered || !s.Initiator && !s.accepted {
 			cause, text = CauseLocal, "this side has not got ready in time"
 		}
 		s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), cause, text, out)

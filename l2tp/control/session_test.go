@@ -298,10 +298,6 @@ func TestICRQRecipientStates(t *testing.T) {
 			d.over(s)
 			d.accept(s) // too late
 		}},
-		{"idle | receive OCRQ | send CDN | idle (7.4.2)", func(d *dialogue) {
-			d.send(l2tp.OCRQ, ids(id, 0))
-			d.expectCDN(l2tp.CDNPermanentFacilities, id)
-		}},
 		{"wait-connect | receive ICCN, acceptable | prepare for data | established", func(d *dialogue) {
 			s := d.invited("red", id)
 			d.sessionState(s, SessionEstablished)

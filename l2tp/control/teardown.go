@@ -35,9 +35,13 @@ func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
 	}
 	c.reliable.abandon()
 	ended := c.State == Stopping
+	why := refused(l2tp.StopCCN, m.Result)
+	if c.State == WaitCtlReply && l2tp.StopCCNCode(m.Result.Code) == l2tp.StopAlreadyExists {
+		why.Text = "both sides called at once; the peer's call is taken, and is to follow"
+	}
 	c.transition(now, Stopped)
 	if !ended {
-		c.cleanUp(now, refused(l2tp.StopCCN, m.Result), out)
+		c.cleanUp(now, why, out)
 	}
 }
 

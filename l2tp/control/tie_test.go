@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,7 +89,9 @@ func TestConnectionTie(t *testing.T) {
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.StopCCN, result(l2tp.StopAlreadyExists))
 		d.expect(l2tp.ACK)
-		d.lost(CauseRefused)
+		if why := event[ConnectionDown](d).Why; why.Cause != CauseRefused || !strings.Contains(why.Text, "peer's call is taken") {
+			t.Errorf("the loser says %+v", why)
+		}
 		d.dial()
 		d.called()
 		if !d.peer.Status().RetryAt.IsZero() {
@@ -179,9 +182,8 @@ func withBreakers(t *testing.T, w *world, cfgs [2]Config, values [2]int) {
 		source, draw := cfgs[i].Rand, 0
 		cfgs[i].Rand = func(b []byte) {
 			source(b)
-			// The draws of NewPeer and of the first attempt: serial, ID, nonce, and two for the tie breaker.
-			if draw == 3 || draw == 4 {
-				binary.BigEndian.PutUint32(b, uint32(value))
+			if draw == 3 { // behind those of the serial number, the ID and the nonce
+				binary.BigEndian.PutUint64(b, uint64(value))
 			}
 			draw++
 		}
@@ -189,7 +191,7 @@ func withBreakers(t *testing.T, w *world, cfgs [2]Config, values [2]int) {
 	}
 	w.start()
 	for i, value := range values {
-		if want := uint64(value)<<32 | uint64(value); value >= 0 && w.sides[i].peer.attempt.tieBreaker != want {
+		if value >= 0 && w.sides[i].peer.attempt.tieBreaker != uint64(value) {
 			t.Fatal("these are not the draws of the tie breaker any more")
 		}
 	}
@@ -287,7 +289,7 @@ func TestEqualSessionTieBreakers(t *testing.T) {
 		source, draw := s.peer.cfg.Rand, 0
 		s.peer.cfg.Rand = func(b []byte) {
 			source(b)
-			if draw == 2 || draw == 3 { // behind the ID and the cookie
+			if draw == 2 { // behind the ID and the cookie
 				clear(b)
 			}
 			draw++

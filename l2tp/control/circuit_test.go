@@ -1,0 +1,248 @@
+package control
+
+import (
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+const (
+	circuitUp   = l2tp.CircuitActive
+	circuitDown = l2tp.CircuitStatus(0)
+	brandNew    = l2tp.CircuitNew
+)
+
+// RFC 3931 sections 5.4.5 and 6.14: a change of the circuit is told with an SLI, and the session stays. RFC 5641: the N bit is
+// clear in all messages but the first.
+func TestCircuitIsTold(t *testing.T) {
+	for _, initiator := range []bool{true, false} {
+		d := converse(t)
+		d.called()
+		var s *Session
+		if initiator {
+			s = d.opened("red", 5)
+		} else {
+			s = d.invited("red", 5)
+		}
+		for _, status := range []l2tp.CircuitStatus{circuitDown, circuitUp, circuitUp | l2tp.CircuitStandby, circuitDown} {
+			d.setCircuit(s, status)
+			d.expectCircuit(l2tp.SLI, status)
+			d.send(l2tp.ACK)
+			d.setCircuit(s, status|brandNew) // no news
+			d.silence()
+		}
+		d.sessionState(s, SessionEstablished)
+		d.close(s)
+		d.expectCDN(l2tp.CDNAdministrative, 5)
+		d.setCircuit(s, circuitUp) // too late
+		d.silence()
+	}
+}
+
+// RFC 5641 section 3: several faults are told together, and with any of them the A bit is clear.
+func TestCircuitFaults(t *testing.T) {
+	faults := []l2tp.CircuitStatus{
+		l2tp.CircuitReceiveFault, l2tp.CircuitTransmitFault, l2tp.CircuitNetworkReceiveFault, l2tp.CircuitNetworkTransmitFault,
+	}
+	d := converse(t)
+	d.called()
+	s := d.invited("red", 5)
+	var all l2tp.CircuitStatus
+	for _, fault := range faults {
+		all |= fault
+		d.setCircuit(s, circuitUp|all)
+		d.expectCircuit(l2tp.SLI, all)
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|all))
+		d.expect(l2tp.ACK)
+		d.circuit(s, all)
+	}
+	d.setCircuit(s, circuitUp|l2tp.CircuitStandby)
+	d.expectCircuit(l2tp.SLI, circuitUp|l2tp.CircuitStandby)
+	d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|l2tp.CircuitStandby))
+	d.expect(l2tp.ACK)
+	d.circuit(s, circuitUp|l2tp.CircuitStandby)
+}
+
+// What is set before a message goes out is in it: as the first of its side it says that the circuit is new.
+func TestCircuitWhileSessionIsSetUp(t *testing.T) {
+	t.Run("ICRQ and ICCN", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		var s *Session
+		d.step(func(out *Output) { s = d.peer.Established().OpenWith(d.now, []byte("red"), circuitDown, out) })
+		d.expectCircuit(l2tp.ICRQ, circuitDown|brandNew)
+		d.setCircuit(s, circuitUp)
+		d.silence() // the session is not there yet
+		d.send(l2tp.ICRP, ids(5, s.ID))
+		d.expect(l2tp.ACK)
+		event[CallAnswered](d)
+		d.connect(s)
+		d.expectCircuit(l2tp.ICCN, circuitUp)
+		event[SessionUp](d)
+	})
+	t.Run("ICCN without news", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.open("red")
+		d.expectCircuit(l2tp.ICRQ, circuitUp|brandNew)
+		d.send(l2tp.ICRP, ids(5, s.ID))
+		d.expect(l2tp.ACK)
+		event[CallAnswered](d)
+		d.connect(s)
+		if d.expect(l2tp.ICCN).Has.Has(l2tp.AVPCircuitStatus) {
+			t.Error("an ICCN repeats what the ICRQ has told")
+		}
+		event[SessionUp](d)
+	})
+	t.Run("ICRP", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.offered("red", 5)
+		d.setCircuit(s, circuitDown)
+		d.accept(s)
+		d.expectCircuit(l2tp.ICRP, circuitDown|brandNew)
+		d.send(l2tp.ICCN, ids(5, s.ID))
+		d.expect(l2tp.ACK)
+		event[SessionUp](d)
+	})
+	t.Run("after the ICRP", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.offered("red", 5)
+		d.accept(s)
+		d.expectCircuit(l2tp.ICRP, circuitUp|brandNew)
+		d.setCircuit(s, circuitDown)
+		d.silence()
+		d.send(l2tp.ICCN, ids(5, s.ID))
+		event[SessionUp](d)
+		d.expectCircuit(l2tp.SLI, circuitDown)
+	})
+}
+
+// Sections 5.4.5 and 6: each message that may carry a Circuit Status is heard. The N bit is ignored (RFC 5641 section 2), as
+// are bits that nobody has defined.
+func TestPeerCircuit(t *testing.T) {
+	const undefined = 0xff80
+	t.Run("ICRQ, ICCN and SLI", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		d.send(l2tp.ICRQ, ids(5, 0), circuit(circuitDown|brandNew|undefined))
+		d.expect(l2tp.ACK)
+		s := event[CallIncoming](d).Session
+		d.circuit(s, circuitDown)
+		d.accept(s)
+		d.expect(l2tp.ICRP)
+		d.send(l2tp.ICCN, ids(5, s.ID), circuit(circuitUp))
+		d.expect(l2tp.ACK)
+		d.circuit(s, circuitUp)
+		event[SessionUp](d)
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|brandNew)) // no news
+		d.expect(l2tp.ACK)
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitDown))
+		d.expect(l2tp.ACK)
+		d.circuit(s, circuitDown)
+		d.send(l2tp.SLI, ids(5, s.ID), without(l2tp.AVPCircuitStatus)) // it may be about something else
+		d.expect(l2tp.ACK)
+		d.sessionState(s, SessionEstablished)
+	})
+	t.Run("ICRP", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.open("red")
+		d.expect(l2tp.ICRQ)
+		d.send(l2tp.ICRP, ids(5, s.ID), circuit(circuitDown|brandNew))
+		d.expect(l2tp.ACK)
+		event[CallAnswered](d)
+		d.circuit(s, circuitDown)
+	})
+	t.Run("SLI that overtakes the ICCN", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.offered("red", 5)
+		d.accept(s)
+		d.expect(l2tp.ICRP)
+		iccn := d.encode(l2tp.ICCN, ids(5, s.ID))
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitDown))
+		d.expect(l2tp.ACK)
+		d.noEvent()
+		d.deliver(iccn)
+		d.expect(l2tp.ACK)
+		event[SessionUp](d)
+		d.circuit(s, circuitDown)
+	})
+	t.Run("SLI of a session not here", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		d.send(l2tp.SLI, ids(5, 0x999), circuit(circuitDown))
+		d.expect(l2tp.ACK)
+	})
+}
+
+// A lost SLI comes again; in the end both sides know.
+func TestCircuitOverBadLink(t *testing.T) {
+	d := converse(t)
+	d.called()
+	s := d.invited("red", 5)
+	d.setCircuit(s, circuitDown)
+	d.expectCircuit(l2tp.SLI, circuitDown)
+	d.wait(time.Second)
+	d.expectAgain(l2tp.SLI, 2)
+	d.setCircuit(s, circuitUp)
+	d.silence() // after a time-out one message at a time
+	d.send(l2tp.ACK)
+	d.expectCircuit(l2tp.SLI, circuitUp)
+}
+
+// Section 6.13: the counters of a WEN are cumulative.
+func TestWEN(t *testing.T) {
+	d := converse(t)
+	d.called()
+	s := d.invited("red", 5)
+	for n := range uint32(3) {
+		want := l2tp.CircuitErrors{HardwareOverruns: n, BufferOverruns: 2 * n, Timeouts: 3 * n, Alignment: 4 * n}
+		d.send(l2tp.WEN, ids(5, s.ID), func(m *draft) { m.CircuitErrors = want })
+		d.expect(l2tp.ACK)
+		if s.CircuitErrors != want || s.WENs != uint64(n)+1 {
+			t.Errorf("%d WENs, %+v; want %+v", s.WENs, s.CircuitErrors, want)
+		}
+	}
+	d.sessionState(s, SessionEstablished)
+	d.send(l2tp.WEN, ids(5, 0x999))
+	d.expect(l2tp.ACK)
+}
+
+// Sections 5.4.3 and 5.4.4: what is for people to know is kept.
+func TestPreferredLanguageAndSpeeds(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ, func(m *draft) {
+		m.PreferredLanguage = []byte("de-CH")
+		m.Has.Add(l2tp.AVPPreferredLanguage)
+	})
+	d.expect(l2tp.SCCRP)
+	d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	if c := event[ConnectionUp](d).Connection; c.PreferredLanguage != "de-CH" {
+		t.Errorf("language %q", c.PreferredLanguage)
+	}
+	speeds := func(tx, rx uint64) option {
+		return func(m *draft) {
+			m.TxSpeed, m.RxSpeed = tx, rx
+			m.Has.Add(l2tp.AVPTxConnectSpeed, l2tp.AVPRxConnectSpeed)
+		}
+	}
+	d.send(l2tp.ICRQ, ids(5, 0), speeds(10, 20))
+	d.expect(l2tp.ACK)
+	s := event[CallIncoming](d).Session
+	if s.TxSpeed != 10 || s.RxSpeed != 20 {
+		t.Errorf("speeds %d and %d", s.TxSpeed, s.RxSpeed)
+	}
+	d.accept(s)
+	d.expect(l2tp.ICRP)
+	d.send(l2tp.ICCN, ids(5, s.ID), speeds(1<<40, 0))
+	d.expect(l2tp.ACK)
+	event[SessionUp](d)
+	if s.TxSpeed != 1<<40 || s.RxSpeed != 0 {
+		t.Errorf("speeds %d and %d", s.TxSpeed, s.RxSpeed)
+	}
+}
