@@ -16,6 +16,7 @@ func (c *Config) check(r *report) {
 	c.checkPeers(r)
 	c.checkVPNs(r)
 	c.checkLinks(r)
+	c.checkAuth(r)
 	if s := c.API.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", s, maxSocketPath)
 	}
@@ -35,7 +36,7 @@ func (l *Local) check(r *report) {
 	if l.RouterID.IsValid() && (!l.RouterID.Is4() || l.RouterID.IsUnspecified()) {
 		r.add("local.router_id", "%q is no router ID; want an IPv4 address other than 0.0.0.0", l.RouterID)
 	}
-	checkHost(r, "local.address", l.Address)
+	checkRouted(r, "local.address", l.Address)
 }
 
 // checkHost reports an address that is not that of one host.
@@ -45,6 +46,14 @@ func checkHost(r *report, key string, addr netip.Addr) {
 	}
 	if why := notHost(addr); why != "" {
 		r.add(key, "%q %s; want the address of a host", addr, why)
+	}
+}
+
+// checkRouted reports an address that the provider's network cannot route to one host.
+func checkRouted(r *report, key string, addr netip.Addr) {
+	checkHost(r, key, addr)
+	if addr.Zone() != "" || addr.Is6() && addr.IsLinkLocalUnicast() {
+		r.add(key, "%q holds on one link alone; want a global or unique local address", addr)
 	}
 }
 
@@ -60,13 +69,15 @@ func (c *Config) checkPeers(r *report) {
 			continue
 		}
 		address := join(at, "address")
-		checkHost(r, address, p.Address)
+		checkRouted(r, address, p.Address)
 		local := c.Local.Address
 		switch other, taken := byAddress[p.AddrPort()]; {
 		case taken:
-			r.add(address, "%q is also the address of peer %s; want another address or port", p.AddrPort(), other)
+			r.add(address, "%q is also the address of peer %s; want another address or port", p.Where(), other)
 		case p.AddrPort() == netip.AddrPortFrom(local, c.Local.Port):
 			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
+		case p.Encapsulation == EncapsulationIP && p.Address == local:
+			r.add(address, "%q is our own address; want the peer's", p.Address)
 		case local.IsValid() && local.Is4() != p.Address.Is4():
 			r.add(address, "%q cannot be reached from local.address %q; want both IPv4 or both IPv6, or no local.address", p.Address, local)
 		}
@@ -91,6 +102,7 @@ const minMTU6 = 1280
 
 func (c *Config) checkVPNs(r *report) {
 	byID := map[endid.VPNID]string{}
+	vrfs := vrfs{map[string]int{}, map[int]string{}}
 	for _, v := range c.VPNs {
 		at := join("vpns", v.Name)
 		if id := join(at, "vpn_id"); !r.told(id) {
@@ -99,9 +111,7 @@ func (c *Config) checkVPNs(r *report) {
 			}
 			byID[v.VPNID] = v.Name
 		}
-		if v.VR.NetNS != "" && !properName.MatchString(v.VR.NetNS) {
-			r.add(join(at, "vr", "netns"), "%q is no name of a network namespace; want %s", v.VR.NetNS, properNames)
-		}
+		v.VR.check(r, join(at, "vr"), vrfs)
 		carriesIPv6 := slices.ContainsFunc(v.Links, func(l Link) bool { return l.IPv6 })
 		if v.MTU != 0 && v.MTU < minMTU6 && carriesIPv6 {
 			r.add(join(at, "mtu"), "%d is too little for IPv6; want %d or more, or ipv6: false at each link", v.MTU, minMTU6)

@@ -33,6 +33,19 @@ func TestContradictions(t *testing.T) {
 			`FILE: local.address: "224.0.0.1" is a multicast address; want the address of a host`,
 		},
 		{
+			"peer is link-local", change("address: 192.0.2.2", "address: fe80::1%eth0"),
+			`FILE: peers.pe2.address: "fe80::1%eth0" holds on one link alone; want a global or unique local address`,
+		},
+		{
+			"peer is us, over IP", change("  hostname: pe1\n", "  hostname: pe1\n  address: 192.0.2.2\n", "    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n"),
+			`FILE: peers.pe2.address: "192.0.2.2" is our own address; want the peer's`,
+		},
+		{
+			"two peers at one address, over IP, which has no ports",
+			change("    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n", "vpns:", "  pe3: {address: 192.0.2.2, port: 1703, encapsulation: ip, authentication: none}\nvpns:"),
+			`FILE: peers.pe3.address: "192.0.2.2 (IP)" is also the address of peer pe2; want another address or port`,
+		},
+		{
 			"peer by name", change("address: 192.0.2.2", "address: pe2.example"),
 			`FILE: peers.pe2.address: "pe2.example" is not an IP address such as 192.0.2.1`,
 		},
@@ -122,6 +135,47 @@ func TestContradictions(t *testing.T) {
 		{
 			"zero VPN-ID twice", change("5e:1", "0:0", "vpns:\n", "vpns:\n  blue: {vpn_id: 0:0, vr: {netns: blue}}\n"),
 			`FILE: vpns.red.vpn_id: "000000:00000000" is also the VPN-ID of blue; want one for each VPN`,
+		},
+		{
+			"no virtual router", change("    vr: {netns: red}\n", ""),
+			`FILE: vpns.red.vr: names no virtual router; want netns, or vrf and table`,
+		},
+		{
+			"namespace and VRF", change("{netns: red}", "{netns: red, vrf: red, table: 1001}"),
+			`FILE: vpns.red.vr.vrf: contradicts netns; want one of them`,
+		},
+		{
+			"table of a namespace", change("{netns: red}", "{netns: red, table: 1001}"),
+			`FILE: vpns.red.vr.table: belongs to a VRF; want vrf in place of netns, or no table`,
+		},
+		{
+			"VRF without a table", change("{netns: red}", "{vrf: red}"),
+			`FILE: vpns.red.vr.table: is missing; want the number of the VRF's routing table`,
+		},
+		{
+			"VRF with the host's table", change("{netns: red}", "{vrf: red, table: 254}"),
+			`FILE: vpns.red.vr.table: 254 is a table of the host itself; want one for the VRF alone`,
+		},
+		{
+			"VRF's name too long", change("{netns: red}", "{vrf: a-very-long-name, table: 1001}"),
+			`FILE: vpns.red.vr.vrf: "a-very-long-name" has 16 octets; want at most 15`,
+		},
+		{
+			"two VRFs with one table", change("{netns: red}", "{vrf: red, table: 1001}", "vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {vrf: blue, table: 1001}}\n"),
+			`FILE: vpns.red.vr.table: 1001 is also the table of VRF blue; want one for each VRF`,
+		},
+		{
+			"one VRF with two tables", change("{netns: red}", "{vrf: red, table: 1001}", "vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {vrf: red, table: 1002}}\n"),
+			`FILE: vpns.red.vr.table: 1001 differs from 1002, which VRF red has in another VPN; want one table`,
+		},
+		{
+			"one interface in two VRFs, which are in one namespace",
+			change("{netns: red}", "{vrf: red, table: 1001}", "vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {vrf: blue, table: 1002}, links: [{peer: pe2, interface: vl-red-pe2}]}\n"),
+			`FILE: vpns.red.links[0].interface: "vl-red-pe2" is taken in the daemon's own namespace by vpns.blue.links[0].interface; want another`,
+		},
+		{
+			"interface named like a VRF", change("{netns: red}", "{vrf: red, table: 1001}", "- peer: pe2\n", "- peer: pe2\n        interface: red\n"),
+			`FILE: vpns.red.links[0].interface: "red" is taken in the daemon's own namespace by vpns.red.vr.vrf; want another`,
 		},
 		{
 			"VR is a path", change("{netns: red}", "{netns: /run/netns/red}"),

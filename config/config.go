@@ -45,7 +45,8 @@ type Local struct {
 type Peer struct {
 	Name           string         `key:"*"`
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
-	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer."`
+	Encapsulation  Encapsulation  `key:"encapsulation" default:"udp" oneof:"udp|ip" doc:"What carries L2TP to the peer: UDP, or IP itself as protocol 115 (RFC 3931 section 4.1)."`
+	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
 	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
 	SecretFile     string         `key:"secret_file" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
 	SecretEnv      string         `key:"secret_env" like:"PE2_SECRET" hidden:"yes" doc:"Environment variable that holds the shared secret."`
@@ -56,8 +57,30 @@ type Peer struct {
 	Retransmit     Retransmit     `key:"retransmit" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
 }
 
-// AddrPort is where the peer's control messages go.
-func (p Peer) AddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Address, p.Port) }
+// AddrPort is where the peer's control messages go. The port is 0 over IP.
+func (p Peer) AddrPort() netip.AddrPort {
+	if p.Encapsulation == EncapsulationIP {
+		return netip.AddrPortFrom(p.Address, 0)
+	}
+	return netip.AddrPortFrom(p.Address, p.Port)
+}
+
+// Where is AddrPort for people: "192.0.2.2:1702", "192.0.2.2 (IP)".
+func (p Peer) Where() string {
+	if p.Encapsulation == EncapsulationIP {
+		return p.Address.String() + " (IP)"
+	}
+	return p.AddrPort().String()
+}
+
+// Encapsulation is what carries L2TP.
+type Encapsulation string
+
+// The encapsulations.
+const (
+	EncapsulationUDP Encapsulation = "udp" // RFC 3931 section 4.1.2
+	EncapsulationIP  Encapsulation = "ip"  // RFC 3931 section 4.1.1
+)
 
 // Authentication is how control messages are authenticated (RFC 3931 section 4.3).
 type Authentication string
@@ -105,9 +128,11 @@ type VPN struct {
 	Links []Link      `key:"links" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
 }
 
-// VR is where a virtual router lives.
+// VR is where a virtual router lives: in a network namespace or in a VRF.
 type VR struct {
-	NetNS string `key:"netns" like:"red" required:"yes" doc:"Network namespace: a name as in ip netns, or the path of a namespace file."`
+	NetNS string `key:"netns" like:"red" doc:"Network namespace, named as in ip netns. If it is not there it is made, forwarding packets, and removed at the end; one that is there keeps its settings."`
+	VRF   string `key:"vrf" like:"red" doc:"VRF device, in place of netns. If it is not there it is made, and removed at the end. Whether it forwards is the host's to say: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding."`
+	Table int    `key:"table" like:"1001" min:"1" max:"4294967295" doc:"Routing table of the VRF; vrf needs it."`
 }
 
 // IPsec is the protection of a VPN's links.

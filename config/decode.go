@@ -49,8 +49,6 @@ func either(values string) string {
 // elsewhere says of keys that an operator may look for what there is in their place.
 var elsewhere = map[string]string{
 	"secret": "a secret is never written here; want secret_file or secret_env",
-	"vrf":    "a VRF as virtual router is not built yet; want netns",
-	"table":  "a VRF as virtual router is not built yet; want netns",
 }
 
 // decode makes a Config of a tree that parse made.

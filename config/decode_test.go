@@ -50,9 +50,9 @@ func TestValues(t *testing.T) {
 				`FILE: local.router_id: is missing; want an IP address such as 192.0.2.1`,
 				`FILE: peers.pe2.address: is missing; want an IP address such as 192.0.2.1`,
 				`FILE: vpns.red.vpn_id: is missing; want a VPN-ID such as 00005e:00000001`,
-				`FILE: vpns.red.vr.netns: is missing; want text such as red`,
 				`FILE: vpns.red.links[0].peer: is missing; want text such as pe2`,
 				`FILE: peers.pe2: has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address`,
+				`FILE: vpns.red.vr: names no virtual router; want netns, or vrf and table`,
 			),
 		},
 		{
@@ -74,14 +74,6 @@ func TestValues(t *testing.T) {
 		{
 			"secret in the file", peer("secret: " + theSecret),
 			`FILE: peers.pe2.secret: a secret is never written here; want secret_file or secret_env`,
-		},
-		{
-			"VRF", change("{netns: red}", "{vrf: red, table: 1001}"),
-			lines(
-				`FILE: vpns.red.vr.netns: is missing; want text such as red`,
-				`FILE: vpns.red.vr.table: a VRF as virtual router is not built yet; want netns`,
-				`FILE: vpns.red.vr.vrf: a VRF as virtual router is not built yet; want netns`,
-			),
 		},
 		{
 			"number for text", change("hostname: pe1", "hostname: 1"),

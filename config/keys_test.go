@@ -22,10 +22,10 @@ func TestKeys(t *testing.T) {
 	}
 	want := []string{
 		"local", "local.hostname", "local.router_id", "local.address", "local.port",
-		"peers", "peers.*.address", "peers.*.port", "peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env",
+		"peers", "peers.*.address", "peers.*.encapsulation", "peers.*.port", "peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env",
 		"peers.*.digest", "peers.*.role", "peers.*.hello",
 		"peers.*.retransmit", "peers.*.retransmit.initial", "peers.*.retransmit.cap", "peers.*.retransmit.retries",
-		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.ipsec", "vpns.*.mtu",
+		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu",
 		"vpns.*.echo", "vpns.*.echo.interval", "vpns.*.echo.fails",
 		"vpns.*.links", "vpns.*.links[].peer", "vpns.*.links[].address", "vpns.*.links[].peer_address",
 		"vpns.*.links[].interface", "vpns.*.links[].routes", "vpns.*.links[].ipv4", "vpns.*.links[].ipv6",

@@ -47,6 +47,11 @@ func (c *Config) checkLinks(r *report) {
 	peers := c.peerNames()
 	used := uses{}
 	for _, v := range c.VPNs {
+		if v.VR.VRF != "" {
+			used[use{v.VR.devices(), v.VR.VRF}] = join("vpns", v.Name, "vr", "vrf")
+		}
+	}
+	for _, v := range c.VPNs {
 		toPeer := map[string]int{}
 		for i, l := range v.Links {
 			key := func(k string) string { return linkKey(v.Name, i, k) }
@@ -62,19 +67,19 @@ func (c *Config) checkLinks(r *report) {
 				toPeer[l.Peer] = i
 			}
 
-			l.checkInterface(r, key("interface"))
+			checkInterfaceName(r, key("interface"), l.Interface)
 			l.checkAddresses(r, key)
 			l.checkRoutes(r, key)
 
-			if v.VR.NetNS == "" {
+			if !v.VR.isSet() {
 				continue
 			}
 			if l.Interface != "" {
-				used.claim(r, key("interface"), v.VR.NetNS, l.Interface)
+				used.claim(r, key("interface"), v.VR.devices(), l.Interface)
 			}
 			for j, route := range l.Routes {
 				if route.IsValid() {
-					used.claim(r, element(key("routes"), j), v.VR.NetNS, route.String())
+					used.claim(r, element(key("routes"), j), v.VR.String(), route.String())
 				}
 			}
 		}
@@ -84,14 +89,14 @@ func (c *Config) checkLinks(r *report) {
 // uses says which key claims what only one link of a virtual router can have: an interface's name, or a route's prefix.
 type uses map[use]string
 
-type use struct{ netns, what string }
+type use struct{ where, what string }
 
-func (u uses) claim(r *report, key, netns, what string) {
-	if other, taken := u[use{netns, what}]; taken {
-		r.add(key, "%q is taken in netns %s by %s; want another", what, netns, other)
+func (u uses) claim(r *report, key, where, what string) {
+	if other, taken := u[use{where, what}]; taken {
+		r.add(key, "%q is taken in %s by %s; want another", what, where, other)
 		return
 	}
-	u[use{netns, what}] = key
+	u[use{where, what}] = key
 }
 
 // insteadOfPeer is what to write instead of the name of no peer.
@@ -107,13 +112,13 @@ var interfaceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 // notInterface are names that the kernel refuses or has for other things.
 var notInterface = []string{".", "..", "lo", "all", "default"}
 
-func (l *Link) checkInterface(r *report, key string) {
+func checkInterfaceName(r *report, key, name string) {
 	switch {
-	case l.Interface == "" || r.told(key):
-	case len(l.Interface) > maxInterface:
-		r.add(key, "%q has %d octets; want at most %d", l.Interface, len(l.Interface), maxInterface)
-	case !interfaceName.MatchString(l.Interface) || slices.Contains(notInterface, l.Interface):
-		r.add(key, "%q is no name for an interface; want letters, digits, '.', '_' and '-', and none of %s", l.Interface, strings.Join(notInterface, " "))
+	case name == "" || r.told(key):
+	case len(name) > maxInterface:
+		r.add(key, "%q has %d octets; want at most %d", name, len(name), maxInterface)
+	case !interfaceName.MatchString(name) || slices.Contains(notInterface, name):
+		r.add(key, "%q is no name for an interface; want letters, digits, '.', '_' and '-', and none of %s", name, strings.Join(notInterface, " "))
 	}
 }
 
@@ -129,6 +134,9 @@ func (l *Link) checkAddresses(r *report, key func(string) string) {
 			r.add(key("peer_address"), "needs IPv4, and ipv4 is false; want ipv4: true or no peer_address")
 		}
 	}
+	if len(l.Address6) > 0 && !l.IPv6 && !r.told(key("ipv6")) {
+		r.add(key("address6"), "needs IPv6, and ipv6 is false; want ipv6: true or no address6")
+	}
 	if !l.PeerAddress.IsValid() {
 		return
 	}
@@ -138,6 +146,9 @@ func (l *Link) checkAddresses(r *report, key func(string) string) {
 		r.add(key("peer_address"), "%q is not IPv4; the IPv6 addresses of a link come from IPV6CP", l.PeerAddress)
 	case l.PeerAddress == l.Address.Prefix.Addr():
 		r.add(key("peer_address"), "%q is our own address of this link; want the peer's", l.PeerAddress)
+	case l.Address.Prefix.IsValid() && !l.Address.Prefix.IsSingleIP() && !l.Address.Prefix.Contains(l.PeerAddress):
+		r.add(key("peer_address"), "%q is outside of %s, the prefix of address; want one inside, or address: %s without a length",
+			l.PeerAddress, l.Address.Prefix.Masked(), l.Address.Prefix.Addr())
 	}
 }
 

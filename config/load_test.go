@@ -58,6 +58,7 @@ func minimal() *Config {
 		Peers: []Peer{{
 			Name:           "pe2",
 			Address:        netip.MustParseAddr("192.0.2.2"),
+			Encapsulation:  EncapsulationUDP,
 			Port:           1702,
 			Authentication: AuthenticationSecret,
 			SecretFile:     "pe2.secret",
@@ -139,11 +140,11 @@ peers:
     role: passive
     hello: 10s
     retransmit: {initial: 500ms, cap: 16s, retries: 5}
-  pe3: {address: 2001:db8::3, authentication: none}
+  pe3: {address: 2001:db8::3, encapsulation: ip, authentication: none}
 vpns:
   red:
     vpn_id: 00005e:00000001
-    vr: {netns: customer-red}
+    vr: {vrf: customer-red, table: 1001}
     ipsec: none
     mtu: 1400
     echo: {interval: 0s, fails: 5}
@@ -181,11 +182,12 @@ retransmit = {initial = "500ms", cap = "16s", retries = 5}
 
 [peers.pe3]
 address = "2001:db8::3"
+encapsulation = "ip"
 authentication = "none"
 
 [vpns.red]
 vpn_id = "00005e:00000001"
-vr.netns = "customer-red"
+vr = {vrf = "customer-red", table = 1001}
 ipsec = "none"
 mtu = 1400
 echo = {interval = "0s", fails = 5}
@@ -209,11 +211,11 @@ address = "learn"
 			"address": "2001:db8::2", "port": 1704, "secret_file": "pe2.secret", "digest": "md5", "role": "passive",
 			"hello": "10s", "retransmit": {"initial": "500ms", "cap": "16s", "retries": 5}
 		},
-		"pe3": {"address": "2001:db8::3", "authentication": "none"}
+		"pe3": {"address": "2001:db8::3", "encapsulation": "ip", "authentication": "none"}
 	},
 	"vpns": {
 		"red": {
-			"vpn_id": "00005e:00000001", "vr": {"netns": "customer-red"}, "ipsec": "none", "mtu": 1400,
+			"vpn_id": "00005e:00000001", "vr": {"vrf": "customer-red", "table": 1001}, "ipsec": "none", "mtu": 1400,
 			"echo": {"interval": "0s", "fails": 5},
 			"links": [
 				{
@@ -238,20 +240,20 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 		},
 		Peers: []Peer{
 			{
-				Name: "pe2", Address: netip.MustParseAddr("2001:db8::2"), Port: 1704,
+				Name: "pe2", Address: netip.MustParseAddr("2001:db8::2"), Encapsulation: EncapsulationUDP, Port: 1704,
 				Authentication: AuthenticationSecret, SecretFile: "pe2.secret", Secret: Secret(theSecret),
 				Digest: DigestMD5, Role: RolePassive, Hello: 10 * time.Second,
 				Retransmit: Retransmit{Initial: 500 * time.Millisecond, Cap: 16 * time.Second, Retries: 5},
 			},
 			{
-				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Port: 1702,
+				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Encapsulation: EncapsulationIP, Port: 1702,
 				Authentication: AuthenticationNone,
 				Digest:         DigestSHA1, Role: RoleBoth, Hello: 60 * time.Second,
 				Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
 			},
 		},
 		VPNs: []VPN{{
-			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{NetNS: "customer-red"}, IPsec: IPsecNone, MTU: 1400,
+			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{VRF: "customer-red", Table: 1001}, IPsec: IPsecNone, MTU: 1400,
 			Echo: Echo{Interval: 0, Fails: 5},
 			Links: []Link{
 				{

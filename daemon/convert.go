@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // window is the receive window that we offer: the bound of messages held ahead of their turn.
@@ -18,9 +20,10 @@ const window = 128
 // pairConfig makes of the configuration what the machines of one peer take.
 func pairConfig(cfg *config.Config, peer config.Peer) session.PairConfig {
 	pc := session.PairConfig{
-		Local:   cfg.Local.HostName,
-		Peer:    peer.Name,
-		Address: peer.AddrPort(),
+		Local:         cfg.Local.HostName,
+		Peer:          peer.Name,
+		Address:       peer.AddrPort(),
+		Encapsulation: encapsulations[peer.Encapsulation],
 		Control: control.Config{
 			HostName:   cfg.Local.HostName,
 			RouterID:   binary.BigEndian.Uint32(cfg.Local.RouterID.AsSlice()),
@@ -55,7 +58,7 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 	lc := session.LinkConfig{
 		VPN:       vpn.Name,
 		VPNID:     vpn.VPNID,
-		VR:        vpn.VR.NetNS,
+		VR:        spec(vpn.VR),
 		Interface: link.Interface,
 		MTU:       vpn.MTU,
 		Routes:    link.Routes,
@@ -76,6 +79,9 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 	return lc
 }
 
+// spec names a virtual router to package vr.
+func spec(v config.VR) vr.Spec { return vr.Spec{NetNS: v.NetNS, VRF: v.VRF, Table: uint32(v.Table)} }
+
 func addressMode(a config.LinkAddress) ppp.AddressMode {
 	switch {
 	case a.Learn:
@@ -84,6 +90,11 @@ func addressMode(a config.LinkAddress) ppp.AddressMode {
 		return ppp.Configured
 	}
 	return ppp.Unnumbered
+}
+
+var encapsulations = map[config.Encapsulation]dataplane.Encapsulation{
+	config.EncapsulationUDP: dataplane.UDP,
+	config.EncapsulationIP:  dataplane.IP,
 }
 
 var digests = map[config.Digest]l2tp.DigestType{

@@ -12,6 +12,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // What the operator writes gets to the machines whole: each peer has its links, and no other's.
@@ -55,13 +56,13 @@ func TestPairConfig(t *testing.T) {
 	}
 	want := []session.LinkConfig{
 		{
-			VPN: "red", VPNID: endid.New(0x5e, 1), VR: "vr-red", Interface: "vl-a", MTU: 1400, Routes: []netip.Prefix{route},
+			VPN: "red", VPNID: endid.New(0x5e, 1), VR: vr.Spec{NetNS: "vr-red"}, Interface: "vl-a", MTU: 1400, Routes: []netip.Prefix{route},
 			PPP: ppp.Config{EchoInterval: 5, EchoFails: 3, IPv4: &ppp.IPv4Config{
 				Mode: ppp.Configured, Local: prefix.Addr(), Peer: netip.MustParseAddr("10.255.0.1"),
 			}},
 		},
 		{
-			VPN: "blue", VPNID: endid.New(0x5e, 2), VR: "vr-blue", Interface: "vl-c",
+			VPN: "blue", VPNID: endid.New(0x5e, 2), VR: vr.Spec{NetNS: "vr-blue"}, Interface: "vl-c",
 			PPP: ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Learned}, IPv6: &ppp.IPv6Config{}},
 		},
 	}

@@ -35,8 +35,8 @@ type Daemon struct {
 
 // Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
 type Routers interface {
-	// Ensure gives the virtual router of that name, and makes it if it is not there.
-	Ensure(name string) (Router, error)
+	// Ensure gives the virtual router, and makes it if it is not there.
+	Ensure(vr.Spec) (Router, error)
 	// Close removes those that Ensure has made.
 	Close() error
 }
@@ -51,7 +51,7 @@ type Router interface {
 // kernelRouters are those of the kernel.
 type kernelRouters struct{ *vr.Manager }
 
-func (r kernelRouters) Ensure(name string) (Router, error) { return r.Manager.Ensure(name) }
+func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensure(s) }
 
 // Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
 // the error that keeps it from starting.
@@ -59,7 +59,7 @@ func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logge
 	d := newDaemon(cfg, version, log)
 	d.pickPlane()
 	return d.run(ctx, func() (Routers, error) {
-		manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Name()) })
+		manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Spec()) })
 		return kernelRouters{manager}, err
 	})
 }
@@ -145,18 +145,18 @@ func (d *Daemon) pickPlane() {
 // that cannot be made is tried again by its links, which tell why.
 func (d *Daemon) ensureRouters() {
 	for _, vpn := range d.cfg.VPNs {
-		if _, err := d.vrs.Ensure(vpn.VR.NetNS); err != nil {
+		if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
 			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 		}
 	}
 }
 
 // routerGone tells the loops that a virtual router was deleted.
-func (d *Daemon) routerGone(name string) {
-	d.log.Warn("virtual router deleted by somebody", zap.String("netns", name))
+func (d *Daemon) routerGone(router vr.Spec) {
+	d.log.Warn("virtual router deleted by somebody", zap.Stringer("vr", router))
 	for _, l := range d.loops {
 		l.post(func(now time.Time) {
-			l.pair.RouterGone(now, name, fmt.Sprintf("the network namespace %s was deleted", name), &l.out)
+			l.pair.RouterGone(now, router, fmt.Sprintf("the virtual router, %s, was deleted", router), &l.out)
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // explain answers why the link of a VPN to a peer is as it is.
@@ -107,11 +108,11 @@ func explainLink(v *view, l *session.LinkStatus) api.Explanation {
 
 func (e explainer) configuration() finding {
 	c := &e.l.Config
-	return fine("VPN-ID %s, VR netns %s, IPsec none", c.VPNID, c.VR)
+	return fine("VPN-ID %s, VR %s, IPsec none", c.VPNID, c.VR)
 }
 
 func (e explainer) peer() finding {
-	where := fmt.Sprintf("%s %s", e.Peer, e.Config.AddrPort())
+	where := fmt.Sprintf("%s %s", e.Peer, e.Config.Where())
 	c := e.Connection
 	switch {
 	case e.Path.Err != nil:
@@ -153,9 +154,13 @@ func (e explainer) silenceAdvice() string {
 		return fmt.Sprintf("The host answers, but no l2tpvld listens at UDP port %d there: start it on %s, or compare `port` and "+
 			"`local.port`.", e.Config.Port, e.Peer)
 	}
+	carrier := fmt.Sprintf("UDP port %d", e.Config.Port)
+	if e.Config.Encapsulation == config.EncapsulationIP {
+		carrier = "IP protocol 115"
+	}
 	return fmt.Sprintf("Does `ping %s` work? Is l2tpvld running on %s, with a peer of this host's address (%s) and the same "+
-		"secret? Does UDP port %d pass between the two? To a caller with another secret a peer is silent: its log and "+
-		"`l2tpvl-ctl explain` there say so.", e.Config.Address, e.Peer, e.Path.Local, e.Config.Port)
+		"secret? Does %s pass between the two? To a caller with another secret a peer is silent: its log and "+
+		"`l2tpvl-ctl explain` there say so.", e.Config.Address, e.Peer, e.Path.Local, carrier)
 }
 
 // connected reports whether there is a control connection.
@@ -324,15 +329,23 @@ func (e explainer) ncp(layer session.Layer, key string, configured bool, state p
 	return pending("in state %s", state)
 }
 
+// ipCommand begins a command line of ip(8) that looks at the interfaces of a virtual router.
+func ipCommand(router vr.Spec) string {
+	if router.NetNS == "" {
+		return "ip"
+	}
+	return "ip -n " + router.NetNS
+}
+
 func (e explainer) iface() finding {
 	l := e.l
-	where := fmt.Sprintf("%s in netns %s", l.Config.Interface, l.Config.VR)
+	where := fmt.Sprintf("%s in %s", l.Config.Interface, l.Config.VR)
 	switch {
 	case l.Up:
 		return fine("%s, MTU %d", where, l.Interface.MTU)
 	case e.failedAt(session.LayerDataPlane), e.failedAt(session.LayerInterface):
-		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `ip -n %s link show %s` and at the log. If an interface or a route is "+
-			"somebody else's, remove it or choose another; what was deleted l2tpvld makes anew by itself.", l.Config.VR, l.Config.Interface))
+		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `%s link show %s` and at the log. If an interface or a route is "+
+			"somebody else's, remove it or choose another; what was deleted l2tpvld makes anew by itself.", ipCommand(l.Config.VR), l.Config.Interface))
 	case l.Open != 0:
 		return pending("%s is being configured", where)
 	}

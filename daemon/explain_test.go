@@ -44,7 +44,7 @@ func healthy() *view {
 			},
 			Links: []session.LinkStatus{{
 				Config: session.LinkConfig{
-					VPN: "red", VPNID: endid.New(0x5e, 1), VR: "red", Interface: "vl-red-pe2",
+					VPN: "red", VPNID: endid.New(0x5e, 1), VR: vr.Spec{NetNS: "red"}, Interface: "vl-red-pe2",
 					PPP: ppp.Config{IPv4: &ppp.IPv4Config{}, IPv6: &ppp.IPv6Config{}},
 				},
 				Up: true, Since: before(2 * time.Hour), Attempt: 1, Ready: true, Open: dataplane.IPv4 | dataplane.IPv6,

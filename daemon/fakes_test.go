@@ -271,10 +271,10 @@ type vrs struct {
 	interfaces map[string]vr.Interface // by VR/interface
 }
 
-func (v *vrs) Ensure(name string) (Router, error) {
+func (v *vrs) Ensure(s vr.Spec) (Router, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return &fakeRouter{v, name}, v.refused
+	return &fakeRouter{v, s.Name()}, v.refused
 }
 
 func (v *vrs) Close() error { return nil }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // From nothing to packets and back to nothing. The bubble fails the test if a goroutine is left.
@@ -263,7 +264,7 @@ func TestVirtualRouterDeleted(t *testing.T) {
 		a.start(t)
 		b.start(t)
 		pass(10 * time.Second)
-		a.routerGone("red")
+		a.routerGone(vr.Spec{NetNS: "red"})
 		synctest.Wait()
 		for _, l := range a.allLinks(t) {
 			want := map[string]api.LinkState{"red": api.LinkDown, "blue": api.LinkUp}[l.VPN]
@@ -362,7 +363,7 @@ func TestAfterTheEnd(t *testing.T) {
 		if _, err := l.view(t.Context()); !errors.Is(err, errOver) {
 			t.Errorf("view: %v, want %v", err, errOver)
 		}
-		a.routerGone("red")
+		a.routerGone(vr.Spec{NetNS: "red"})
 	})
 }
 

@@ -17,7 +17,7 @@ import (
 type LinkConfig struct {
 	VPN       string
 	VPNID     endid.VPNID
-	VR        string // name of the virtual router
+	VR        vr.Spec
 	Interface string
 	MTU       int // upper bound in octets; 0: what the path leaves
 	Routes    []netip.Prefix
@@ -348,7 +348,7 @@ func (l *Link) mtu(peerMRU int) int {
 
 // bound is what the path and the operator leave for packets with a cookie of that many octets.
 func (l *Link) bound(cookie int) int {
-	mtu := l.pair.pathMTU - dataplane.UDPOverhead(l.pair.cfg.Address.Addr(), cookie).Total()
+	mtu := l.pair.pathMTU - l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie).Total()
 	if l.MTU != 0 {
 		mtu = min(mtu, l.MTU)
 	}

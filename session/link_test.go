@@ -265,7 +265,7 @@ func TestVirtualRouterGone(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(2), linkConfigs(2))
 	w.start()
 	w.allUp(10 * time.Second)
-	w.a.step(func() { w.a.pair.RouterGone(w.now, "vpn2", "netns vpn2 was deleted", &w.a.out) })
+	w.a.step(func() { w.a.pair.RouterGone(w.now, vr.Spec{NetNS: "vpn2"}, "netns vpn2 was deleted", &w.a.out) })
 	if l := w.a.link(1); l.Up || l.Layer != LayerInterface || l.Reason != "netns vpn2 was deleted" {
 		t.Errorf("up %v, layer %d, reason %q", l.Up, l.Layer, l.Reason)
 	}

@@ -6,18 +6,21 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // PairConfig is what a Pair is made with.
 type PairConfig struct {
-	Local   string         // our host name, as the peer's operator knows us
-	Peer    string         // the peer's name here
-	Address netip.AddrPort // the peer's
-	Control control.Config
-	Links   []LinkConfig
+	Local         string         // our host name, as the peer's operator knows us
+	Peer          string         // the peer's name here
+	Address       netip.AddrPort // the peer's
+	Encapsulation dataplane.Encapsulation
+	Control       control.Config
+	Links         []LinkConfig
 
 	// Retry is the back-off of links whose attempt has failed while the control connection is up.
 	Retry control.Backoff
@@ -134,9 +137,9 @@ func (p *Pair) Failed(now time.Time, a Attempt, err error, out *Output) {
 }
 
 // RouterGone says that a virtual router has vanished, with what was in it.
-func (p *Pair) RouterGone(now time.Time, name, reason string, out *Output) {
+func (p *Pair) RouterGone(now time.Time, router vr.Spec, reason string, out *Output) {
 	for _, l := range p.order {
-		if l.VR == name && l.attempt != 0 {
+		if l.VR == router && l.attempt != 0 {
 			l.failed(now, reason, out)
 		}
 	}

@@ -233,8 +233,8 @@ func randomFailures(t *testing.T, seed uint64) {
 				p.lose(i, "vanished")
 			}
 		case 2:
-			name := p.link(i).Config.VR
-			p.step(func() { p.pair.RouterGone(w.now, name, "deleted", &p.out) })
+			router := p.link(i).Config.VR
+			p.step(func() { p.pair.RouterGone(w.now, router, "deleted", &p.out) })
 		case 3:
 			w.cut = !w.cut
 		case 4:

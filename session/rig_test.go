@@ -109,7 +109,7 @@ func (w *world) random() uint32 { return w.rng.Uint32() }
 func linkConfig(index uint32) LinkConfig {
 	name := fmt.Sprintf("vpn%d", index)
 	return LinkConfig{
-		VPN: name, VPNID: endid.New(0x5e, index), VR: name, Interface: "vl-" + name,
+		VPN: name, VPNID: endid.New(0x5e, index), VR: vr.Spec{NetNS: name}, Interface: "vl-" + name,
 		PPP: ppp.Config{
 			EchoInterval: 5 * time.Second, EchoFails: 3,
 			IPv4: &ppp.IPv4Config{Mode: ppp.Unnumbered}, IPv6: &ppp.IPv6Config{},

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -87,11 +86,11 @@ func (c Interface) check() error {
 	return nil
 }
 
-// Configure makes the interface of that name be exactly c, whatever it was: addresses that c does not have are removed,
-// and routes of ours; routes of others stay. An absent interface gives an error that wraps os.ErrNotExist.
+// Configure makes the interface of that name be exactly c, whatever it was, and puts it into the VRF if the router is one:
+// addresses that c does not have are removed, and routes of ours; routes of others stay. An absent interface gives an error that wraps os.ErrNotExist.
 func (r *Router) Configure(ifname string, c Interface) error {
 	return r.Do(func() error {
-		if err := configure(ifname, c); err != nil {
+		if err := r.configure(ifname, c); err != nil {
 			return fmt.Errorf("interface %s: %w", ifname, err)
 		}
 		return nil
@@ -99,7 +98,7 @@ func (r *Router) Configure(ifname string, c Interface) error {
 }
 
 // configure does the work of Configure, in the namespace of the calling thread.
-func configure(ifname string, c Interface) error {
+func (r *Router) configure(ifname string, c Interface) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -115,6 +114,12 @@ func configure(ifname string, c Interface) error {
 	}
 	if err != nil {
 		return err
+	}
+	// Before it has addresses and is up: the routes to them go into the table of the VRF that it is in by then.
+	if vrf := r.place.vrf; vrf != 0 && vrf != link.Attrs().MasterIndex {
+		if err := kernel.LinkSetMasterByIndex(link, vrf); err != nil {
+			return fmt.Errorf("put into %s: %w", r.spec, err)
+		}
 	}
 	if c.MTU != 0 && c.MTU != link.Attrs().MTU {
 		if err := kernel.LinkSetMTU(link, c.MTU); err != nil {
@@ -137,7 +142,15 @@ func configure(ifname string, c Interface) error {
 	if err := setAddresses(kernel, link, c.addresses()); err != nil {
 		return err
 	}
-	return setRoutes(kernel, link, c.Routes)
+	return setRoutes(kernel, link, r.table(), c.Routes)
+}
+
+// table is the routing table of the router.
+func (r *Router) table() int {
+	if r.spec.VRF == "" {
+		return unix.RT_TABLE_MAIN
+	}
+	return int(r.spec.Table)
 }
 
 // prepareIPv6 stops the kernel from making up link-local addresses, and from soliciting and believing router
@@ -151,7 +164,7 @@ func prepareIPv6(ifname string, wanted bool) error {
 		parameters = append(parameters, [2]string{"disable_ipv6", "0"})
 	}
 	for _, p := range parameters {
-		err := writeSysctl(ifname, p[0], p[1])
+		err := writeSysctl(filepath.Join("ipv6/conf", ifname, p[0]), p[1])
 		if errors.Is(err, os.ErrNotExist) && !wanted {
 			return nil
 		}
@@ -163,16 +176,6 @@ func prepareIPv6(ifname string, wanted bool) error {
 		}
 	}
 	return nil
-}
-
-// writeSysctl sets an IPv6 parameter of an interface where it is not so yet: /proc/sys may be read-only and right.
-func writeSysctl(ifname, key, value string) error {
-	path := filepath.Join("/proc/sys/net/ipv6/conf", ifname, key)
-	now, err := os.ReadFile(path)
-	if err != nil || strings.TrimSpace(string(now)) == value {
-		return err
-	}
-	return os.WriteFile(path, []byte(value), 0)
 }
 
 // setAddresses makes the interface have those addresses and no others.
@@ -227,9 +230,10 @@ func (a address) netlink() *netlink.Addr {
 }
 
 // setRoutes makes these prefixes, and no others of ours, be routed into the interface.
-func setRoutes(kernel *netlink.Handle, link netlink.Link, wanted []netip.Prefix) error {
-	ours := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol}
-	now, err := kernel.RouteListFiltered(netlink.FAMILY_ALL, ours, netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL)
+func setRoutes(kernel *netlink.Handle, link netlink.Link, table int, wanted []netip.Prefix) error {
+	ours := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol, Table: table}
+	now, err := kernel.RouteListFiltered(netlink.FAMILY_ALL, ours,
+		netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
 	}

@@ -199,7 +199,7 @@ func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
 	r := ensure(t, m, testName(t, "off"))
 	if err := r.Do(func() error {
 		for _, scope := range []string{"all", "default"} {
-			if err := writeSysctl(scope, "disable_ipv6", "1"); err != nil {
+			if err := writeSysctl("ipv6/conf/"+scope+"/disable_ipv6", "1"); err != nil {
 				return err
 			}
 		}

@@ -1,15 +1,13 @@
-// Package vr gives virtual routers: named network namespaces, the interfaces of virtual links inside them, and what
-// those interfaces carry. The namespaces are those of ip-netns(8), so the operator sees and may make them with `ip netns`.
+// Package vr gives virtual routers, the interfaces of virtual links inside them, and what those interfaces carry. A virtual
+// router is a named network namespace or a VRF. The namespaces are those of ip-netns(8), so the operator sees and may
+// make them with `ip netns`, and VRFs with `ip link`.
 package vr
 
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/fsnotify/fsnotify"
@@ -22,21 +20,42 @@ const Directory = "/run/netns"
 type Manager struct {
 	deleted func(*Router)
 	home    namespace // where the daemon lives: threads return to it
+	vrfs    *vrfs
 	watcher *fsnotify.Watcher
 	watched sync.WaitGroup
+	done    chan struct{} // closed by Close
 
-	mu      sync.Mutex
-	closed  bool
-	routers map[string]*Router // those held
-	created map[string]fileID  // namespaces that we made, as long as they are there
+	mu       sync.Mutex
+	closed   bool
+	watching bool              // for changes of VRFs
+	routers  map[Spec]*Router  // those held
+	created  map[Spec]identity // what we made, as long as it is there
 }
 
-// NewManager makes a manager without virtual routers.
+// kind finds and makes virtual routers of one kind.
+type kind interface {
+	stat(Spec) (identity, error) // os.ErrNotExist if there is none
+	open(Spec) (place, error)    // os.ErrNotExist if there is none
+	create(Spec) (place, error)
+	remove(Spec) error
+}
+
+// place is what a Spec names.
+type place struct {
+	id        identity
+	namespace namespace
+	vrf       int // index of the VRF device; 0: the namespace is the virtual router
+}
+
+// identity tells a place from all others, as long as it is there: for a namespace by its file, for a VRF by its index.
+type identity struct{ dev, ino uint64 }
+
+// NewManager makes a manager without virtual routers. VRFs are those of the calling thread's network namespace.
 //
-// deleted is told of each router whose namespace was deleted, or replaced by another of the same name, behind our back.
-// The manager has let go of the namespace by then; the kernel frees it when nothing else holds it, so interfaces that
-// were opened inside (a TUN holds its namespace) have to be closed. deleted is called from a goroutine of the manager or
-// from within Ensure; it must neither block nor call the manager. Not told: what Close removes.
+// deleted is told of each router that was deleted, or replaced by another of the same name, behind our back. The manager
+// has let go of its namespace by then; the kernel frees it when nothing else holds it, so interfaces that were opened
+// inside (a TUN holds its namespace) have to be closed. deleted is called from a goroutine of the manager or from within
+// Ensure; it must neither block nor call the manager. Not told: what Close removes.
 func NewManager(deleted func(*Router)) (*Manager, error) {
 	if err := os.MkdirAll(Directory, 0o755); err != nil {
 		return nil, fmt.Errorf("virtual routers: %w", err)
@@ -48,72 +67,94 @@ func NewManager(deleted func(*Router)) (*Manager, error) {
 	if err := watcher.Add(Directory); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch %s: %w", Directory, err), watcher.Close())
 	}
-	home, err := openNamespace("/proc/thread-self/ns/net")
+	home, _, err := openNamespace("/proc/thread-self/ns/net")
 	if err != nil {
+		return nil, errors.Join(err, watcher.Close())
+	}
+	vrfs, err := newVRFs(home)
+	if err != nil {
+		home.close()
 		return nil, errors.Join(err, watcher.Close())
 	}
 	m := &Manager{
 		deleted: deleted,
 		home:    home,
+		vrfs:    vrfs,
 		watcher: watcher,
-		routers: make(map[string]*Router),
-		created: make(map[string]fileID),
+		done:    make(chan struct{}),
+		routers: make(map[Spec]*Router),
+		created: make(map[Spec]identity),
 	}
 	m.watched.Go(m.watch)
 	return m, nil
 }
 
-// Ensure opens the virtual router of that name, and creates its namespace, with the loopback interface up, if there is
-// none. The same Router is returned as long as its namespace is there.
-func (m *Manager) Ensure(name string) (*Router, error) {
-	if err := checkName(name); err != nil {
+func (m *Manager) kind(s Spec) kind {
+	if s.VRF != "" {
+		return m.vrfs
+	}
+	return namespaces{m.home}
+}
+
+// Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback interface up, that
+// forwards, or a VRF, which forwards as the host does. One that is there is left as it is. The same Router is returned as
+// long as its namespace or VRF is there.
+func (m *Manager) Ensure(s Spec) (*Router, error) {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
-	r, lost, err := m.ensure(name)
+	r, lost, err := m.ensure(s)
 	if lost != nil {
 		m.deleted(lost)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("VR %s: %w", name, err)
+		return nil, fmt.Errorf("VR %s: %w", s.Name(), err)
 	}
 	return r, nil
 }
 
-func (m *Manager) ensure(name string) (r, lost *Router, err error) {
+func (m *Manager) ensure(s Spec) (r, lost *Router, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
 		return nil, nil, os.ErrClosed
 	}
-	lost = m.letGoIfLost(name)
-	if r := m.routers[name]; r != nil {
+	if s.VRF != "" && !m.watching {
+		if err := m.vrfs.watch(m.done, m.linkChanged); err != nil {
+			return nil, nil, err
+		}
+		m.watching = true
+	}
+	lost = m.letGoIfLost(s)
+	if r := m.routers[s]; r != nil {
 		return r, lost, nil
 	}
-	ns, err := openNamespace(filepath.Join(Directory, name))
+	kind := m.kind(s)
+	at, err := kind.open(s)
 	if errors.Is(err, os.ErrNotExist) {
-		if ns, err = createNamespace(name, m.home); err == nil {
-			m.created[name] = ns.id
+		if at, err = kind.create(s); err == nil {
+			m.created[s] = at.id
 		}
 	}
 	if err != nil {
 		return nil, lost, err
 	}
-	r = &Router{name: name, created: m.created[name] == ns.id, home: m.home, ns: ns}
-	m.routers[name] = r
+	r = &Router{spec: s, created: m.created[s] == at.id, home: m.home, place: at}
+	m.routers[s] = r
 	return r, lost, nil
 }
 
-// letGoIfLost lets go of the router of that name if its namespace is no longer the one of that name, and returns it then.
-func (m *Manager) letGoIfLost(name string) *Router {
-	id, err := statFile(filepath.Join(Directory, name))
-	if err != nil || id != m.created[name] {
-		delete(m.created, name)
+// letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it then.
+func (m *Manager) letGoIfLost(s Spec) *Router {
+	id, err := m.kind(s).stat(s)
+	if err != nil || id != m.created[s] {
+		delete(m.created, s)
 	}
-	r := m.routers[name]
-	if r == nil || err == nil && id == r.ns.id {
+	r := m.routers[s]
+	if r == nil || err == nil && id == r.place.id {
 		return nil
 	}
-	delete(m.routers, name)
+	delete(m.routers, s)
 	r.release()
 	return r
 }
@@ -121,33 +162,42 @@ func (m *Manager) letGoIfLost(name string) *Router {
 // watch looks at a namespace whenever something happened to its file.
 func (m *Manager) watch() {
 	for {
-		var names []string
 		select {
 		case event, ok := <-m.watcher.Events:
 			if !ok {
 				return
 			}
-			names = []string{filepath.Base(event.Name)}
+			m.look(func(r *Router) bool { return r.spec.NetNS == filepath.Base(event.Name) })
 		case _, ok := <-m.watcher.Errors: // events were lost: look at all
 			if !ok {
 				return
 			}
-			m.mu.Lock()
-			names = slices.Collect(maps.Keys(m.routers))
-			m.mu.Unlock()
-		}
-		for _, name := range names {
-			m.mu.Lock()
-			lost := m.letGoIfLost(name)
-			m.mu.Unlock()
-			if lost != nil {
-				m.deleted(lost)
-			}
+			m.look(func(r *Router) bool { return r.spec.NetNS != "" })
 		}
 	}
 }
 
-// Close removes the namespaces that Ensure created, leaves those that it found, and lets go of all.
+// linkChanged looks at the VRF with that index, or at all if it is 0.
+func (m *Manager) linkChanged(index int) {
+	m.look(func(r *Router) bool { return r.spec.VRF != "" && (index == 0 || index == r.place.vrf) })
+}
+
+// look lets go of those of the routers that are lost, and tells of them.
+func (m *Manager) look(at func(*Router) bool) {
+	var lost []*Router
+	m.mu.Lock()
+	for s, r := range m.routers {
+		if !m.closed && at(r) && m.letGoIfLost(s) != nil {
+			lost = append(lost, r)
+		}
+	}
+	m.mu.Unlock()
+	for _, r := range lost {
+		m.deleted(r)
+	}
+}
+
+// Close removes what Ensure created, leaves what it found, and lets go of all.
 func (m *Manager) Close() error {
 	err := m.watcher.Close()
 	m.watched.Wait()
@@ -158,23 +208,17 @@ func (m *Manager) Close() error {
 		return nil
 	}
 	m.closed = true
+	close(m.done)
 	for _, r := range m.routers {
 		r.release()
 	}
-	for name, id := range m.created {
-		path := filepath.Join(Directory, name)
-		if now, statErr := statFile(path); statErr == nil && now == id {
-			err = errors.Join(err, removeNamespace(path))
+	for s, id := range m.created {
+		kind := m.kind(s)
+		if now, statErr := kind.stat(s); statErr == nil && now == id {
+			err = errors.Join(err, kind.remove(s))
 		}
 	}
+	m.vrfs.close()
 	m.home.close()
 	return err
-}
-
-// checkName refuses what cannot be the name of a file in Directory.
-func checkName(name string) error {
-	if name == "" || name == "." || name == ".." || len(name) > 255 || strings.ContainsAny(name, "/\x00") {
-		return fmt.Errorf("VR %q: want the name of a network namespace: 1 to 255 octets without a slash, neither . nor .. itself", name)
-	}
-	return nil
 }

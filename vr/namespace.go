@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -13,49 +14,63 @@ import (
 )
 
 // namespace is an open network namespace.
-type namespace struct {
-	handle netns.NsHandle
-	id     fileID
+type namespace struct{ handle netns.NsHandle }
+
+// namespaces are the named network namespaces.
+type namespaces struct{ home namespace }
+
+func pathOf(s Spec) string { return filepath.Join(Directory, s.NetNS) }
+
+func (namespaces) stat(s Spec) (identity, error) { return statFile(pathOf(s)) }
+
+func (namespaces) open(s Spec) (place, error) {
+	ns, id, err := openNamespace(pathOf(s))
+	return place{id: id, namespace: ns}, err
 }
 
-// fileID tells one namespace from all others, as long as it is held open.
-type fileID struct{ dev, ino uint64 }
+func (n namespaces) create(s Spec) (place, error) {
+	if err := createNamespace(pathOf(s), n.home); err != nil {
+		return place{}, err
+	}
+	return n.open(s)
+}
+
+func (namespaces) remove(s Spec) error { return removeNamespace(pathOf(s)) }
 
 // statFile is the identity of what is at path.
-func statFile(path string) (fileID, error) {
+func statFile(path string) (identity, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
-		return fileID{}, &os.PathError{Op: "stat", Path: path, Err: err}
+		return identity{}, &os.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return fileID{dev: st.Dev, ino: st.Ino}, nil
+	return identity{dev: st.Dev, ino: st.Ino}, nil
 }
 
 // openNamespace opens the network namespace at path.
-func openNamespace(path string) (namespace, error) {
+func openNamespace(path string) (namespace, identity, error) {
 	handle, err := netns.GetFromPath(path)
 	if err != nil {
-		return namespace{}, &os.PathError{Op: "open", Path: path, Err: err}
+		return namespace{}, identity{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
 	// A file without a namespace is there while `ip netns add` runs, or when a namespace was unmounted by hand.
 	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
-		return namespace{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
+		return namespace{}, identity{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(handle), &st); err != nil {
-		return namespace{}, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, handle.Close())
+		return namespace{}, identity{}, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, handle.Close())
 	}
-	return namespace{handle: handle, id: fileID{dev: st.Dev, ino: st.Ino}}, nil
+	return namespace{handle}, identity{dev: st.Dev, ino: st.Ino}, nil
 }
 
-// createNamespace makes a network namespace of that name with its loopback interface up.
-func createNamespace(name string, home namespace) (namespace, error) {
+// createNamespace makes a network namespace at path with its loopback interface up. It forwards: it is a router.
+func createNamespace(path string, home namespace) error {
 	if err := shareDirectory(); err != nil {
-		return namespace{}, err
+		return err
 	}
-	path := filepath.Join(Directory, name)
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0)
 	if err != nil {
-		return namespace{}, err
+		return err
 	}
 	file.Close()
 
@@ -70,18 +85,40 @@ func createNamespace(name string, home namespace) (namespace, error) {
 		if err == nil {
 			err = netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}})
 		}
+		if err == nil {
+			err = forward()
+		}
 		if home.enter() == nil {
 			runtime.UnlockOSThread()
 		}
 		done <- err
 	}()
-	if err = <-done; err == nil {
-		var ns namespace
-		if ns, err = openNamespace(path); err == nil {
-			return ns, nil
-		}
+	if err = <-done; err != nil {
+		return errors.Join(fmt.Errorf("create network namespace %s: %w", path, err), removeNamespace(path))
 	}
-	return namespace{}, errors.Join(fmt.Errorf("create network namespace %s: %w", path, err), removeNamespace(path))
+	return nil
+}
+
+// forward has the namespace of the calling thread forward packets, IPv6 ones if it knows IPv6.
+func forward() error {
+	if err := writeSysctl("ipv4/ip_forward", "1"); err != nil {
+		return err
+	}
+	if err := writeSysctl("ipv6/conf/all/forwarding", "1"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// writeSysctl sets a parameter below net in the namespace of the calling thread, where it is not so yet: /proc/sys may be
+// read-only and right.
+func writeSysctl(key, value string) error {
+	path := filepath.Join("/proc/sys/net", key)
+	now, err := os.ReadFile(path)
+	if err != nil || strings.TrimSpace(string(now)) == value {
+		return err
+	}
+	return os.WriteFile(path, []byte(value), 0)
 }
 
 // shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen, and can be deleted,

@@ -10,24 +10,28 @@ import (
 
 // Router is one virtual router. It is safe for concurrent use. It is a dataplane.Namespace.
 type Router struct {
-	name    string
+	spec    Spec
 	created bool
 	home    namespace
+	place   place
 
 	mu       sync.RWMutex
 	released bool
-	ns       namespace
 }
 
-// Name is the name of the network namespace.
-func (r *Router) Name() string { return r.name }
+// Spec is what the router was asked for by.
+func (r *Router) Spec() Spec { return r.spec }
 
-// Created reports whether the manager created the namespace, and so removes it at the end.
+// Name is the name of the network namespace or of the VRF.
+func (r *Router) Name() string { return r.spec.Name() }
+
+// Created reports whether the manager created the namespace or VRF, and so removes it at the end.
 func (r *Router) Created() bool { return r.created }
 
-// Do runs f on a thread that is inside the namespace. f must not leave the thread: what it starts on other goroutines
-// runs elsewhere. A thread that cannot go back is thrown away. Errors name the router; after the namespace was deleted
-// or the manager closed, they wrap os.ErrClosed.
+// Do runs f on a thread that is inside the router's namespace; that of a VRF is the daemon's own, and an interface that f
+// makes there gets into the VRF by Configure. f must not leave the thread: what it starts on other goroutines
+// runs elsewhere. A thread that cannot go back is thrown away. Errors name the router; after the router was deleted or the
+// manager closed, they wrap os.ErrClosed.
 func (r *Router) Do(f func() error) error {
 	var err error
 	done := make(chan struct{})
@@ -49,7 +53,7 @@ func (r *Router) Do(f func() error) error {
 	}()
 	<-done
 	if err != nil {
-		return fmt.Errorf("VR %s: %w", r.name, err)
+		return fmt.Errorf("VR %s: %w", r.Name(), err)
 	}
 	return nil
 }
@@ -59,9 +63,9 @@ func (r *Router) enter() error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.released {
-		return fmt.Errorf("network namespace: %w", os.ErrClosed)
+		return fmt.Errorf("%s: %w", r.spec, os.ErrClosed)
 	}
-	return r.ns.enter()
+	return r.place.namespace.enter()
 }
 
 // release lets go of the namespace.
@@ -69,5 +73,7 @@ func (r *Router) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.released = true
-	r.ns.close()
+	if r.place.vrf == 0 { // else it is the daemon's
+		r.place.namespace.close()
+	}
 }

@@ -70,7 +70,7 @@ func newTestManager(t *testing.T) (*Manager, <-chan *Router) {
 
 func ensure(t *testing.T, m *Manager, name string) *Router {
 	t.Helper()
-	r, err := m.Ensure(name)
+	r, err := m.Ensure(Spec{NetNS: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func ensure(t *testing.T, m *Manager, name string) *Router {
 }
 
 // threadNamespace is the identity of the network namespace of the calling thread.
-func threadNamespace(t *testing.T) fileID {
+func threadNamespace(t *testing.T) identity {
 	id, err := statFile("/proc/thread-self/ns/net")
 	if err != nil {
 		t.Error(err)
@@ -90,6 +90,9 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 	m, deleted := newTestManager(t)
 	ours, found := testName(t, "ours"), testName(t, "found")
 	ip(t, "netns", "add", found)
+	for _, key := range []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"} {
+		ip(t, "netns", "exec", found, "sysctl", "-w", key+"=0")
+	}
 
 	if r := ensure(t, m, found); r.Created() {
 		t.Error("a namespace that was there is said to be created")
@@ -105,6 +108,15 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 		t.Errorf("interfaces that are up: %q, want the loopback one alone", lo)
 	}
 
+	// A virtual router forwards; one that was made by somebody else is as that one wants it.
+	for name, want := range map[string]string{ours: "1", found: "0"} {
+		for _, key := range []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"} {
+			if got := ip(t, "netns", "exec", name, "sysctl", "-n", key); !slices.Equal(got, []string{want}) {
+				t.Errorf("%s: %s is %q, want %s", name, key, got, want)
+			}
+		}
+	}
+
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +129,7 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 	if err := r.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Do after Close: %v", err)
 	}
-	if _, err := m.Ensure(ours); !errors.Is(err, os.ErrClosed) {
+	if _, err := m.Ensure(Spec{NetNS: ours}); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Ensure after Close: %v", err)
 	}
 	if err := m.Close(); err != nil {
@@ -131,8 +143,15 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 func TestEnsureRefuses(t *testing.T) {
 	m, _ := newTestManager(t)
 	for _, name := range []string{"", ".", "..", "a/b", "../x", "a\x00b", strings.Repeat("n", 256)} {
-		if _, err := m.Ensure(name); err == nil {
+		if _, err := m.Ensure(Spec{NetNS: name}); err == nil {
 			t.Errorf("%q was taken", name)
+		}
+	}
+	for _, s := range []Spec{
+		{NetNS: "red", VRF: "red", Table: 1}, {VRF: "red"}, {VRF: "a/b", Table: 1}, {VRF: strings.Repeat("v", 16), Table: 1},
+	} {
+		if _, err := m.Ensure(s); err == nil {
+			t.Errorf("%+v was taken", s)
 		}
 	}
 
@@ -143,7 +162,7 @@ func TestEnsureRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Remove(path)
-	if _, err := m.Ensure(stale); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := m.Ensure(Spec{NetNS: stale}); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a file without a namespace: error %v, want one that names it", err)
 	}
 }
@@ -190,8 +209,8 @@ func TestDeletedBehindOurBack(t *testing.T) {
 		t.Error("the namespace made by hand is said to be created by us")
 	}
 	if err := third.Do(func() error {
-		if id := threadNamespace(t); id != third.ns.id {
-			t.Errorf("in namespace %v, want %v", id, third.ns.id)
+		if id := threadNamespace(t); id != third.place.id {
+			t.Errorf("in namespace %v, want %v", id, third.place.id)
 		}
 		return nil
 	}); err != nil {
@@ -216,12 +235,12 @@ func TestDo(t *testing.T) {
 		r, inner := routers[i%2], routers[(i+1)%2]
 		work.Go(func() {
 			err := r.Do(func() error {
-				if id := threadNamespace(t); id != r.ns.id {
-					t.Errorf("in namespace %v, want %v", id, r.ns.id)
+				if id := threadNamespace(t); id != r.place.id {
+					t.Errorf("in namespace %v, want %v", id, r.place.id)
 				}
 				return inner.Do(func() error {
-					if id := threadNamespace(t); id != inner.ns.id {
-						t.Errorf("inner: in namespace %v, want %v", id, inner.ns.id)
+					if id := threadNamespace(t); id != inner.place.id {
+						t.Errorf("inner: in namespace %v, want %v", id, inner.place.id)
 					}
 					return nil
 				})

@@ -57,7 +57,7 @@ func newRig(t testing.TB) *rig {
 		}
 	})
 	namespace := func(name string) *vr.Router {
-		r, err := m.Ensure(fmt.Sprintf("%s-%d", name, os.Getpid()))
+		r, err := m.Ensure(vr.Spec{NetNS: fmt.Sprintf("%s-%d", name, os.Getpid())})
 		if err != nil {
 			t.Fatal(err)
 		}

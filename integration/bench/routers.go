@@ -8,7 +8,7 @@ import (
 // routers are virtual routers that do nothing but take note of the links that are up.
 type routers struct{ board *board }
 
-func (r routers) Ensure(string) (daemon.Router, error) { return r, nil }
+func (r routers) Ensure(vr.Spec) (daemon.Router, error) { return r, nil }
 
 func (r routers) Close() error { return nil }
 

@@ -1,0 +1,161 @@
+package vr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// vrfs are the VRFs of the namespace that the daemon lives in.
+type vrfs struct {
+	home   namespace
+	kernel *netlink.Handle // in home
+}
+
+func newVRFs(home namespace) (*vrfs, error) {
+	kernel, err := netlink.NewHandleAt(home.handle, unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	return &vrfs{home, kernel}, nil
+}
+
+func (v *vrfs) close() { v.kernel.Close() }
+
+// find returns the device of that name.
+func (v *vrfs) find(name string) (netlink.Link, error) {
+	link, err := v.kernel.LinkByName(name)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return nil, os.ErrNotExist
+	}
+	return link, err
+}
+
+func (v *vrfs) stat(s Spec) (identity, error) {
+	link, err := v.find(s.VRF)
+	if err != nil {
+		return identity{}, err
+	}
+	return identityOfLink(link), nil
+}
+
+// identityOfLink tells one device from all others: the kernel counts on, and does not give an index again.
+func identityOfLink(link netlink.Link) identity { return identity{ino: uint64(link.Attrs().Index)} }
+
+func (v *vrfs) open(s Spec) (place, error) {
+	link, err := v.find(s.VRF)
+	if err != nil {
+		return place{}, err
+	}
+	vrf, ok := link.(*netlink.Vrf)
+	if !ok {
+		return place{}, fmt.Errorf("%s is an interface of type %s: want a VRF or no such interface", s.VRF, link.Type())
+	}
+	if vrf.Table != s.Table {
+		return place{}, fmt.Errorf("the VRF has routing table %d: want %d", vrf.Table, s.Table)
+	}
+	return place{id: identityOfLink(link), namespace: v.home, vrf: vrf.Index}, nil
+}
+
+// create makes the VRF, up. What it has no route to is unreachable, instead of being looked up in the main table: a
+// packet of a customer must not find its way into the provider's network.
+func (v *vrfs) create(s Spec) (place, error) {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = s.VRF
+	link := &netlink.Vrf{LinkAttrs: attrs, Table: s.Table}
+	err := v.kernel.LinkAdd(link)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		return place{}, errors.New("the kernel has no VRFs (load the module vrf)")
+	}
+	if err != nil {
+		return place{}, fmt.Errorf("create VRF: %w", err)
+	}
+	if err = v.kernel.LinkSetUp(link); err != nil {
+		err = fmt.Errorf("set VRF up: %w", err)
+	}
+	for _, route := range lastResort(s.Table) {
+		if e := v.kernel.RouteReplace(&route); e != nil && !noIPv6(&route, e) {
+			err = errors.Join(err, fmt.Errorf("add route to unreachable %v in table %d: %w", route.Dst, s.Table, e))
+		}
+	}
+	if err != nil {
+		return place{}, errors.Join(err, v.remove(s))
+	}
+	return v.open(s)
+}
+
+// remove removes the VRF. Interfaces that are still in it go on outside.
+func (v *vrfs) remove(s Spec) error {
+	link, err := v.find(s.VRF)
+	if err == nil {
+		err = v.kernel.LinkDel(link)
+	}
+	if err != nil {
+		return fmt.Errorf("remove VRF %s: %w", s.VRF, err)
+	}
+	for _, route := range lastResort(s.Table) {
+		if e := v.kernel.RouteDel(&route); e != nil && !errors.Is(e, unix.ESRCH) && !noIPv6(&route, e) {
+			err = errors.Join(err, fmt.Errorf("remove route to unreachable %v in table %d: %w", route.Dst, s.Table, e))
+		}
+	}
+	return err
+}
+
+// lastResort are the routes of a VRF's table for what no other route is for.
+func lastResort(table uint32) []netlink.Route {
+	var routes []netlink.Route
+	for _, all := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
+		routes = append(routes, netlink.Route{
+			Dst: ipNet(netip.PrefixFrom(all, 0)), Type: unix.RTN_UNREACHABLE, Protocol: RouteProtocol,
+			Table: int(table), Priority: math.MaxInt32, // behind the default routes of routing daemons
+		})
+	}
+	return routes
+}
+
+// noIPv6 reports whether a route was refused as the host has no IPv6.
+func noIPv6(route *netlink.Route, err error) bool {
+	return route.Dst.IP.To4() == nil && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EAFNOSUPPORT))
+}
+
+// watch calls changed with the index of each device of the namespace that something has happened to, 0 when some events
+// may be lost, until done is closed.
+func (v *vrfs) watch(done <-chan struct{}, changed func(index int)) error {
+	subscribe := func() (<-chan netlink.LinkUpdate, error) {
+		updates := make(chan netlink.LinkUpdate)
+		err := netlink.LinkSubscribeWithOptions(updates, done, netlink.LinkSubscribeOptions{
+			Namespace: &v.home.handle, ErrorCallback: func(error) {}, // the channel is closed then
+			ReceiveBufferSize: linkEvents, ReceiveBufferForceSize: true,
+		})
+		return updates, err
+	}
+	updates, err := subscribe()
+	if err != nil {
+		return fmt.Errorf("watch for changes of VRFs: %w", err)
+	}
+	go func() {
+		for {
+			for u := range updates {
+				changed(int(u.Index))
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if updates, err = subscribe(); err != nil {
+				return // no file descriptor left: links will find their VRF gone by themselves
+			}
+			changed(0)
+		}
+	}()
+	return nil
+}
+
+// linkEvents is the room for events of devices that wait to be read, in octets: thousands of links at once.
+const linkEvents = 4 << 20
