@@ -14,6 +14,7 @@ type improviser struct {
 	life     ledger
 	sessions []*Session // all that the owner has heard of
 	opened   int        // by the owner
+	told     int        // changes of a circuit, by the owner
 }
 
 func (p *improviser) octet() byte {
@@ -40,6 +41,7 @@ func (p *improviser) message() {
 	}
 	options = append(options, func(m *draft) {
 		m.RemoteEndID = []byte{session >> 6}
+		m.CircuitStatus = l2tp.CircuitStatus(session>>6 | shape>>5<<4)
 		if t.IsSession() && m.LocalSessionID == 0 {
 			m.LocalSessionID = 1
 		}
@@ -101,8 +103,8 @@ func (p *improviser) play() {
 		if s == nil {
 			return
 		}
-		switch p.octet() % 4 {
-		case 0, 1:
+		switch p.octet() % 8 {
+		default:
 			p.accept(s)
 			p.connect(s)
 		case 2:
@@ -110,6 +112,11 @@ func (p *improviser) play() {
 			p.close(s)
 		case 3:
 			s.Connection.Heard(p.now)
+		case 4:
+			p.told++
+			p.setCircuit(s, l2tp.CircuitStatus(p.octet()))
+		case 5:
+			p.changeSecrets(p.octet())
 		}
 	case 13:
 		if p.peer.Established() != nil && p.opened < 20 {
@@ -127,6 +134,21 @@ func (p *improviser) play() {
 			p.step(func(out *Output) { p.peer.Start(p.now, out) })
 		}
 	}
+}
+
+// changeSecrets mostly leaves the secret that the script has.
+func (p *improviser) changeSecrets(to byte) {
+	var secret, next []byte
+	if p.key != nil || to&0xf0 == 0xf0 {
+		secret = []byte("secret")
+	}
+	if to&1 != 0 {
+		next = []byte("next")
+	}
+	if to&0x0e == 0x0e {
+		secret, next = next, secret
+	}
+	p.step(func(out *Output) { p.peer.SetSecrets(p.now, secret, next, out) })
 }
 
 func (p *improviser) session(n byte) *Session {
@@ -179,7 +201,7 @@ func (p *improviser) bounded() {
 	var room [maxConnections]*Connection
 	for _, c := range peer.appendAll(room[:0]) {
 		r, n := &c.reliable, len(c.sessions)
-		if len(r.early) >= r.window || len(r.queue) > r.limit+p.opened || n > peer.cfg.MaxSessions+p.opened || len(c.byPeer) > n ||
+		if len(r.early) >= r.window || len(r.queue) > r.limit+p.opened+p.told || n > peer.cfg.MaxSessions+p.opened || len(c.byPeer) > n ||
 			len(c.waiting) > n || len(c.opening) > 2*n+17 {
 			p.t.Fatalf("%d early, %d in the queue, %d sessions, %d by the peer's ID, %d waiting, %d opening",
 				len(r.early), len(r.queue), n, len(c.byPeer), len(c.waiting), len(c.opening))
@@ -197,12 +219,14 @@ func (p *improviser) bounded() {
 
 // FuzzPeer has a Peer talk with one that says anything, and be owned by one that does anything.
 func FuzzPeer(f *testing.F) {
-	const sccrq, sccrp, scccn, stop, hello, icrq, icrp, iccn, cdn = 0, 1, 2, 3, 4, 5, 6, 7, 8
+	const sccrq, sccrp, scccn, stop, hello, icrq, icrp, iccn, cdn, sli, wen, ocrq = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 0, icrq, 0x10, 0, 11, 0, 0, iccn, 0x11, 0, 0, cdn, 0x11, 0}, byte(0))
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 13, 0, icrp, 0x11, 0, 11, 0, 11, 2, 0, hello, 0, 0, 10, 255, 10, 255, 0, stop, 0, 0}, byte(0))
 	f.Add([]byte{0, sccrp, 0, 0, 13, 13, 0, icrq, 0x10, 0, 0, icrq, 0x60, 0xff, 8, 0, sccrq, 0, 0, 0, scccn, 0, 0}, byte(1))
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 1, 0, icrq, 0x40, 1, 0, icrq, 0x30, 7, 20, 3, 0, scccn, 0, 2, 15, 10, 255, 10, 255}, byte(3))
 	f.Add([]byte{0, sccrp, 0, 5, 10, 20, 8, 0, sccrq, 0, 0, 15, 0, stop, 0, 0, 31, 14, 10, 30}, byte(1))
+	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 0, ocrq, 0x10, 0, 11, 0, 0, sli, 0x11, 0xe0, 11, 4, 1, 0, wen, 0x11, 0, 0, ocrq, 0x10, 0}, byte(0))
+	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 13, 11, 5, 1, 0, sli, 0x11, 0x20, 10, 5, 11, 5, 0x0f, 10, 9, 11, 5, 0}, byte(0))
 	f.Fuzz(func(t *testing.T, script []byte, kind byte) {
 		d := meet(t, func(c *Config) {
 			c.MaxSessions = 6

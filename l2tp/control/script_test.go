@@ -9,6 +9,7 @@ import (
 // draft is a message of the script on its way to the wire.
 type draft struct {
 	l2tp.Message
+	hiding *l2tp.HidingKey       // hides the Remote End ID; nil: it is not hidden
 	tail   []byte                // octets behind the last AVP
 	tamper func(b []byte) []byte // after the digest
 }
@@ -27,6 +28,15 @@ func acking(nr uint16) option { return func(m *draft) { m.Nr = nr } }
 
 func ids(local, remote uint32) option {
 	return func(m *draft) { m.LocalSessionID, m.RemoteSessionID = local, remote }
+}
+
+// hidden hides the Remote End ID with a secret.
+func hidden(secret string) option {
+	return func(m *draft) {
+		m.hiding = l2tp.NewHidingKey([]byte(secret))
+		m.RandomVector = []byte("0123456789abcdef")
+		m.Has.Add(l2tp.AVPRandomVector)
+	}
 }
 
 func endID(name string) option { return func(m *draft) { m.RemoteEndID = []byte(name) } }
@@ -107,6 +117,9 @@ func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
 		c.ns++
 	}
 	b, err := l2tp.Append(nil, &m.Message)
+	if m.hiding != nil {
+		b, err = l2tp.AppendHidden(nil, &m.Message, m.hiding, l2tp.AVPs(l2tp.AVPRemoteEndID))
+	}
 	if err != nil {
 		d.t.Fatal(err)
 	}

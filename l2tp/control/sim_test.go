@@ -58,6 +58,7 @@ func simulate(t *testing.T, seed uint64) {
 	config := func() Config {
 		boots++
 		c := testConfig(seed<<8 | boots)
+		c.Secret = []byte(changeover[0].secret)
 		c.Digest = l2tp.DigestType(dice.IntN(2))
 		c.Window = 1 + dice.IntN(16)
 		c.Retry.Max = 10 * time.Second
@@ -79,20 +80,32 @@ func simulate(t *testing.T, seed uint64) {
 		jitter:      time.Duration(dice.IntN(3000)) * time.Millisecond,
 	})
 	w.start()
+	var step [2]int // of the changeover
 	for range dice.IntN(8) {
 		w.run(time.Duration(dice.IntN(15_000)) * time.Millisecond)
 		i := dice.IntN(2)
 		s := w.sides[i]
-		switch dice.IntN(4) {
-		case 0: // restart
+		switch dice.IntN(8) {
+		case 0, 1: // restart
 			c := config()
-			c.Role = s.peer.cfg.Role
+			c.Role, c.Secret, c.NextSecret = s.peer.cfg.Role, s.peer.cfg.Secret, s.peer.cfg.NextSecret
 			w.boot(i, c)
 			w.step(i, func(out *Output) { s.peer.Start(w.now, out) })
-		case 1: // an orderly stop and start
+		case 2, 3: // an orderly stop and start
 			w.step(i, func(out *Output) { s.peer.Stop(w.now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out) })
 			w.run(time.Duration(dice.IntN(3000)) * time.Millisecond)
 			w.step(i, func(out *Output) { s.peer.Start(w.now, out) })
+		case 4: // circuits go down and up
+			for _, name := range s.wants {
+				if x := s.sessions[name]; x != nil {
+					w.step(i, func(out *Output) { x.SetCircuit(w.now, x.Circuit^l2tp.CircuitActive, out) })
+				}
+			}
+		case 5: // a step to another secret
+			if to := step[i] + 1; to < len(changeover) && changeover[to].common(changeover[step[1-i]]) {
+				step[i] = to
+				w.set(i, changeover[to])
+			}
 		default: // the owner closes a session, and will open it anew
 			name := s.wants[dice.IntN(len(s.wants))]
 			if x := s.sessions[name]; x != nil {

@@ -38,6 +38,8 @@ func (l ledger) event(e Event) error {
 		return check(e.Session, begun, begun)
 	case SessionUp:
 		return check(e.Session, up, begun)
+	case CircuitChanged:
+		return check(e.Session, l[e.Session], begun, up)
 	case SessionDown:
 		if e.Session.State != SessionIdle || e.Why.Text == "" {
 			return fmt.Errorf("SessionDown of a session in state %s: %+v", e.Session.State, e.Why)
@@ -278,6 +280,9 @@ func (w *world) agreed() error {
 		case x.ID != y.PeerID || y.ID != x.PeerID || x.Initiator == y.Initiator ||
 			!bytes.Equal(x.LocalCookie, y.PeerCookie) || !bytes.Equal(y.LocalCookie, x.PeerCookie):
 			return fmt.Errorf("two different sessions for %s", name)
+		case x.PeerCircuit != y.Circuit || y.PeerCircuit != x.Circuit:
+			return fmt.Errorf("circuits of %s: %s, which the other takes for %s, and %s, taken for %s", name,
+				x.Circuit, y.PeerCircuit, y.Circuit, x.PeerCircuit)
 		}
 	}
 	return nil

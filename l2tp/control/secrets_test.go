@@ -1,0 +1,274 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// secrets is what a side is configured with at one step of the change.
+type secrets struct{ secret, next string }
+
+// changeover is how a side goes from the old secret to the new one. Beside the new one the old one still counts, so that the
+// operator may exchange the two first.
+var changeover = []secrets{{"old", ""}, {"old", "new"}, {"new", "old"}, {"new", ""}}
+
+// common reports whether two sides at these steps can talk.
+func (s secrets) common(other secrets) bool {
+	return slices.ContainsFunc([]string{s.secret, s.next}, func(x string) bool {
+		return x != "" && (x == other.secret || x == other.next)
+	})
+}
+
+func octetsOf(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+// set changes the secrets of side i.
+func (w *world) set(i int, s secrets) {
+	w.step(i, func(out *Output) { w.sides[i].peer.SetSecrets(w.now, octetsOf(s.secret), octetsOf(s.next), out) })
+}
+
+// paths yields each order in which two sides can take the steps of a change while they always have a secret in common.
+func paths(yield func([]int)) {
+	last := len(changeover) - 1
+	var walk func(at [2]int, path []int)
+	walk = func(at [2]int, path []int) {
+		if at == [2]int{last, last} {
+			yield(path)
+			return
+		}
+		for i := range 2 {
+			to := at
+			to[i]++
+			if to[i] <= last && changeover[to[0]].common(changeover[to[1]]) {
+				walk(to, append(slices.Clip(path), i))
+			}
+		}
+	}
+	walk([2]int{}, nil)
+}
+
+// RFC 3931 section 5.4.1: two secrets allow for a graceful switchover. Whichever order two PEs take the steps in, with traffic
+// between them, and messages of before and after on their way or lost: no connection and no session ends.
+func TestSecretRollover(t *testing.T) {
+	n := 0
+	paths(func(path []int) {
+		for _, digests := range [][2]l2tp.DigestType{{0, 0}, {0, 1}, {1, 0}, {1, 1}} {
+			n++
+			var cfgs [2]Config
+			for i := range cfgs {
+				cfgs[i] = testConfig(uint64(n*2 + i))
+				cfgs[i].Secret, cfgs[i].Digest, cfgs[i].Hello = []byte("old"), digests[i], time.Minute
+			}
+			w := newWorld(t, cfgs[0], cfgs[1], "red", "blue", "green")
+			w.start()
+			w.settle(time.Minute)
+			sessions := [2]int{len(w.sides[0].life), len(w.sides[1].life)} // those that lost a tie included
+			at := [2]int{}
+			for _, i := range path {
+				// Something is queued, on its way, or lost when the secrets change.
+				lose := n%2 == 0
+				for j, s := range w.sides {
+					for _, x := range s.sessions {
+						status := x.Circuit ^ l2tp.CircuitActive
+						w.step(j, func(out *Output) { x.SetCircuit(w.now, status, out) })
+					}
+				}
+				if lose {
+					w.flight = nil
+				}
+				at[i]++
+				w.set(i, changeover[at[i]])
+				w.settle(30 * time.Second)
+				w.run(2 * time.Minute) // HELLOs
+				if err := w.agreed(); err != nil {
+					t.Fatalf("path %v, side %d at %v: %v", path, i, changeover[at[i]], err)
+				}
+			}
+			for i, s := range w.sides {
+				if s.ups != 1 || s.peer.Status().Ended || len(s.life) != sessions[i] {
+					t.Fatalf("path %v, side %d: %d connections, %d sessions: something has ended", path, i, s.ups, len(s.life))
+				}
+			}
+			w.stopBoth()
+		}
+	})
+	t.Logf("%d changes", n)
+	if n < 40 {
+		t.Error("these are not all")
+	}
+}
+
+// Both sides at each step of the change, when they have a secret in common: a new connection comes about, and only then.
+func TestSecretMatrix(t *testing.T) {
+	for _, a := range changeover {
+		for _, b := range changeover {
+			t.Run(fmt.Sprint(a, b), func(t *testing.T) {
+				var cfgs [2]Config
+				for i, s := range []secrets{a, b} {
+					cfgs[i] = testConfig(uint64(i + 1))
+					cfgs[i].Secret, cfgs[i].NextSecret = octetsOf(s.secret), octetsOf(s.next)
+				}
+				w := newWorld(t, cfgs[0], cfgs[1], "red")
+				w.start()
+				if a.common(b) {
+					w.settle(time.Minute)
+					w.stopBoth()
+					return
+				}
+				w.run(10 * time.Minute)
+				for i, s := range w.sides {
+					if s.peer.Established() != nil || s.peer.Status().Drops[DropUnauthenticated] == 0 {
+						t.Errorf("side %d: %+v", i, s.peer.Status())
+					}
+				}
+			})
+		}
+	}
+}
+
+// A mistake in the order of the steps, corrected before the peer is given up, costs nothing but time.
+func TestSecretMistakeCorrected(t *testing.T) {
+	w := newWorld(t, testConfig(1), testConfig(2), "red")
+	w.start()
+	w.settle(time.Minute)
+	w.set(0, secrets{"another", ""})
+	s := w.sides[0].sessions["red"]
+	w.step(0, func(out *Output) { s.SetCircuit(w.now, circuitDown, out) })
+	w.run(20 * time.Second)
+	if w.agreed() == nil {
+		t.Fatal("they agree with different secrets")
+	}
+	w.set(0, secrets{"secret", ""})
+	w.settle(20 * time.Second)
+	if w.sides[0].ups != 1 || w.sides[1].sessions["red"].PeerCircuit != circuitDown {
+		t.Error("something has ended")
+	}
+}
+
+// Section 5.4.1: a message with two digests is accepted if either is valid, of whatever types and in whatever order they are.
+func TestTwoDigests(t *testing.T) {
+	right, wrong := l2tp.NewKey([]byte("secret")), l2tp.NewKey([]byte("another"))
+	for _, first := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
+		second := 1 - first
+		tests := []struct {
+			name string
+			keys l2tp.Keys
+			ok   bool
+		}{
+			{"first is right", l2tp.Keys{{Key: right, Type: first}, {Key: wrong, Type: second}}, true},
+			{"second is right", l2tp.Keys{{Key: wrong, Type: first}, {Key: right, Type: second}}, true},
+			{"both are", l2tp.Keys{{Key: right, Type: first}, {Key: right, Type: second}}, true},
+			{"second of the same type is right", l2tp.Keys{{Key: wrong, Type: first}, {Key: right, Type: first}}, true},
+			{"neither is", l2tp.Keys{{Key: wrong, Type: first}, {Key: wrong, Type: second}}, false},
+		}
+		for _, test := range tests {
+			t.Run(first.String()+" first, "+test.name, func(t *testing.T) {
+				d := converse(t)
+				c := d.called()
+				d.digest = first
+				d.send(l2tp.HELLO, func(m *draft) {
+					m.NumDigests = 0
+					test.keys.Describe(&m.Message)
+				}, tampered(func(b []byte) []byte {
+					if err := test.keys.Sign(b, d.call.nonce, d.call.peerNonce); err != nil {
+						t.Fatal(err)
+					}
+					return b
+				}))
+				if !test.ok {
+					d.unauthenticated(1)
+					return
+				}
+				d.expect(l2tp.ACK)
+				d.state(c, Established)
+			})
+		}
+	}
+}
+
+// With two secrets every message of ours has two digests, those queued before included.
+func TestTwoSecretsSignTwice(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	d.open("red")
+	before := d.expect(l2tp.ICRQ)
+	for _, change := range []struct {
+		next    []byte
+		digests int
+	}{{[]byte("next"), 2}, {nil, 1}} {
+		d.step(func(out *Output) { d.peer.SetSecrets(d.now, []byte("secret"), change.next, out) })
+		d.wait(c.reliable.resendAt.Sub(d.now))
+		m := d.expectAgain(l2tp.ICRQ, before.Ns)
+		if m.NumDigests != change.digests || m.LocalSessionID != before.LocalSessionID || m.TieBreaker != before.TieBreaker ||
+			string(m.RemoteEndID) != "red" || m.Has != before.Has {
+			t.Errorf("%d digests, want %d: %+v", m.NumDigests, change.digests, m)
+		}
+	}
+	d.send(l2tp.HELLO)
+	if m := d.expect(l2tp.ACK); m.NumDigests != 1 {
+		t.Errorf("ACK with %d digests", m.NumDigests)
+	}
+}
+
+// Section 5.3: an AVP may be hidden with either secret.
+func TestHiddenWithEitherSecret(t *testing.T) {
+	for _, secret := range []string{"secret", "next"} {
+		d := converse(t, func(c *Config) { c.NextSecret = []byte("next") })
+		d.called()
+		d.send(l2tp.ICRQ, ids(5, 0), hidden(secret))
+		d.expect(l2tp.ACK)
+		if s := event[CallIncoming](d).Session; string(s.RemoteEndID) != "red" {
+			t.Errorf("Remote End ID %q", s.RemoteEndID)
+		}
+	}
+	d := converse(t, func(c *Config) { c.NextSecret = []byte("next") })
+	d.called()
+	d.send(l2tp.ICRQ, ids(5, 0), hidden("another"))
+	d.expectCDN(l2tp.CDNGeneralError, 5)
+}
+
+// What came ahead of its turn may be hidden with a secret that is gone when its turn comes: it is forgotten, and comes again.
+func TestSecretsChangeWhileMessagesWait(t *testing.T) {
+	d := converse(t, func(c *Config) { c.Secret, c.NextSecret = []byte("secret"), []byte("next") })
+	d.called()
+	hello := d.encode(l2tp.HELLO)
+	again := *d.call
+	d.send(l2tp.ICRQ, ids(5, 0), hidden("secret"))
+	d.expect(l2tp.ACK)
+	d.step(func(out *Output) { d.peer.SetSecrets(d.now, []byte("next"), []byte("secret"), out) })
+	d.deliver(hello)
+	d.expect(l2tp.ACK)
+	d.noEvent()
+	d.call.ns = again.ns
+	d.send(l2tp.ICRQ, ids(5, 0), hidden("next"))
+	d.expect(l2tp.ACK)
+	event[CallIncoming](d)
+}
+
+// Section 4.3: authentication is agreed on as a connection begins. Where it is switched on or off the connection begins anew.
+func TestAuthenticationSwitched(t *testing.T) {
+	w := newWorld(t, testConfig(1), testConfig(2), "red")
+	w.start()
+	w.settle(time.Minute)
+	for n, s := range []secrets{{}, {"secret", ""}} {
+		for i := range w.sides {
+			w.set(i, s)
+			w.run(time.Second)
+		}
+		w.settle(3 * time.Minute)
+		for i, side := range w.sides {
+			if side.ups != n+2 || side.peer.Established().auth.secured != (s.secret != "") {
+				t.Errorf("side %d: %d connections, secured %t", i, side.ups, side.peer.Established().auth.secured)
+			}
+		}
+	}
+	w.stopBoth()
+}
