@@ -45,6 +45,36 @@ func (a *LinkAddress) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// LinkAddress6 is an IPv6 address of our end of a link, beside the link-local one.
+type LinkAddress6 struct {
+	Prefix netip.Prefix // the address with the length of its prefix; /128 if none was written
+}
+
+// UnmarshalText reads an IPv6 address, or one with the length of its prefix.
+func (a *LinkAddress6) UnmarshalText(text []byte) error {
+	s := string(text)
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		addr, err := netip.ParseAddr(s)
+		if err != nil || addr.Zone() != "" {
+			return fmt.Errorf("%q is no IPv6 address such as 2001:db8::1/64", s)
+		}
+		prefix = netip.PrefixFrom(addr, addr.BitLen())
+	}
+	switch addr := prefix.Addr(); {
+	case !addr.Is6() || addr.Is4In6():
+		return fmt.Errorf("%q is not IPv6; want address for an IPv4 address", s)
+	case notHost(addr) != "":
+		return fmt.Errorf("%q %s; want the address of a host, such as 2001:db8::1/64", s, notHost(addr))
+	case addr.IsLinkLocalUnicast():
+		return fmt.Errorf("%q is a link-local address, which IPV6CP makes; want a global or unique local address", s)
+	case prefix.Bits() < 127 && prefix.Masked() == prefix: // RFC 6164: a /127 has no such address
+		return fmt.Errorf("%q is the subnet itself; want a host of it, such as %s", s, netip.PrefixFrom(addr.Next(), prefix.Bits()))
+	}
+	*a = LinkAddress6{prefix}
+	return nil
+}
+
 // ends are the lowest and the highest address of an IPv4 prefix.
 func ends(prefix netip.Prefix) (first, last netip.Addr) {
 	first = prefix.Masked().Addr()

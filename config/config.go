@@ -125,6 +125,7 @@ type VPN struct {
 	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none" later:"required" doc:"Protection of the links; with none, packets cross the provider's network in clear."`
 	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
+	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
 	Links []Link      `key:"links" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
 }
 
@@ -145,6 +146,7 @@ const IPsecNone IPsec = "none"
 type Echo struct {
 	Interval time.Duration `key:"interval" default:"5s" min:"0s" max:"1h" doc:"Time between two Echo-Requests; 0s sends none."`
 	Fails    int           `key:"fails" default:"3" min:"1" max:"100" doc:"Echo-Requests without a reply after which the link is down."`
+	Adaptive bool          `key:"adaptive" default:"false" doc:"Whether no Echo-Request is sent after an interval in which anything was received."`
 }
 
 // Link is a virtual link: from the VPN's virtual router here to the one at a peer.
@@ -152,10 +154,12 @@ type Link struct {
 	Peer        string         `key:"peer" like:"pe2" required:"yes" doc:"Name of the peer."`
 	Address     LinkAddress    `key:"address" derived:"none: an unnumbered link" doc:"IPv4 address of our end with the length of its prefix, or learn to ask the peer for one."`
 	PeerAddress netip.Addr     `key:"peer_address" derived:"what the peer says by IPCP" doc:"IPv4 address of the peer's end."`
+	Address6    []LinkAddress6 `key:"address6" derived:"none but the link-local one" doc:"IPv6 addresses of our end beside the link-local one, which IPV6CP makes."`
 	Interface   string         `key:"interface" like:"vl-red-pe2" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
 	Routes      []netip.Prefix `key:"routes" doc:"Prefixes that the virtual router reaches through this link while it is up."`
 	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`
 	IPv6        bool           `key:"ipv6" default:"true" doc:"Whether the link carries IPv6 (IPV6CP, RFC 5072)."`
+	Auth        PPPAuth        `key:"ppp_auth" doc:"Authentication of this link; a key that is not here is taken from the VPN's ppp_auth."`
 }
 
 // DataPlane is what carries the packets of the links.

@@ -24,10 +24,14 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[netip.Prefix]():  "a prefix such as 10.1.2.0/24",
 	reflect.TypeFor[endid.VPNID]():   "a VPN-ID such as 00005e:00000001",
 	reflect.TypeFor[LinkAddress]():   "learn or an IPv4 address such as 10.255.0.0/31",
+	reflect.TypeFor[LinkAddress6]():  "an IPv6 address such as 2001:db8::1/64",
 }
 
 // kindOf is what a value of a field is called, or "" if it is none but a table or a list.
 func kindOf(t reflect.Type, tag reflect.StructTag) string {
+	if t.Kind() == reflect.Slice {
+		return ""
+	}
 	if values := tag.Get("oneof"); values != "" {
 		return either(values)
 	}
@@ -96,9 +100,12 @@ func (d decoder) unknown(path, key string, keys []string) {
 
 // field fills the value of a key, from its default if the file has no such key or nothing at it.
 func (d decoder) field(path string, raw any, tag reflect.StructTag, into reflect.Value) {
+	if raw != nil {
+		d.written = append(d.written, path)
+	}
 	switch kind := kindOf(into.Type(), tag); {
 	case kind == "":
-		d.container(path, raw, into)
+		d.container(path, raw, tag, into)
 	case raw != nil:
 		d.scalar(path, raw, tag, into)
 	case tag.Get("required") != "":
@@ -110,14 +117,14 @@ func (d decoder) field(path string, raw any, tag reflect.StructTag, into reflect
 
 // container fills a struct from a table, a slice of structs that have names from a table of tables, and any other
 // slice from a list. Nothing is an empty one of these.
-func (d decoder) container(path string, raw any, into reflect.Value) {
+func (d decoder) container(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	switch t := into.Type(); {
 	case t.Kind() == reflect.Struct:
 		d.table(path, orEmpty(raw), into)
 	case isNamed(t.Elem()):
 		d.named(path, orEmpty(raw), into)
 	default:
-		d.list(path, raw, into)
+		d.list(path, raw, tag, into)
 	}
 }
 
@@ -156,8 +163,8 @@ func (d decoder) named(path string, raw any, into reflect.Value) {
 	}
 }
 
-// list fills the slice into from a list.
-func (d decoder) list(path string, raw any, into reflect.Value) {
+// list fills the slice into from a list. Its tag says which values an element may have, if they can be listed.
+func (d decoder) list(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	if raw == nil {
 		return
 	}
@@ -168,7 +175,7 @@ func (d decoder) list(path string, raw any, into reflect.Value) {
 	}
 	for i, raw := range values {
 		value := reflect.New(into.Type().Elem()).Elem()
-		d.field(element(path, i), raw, `required:"yes"`, value)
+		d.field(element(path, i), raw, reflect.StructTag(fmt.Sprintf(`required:"yes" oneof:%q`, tag.Get("oneof"))), value)
 		into.Set(reflect.Append(into, value))
 	}
 }

@@ -20,8 +20,10 @@ func Load(path string) (*Config, error) {
 	r := &report{file: path}
 	c := decode(tree, r)
 	c.nameInterfaces(r)
+	c.completeAuth(r)
 	c.check(r)
 	c.readSecrets(r, filepath.Dir(path))
+	c.readAuthSecrets(r, filepath.Dir(path))
 	if len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}

@@ -74,7 +74,8 @@ func minimal() *Config {
 			VR:    VR{NetNS: "red"},
 			IPsec: IPsecNone,
 			Echo:  Echo{Interval: 5 * time.Second, Fails: 3},
-			Links: []Link{{Peer: "pe2", Interface: "vl-red-pe2", IPv4: true, IPv6: true}},
+			Auth:  PPPAuth{Require: RequireNone},
+			Links: []Link{{Peer: "pe2", Interface: "vl-red-pe2", IPv4: true, IPv6: true, Auth: PPPAuth{Require: RequireNone}}},
 		}},
 		DataPlane: DataPlaneAuto,
 		API:       API{Socket: "/run/l2tpvl/l2tpvl.sock"},
@@ -147,7 +148,15 @@ vpns:
     vr: {vrf: customer-red, table: 1001}
     ipsec: none
     mtu: 1400
-    echo: {interval: 0s, fails: 5}
+    echo: {interval: 0s, fails: 5, adaptive: true}
+    ppp_auth:
+      require: chap
+      allow: [pap, chap]
+      name: us
+      secret_file: pe2.secret
+      peer_name: them
+      peer_secret_file: pe2.secret
+      rechallenge: 1m
     links:
       - peer: pe2
         address: 10.255.0.0/31
@@ -155,7 +164,10 @@ vpns:
         interface: red2
         routes: [10.1.2.0/24, 10.1.3.0/24]
         ipv6: false
-      - {peer: pe3, address: learn}
+      - peer: pe3
+        address: learn
+        address6: ["2001:db8::1/64", "fd00::1"]
+        ppp_auth: {require: pap, peer_name: pe3, rechallenge: 0s}
 dataplane: userspace
 api: {socket: /tmp/l2tpvl.sock}
 log: {format: json, level: debug}
@@ -190,7 +202,8 @@ vpn_id = "00005e:00000001"
 vr = {vrf = "customer-red", table = 1001}
 ipsec = "none"
 mtu = 1400
-echo = {interval = "0s", fails = 5}
+echo = {interval = "0s", fails = 5, adaptive = true}
+ppp_auth = {require = "chap", allow = ["pap", "chap"], name = "us", secret_file = "pe2.secret", peer_name = "them", peer_secret_file = "pe2.secret", rechallenge = "1m"}
 
 [[vpns.red.links]]
 peer = "pe2"
@@ -203,6 +216,8 @@ ipv6 = false
 [[vpns.red.links]]
 peer = "pe3"
 address = "learn"
+address6 = ["2001:db8::1/64", "fd00::1"]
+ppp_auth = {require = "pap", peer_name = "pe3", rechallenge = "0s"}
 `,
 	"json": `{
 	"local": {"hostname": "pe1", "router_id": "192.0.2.1", "address": "2001:db8::1", "port": 1703},
@@ -216,13 +231,20 @@ address = "learn"
 	"vpns": {
 		"red": {
 			"vpn_id": "00005e:00000001", "vr": {"vrf": "customer-red", "table": 1001}, "ipsec": "none", "mtu": 1400,
-			"echo": {"interval": "0s", "fails": 5},
+			"echo": {"interval": "0s", "fails": 5, "adaptive": true},
+			"ppp_auth": {
+				"require": "chap", "allow": ["pap", "chap"], "name": "us", "secret_file": "pe2.secret",
+				"peer_name": "them", "peer_secret_file": "pe2.secret", "rechallenge": "1m"
+			},
 			"links": [
 				{
 					"peer": "pe2", "address": "10.255.0.0/31", "peer_address": "10.255.0.1", "interface": "red2",
 					"routes": ["10.1.2.0/24", "10.1.3.0/24"], "ipv6": false
 				},
-				{"peer": "pe3", "address": "learn"}
+				{
+					"peer": "pe3", "address": "learn", "address6": ["2001:db8::1/64", "fd00::1"],
+					"ppp_auth": {"require": "pap", "peer_name": "pe3", "rechallenge": "0s"}
+				}
 			]
 		}
 	},
@@ -254,15 +276,32 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 		},
 		VPNs: []VPN{{
 			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{VRF: "customer-red", Table: 1001}, IPsec: IPsecNone, MTU: 1400,
-			Echo: Echo{Interval: 0, Fails: 5},
+			Echo: Echo{Interval: 0, Fails: 5, Adaptive: true},
+			Auth: PPPAuth{
+				Require: RequireCHAP, Allow: []PPPAuthMethod{AllowPAP, AllowCHAP}, Name: "us", SecretFile: "pe2.secret",
+				PeerName: "them", PeerSecretFile: "pe2.secret", Rechallenge: time.Minute,
+			},
 			Links: []Link{
 				{
 					Peer: "pe2", Address: LinkAddress{Prefix: netip.MustParsePrefix("10.255.0.0/31")},
 					PeerAddress: netip.MustParseAddr("10.255.0.1"), Interface: "red2",
 					Routes: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("10.1.3.0/24")},
 					IPv4:   true,
+					Auth: PPPAuth{
+						Require: RequireCHAP, Allow: []PPPAuthMethod{AllowPAP, AllowCHAP}, Name: "us",
+						SecretFile: "pe2.secret", Secret: Secret(theSecret),
+						PeerName: "them", PeerSecretFile: "pe2.secret", PeerSecret: Secret(theSecret), Rechallenge: time.Minute,
+					},
 				},
-				{Peer: "pe3", Address: LinkAddress{Learn: true}, Interface: "vl-red-pe3", IPv4: true, IPv6: true},
+				{
+					Peer: "pe3", Address: LinkAddress{Learn: true}, Interface: "vl-red-pe3", IPv4: true, IPv6: true,
+					Address6: []LinkAddress6{{netip.MustParsePrefix("2001:db8::1/64")}, {netip.MustParsePrefix("fd00::1/128")}},
+					Auth: PPPAuth{
+						Require: RequirePAP, Allow: []PPPAuthMethod{AllowPAP, AllowCHAP}, Name: "us",
+						SecretFile: "pe2.secret", Secret: Secret(theSecret),
+						PeerName: "pe3", PeerSecretFile: "pe2.secret", PeerSecret: Secret(theSecret),
+					},
+				},
 			},
 		}},
 		DataPlane: DataPlaneUserspace,

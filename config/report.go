@@ -12,6 +12,7 @@ type report struct {
 	file     string
 	problems []error
 	keys     []string // of each problem
+	written  []string // the keys with a scalar or a list that the file has
 }
 
 // add notes that the key with that path, or its value, is wrong as the format says: what is wrong, and what would be
@@ -23,6 +24,9 @@ func (r *report) add(key, format string, args ...any) {
 
 // told reports whether something is wrong with the key of that path.
 func (r *report) told(key string) bool { return slices.Contains(r.keys, key) }
+
+// wrote reports whether the file has a value for the key of that path.
+func (r *report) wrote(key string) bool { return slices.Contains(r.written, key) }
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 

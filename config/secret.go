@@ -81,21 +81,28 @@ func (c *Config) readSecrets(r *report, folder string) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
 		at := join("peers", p.Name)
-		var err error
-		switch {
-		case p.SecretFile != "":
-			path := p.SecretFile
-			if !filepath.IsAbs(path) {
-				path = filepath.Join(folder, path)
-			}
-			if p.Secret, err = readSecretFile(path); err != nil {
-				r.add(join(at, "secret_file"), "%q %v", path, err)
-			}
-		case p.SecretEnv != "":
-			if p.Secret, err = readSecretEnv(p.SecretEnv); err != nil {
-				// Without the value: it may be a secret in the wrong place.
-				r.add(join(at, "secret_env"), "%v", err)
-			}
+		p.Secret = readSecret(r, folder, join(at, "secret_file"), p.SecretFile, join(at, "secret_env"), p.SecretEnv)
+	}
+}
+
+// readSecret reads the secret that a file holds, or else an environment variable, as the keys say; nil if there is none.
+func readSecret(r *report, folder, fileKey, file, envKey, env string) Secret {
+	var secret Secret
+	var err error
+	switch {
+	case file != "":
+		path := file
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(folder, path)
+		}
+		if secret, err = readSecretFile(path); err != nil {
+			r.add(fileKey, "%q %v", path, err)
+		}
+	case env != "":
+		if secret, err = readSecretEnv(env); err != nil {
+			// Without the value: it may be a secret in the wrong place.
+			r.add(envKey, "%v", err)
 		}
 	}
+	return secret
 }
