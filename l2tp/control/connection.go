@@ -265,13 +265,17 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 		return
 	}
 	r := &c.reliable
+	alone := acknowledgement(m, problem)
+	if alone {
+		r.repeated(m.Nr)
+	}
 	if !r.acknowledge(now, m.Nr) {
 		c.peer.drop(DropInvalidNr)
 		return
 	}
 	c.LastHeard = now
 	c.scheduleHello()
-	if !acknowledgement(m, problem) {
+	if !alone {
 		switch r.receive(m.Ns) {
 		case deliver:
 			c.handle(now, m, problem, out)

@@ -76,6 +76,12 @@ type reliable struct {
 	retries  int       // of queue[0]
 	resendAt time.Time // zero: nothing is in flight
 
+	// An acknowledgement that repeats the last says that a message has arrived ahead of its turn. While what was lost is
+	// sent again, until mended is acknowledged, they say nothing new.
+	repeats int
+	mending bool
+	mended  uint16
+
 	nr     uint16 // the next Ns that we expect
 	ackDue bool   // the peer has yet to hear of nr
 	early  map[uint16][]byte
@@ -135,10 +141,34 @@ func (r *reliable) expire(now time.Time) (gaveUp bool) {
 		return true
 	}
 	r.retries++
+	r.mend()
+	return false
+}
+
+// maxRepeats is how many acknowledgements that repeat the last say that the next message is lost, and not just late.
+const maxRepeats = 3
+
+// repeated takes the Nr of a message that is nothing but an acknowledgement, before acknowledge does. When enough of them
+// say the same, the oldest message is due to be sent again without waiting for its time: the fast retransmit of RFC 2581
+// section 3.2, to which Appendix A refers, and RFC 5827's where few messages are on their way. A message that does more
+// than acknowledge may repeat an Nr for other reasons.
+func (r *reliable) repeated(nr uint16) {
+	oldest := r.ns - uint16(len(r.queue))
+	r.mending = r.mending && !notAfter(r.mended, oldest)
+	if nr != oldest || r.inFlight < 2 || r.mending {
+		return
+	}
+	if r.repeats++; r.repeats >= min(maxRepeats, r.inFlight-1) {
+		r.mend()
+	}
+}
+
+// mend makes all that is not acknowledged due to be sent again, as the congestion window opens anew (Appendix A).
+func (r *reliable) mend() {
 	r.ssthresh = max(r.cwnd/2, 1)
 	r.cwnd, r.cwndAcks = 1, 0
-	r.inFlight = 0
-	return false
+	r.inFlight, r.repeats = 0, 0
+	r.mending, r.mended = true, r.ns-uint16(len(r.queue)-r.transmitted)
 }
 
 // acknowledge takes the Nr of a message received. False says that it acknowledges what was never sent, which makes the
@@ -159,7 +189,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	}
 	r.transmitted -= acked
 	r.inFlight = max(0, r.inFlight-acked)
-	r.retries = 0
+	r.retries, r.repeats = 0, 0
 	r.resendAt = time.Time{}
 	if r.inFlight > 0 {
 		r.resendAt = now.Add(r.timing.Initial)

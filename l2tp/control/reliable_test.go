@@ -99,6 +99,73 @@ func TestCongestionAvoidance(t *testing.T) {
 	}
 }
 
+// RFC 2581 section 3.2: three acknowledgements that repeat the last say that a message is lost. RFC 5827 section 2.1: of
+// few messages on their way there are fewer acknowledgements to come.
+func TestFastRetransmit(t *testing.T) {
+	for _, tt := range []struct {
+		inFlight, repeats int
+		again             bool
+	}{
+		{1, 5, false}, // there is no message that could have arrived ahead of the one missing
+		{2, 0, false},
+		{2, 1, true},
+		{3, 1, false},
+		{3, 2, true},
+		{4, 2, false},
+		{4, 3, true},
+		{8, 2, false},
+		{8, 3, true},
+		{8, 7, true},
+	} {
+		r := sending(20, tt.inFlight)
+		r.cwnd = tt.inFlight
+		burst(r, epoch)
+		for range tt.repeats {
+			r.repeated(0)
+		}
+		sent := burst(r, epoch)
+		if tt.again != slices.Equal(sent, from(0, 1)) || !tt.again && len(sent) > 0 {
+			t.Errorf("%d messages on their way, %d repeated acknowledgements: %v is sent", tt.inFlight, tt.repeats, sent)
+		}
+		if tt.again && (r.ssthresh != tt.inFlight/2 || r.cwnd != 1 || r.retries != 0) {
+			t.Errorf("%d on their way: SSTHRESH %d, CWND %d, %d retries", tt.inFlight, r.ssthresh, r.cwnd, r.retries)
+		}
+	}
+}
+
+// Acknowledgements that come while the lost message is on its way again are of those sent before, and count no more than
+// an old one: until all that was sent before the loss is acknowledged, nothing is sent again but for what is still missing.
+func TestFastRetransmitOnce(t *testing.T) {
+	r := sending(20, 8)
+	r.cwnd = 8
+	burst(r, epoch) // 0 and 4 are lost
+	r.acknowledge(epoch, 0)
+	for range 5 {
+		r.repeated(0)
+	}
+	if got := burst(r, epoch); !slices.Equal(got, from(0, 1)) {
+		t.Fatalf("%v is sent again, want 0", got)
+	}
+	r.acknowledge(epoch, 4)
+	if got := burst(r, epoch); !slices.Equal(got, from(4, 2)) {
+		t.Fatalf("%v is sent again, want what follows the next gap, in slow start", got)
+	}
+	for range 5 {
+		r.repeated(4)
+	}
+	if got := burst(r, epoch); got != nil {
+		t.Fatalf("%v is sent for acknowledgements of before", got)
+	}
+	r.acknowledge(epoch, 8)
+	burst(r, epoch)
+	for range 5 {
+		r.repeated(8)
+	}
+	if got := burst(r, epoch); !slices.Equal(got, from(8, 1)) {
+		t.Fatalf("%v is sent after another loss, want 8", got)
+	}
+}
+
 // An acknowledgement of many messages is one acknowledgement.
 func TestCumulativeAcknowledgement(t *testing.T) {
 	r := sending(10, 4)
@@ -378,6 +445,9 @@ func FuzzReliable(f *testing.F) {
 				}
 			case 4, 5: // an acknowledgement arrives, of now or of before
 				nr := acks[max(0, len(acks)-1-n)]
+				if octet&1 != 0 {
+					a.repeated(nr)
+				}
 				if !a.acknowledge(now, nr) {
 					t.Fatalf("Nr %d is invalid", nr)
 				}

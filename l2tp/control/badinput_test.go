@@ -1,0 +1,400 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// These tests are the table "What bad input gets" of docs/rfc3931.md.
+
+// place is a message in the midst of a conversation, with what follows if it is in order and if it is not.
+type place struct {
+	message l2tp.MessageType
+	role    Role
+	talk    func(d *dialogue, bad option) // sends the message, made bad
+	taken   func(d *dialogue)             // it is taken, the bad in it is ignored
+	ended   func(d *dialogue) *l2tp.Message
+}
+
+// places has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is nil.
+var places = []place{
+	{
+		l2tp.SCCRQ, Passive,
+		func(d *dialogue, bad option) { d.send(l2tp.SCCRQ, bad) },
+		func(d *dialogue) { d.expect(l2tp.SCCRP) },
+		func(d *dialogue) *l2tp.Message { return d.expect(l2tp.StopCCN) },
+	},
+	{
+		l2tp.SCCRP, Active,
+		func(d *dialogue, bad option) {
+			d.expect(l2tp.SCCRQ)
+			d.send(l2tp.SCCRP, bad)
+		},
+		func(d *dialogue) {
+			d.expect(l2tp.SCCCN)
+			event[ConnectionUp](d)
+		},
+		connectionEnded,
+	},
+	{
+		l2tp.SCCCN, Passive,
+		func(d *dialogue, bad option) {
+			d.send(l2tp.SCCRQ)
+			d.expect(l2tp.SCCRP)
+			d.send(l2tp.SCCCN, bad)
+		},
+		func(d *dialogue) {
+			d.expect(l2tp.ACK)
+			event[ConnectionUp](d)
+		},
+		connectionEnded,
+	},
+	{
+		l2tp.HELLO, Passive,
+		func(d *dialogue, bad option) {
+			d.called()
+			d.send(l2tp.HELLO, bad)
+		},
+		acknowledged, connectionEnded,
+	},
+	{
+		l2tp.StopCCN, Passive,
+		func(d *dialogue, bad option) {
+			d.called()
+			d.send(l2tp.StopCCN, bad)
+		},
+		func(d *dialogue) {
+			d.expect(l2tp.ACK)
+			d.lost(CauseRefused)
+		},
+		nil,
+	},
+	{
+		l2tp.ACK, Passive,
+		func(d *dialogue, bad option) {
+			d.called()
+			d.send(l2tp.ACK, bad)
+		},
+		func(*dialogue) {},
+		nil,
+	},
+	{l2tp.ICRQ, Passive, request(l2tp.ICRQ), offered, refusedCall},
+	{l2tp.OCRQ, Passive, request(l2tp.OCRQ), offered, refusedCall},
+	{
+		l2tp.ICRP, Passive,
+		func(d *dialogue, bad option) {
+			d.called()
+			s := d.open("red")
+			d.expect(l2tp.ICRQ)
+			d.send(l2tp.ICRP, ids(5, s.ID), bad)
+		},
+		func(d *dialogue) {
+			d.expect(l2tp.ACK)
+			event[CallAnswered](d)
+		},
+		sessionEnded,
+	},
+	{
+		l2tp.ICCN, Passive,
+		func(d *dialogue, bad option) {
+			d.called()
+			s := d.offered("red", 5)
+			d.accept(s)
+			d.expect(l2tp.ICRP)
+			d.send(l2tp.ICCN, ids(5, s.ID), bad)
+		},
+		func(d *dialogue) {
+			d.expect(l2tp.ACK)
+			event[SessionUp](d)
+		},
+		sessionEnded,
+	},
+	{l2tp.SLI, Passive, onSession(l2tp.SLI), acknowledged, sessionEnded},
+	{l2tp.WEN, Passive, onSession(l2tp.WEN), acknowledged, sessionEnded},
+	{
+		l2tp.CDN, Passive, onSession(l2tp.CDN),
+		func(d *dialogue) {
+			d.expect(l2tp.ACK)
+			if e := event[SessionDown](d); e.Why.Cause != CauseRefused {
+				d.t.Errorf("SessionDown %+v", e.Why)
+			}
+		},
+		nil,
+	},
+}
+
+func request(t l2tp.MessageType) func(*dialogue, option) {
+	return func(d *dialogue, bad option) {
+		d.called()
+		d.send(t, ids(5, 0), bad)
+	}
+}
+
+func onSession(t l2tp.MessageType) func(*dialogue, option) {
+	return func(d *dialogue, bad option) {
+		d.called()
+		s := d.invited("red", 5)
+		d.send(t, ids(5, s.ID), bad)
+	}
+}
+
+func acknowledged(d *dialogue) { d.expect(l2tp.ACK) }
+
+func offered(d *dialogue) {
+	d.expect(l2tp.ACK)
+	event[CallIncoming](d)
+}
+
+func connectionEnded(d *dialogue) *l2tp.Message {
+	m := d.expect(l2tp.StopCCN)
+	d.lost(CauseProtocol)
+	return m
+}
+
+func refusedCall(d *dialogue) *l2tp.Message {
+	m := d.expect(l2tp.CDN)
+	d.state(d.peer.Established(), Established)
+	return m
+}
+
+func sessionEnded(d *dialogue) *l2tp.Message {
+	m := d.expect(l2tp.CDN)
+	if e := event[SessionDown](d); e.Why.Cause != CauseProtocol {
+		d.t.Errorf("SessionDown %+v", e.Why)
+	}
+	d.state(d.peer.Established(), Established)
+	return m
+}
+
+// check plays a place with a bad message. The answer, if any, has result code 2, the error code wanted, and a text that
+// names what is wrong.
+func (p *place) check(t *testing.T, bad option, ignored bool, code l2tp.ErrorCode, names string) {
+	d := converse(t, func(c *Config) { c.Role = p.role })
+	p.talk(d, bad)
+	if ignored || p.ended == nil {
+		p.taken(d)
+		return
+	}
+	m := p.ended(d)
+	if text := string(m.Result.Message); m.Result.Code != 2 || m.Result.Error != code || !strings.Contains(text, names) {
+		t.Errorf("result %d, error %s, %q; want 2, %s, %q", m.Result.Code, m.Result.Error, text, code, names)
+	}
+}
+
+// avp is a raw AVP, the first octet with its bits.
+func avp(bits byte, vendor uint16, kind l2tp.AVPType, value ...byte) []byte {
+	b := []byte{bits, byte(6 + len(value)), byte(vendor >> 8), byte(vendor), byte(kind >> 8), byte(kind)}
+	return append(b, value...)
+}
+
+// TestFaultyAVPs puts each kind of AVP that is unknown, malformed, repeated or misplaced into each message (RFC 3931 sections
+// 5.1, 5.2, 5.3 and 7.1).
+func TestFaultyAVPs(t *testing.T) {
+	const (
+		M = 0x80
+		H = 0x40
+	)
+	misplaced := func(t l2tp.MessageType) []byte {
+		if t == l2tp.SCCRQ || t == l2tp.SCCRP {
+			return avp(M, 0, l2tp.AVPSerialNumber, 0, 0, 0, 1)
+		}
+		return avp(M, 0, l2tp.AVPHostName, 'x')
+	}
+	always := func(b []byte) func(l2tp.MessageType) []byte { return func(l2tp.MessageType) []byte { return b } }
+	vector := make([]byte, 16)
+	tests := []struct {
+		name    string
+		avp     func(l2tp.MessageType) []byte
+		ignored bool
+		code    l2tp.ErrorCode
+		names   string
+	}{
+		{"unknown, M set", always(avp(M, 0, 200)), false, l2tp.ErrorUnknownAVP, "AVP 200"},
+		{"unknown, M clear", always(avp(0, 0, 200)), true, 0, ""},
+		{"unknown, hidden, M set", always(avp(M|H, 0, 200)), false, l2tp.ErrorUnknownAVP, "AVP 200"},
+		{"unknown, reserved bits set", always(avp(0x3c, 0, 200)), true, 0, ""},
+		{"of a vendor, M set", always(avp(M, 9, 7, 1)), false, l2tp.ErrorUnknownAVP, "vendor 9 AVP 7"},
+		{"of a vendor, M clear", always(avp(0, 9, 7, 1)), true, 0, ""},
+		{"Extended Vendor ID", always(avp(0, 0, l2tp.AVPExtendedVendorID, 0, 1, 0, 0, 0, 1)), true, 0, ""},
+		{"Extended Vendor ID, M set", always(avp(M, 0, l2tp.AVPExtendedVendorID, 0, 1, 0, 0, 0, 1)), true, 0, ""},
+		{"shorter than its header", always([]byte{M, 5, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
+		{"shorter than its header, M clear", always([]byte{0, 5, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
+		{"beyond the message", always([]byte{M, 20, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
+		{"a part of a header", always([]byte{0, 6, 0}), false, l2tp.ErrorLength, "length"},
+		{"must not be hidden, M set", always(avp(M|H, 0, l2tp.AVPRandomVector, vector...)), false, l2tp.ErrorValue, "Random Vector"},
+		{"must not be hidden, M clear", always(avp(H, 0, l2tp.AVPRandomVector, vector...)), true, 0, ""},
+		{"repeated", always(avp(M, 0, l2tp.AVPMessageType, 0, 6)), true, 0, ""},
+		{"in a message that does not take it", misplaced, true, 0, ""},
+		{"digest not behind the Message Type", always(avp(M, 0, l2tp.AVPMessageDigest, make([]byte, 17)...)), true, 0, ""},
+	}
+	for _, test := range tests {
+		for _, p := range places {
+			t.Run(fmt.Sprintf("%s, in %s", test.name, p.message), func(t *testing.T) {
+				p.check(t, tail(test.avp(p.message)...), test.ignored, test.code, test.names)
+			})
+		}
+	}
+}
+
+// TestImpossibleValues puts values that an AVP cannot have in the place of a right one.
+func TestImpossibleValues(t *testing.T) {
+	const (
+		M = 0x80
+		H = 0x40
+	)
+	tests := []struct {
+		message l2tp.MessageType
+		what    string
+		avp     []byte
+		ignored bool
+		code    l2tp.ErrorCode
+	}{
+		{l2tp.SCCRQ, "empty", avp(M, 0, l2tp.AVPHostName), false, l2tp.ErrorLength},
+		{l2tp.SCCRQ, "empty, M clear: as if it were missing", avp(0, 0, l2tp.AVPHostName), false, l2tp.ErrorValue},
+		{l2tp.SCCRQ, "3 octets", avp(M, 0, l2tp.AVPRouterID, 1, 2, 3), false, l2tp.ErrorLength},
+		{l2tp.SCCRQ, "zero", avp(M, 0, l2tp.AVPAssignedConnectionID, 0, 0, 0, 0), false, l2tp.ErrorValue},
+		{l2tp.SCCRQ, "odd", avp(M, 0, l2tp.AVPPseudowireCapabilities, 0, 7, 0), false, l2tp.ErrorLength},
+		{l2tp.SCCRQ, "1 octet", avp(M, 0, l2tp.AVPReceiveWindowSize, 8), false, l2tp.ErrorLength},
+		{l2tp.SCCRQ, "4 octets", avp(M, 0, l2tp.AVPTieBreaker, 1, 2, 3, 4), false, l2tp.ErrorLength},
+		{l2tp.SCCRQ, "4 octets, M clear", avp(0, 0, l2tp.AVPTieBreaker, 1, 2, 3, 4), true, 0},
+		{l2tp.SCCRP, "3 octets", avp(M, 0, l2tp.AVPRouterID, 1, 2, 3), false, l2tp.ErrorLength},
+		{l2tp.SCCRP, "odd", avp(M, 0, l2tp.AVPPseudowireCapabilities, 0, 7, 0), false, l2tp.ErrorLength},
+		{l2tp.StopCCN, "1 octet", avp(M, 0, l2tp.AVPResultCode, 1), true, 0},
+		{l2tp.ICRQ, "zero", avp(M, 0, l2tp.AVPLocalSessionID, 0, 0, 0, 0), false, l2tp.ErrorValue},
+		{l2tp.ICRQ, "5 octets", avp(M, 0, l2tp.AVPAssignedCookie, 1, 2, 3, 4, 5), false, l2tp.ErrorLength},
+		{l2tp.ICRQ, "1 octet", avp(M, 0, l2tp.AVPPseudowireType, 7), false, l2tp.ErrorLength},
+		{l2tp.ICRQ, "3 octets", avp(M, 0, l2tp.AVPCircuitStatus, 0, 0, 1), false, l2tp.ErrorLength},
+		{l2tp.ICRQ, "4 octets, M clear: section 7.1's example", avp(0, 0, l2tp.AVPRxConnectSpeed, 0, 0, 0, 1), true, 0},
+		{l2tp.ICRQ, "4 octets, M set", avp(M, 0, l2tp.AVPRxConnectSpeed, 0, 0, 0, 1), false, l2tp.ErrorLength},
+		{l2tp.ICRQ, "hidden without Random Vector", avp(M|H, 0, l2tp.AVPTxConnectSpeed, make([]byte, 10)...), false, l2tp.ErrorUnknownAVP},
+		{l2tp.ICRQ, "hidden without Random Vector, M clear", avp(H, 0, l2tp.AVPTxConnectSpeed, make([]byte, 10)...), true, 0},
+		{l2tp.OCRQ, "zero", avp(M, 0, l2tp.AVPLocalSessionID, 0, 0, 0, 0), false, l2tp.ErrorValue},
+		{l2tp.ICRP, "5 octets", avp(M, 0, l2tp.AVPAssignedCookie, 1, 2, 3, 4, 5), false, l2tp.ErrorLength},
+		{l2tp.SLI, "1 octet", avp(M, 0, l2tp.AVPCircuitStatus, 1), false, l2tp.ErrorLength},
+		{l2tp.SLI, "1 octet, M clear", avp(0, 0, l2tp.AVPCircuitStatus, 1), true, 0},
+		{l2tp.WEN, "4 octets, M clear: as if it were missing", avp(0, 0, l2tp.AVPCircuitErrors, 1, 2, 3, 4), false, l2tp.ErrorValue},
+		{l2tp.CDN, "1 octet", avp(M, 0, l2tp.AVPResultCode, 1), true, 0},
+	}
+	for _, test := range tests {
+		kind := l2tp.AVPType(test.avp[4])<<8 | l2tp.AVPType(test.avp[5])
+		t.Run(fmt.Sprintf("%s, %s %s", test.message, kind.Name(), test.what), func(t *testing.T) {
+			for _, p := range places {
+				if p.message == test.message {
+					p.check(t, func(m *draft) {
+						m.Has.Remove(kind)
+						m.tail = test.avp
+					}, test.ignored, test.code, kind.Name())
+				}
+			}
+		})
+	}
+}
+
+// A refusal goes to the ID that the peer has assigned, if that can be read, and to 0 if not.
+func TestRefusalOfUnreadableID(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ, without(l2tp.AVPAssignedConnectionID))
+	if m := d.expectStop(l2tp.StopGeneralError); m.ConnectionID != 0 || m.AssignedConnectionID == 0 {
+		t.Errorf("StopCCN to %#x of %#x", m.ConnectionID, m.AssignedConnectionID)
+	}
+	d = converse(t)
+	d.called()
+	d.send(l2tp.ICRQ, ids(5, 0), without(l2tp.AVPLocalSessionID))
+	if m := d.expectCDN(l2tp.CDNGeneralError, 0); m.LocalSessionID == 0 {
+		t.Error("CDN of session 0")
+	}
+}
+
+// Section 5.4.4: the Remote Session ID names the session; what else a message says of IDs is not looked at.
+func TestSessionIDsThatDoNotFit(t *testing.T) {
+	t.Run("another Local Session ID", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.invited("red", 5)
+		d.send(l2tp.SLI, ids(6, s.ID), circuit(circuitDown))
+		d.expect(l2tp.ACK)
+		d.circuit(s, circuitDown)
+		if s.PeerID != 5 {
+			t.Error("the peer's ID has changed")
+		}
+	})
+	t.Run("ICRQ with a Remote Session ID of nothing here", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		d.send(l2tp.ICRQ, ids(5, 0x999))
+		d.expect(l2tp.ACK)
+		if s := event[CallIncoming](d).Session; s.ID == 0x999 || s.PeerID != 5 {
+			t.Errorf("session %#x to %#x", s.ID, s.PeerID)
+		}
+	})
+	t.Run("ICRQ with a Remote Session ID of a session", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		s := d.invited("red", 5)
+		d.send(l2tp.ICRQ, ids(6, s.ID), endID("blue"))
+		d.expectCDN(l2tp.CDNFSMError, 5)
+		d.down(s, CauseProtocol)
+	})
+	t.Run("nothing that fits", func(t *testing.T) {
+		d := converse(t)
+		d.called()
+		for _, m := range []l2tp.MessageType{l2tp.ICCN, l2tp.OCCN, l2tp.CDN, l2tp.WEN, l2tp.SLI} {
+			d.send(m, ids(6, 0))
+			d.expect(l2tp.ACK)
+			d.send(m, ids(6, 0x999))
+			d.expect(l2tp.ACK)
+		}
+	})
+}
+
+// A HELLO says nothing that could be wrong in a state of section 7.2.
+func TestHelloBeforeEstablished(t *testing.T) {
+	d := converse(t)
+	d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	d.send(l2tp.HELLO)
+	d.expect(l2tp.ACK)
+	d.send(l2tp.SCCCN)
+	d.expect(l2tp.ACK)
+	event[ConnectionUp](d)
+}
+
+// Section 3.2.1: Length counts. What is behind it is not the message's, and reserved bits say nothing.
+func TestHeaderLiberal(t *testing.T) {
+	d := converse(t)
+	d.called()
+	d.deliver(append(d.encode(l2tp.HELLO), "trailing octets"...))
+	d.expect(l2tp.ACK)
+
+	d = converse(t, noSecret)
+	d.called()
+	d.send(l2tp.HELLO, tampered(func(b []byte) []byte {
+		b[0] |= 0x37
+		b[1] |= 0xf0
+		return b
+	}))
+	d.expect(l2tp.ACK)
+}
+
+// Section 5.4.1: a message of a vendor's is unknown, and its M bit says what that means.
+func TestVendorMessage(t *testing.T) {
+	vendor := func(bits byte) option {
+		return tampered(func(b []byte) []byte {
+			b[l2tp.HeaderLen], b[l2tp.HeaderLen+3] = bits, 9
+			return b
+		})
+	}
+	d := converse(t, noSecret)
+	d.called()
+	d.send(l2tp.HELLO, vendor(0))
+	d.expect(l2tp.ACK)
+	if d.peer.Status().Drops[DropUnexpected] != 1 {
+		t.Error("not counted")
+	}
+	d.send(l2tp.HELLO, vendor(0x80))
+	d.expectStop(l2tp.StopGeneralError)
+	d.lost(CauseProtocol)
+}
