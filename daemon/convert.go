@@ -66,11 +66,19 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 			Rand:         random32,
 			EchoInterval: vpn.Echo.Interval,
 			EchoFails:    vpn.Echo.Fails,
+			EchoAdaptive: vpn.Echo.Adaptive,
+			Auth:         authConfig(link.Auth),
 		},
+	}
+	for _, a := range link.Address6 {
+		lc.Addresses = append(lc.Addresses, a.Prefix)
 	}
 	if link.IPv4 {
 		lc.PPP.IPv4 = &ppp.IPv4Config{
 			Mode: addressMode(link.Address), Local: link.Address.Prefix.Addr(), Peer: link.PeerAddress,
+		}
+		if p := link.Address.Prefix; p.IsValid() && !p.IsSingleIP() {
+			lc.PPP.IPv4.Within = p.Masked()
 		}
 	}
 	if link.IPv6 {
@@ -81,6 +89,26 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 
 // spec names a virtual router to package vr.
 func spec(v config.VR) vr.Spec { return vr.Spec{NetNS: v.NetNS, VRF: v.VRF, Table: uint32(v.Table)} }
+
+// authConfig makes of the configuration what PPP takes; nil: there is no authentication.
+func authConfig(a config.PPPAuth) *ppp.AuthConfig {
+	if !a.Used() {
+		return nil
+	}
+	c := &ppp.AuthConfig{
+		Require: authProtocols[string(a.Require)], Rechallenge: a.Rechallenge,
+		Name: a.Name, Secret: ppp.Secret(a.Secret), PeerName: a.PeerName, PeerSecret: ppp.Secret(a.PeerSecret),
+	}
+	for _, method := range a.Allow {
+		c.Allow = append(c.Allow, authProtocols[string(method)])
+	}
+	return c
+}
+
+var authProtocols = map[string]ppp.Protocol{
+	string(config.AllowCHAP): ppp.ProtocolCHAP,
+	string(config.AllowPAP):  ppp.ProtocolPAP,
+}
 
 func addressMode(a config.LinkAddress) ppp.AddressMode {
 	switch {

@@ -58,7 +58,7 @@ func TestPairConfig(t *testing.T) {
 		{
 			VPN: "red", VPNID: endid.New(0x5e, 1), VR: vr.Spec{NetNS: "vr-red"}, Interface: "vl-a", MTU: 1400, Routes: []netip.Prefix{route},
 			PPP: ppp.Config{EchoInterval: 5, EchoFails: 3, IPv4: &ppp.IPv4Config{
-				Mode: ppp.Configured, Local: prefix.Addr(), Peer: netip.MustParseAddr("10.255.0.1"),
+				Mode: ppp.Configured, Local: prefix.Addr(), Peer: netip.MustParseAddr("10.255.0.1"), Within: prefix,
 			}},
 		},
 		{

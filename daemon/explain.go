@@ -275,7 +275,15 @@ func (e explainer) lcp() finding {
 		if p.Echo.Measured {
 			text += fmt.Sprintf(", echo %.1f ms, %d of %d lost", float64(p.Echo.RTT)/1e6, p.Echo.Lost, p.Echo.Sent)
 		}
+		text += authText("peer", p.PeerAuth) + authText("we", p.LocalAuth)
+		if p.PeerAuth.State == ppp.AuthPending || p.LocalAuth.State == ppp.AuthPending {
+			return pending("%s", text)
+		}
 		return fine("%s", text)
+	case e.failedAt(session.LayerLCP) && e.l.Config.PPP.Auth != nil:
+		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("If it is about authentication, compare `ppp_auth` of this VPN and link with that on %s: "+
+			"each end's name and secret must be those that the other expects. If not, look for a filter on the way, and at the drops in "+
+			"`l2tpvl-ctl status` and `sessions` on both sides.", e.Peer))
 	case e.failedAt(session.LayerLCP):
 		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and "+
 			"at the drops in `l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer))
@@ -287,6 +295,17 @@ func (e explainer) lcp() finding {
 		return pending("in state %s", p.LCP)
 	}
 	return pending("waiting for the session")
+}
+
+// authText is one direction of the authentication, to go on with a text; empty if there is none.
+func authText(who string, a ppp.AuthStatus) string {
+	if a.Protocol == 0 {
+		return ""
+	}
+	if a.Name != "" {
+		who += " as " + a.Name
+	}
+	return fmt.Sprintf(", %s by %v: %s", who, a.Protocol, a.State)
 }
 
 func (e explainer) ipcp() finding {
@@ -367,6 +386,9 @@ func (e explainer) address() finding {
 	}
 	if i.LinkLocal != 0 {
 		parts = append(parts, fmt.Sprintf("%s → %s", linkLocalText(i.LinkLocal), linkLocalText(i.PeerLinkLocal)))
+	}
+	if len(i.Addresses) > 0 {
+		parts = append(parts, fmt.Sprintf("%v", i.Addresses))
 	}
 	if len(i.Routes) > 0 {
 		parts = append(parts, fmt.Sprintf("routes %v", i.Routes))

@@ -21,7 +21,8 @@ type LinkConfig struct {
 	Interface string
 	MTU       int // upper bound in octets; 0: what the path leaves
 	Routes    []netip.Prefix
-	PPP       ppp.Config // its MRU is the link's to fill in
+	Addresses []netip.Prefix // IPv6 addresses of our end, beside the link-local one
+	PPP       ppp.Config     // its MRU is the link's to fill in
 }
 
 // Link is one VPN towards one peer.
@@ -267,7 +268,10 @@ func (l *Link) setOpen(now time.Time, open dataplane.Protocols, out *Output) {
 func (l *Link) configure(out *Output) {
 	l.wanted.Up = l.open != 0
 	l.wanted.MTU = l.mtu(int(l.ppp.Status().PeerMRU))
-	l.wanted.Routes = nil
+	l.wanted.Routes, l.wanted.Addresses = nil, nil
+	if l.open.Has(dataplane.IPv6) {
+		l.wanted.Addresses = l.Addresses
+	}
 	for _, route := range l.Routes {
 		if l.open.Has(protocolOf(route.Addr())) {
 			l.wanted.Routes = append(l.wanted.Routes, route)

@@ -30,6 +30,9 @@ type Interface struct {
 	// fe80::LinkLocal/64, present while the interface is up; LinkLocal 0: none.
 	LinkLocal, PeerLinkLocal uint64
 
+	// Addresses are further IPv6 addresses, each with the length of its prefix, present while the interface is up.
+	Addresses []netip.Prefix
+
 	// Routes are the prefixes, IPv4 and IPv6, that are routed into the interface while it is up.
 	Routes []netip.Prefix
 }
@@ -60,6 +63,9 @@ func (c Interface) addresses() []address {
 		}
 		as = append(as, address{linkLocal(c.LinkLocal), netip.PrefixFrom(linkLocal(peer), 64)})
 	}
+	for _, p := range c.Addresses {
+		as = append(as, address{p.Addr(), p})
+	}
 	return as
 }
 
@@ -72,7 +78,7 @@ func linkLocal(identifier uint64) netip.Addr {
 
 // wantsIPv6 reports whether c cannot be had without IPv6.
 func (c Interface) wantsIPv6() bool {
-	return c.LinkLocal != 0 || slices.ContainsFunc(c.Routes, func(p netip.Prefix) bool { return p.Addr().Is6() })
+	return c.LinkLocal != 0 || len(c.Addresses) > 0 || slices.ContainsFunc(c.Routes, func(p netip.Prefix) bool { return p.Addr().Is6() })
 }
 
 // check refuses what no interface can be.
@@ -80,6 +86,8 @@ func (c Interface) check() error {
 	switch {
 	case c.Local.IsValid() && !c.Local.Is4(), c.Peer.IsValid() && !c.Peer.Is4():
 		return fmt.Errorf("addresses %v and %v: want IPv4 addresses", c.Local, c.Peer)
+	case slices.ContainsFunc(c.Addresses, func(p netip.Prefix) bool { return !p.Addr().Is6() }):
+		return fmt.Errorf("addresses %v: want IPv6 addresses", c.Addresses)
 	case c.Up && c.MTU != 0 && c.MTU < minMTU6 && c.wantsIPv6():
 		return fmt.Errorf("MTU %d: IPv6 wants %d octets at least", c.MTU, minMTU6)
 	}
@@ -133,7 +141,7 @@ func (r *Router) configure(ifname string, c Interface) error {
 	if c.Up {
 		err = kernel.LinkSetUp(link)
 	} else {
-		c.LinkLocal, c.Routes = 0, nil // the kernel drops them
+		c.LinkLocal, c.Addresses, c.Routes = 0, nil, nil // the kernel drops them
 		err = kernel.LinkSetDown(link)
 	}
 	if err != nil {
@@ -223,8 +231,11 @@ func (a address) netlink() *netlink.Addr {
 		na.Peer = peer
 	}
 	if a.local.Is6() {
-		// Both identifiers were agreed upon (RFC 5072 section 4.1): there is nothing to detect.
-		na.Flags, na.Scope = unix.IFA_F_NODAD, unix.RT_SCOPE_LINK
+		// Both identifiers were agreed upon (RFC 5072 section 4.1), and nobody else is there: there is nothing to detect.
+		na.Flags = unix.IFA_F_NODAD
+		if a.local.IsLinkLocalUnicast() {
+			na.Scope = unix.RT_SCOPE_LINK
+		}
 	}
 	return na
 }
