@@ -113,6 +113,16 @@ func TestConfigure(t *testing.T) {
 			"fe80::/64 proto kernel metric 256 pref medium",
 			"default proto 115 metric 1024 pref medium",
 		}},
+		{"further IPv6 addresses", Interface{Up: true, LinkLocal: 5, Addresses: prefixes("2001:db8::1/64", "fd00::1/128")}, []string{
+			"mtu 1400", "UP",
+			"inet6 fe80::5/64 scope link nodad",
+			"inet6 2001:db8::1/64 scope global nodad",
+			"inet6 fd00::1/128 scope global nodad",
+			"2001:db8::/64 proto kernel metric 256 pref medium",
+			"fd00::1 proto kernel metric 256 pref medium",
+			"fe80::/64 proto kernel metric 256 pref medium",
+		}},
+		{"they go while down", Interface{Addresses: prefixes("2001:db8::1/64")}, []string{"mtu 1400"}},
 		{"one IPv4 address alone", Interface{Up: true, Local: numbered.Local}, []string{
 			"mtu 1400", "UP", "inet 10.255.0.0/32 scope global vl0",
 		}},
