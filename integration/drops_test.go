@@ -75,11 +75,7 @@ func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 	r.start(r.PE2, r.PE2.Config().Quick())
 	r.waitAllUp()
 	r.waitPings("red")
-	r.waitHello()
-	r.wait("a Hello of PE2", func() (bool, string, error) {
-		before := r.peer(r.PE2)
-		return before.Sent > 4, asJSON(before), nil // SCCRQ, SCCCN and the sessions' are 4
-	})
+	r.waitHello(r.PE2)
 	from := r.overhear(r.readCapture(c), r.PE2)
 
 	links := map[string]string{}
@@ -150,7 +146,7 @@ func TestReplayChangesNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.startBoth()
-	r.waitHello()
+	r.waitHello(r.PE2)
 	frames := r.readCapture(c)
 	before, red := r.peer(r.PE1), r.link(r.PE1, "red")
 
@@ -166,7 +162,7 @@ func TestReplayChangesNothing(t *testing.T) {
 	for _, f := range slices.Backward(frames) {
 		replay(f)
 	}
-	r.waitHello() // later than all of these
+	r.waitHello(r.PE1) // later than all of these
 	if now := r.peer(r.PE1); now.State != "established" || now.LocalID != before.LocalID || now.Since != before.Since {
 		t.Errorf("the connection did not stay: %s, before %s", asJSON(now), asJSON(before))
 	}

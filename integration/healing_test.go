@@ -15,7 +15,7 @@ func TestHealsAfterThePeerWasKilledAndCameBack(t *testing.T) {
 	for _, vpn := range r.VPNs {
 		r.waitDown(r.PE1, vpn)
 	}
-	r.waitExplained(r.PE1, "red", "control connection")
+	r.waitExplained(r.PE1, "red", "peer", "no answer")
 	r.must(r.PE2.Restart(r.ctx))
 	r.waitAllUp()
 	for _, vpn := range r.VPNs {
@@ -51,7 +51,7 @@ func TestHealsAfterThePathWasCut(t *testing.T) {
 		for _, vpn := range r.VPNs {
 			r.waitDown(pe, vpn)
 		}
-		r.waitExplained(pe, "red", "control connection")
+		r.waitExplained(pe, "red", "peer", "no answer")
 	}
 	r.must(r.RestoreProvider())
 	r.waitAllUp()

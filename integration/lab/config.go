@@ -114,7 +114,8 @@ func (pe *PE) Config() Config {
 // VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.
 func VPNID(place int) string { return fmt.Sprintf("00005e:%08x", place+1) }
 
-// Quick shortens the timers, so that what breaks is noticed within seconds.
+// Quick shortens the timers, so that what breaks is noticed within seconds. Echoes leave silence enough between them for
+// Hellos.
 func (c Config) Quick() Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1s"
@@ -122,7 +123,7 @@ func (c Config) Quick() Config {
 		c.Peers[name] = peer
 	}
 	for name, vpn := range c.VPNs {
-		vpn.Echo = Echo{Interval: "1s", Fails: 3}
+		vpn.Echo = Echo{Interval: "2s", Fails: 2}
 		c.VPNs[name] = vpn
 	}
 	return c
