@@ -1,0 +1,104 @@
+package session
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/ppp"
+)
+
+// authenticated gives links the authentication of one end: by CHAP, both ways.
+func authenticated(name, secret, peerName, peerSecret string) []LinkConfig {
+	return with(func(c *LinkConfig) {
+		c.PPP.Auth = &ppp.AuthConfig{
+			Require: ppp.ProtocolCHAP, Allow: []ppp.Protocol{ppp.ProtocolCHAP}, Rechallenge: 10 * time.Second,
+			Name: name, Secret: ppp.Secret(secret), PeerName: peerName, PeerSecret: ppp.Secret(peerSecret),
+		}
+	})
+}
+
+// Both ends prove who they are, and again while the link is up.
+func TestAuthenticatedLink(t *testing.T) {
+	w := newWorld(t, 1, authenticated("one", "secret of one", "two", "secret of two"), authenticated("two", "secret of two", "one", "secret of one"))
+	w.start()
+	w.allUp(10 * time.Second)
+	before := w.a.link(0)
+	w.run(time.Minute)
+	after := w.a.link(0)
+	if !after.Up || after.Since != before.Since {
+		t.Errorf("up %v since %v, was up since %v", after.Up, after.Since, before.Since)
+	}
+	peer, local := after.PPP.PeerAuth, after.PPP.LocalAuth
+	if peer.Name != "two" || peer.State != ppp.AuthPassed || local.Name != "one" || local.State != ppp.AuthPassed {
+		t.Errorf("peer %+v, local %+v", peer, local)
+	}
+	if !peer.Passed.After(before.PPP.PeerAuth.Passed) {
+		t.Errorf("the peer proved who it is at %v, and not again", peer.Passed)
+	}
+}
+
+// An end that cannot prove who it is has no link, and both are told why.
+func TestLinkThatFailsToAuthenticate(t *testing.T) {
+	right := authenticated("one", "secret of one", "two", "secret of two")
+	for _, tt := range []struct {
+		name         string
+		b            []LinkConfig
+		wantA, wantB string
+	}{
+		{
+			"wrong secret", authenticated("two", "another", "one", "secret of one"),
+			`CHAP: "two" has another secret than the one configured for it here`, "wrong name or secret",
+		},
+		{
+			"wrong name", authenticated("three", "secret of two", "one", "secret of one"),
+			`CHAP: the peer named itself "three", expected "two"`, "wrong name or secret",
+		},
+		{
+			"none", linkConfigs(1),
+			"the peer does not offer CHAP, and authentication is required here",
+			"does not offer CHAP",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, 1, right, tt.b)
+			w.start()
+			w.within(10*time.Second, "a reason", func() bool { return w.a.link(0).Reason != "" && w.b.link(0).Reason != "" })
+			if a := w.a.link(0); a.Reason != tt.wantA || a.Layer != LayerLCP {
+				t.Errorf("pe1: layer %d, reason %q, want %q", a.Layer, a.Reason, tt.wantA)
+			}
+			if b := w.b.link(0); !strings.Contains(b.Reason, tt.wantB) && !strings.Contains(b.Reason, tt.wantA) {
+				t.Errorf("pe2: reason %q, want %q", b.Reason, tt.wantB)
+			}
+			w.run(time.Minute)
+			if w.a.link(0).Up || w.b.link(0).Up || w.a.link(0).Open != 0 || w.b.link(0).Open != 0 {
+				t.Error("the link is up")
+			}
+		})
+	}
+}
+
+// Static IPv6 addresses go into the interface while IPv6 is open.
+func TestIPv6Addresses(t *testing.T) {
+	addresses := []netip.Prefix{netip.MustParsePrefix("2001:db8::1/64")}
+	own := with(func(c *LinkConfig) { c.Addresses = addresses })
+	for _, tt := range []struct {
+		name string
+		peer []LinkConfig
+		want []netip.Prefix
+	}{
+		{"with IPv6", linkConfigs(1), addresses},
+		{"the peer runs none", with(func(c *LinkConfig) { c.PPP.IPv6 = nil }), nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, 1, own, tt.peer)
+			w.start()
+			w.allUp(10 * time.Second)
+			if got := w.a.link(0).Interface.Addresses; !slices.Equal(got, tt.want) {
+				t.Errorf("addresses %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
