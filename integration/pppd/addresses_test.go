@@ -1,0 +1,111 @@
+package pppd
+
+import (
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/ppp"
+)
+
+func TestWeLearnOurAddress(t *testing.T) {
+	ours, theirs := connect(t, ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Learned}}, theirIPv4)
+	awaitIPv4(t, ours, theirs)
+	theirs.await(t, "rcvd [IPCP ConfReq", "<addr 0.0.0.0>]")
+	theirs.await(t, "sent [IPCP ConfNak", "<addr 10.0.0.1>]")
+	pingIPv4(t, ours, theirs, 56)
+}
+
+func TestTheyLearnTheirAddress(t *testing.T) {
+	ours, theirs := connect(t, ppp.Config{IPv4: both().IPv4}, []string{"noipdefault", ":10.0.0.1"})
+	awaitIPv4(t, ours, theirs)
+	theirs.await(t, "sent [IPCP ConfReq", "<addr 0.0.0.0>]")
+	theirs.await(t, "rcvd [IPCP ConfNak", "<addr 10.0.0.2>]")
+	pingIPv4(t, ours, theirs, 56)
+}
+
+// Neither end is told anything of the other's address.
+func TestBothAddressesConfigured(t *testing.T) {
+	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr}}
+	ours, theirs := connect(t, cfg, []string{"10.0.0.2:"})
+	awaitIPv4(t, ours, theirs)
+	pingIPv4(t, ours, theirs, 56)
+}
+
+// Our end has the address of another interface, which pppd is told by its configuration alone.
+func TestUnnumbered(t *testing.T) {
+	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Unnumbered, Peer: theirAddr}}
+	ours, theirs := connect(t, cfg, theirIPv4)
+	ours.await(t, ppp.IPv4Opened{Peer: theirAddr})
+	theirs.await(t, "rcvd [IPCP ConfReq id=0x1]")
+	theirs.await(t, "local  IP address 10.0.0.2")
+	theirs.await(t, "remote IP address 10.0.0.1")
+	if err := ours.device.addLoopback(ourAddr); err != nil {
+		t.Fatal(err)
+	}
+	pingIPv4(t, ours, theirs, 56)
+}
+
+func TestConflictingAddressesAreRefused(t *testing.T) {
+	tests := []struct {
+		name   string
+		cfg    ppp.IPv4Config
+		pppd   []string
+		reason string
+	}{
+		{
+			"pppd has ours",
+			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr},
+			[]string{"10.0.0.1:10.0.0.7"},
+			"the peer claims 10.0.0.1, which is ours",
+		},
+		{
+			"pppd has another than it must", *both().IPv4,
+			[]string{"10.0.0.7:10.0.0.1"},
+			"the peer insists on 10.0.0.7 instead of 10.0.0.2",
+		},
+		{
+			"pppd wants us to have another", *both().IPv4,
+			[]string{"10.0.0.2:10.0.0.7"},
+			"the peer refuses our address 10.0.0.1; it wants us to have 10.0.0.7",
+		},
+		{
+			"pppd gives us its own",
+			ppp.IPv4Config{Mode: ppp.Learned},
+			[]string{"10.0.0.2:10.0.0.2"},
+			"the peer claims 10.0.0.2, which is ours",
+		},
+		{
+			"pppd has no address for us",
+			ppp.IPv4Config{Mode: ppp.Learned},
+			[]string{"10.0.0.2:"},
+			"the peer gives us no address: it rejected the IP-Address option",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			ours, theirs := connect(t, ppp.Config{IPv4: &tt.cfg, IPv6: both().IPv6}, tt.pppd, theirIPv6)
+			ours.await(t, ppp.IPv4Closed{Reason: tt.reason})
+			// IPv6 does not mind.
+			awaitIPv6(t, ours, theirs)
+			pingIPv6(t, ours, theirs, 56)
+		})
+	}
+}
+
+// RFC 5072, section 4.1: equal interface identifiers are negotiated until they differ.
+func TestEqualInterfaceIdentifiers(t *testing.T) {
+	ours, theirs := connect(t, ppp.Config{IPv6: &ppp.IPv6Config{LocalID: theirID}}, []string{"noip", "ipv6", "::b", "ipv6cp-accept-local"})
+	opened := ours.events.await(t, "IPv6Opened", func(e ppp.Event) bool { _, ok := e.(ppp.IPv6Opened); return ok }).(ppp.IPv6Opened)
+	if opened.LocalID == opened.PeerID || opened.PeerID == 0 {
+		t.Fatalf("%+v, want different identifiers", opened)
+	}
+	theirs.await(t, "remote LL address")
+	ours.device.ping(t, addr6(opened.PeerID, "tun0"), 56)
+	theirs.ping(t, addr6(opened.LocalID, "ppp0"), 56)
+}
+
+// pppd refuses our identifier, which is its own, and names the one that it was told to expect.
+func TestPPPDNamesOurInterfaceIdentifier(t *testing.T) {
+	ours, theirs := connect(t, ppp.Config{IPv6: &ppp.IPv6Config{LocalID: theirID}}, []string{"noip"}, theirIPv6)
+	awaitIPv6(t, ours, theirs)
+	pingIPv6(t, ours, theirs, 56)
+}

@@ -1,0 +1,57 @@
+package pppd
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/ppp"
+)
+
+// RFC 1661, section 5.8. Each end answers the other's echoes, so a link without traffic stays.
+func TestEchoesAreAnswered(t *testing.T) {
+	cfg := both()
+	cfg.EchoInterval = 100 * time.Millisecond
+	ours, theirs := connect(t, cfg, theirIPv4, theirIPv6, []string{"debug", "lcp-echo-interval", "1", "lcp-echo-failure", "3"})
+	awaitBoth(t, ours, theirs)
+	for range 2 {
+		theirs.await(t, "sent [LCP EchoReq")
+		theirs.await(t, "rcvd [LCP EchoRep")
+		theirs.await(t, "rcvd [LCP EchoReq")
+		theirs.await(t, "sent [LCP EchoRep")
+	}
+	var echo ppp.EchoStatus
+	ours.do(func(now time.Time) { echo = ours.link.Status().Echo })
+	if !echo.Measured || echo.RTT <= 0 {
+		t.Errorf("%+v, want a round-trip time", echo)
+	}
+}
+
+func TestWeMissAStoppedPPPD(t *testing.T) {
+	cfg := both()
+	cfg.EchoInterval, cfg.EchoFails = 500*time.Millisecond, 3
+	ours, theirs := connect(t, cfg, theirIPv4, theirIPv6)
+	awaitBoth(t, ours, theirs)
+	theirs.signal(t, syscall.SIGSTOP)
+	closed := ours.events.await(t, "our event LCPClosed", func(e ppp.Event) bool { _, ok := e.(ppp.LCPClosed); return ok }).(ppp.LCPClosed)
+	if !strings.HasPrefix(closed.Reason, "3 LCP echoes unanswered for ") {
+		t.Errorf("reason: %s", closed.Reason)
+	}
+	ours.await(t, ppp.IPv4Closed(closed))
+	ours.await(t, ppp.IPv6Closed(closed))
+	ours.await(t, ppp.LinkFailed(closed))
+	// It goes on where it stood, and ends. Its late replies to our echoes are nothing any more.
+	ours.do(func(time.Time) { ours.late = true })
+	theirs.signal(t, syscall.SIGCONT)
+	theirs.await(t, "rcvd [LCP TermReq", closed.Reason)
+	theirs.awaitExit(t, exitHangup)
+}
+
+func TestPPPDMissesUs(t *testing.T) {
+	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"lcp-echo-interval", "1", "lcp-echo-failure", "2"})
+	awaitBoth(t, ours, theirs)
+	ours.do(func(now time.Time) { ours.deaf = true })
+	theirs.await(t, "No response to 2 echo-requests")
+	theirs.awaitExit(t, exitHangup)
+}

@@ -1,0 +1,71 @@
+package pppd
+
+import (
+	"fmt"
+	"os/exec"
+	"runtime"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// namespace is a network namespace without a name.
+type namespace struct {
+	handle netns.NsHandle
+	links  *netlink.Handle
+}
+
+func newNamespace(t *testing.T) *namespace {
+	t.Helper()
+	n := new(namespace)
+	err := onThread(func() (err error) {
+		if n.handle, err = netns.New(); err != nil {
+			return err
+		}
+		n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("network namespace: %v", err)
+	}
+	t.Cleanup(func() {
+		n.links.Close()
+		n.handle.Close()
+	})
+	return n
+}
+
+// do calls f in the namespace; programs that f starts run there.
+func (n *namespace) do(f func() error) error {
+	return onThread(func() error {
+		if err := netns.Set(n.handle); err != nil {
+			return err
+		}
+		return f()
+	})
+}
+
+// onThread calls f on a thread that ends with it, so that f may leave the namespace.
+func onThread(f func() error) error {
+	result := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		result <- f()
+	}()
+	return <-result
+}
+
+// ping sends one echo request of the given size of data and fails the test if there is no reply. IPv4 is not fragmented.
+func (n *namespace) ping(t *testing.T, addr string, size int) {
+	t.Helper()
+	var out []byte
+	err := n.do(func() (err error) {
+		out, err = exec.Command("ping", "-n", "-c", "1", "-W", "20", "-M", "do", "-s", fmt.Sprint(size), addr).CombinedOutput()
+		return err
+	})
+	if err != nil {
+		t.Errorf("ping %s with %d octets: %v\n%s", addr, size, err, out)
+	}
+}
