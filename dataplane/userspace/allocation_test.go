@@ -1,7 +1,6 @@
 package userspace
 
 import (
-	"fmt"
 	"testing"
 
 	"golang.zx2c4.com/wireguard/tun"
@@ -24,9 +23,9 @@ func (s sink) Close() error { return nil }
 
 // carry returns what carries one packet of that size from session to session: all of the packet's way but the TUN
 // devices, sockets and their readers included.
-func carry(t testing.TB, overIPv6 bool, size int) func() {
+func carry(t testing.TB, over carrier, size int) func() {
 	g := newRig(t)
-	g.openTunnels(t, overIPv6)
+	g.openTunnels(t, over)
 	var sessions [2]*session
 	to := sink{took: make(chan struct{}, 1)}
 	for i, p := range g.pes {
@@ -49,9 +48,9 @@ func carry(t testing.TB, overIPv6 bool, size int) func() {
 }
 
 func TestPacketsAreCarriedWithoutAllocation(t *testing.T) {
-	for _, overIPv6 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
-			if n := testing.AllocsPerRun(1000, carry(t, overIPv6, 1400)); n != 0 {
+	for _, over := range carriers {
+		t.Run(over.String(), func(t *testing.T) {
+			if n := testing.AllocsPerRun(1000, carry(t, over, 1400)); n != 0 {
 				t.Errorf("%v allocations for each packet", n)
 			}
 		})
@@ -59,7 +58,7 @@ func TestPacketsAreCarriedWithoutAllocation(t *testing.T) {
 }
 
 func BenchmarkCarry(b *testing.B) {
-	one := carry(b, false, 1400)
+	one := carry(b, udp4, 1400)
 	b.ReportAllocs()
 	b.SetBytes(1400)
 	for b.Loop() {

@@ -7,14 +7,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1), and PPP in it with address and control octets (RFC 1661
-// section 3.1 by way of RFC 1662 section 3.1):
+// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1) and over IP (section 4.1.1.1), and PPP in it with address
+// and control octets (RFC 1661 section 3.1 by way of RFC 1662 section 3.1):
 //
 //	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | FF 03 | protocol | information
+//	                                Session ID | Cookie, 0, 4 or 8 octets | FF 03 | protocol | information
+//
+// A control message has the T bit; over IP, session ID 0 precedes it (section 4.1.1.2).
 const (
-	headerSize = 8
-	maxCookie  = 8
-	maxPrefix  = headerSize + maxCookie + 2 // up to the protocol field
+	flagsSize     = 4
+	sessionIDSize = 4
+	maxCookie     = 8
+	maxPrefix     = flagsSize + sessionIDSize + maxCookie + 2 // up to the protocol field
 
 	tBit        = 0x80
 	versionMask = 0x0f
@@ -27,9 +31,51 @@ const (
 	protocolIPv6 = 0x0057 // RFC 5072 section 2
 )
 
+// headerSize is the size of a data message up to its cookie, in octets.
+func headerSize(e dataplane.Encapsulation) int {
+	if e == dataplane.IP {
+		return sessionIDSize
+	}
+	return flagsSize + sessionIDSize
+}
+
+// kind is what a datagram turned out to be.
+type kind int
+
+const (
+	isNothing kind = iota
+	isControl
+	isData
+)
+
+// peek finds out what a datagram is: where in it a control message begins, or whose session a data message is of.
+func peek(e dataplane.Encapsulation, datagram []byte) (k kind, at int, sessionID uint32) {
+	if e == dataplane.IP {
+		if len(datagram) < sessionIDSize {
+			return isNothing, 0, 0
+		}
+		if id := binary.BigEndian.Uint32(datagram); id != 0 {
+			return isData, 0, id
+		}
+		at = sessionIDSize
+	}
+	message := datagram[at:]
+	switch {
+	case len(message) < flagsSize+sessionIDSize || message[1]&versionMask != version:
+		return isNothing, 0, 0
+	case message[0]&tBit != 0:
+		return isControl, at, 0
+	case e == dataplane.IP:
+		return isNothing, 0, 0
+	}
+	return isData, 0, binary.BigEndian.Uint32(message[flagsSize:])
+}
+
 // appendPrefix appends all of a data message that precedes the protocol field.
-func appendPrefix(b []byte, sessionID uint32, cookie []byte) []byte {
-	b = append(b, 0, version, 0, 0)
+func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie []byte) []byte {
+	if e == dataplane.UDP {
+		b = append(b, 0, version, 0, 0)
+	}
 	b = binary.BigEndian.AppendUint32(b, sessionID)
 	b = append(b, cookie...)
 	return append(b, allStations, unnumberedUI)
@@ -63,12 +109,12 @@ const (
 	pppFrame // any other
 )
 
-// decode looks into a data message from its header on. For a packet it returns where in message the IP packet begins and
+// decode looks into a data message, whose cookie begins at that place. For a packet it returns where in message the IP packet begins and
 // its protocol, for a frame where the protocol field begins. A compressed protocol field is expanded in place, over the
 // octet before it.
-func decode(message, cookie []byte) (v verdict, at int, carried dataplane.Protocols) {
-	at = headerSize + len(cookie)
-	if len(message) < at || subtle.ConstantTimeCompare(message[headerSize:at], cookie) != 1 {
+func decode(message []byte, header int, cookie []byte) (v verdict, at int, carried dataplane.Protocols) {
+	at = header + len(cookie)
+	if len(message) < at || subtle.ConstantTimeCompare(message[header:at], cookie) != 1 {
 		return wrongCookie, 0, 0
 	}
 	if b := message[at:]; len(b) >= 2 && b[0] == allStations && b[1] == unnumberedUI {

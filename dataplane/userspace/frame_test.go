@@ -24,23 +24,26 @@ var (
 	ipv6Packet = append([]byte{0x60, 0, 0, 0}, make([]byte, 36)...)
 )
 
-// What the Linux kernel sends for a PPP pseudowire over UDP: RFC 3931 section 4.1.2.1, then FF 03.
+// What the Linux kernel sends for a PPP pseudowire: the header of RFC 3931 section 4.1.2.1 or 4.1.1.1, then FF 03.
 func TestEncode(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
+		over    dataplane.Encapsulation
 		cookie  string
 		packet  []byte
 		header  string
 		carried dataplane.Protocols
 	}{
-		{"IPv4, no cookie", "", ipv4Packet, "0003 0000 12345678 ff03 0021", dataplane.IPv4},
-		{"IPv4, cookie of 4", "a1a2a3a4", ipv4Packet, "0003 0000 12345678 a1a2a3a4 ff03 0021", dataplane.IPv4},
-		{"IPv6, cookie of 8", "a1a2a3a4 a5a6a7a8", ipv6Packet, "0003 0000 12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
-		{"not IP", "", []byte{0x10, 0}, "", 0},
-		{"nothing", "", nil, "", 0},
+		{"IPv4, no cookie", dataplane.UDP, "", ipv4Packet, "0003 0000 12345678 ff03 0021", dataplane.IPv4},
+		{"IPv4, cookie of 4", dataplane.UDP, "a1a2a3a4", ipv4Packet, "0003 0000 12345678 a1a2a3a4 ff03 0021", dataplane.IPv4},
+		{"IPv6, cookie of 8", dataplane.UDP, "a1a2a3a4 a5a6a7a8", ipv6Packet, "0003 0000 12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
+		{"over IP, no cookie", dataplane.IP, "", ipv4Packet, "12345678 ff03 0021", dataplane.IPv4},
+		{"over IP, cookie of 8", dataplane.IP, "a1a2a3a4 a5a6a7a8", ipv6Packet, "12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
+		{"not IP", dataplane.UDP, "", []byte{0x10, 0}, "", 0},
+		{"nothing", dataplane.UDP, "", nil, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			prefix := appendPrefix(nil, 0x12345678, unhex(t, tt.cookie))
+			prefix := appendPrefix(nil, tt.over, 0x12345678, unhex(t, tt.cookie))
 			at := maxPrefix + 2
 			message, carried := encode(append(make([]byte, at), tt.packet...), at, prefix)
 			var want []byte
@@ -96,14 +99,16 @@ func TestDecode(t *testing.T) {
 		{"IPv6 header cut off", "", "ff03 0057" + v6[:78], malformed, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			message := append(unhex(t, "0003 0000 00000001"), unhex(t, tt.message)...)
-			verdict, at, carried := decode(message, unhex(t, tt.cookie))
-			var rest []byte
-			if verdict == ipPacket || verdict == pppFrame {
-				rest = message[at:]
-			}
-			if want := unhex(t, tt.rest); verdict != tt.verdict || carried != tt.carried || !bytes.Equal(rest, want) {
-				t.Errorf("got verdict %d, %x, carrying %v; want %d, %x, carrying %v", verdict, rest, carried, tt.verdict, want, tt.carried)
+			for _, header := range []string{"0003 0000 00000001", "00000001"} { // over UDP, over IP
+				message := unhex(t, header+tt.message)
+				verdict, at, carried := decode(message, len(unhex(t, header)), unhex(t, tt.cookie))
+				var rest []byte
+				if verdict == ipPacket || verdict == pppFrame {
+					rest = message[at:]
+				}
+				if want := unhex(t, tt.rest); verdict != tt.verdict || carried != tt.carried || !bytes.Equal(rest, want) {
+					t.Errorf("got verdict %d, %x, carrying %v; want %d, %x, carrying %v", verdict, rest, carried, tt.verdict, want, tt.carried)
+				}
 			}
 		})
 	}
@@ -119,17 +124,17 @@ func FuzzDecode(f *testing.F) {
 		cookie := payload[:min(int(size), maxCookie, len(payload))]
 		original := append([]byte{0, version, 0, 0, 0, 0, 0, 1}, payload...)
 		message := bytes.Clone(original)
-		verdict, at, carried := decode(message, cookie)
+		verdict, at, carried := decode(message, 8, cookie)
 		switch verdict {
 		case ipPacket:
 			b := append(make([]byte, maxPrefix+2), message[at:]...)
-			again, carriedAgain := encode(b, maxPrefix+2, appendPrefix(nil, 1, cookie))
-			v2, at2, carried2 := decode(again, cookie)
+			again, carriedAgain := encode(b, maxPrefix+2, appendPrefix(nil, dataplane.UDP, 1, cookie))
+			v2, at2, carried2 := decode(again, 8, cookie)
 			if v2 != ipPacket || carriedAgain != carried || carried2 != carried || !bytes.Equal(again[at2:], message[at:]) {
 				t.Errorf("%x was encoded as %x", original, again)
 			}
 		case pppFrame:
-			if at < headerSize-1 || at+2 > len(message) {
+			if at < 7 || at+2 > len(message) {
 				t.Errorf("a frame at %d of %d", at, len(message))
 			}
 		}
@@ -139,7 +144,7 @@ func FuzzDecode(f *testing.F) {
 // BenchmarkPacket is all that happens to a packet between device and socket, both ways.
 func BenchmarkPacket(b *testing.B) {
 	cookie := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
-	prefix := appendPrefix(nil, 1, cookie)
+	prefix := appendPrefix(nil, dataplane.UDP, 1, cookie)
 	at := maxPrefix + 2
 	buffer := make([]byte, at+1400)
 	copy(buffer[at:], ipv4Packet)
@@ -147,7 +152,7 @@ func BenchmarkPacket(b *testing.B) {
 	b.SetBytes(1400)
 	for b.Loop() {
 		message, carried := encode(buffer, at, prefix)
-		verdict, at, decoded := decode(message, cookie)
+		verdict, at, decoded := decode(message, 8, cookie)
 		if verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
 			b.Fatal("lost on the way")
 		}

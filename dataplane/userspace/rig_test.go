@@ -63,7 +63,11 @@ func newRig(t testing.TB) *rig {
 		}
 		return r
 	}
+	quiet := func(r *vr.Router, sysctl, value string) {
+		must(t, r.Do(func() error { return os.WriteFile("/proc/sys/net/ipv6/conf/"+sysctl, []byte(value), 0) }))
+	}
 	g := &rig{core: namespace("core")}
+	quiet(g.core, "default/accept_dad", "0") // which would hold up the first packets over IPv6
 	for i := range g.pes {
 		p := &pe{
 			host:        namespace(fmt.Sprintf("pe%d", i+1)),
@@ -75,6 +79,8 @@ func newRig(t testing.TB) *rig {
 			pathChanged: make(chan struct{}, 1024),
 		}
 		g.pes[i] = p
+		quiet(p.host, "default/accept_dad", "0")
+		quiet(p.vr, "all/forwarding", "0") // a router reports its multicast groups, which would be counted
 		link := fmt.Sprintf("to-pe%d", i+1)
 		ip(t, g.core, "link add %s type veth peer name core netns %s", link, p.host.Name())
 		ip(t, g.core, "link set %s up", link)
@@ -86,12 +92,6 @@ func newRig(t testing.TB) *rig {
 		ip(t, p.host, "route add default via %v", p.v4.Next())
 		ip(t, p.host, "route add default via %v", p.v6.Next())
 	}
-	must(t, g.core.Do(func() error {
-		return errors.Join(
-			os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0),
-			os.WriteFile("/proc/sys/net/ipv6/conf/all/forwarding", []byte("1"), 0),
-		)
-	}))
 	return g
 }
 
@@ -113,29 +113,47 @@ func ip(t testing.TB, r *vr.Router, format string, args ...any) string {
 	return string(out)
 }
 
-// open opens the PE's tunnel from its to peer's port 1701.
-func (p *pe) open(local, peer netip.Addr) error {
+// carrier is what L2TP is carried by.
+type carrier struct {
+	name          string
+	encapsulation dataplane.Encapsulation
+	ipv6          bool
+}
+
+func (c carrier) String() string { return c.name }
+
+var (
+	udp4     = carrier{"UDP over IPv4", dataplane.UDP, false}
+	udp6     = carrier{"UDP over IPv6", dataplane.UDP, true}
+	ip4      = carrier{"IPv4", dataplane.IP, false}
+	ip6      = carrier{"IPv6", dataplane.IP, true}
+	carriers = []carrier{udp4, udp6, ip4, ip6}
+)
+
+// open opens the PE's tunnel, over UDP from its to peer's port 1701.
+func (p *pe) open(e dataplane.Encapsulation, local, peer netip.Addr) error {
 	return p.host.Do(func() (err error) {
 		p.tunnel, err = Plane{}.OpenTunnel(dataplane.TunnelConfig{
-			Local:       netip.AddrPortFrom(local, 1701),
-			Peer:        netip.AddrPortFrom(peer, 1701),
-			Control:     func(message []byte) { p.control <- string(message) },
-			PathChanged: func() { p.pathChanged <- struct{}{} },
-			Unreachable: func(err error) { p.unreachable <- err },
+			Encapsulation: e,
+			Local:         netip.AddrPortFrom(local, 1701),
+			Peer:          netip.AddrPortFrom(peer, 1701),
+			Control:       func(message []byte) { p.control <- string(message) },
+			PathChanged:   func() { p.pathChanged <- struct{}{} },
+			Unreachable:   func(err error) { p.unreachable <- err },
 		})
 		return err
 	})
 }
 
-// openTunnels opens a tunnel on both sides, over IPv4 or IPv6.
-func (g *rig) openTunnels(t testing.TB, overIPv6 bool) {
+// openTunnels opens a tunnel on both sides.
+func (g *rig) openTunnels(t testing.TB, over carrier) {
 	t.Helper()
 	for i, p := range g.pes {
 		local, peer := p.v4, g.pes[1-i].v4
-		if overIPv6 {
+		if over.ipv6 {
 			local, peer = p.v6, g.pes[1-i].v6
 		}
-		must(t, p.open(local, peer))
+		must(t, p.open(over.encapsulation, local, peer))
 		t.Cleanup(func() { must(t, p.tunnel.Close()) })
 	}
 }

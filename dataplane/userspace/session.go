@@ -57,7 +57,7 @@ func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
 		return nil, err
 	}
 	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix has the other one
-	return &session{cfg: cfg, tunnel: t, prefix: appendPrefix(nil, cfg.PeerID, cfg.PeerCookie)}, nil
+	return &session{cfg: cfg, tunnel: t, prefix: appendPrefix(nil, t.cfg.Encapsulation, cfg.PeerID, cfg.PeerCookie)}, nil
 }
 
 // open opens the device and starts to read it.
@@ -142,7 +142,7 @@ func (s *session) transmit(b []byte, at int) {
 // tunnel.mu.
 func (s *session) receive(b []byte, now time.Time) {
 	message := b[virtioHeader:]
-	v, at, carried := decode(message, s.cfg.LocalCookie)
+	v, at, carried := decode(message, headerSize(s.tunnel.cfg.Encapsulation), s.cfg.LocalCookie)
 	switch v {
 	case wrongCookie:
 		s.stats.rxCookie.Add(1)

@@ -20,7 +20,7 @@ import (
 // Streams arrive whole, both ways at once: with segments that the kernel leaves to us to cut, and their checksums.
 func TestStreams(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	ends := g.openSession(t, 1, 8, 1452)
 	var listener net.Listener
 	var conns [2]net.Conn
@@ -72,7 +72,7 @@ func TestStreams(t *testing.T) {
 // A PPP frame comes out as it went in, from its protocol field on.
 func TestFrames(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	ends := g.openSession(t, 1, 8, 1400)
 	frames := []string{
 		"\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00", // LCP Echo-Request
@@ -108,7 +108,7 @@ func (do namespaceFunc) Do(f func() error) error { return do(f) }
 // The peer's first LCP frame may come while the interface is being made: it is delivered.
 func TestFrameWhileInterfaceIsMade(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	const hello = "\xc0\x21\x01\x01\x00\x04"
 
 	cfg, peer := g.config(1, 1, 4)
@@ -136,7 +136,7 @@ func TestFrameWhileInterfaceIsMade(t *testing.T) {
 // A cookie that is not ours is a packet that is not ours (RFC 3931 section 4.1).
 func TestWrongCookie(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	for _, size := range []int{4, 8} {
 		cfg, e := g.config(0, uint32(size), size)
 		var err error
@@ -161,7 +161,7 @@ func TestWrongCookie(t *testing.T) {
 // Packets of a protocol whose NCP is not opened are discarded, both ways (RFC 1661 section 3.5).
 func TestClosedProtocol(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	ends := g.openSession(t, 1, 0, 1400)
 	v4, v6 := ends[0].pinger(t, ends[1], 4), ends[0].pinger(t, ends[1], 6)
 
@@ -191,7 +191,7 @@ func TestClosedProtocol(t *testing.T) {
 // An interface that is down takes nothing, and that is counted.
 func TestInterfaceDown(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	ends := g.openSession(t, 1, 0, 1400)
 	ping := ends[0].pinger(t, ends[1], 4)
 	must(t, ping.ping(100, 1))
@@ -212,7 +212,7 @@ func TestInterfaceDown(t *testing.T) {
 // Somebody deletes the interface: the owner is told, once, and Close has nothing to say.
 func TestInterfaceDeleted(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	for i := range 20 { // where the reader is when it happens, chance decides
 		up := i%2 == 0
 		cfg, e := g.config(0, 1, 0)
@@ -236,7 +236,7 @@ func TestInterfaceDeleted(t *testing.T) {
 
 func TestCreateSessionRefuses(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	p := g.pes[0]
 	good, there := g.config(0, 1, 0)
 	var err error
@@ -300,7 +300,7 @@ func TestCreateSessionRefuses(t *testing.T) {
 // Sessions come and go while traffic runs towards them from both sides.
 func TestOpenAndCloseUnderTraffic(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	cfg, peer := g.config(1, 1, 8)
 	var err error
 	peer.Session, err = peer.tunnel.CreateSession(cfg)

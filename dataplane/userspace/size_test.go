@@ -17,9 +17,9 @@ import (
 // that the path has room for passes whole, and one octet more is refused at the interface.
 func TestPackets(t *testing.T) {
 	g := newRig(t)
-	for _, overIPv6 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
-			g.openTunnels(t, overIPv6)
+	for _, over := range carriers {
+		t.Run(over.String(), func(t *testing.T) {
+			g.openTunnels(t, over)
 			for _, cookie := range []int{0, 4, 8} {
 				t.Run(fmt.Sprintf("cookie %d", cookie), func(t *testing.T) {
 					pathMTU, err := g.pes[0].tunnel.PathMTU()
@@ -28,7 +28,7 @@ func TestPackets(t *testing.T) {
 						t.Fatalf("path MTU %d, want 1500", pathMTU)
 					}
 					peer := g.pes[1].tunnel.LocalAddr().Addr()
-					mtu := pathMTU - dataplane.UDPOverhead(peer, cookie).Total()
+					mtu := pathMTU - over.encapsulation.Overhead(peer, cookie).Total()
 					ends := g.openSession(t, uint32(cookie+1), cookie, mtu)
 					for _, version := range []int{4, 6} {
 						ping := ends[0].pinger(t, ends[1], version)
@@ -106,7 +106,7 @@ func TestMTURaised(t *testing.T) {
 	for i := range g.pes {
 		ip(t, g.core, "link set to-pe%d mtu 9000", i+1)
 	}
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 	ends := g.openSession(t, 1, 8, 1400)
 	for _, e := range ends {
 		ip(t, e.vr, "link set %s mtu 8900", e.ifname)
@@ -125,10 +125,10 @@ func TestMTURaised(t *testing.T) {
 // A packet too large for the path is dropped and counted, and the owner is told that the path has changed.
 func TestPathShrinks(t *testing.T) {
 	g := newRig(t)
-	for _, overIPv6 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
+	for _, over := range carriers {
+		t.Run(over.String(), func(t *testing.T) {
 			ip(t, g.core, "link set to-pe2 mtu 1500")
-			g.openTunnels(t, overIPv6)
+			g.openTunnels(t, over)
 			sender := g.pes[0]
 			ends := g.openSession(t, 1, 0, 1400)
 			ping := ends[0].pinger(t, ends[1], 4)

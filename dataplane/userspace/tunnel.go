@@ -1,7 +1,6 @@
 package userspace
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -33,6 +32,9 @@ type tunnel struct {
 	tooLarge    chan struct{} // of size 1: the network or the socket refused a datagram for its size
 	unreachable chan error    // of size 1: the latest untold
 
+	sending sync.Mutex // guards message
+	message []byte     // the control message that SendControl is sending over IP
+
 	closing  sync.Once
 	mu       sync.Mutex // held by the reader while a session takes a message
 	closed   bool
@@ -40,7 +42,7 @@ type tunnel struct {
 }
 
 func openTunnel(cfg dataplane.TunnelConfig) (*tunnel, error) {
-	sock, err := dial(cfg.Local, cfg.Peer)
+	sock, err := dial(cfg.Encapsulation, cfg.Local, cfg.Peer)
 	if err != nil {
 		return nil, fmt.Errorf("open tunnel to %v: %w", cfg.Peer, err)
 	}
@@ -53,7 +55,7 @@ func openTunnel(cfg dataplane.TunnelConfig) (*tunnel, error) {
 		sessions:    make(map[uint32]*session),
 	}
 	if _, err := t.PathMTU(); err != nil {
-		return nil, errors.Join(err, sock.Close())
+		return nil, errors.Join(err, sock.conn.Close())
 	}
 	t.work.Go(t.read)
 	t.work.Go(t.notify)
@@ -70,7 +72,15 @@ func (t *tunnel) PathMTU() (int, error) {
 	return mtu, err
 }
 
-func (t *tunnel) SendControl(message []byte) error { return t.send(message) }
+func (t *tunnel) SendControl(message []byte) error {
+	if t.cfg.Encapsulation == dataplane.UDP {
+		return t.send(message)
+	}
+	t.sending.Lock()
+	defer t.sending.Unlock()
+	t.message = append(append(t.message[:0], make([]byte, sessionIDSize)...), message...)
+	return t.send(t.message)
+}
 
 func (t *tunnel) Stats() dataplane.TunnelStats {
 	stats := dataplane.TunnelStats{
@@ -86,10 +96,10 @@ func (t *tunnel) Stats() dataplane.TunnelStats {
 
 // send sends one datagram. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
 func (t *tunnel) send(datagram []byte) error {
-	_, err := t.socket.Write(datagram)
+	_, err := t.socket.conn.Write(datagram)
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		t.report(err)
-		_, err = t.socket.Write(datagram)
+		_, err = t.socket.conn.Write(datagram)
 	}
 	return err
 }
@@ -131,9 +141,9 @@ func (t *tunnel) notify() {
 
 // read takes datagrams from the socket until it is closed.
 func (t *tunnel) read() {
-	b := newBatch(1, virtioHeader)
+	buffer := make([]byte, virtioHeader+maxPacket)
 	for {
-		n, err := t.socket.receive(b.buffers, b.sizes, virtioHeader)
+		from, to, err := t.socket.receive(buffer, virtioHeader)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -141,9 +151,8 @@ func (t *tunnel) read() {
 			t.report(err)
 			continue
 		}
-		now := time.Now()
-		for i := range n {
-			t.receive(b.buffers[i][:virtioHeader+b.sizes[i]], now)
+		if to > 0 {
+			t.receive(buffer[from-virtioHeader:to], time.Now())
 		}
 	}
 }
@@ -151,18 +160,19 @@ func (t *tunnel) read() {
 // receive handles a datagram, which is b without its first virtioHeader octets.
 func (t *tunnel) receive(b []byte, now time.Time) {
 	datagram := b[virtioHeader:]
-	if len(datagram) < headerSize || datagram[1]&versionMask != version {
+	kind, at, id := peek(t.cfg.Encapsulation, datagram)
+	switch kind {
+	case isNothing:
 		t.malformed.Add(1)
 		return
-	}
-	if datagram[0]&tBit != 0 {
+	case isControl:
 		t.control.Add(1)
-		t.cfg.Control(datagram)
+		t.cfg.Control(datagram[at:])
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.sessions[binary.BigEndian.Uint32(datagram[4:])]
+	s := t.sessions[id]
 	if s == nil {
 		t.unknown.Add(1)
 		return
@@ -211,7 +221,7 @@ func (t *tunnel) Close() (err error) {
 		t.mu.Unlock()
 
 		close(t.done)
-		err = t.socket.Close()
+		err = t.socket.conn.Close()
 		// The kernel waits a while for each device: one after another would be 50 in a second.
 		var closing errgroup.Group
 		closing.SetLimit(32)

@@ -16,41 +16,86 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// What is neither a control message nor of a session that we know is dropped and counted.
+// What is neither a control message nor of a session that we know is dropped and counted. Over IP a session ID begins the
+// datagram, and 0 says that a control message follows (RFC 3931 section 4.1.1.2).
 func TestDatagrams(t *testing.T) {
 	g := newRig(t)
-	g.openTunnels(t, false)
-	from, to := g.pes[0].tunnel, g.pes[1]
+	control := string(controlMessage)
 	for _, tt := range []struct {
 		name     string
-		datagram []byte
+		over     carrier
+		datagram string
 		want     dataplane.TunnelStats
 	}{
-		{"control message", controlMessage, dataplane.TunnelStats{Control: 1}},
-		{"nothing", []byte{}, dataplane.TunnelStats{Malformed: 1}},
-		{"7 octets", []byte{0, 3, 0, 0, 0, 0, 0}, dataplane.TunnelStats{Malformed: 1}},
-		{"L2TPv2 data message", []byte{0, 2, 0, 1, 0, 1, 0xff, 3, 0xc0, 0x21}, dataplane.TunnelStats{Malformed: 1}},
-		{"L2TPv2 control message", []byte{0xc8, 2, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, dataplane.TunnelStats{Malformed: 1}},
-		{"unknown session", []byte{0, 3, 0, 0, 1, 2, 3, 4, 0xff, 3}, dataplane.TunnelStats{UnknownSession: 1}},
-		{"session 0", []byte{0, 3, 0, 0, 0, 0, 0, 0, 0xff, 3}, dataplane.TunnelStats{UnknownSession: 1}},
+		{"control message", udp4, control, dataplane.TunnelStats{Control: 1}},
+		{"nothing", udp4, "", dataplane.TunnelStats{Malformed: 1}},
+		{"7 octets", udp4, "\x00\x03\x00\x00\x00\x00\x00", dataplane.TunnelStats{Malformed: 1}},
+		{"L2TPv2 data message", udp4, "\x00\x02\x00\x01\x00\x01\xff\x03\xc0\x21", dataplane.TunnelStats{Malformed: 1}},
+		{"L2TPv2 control message", udp4, "\xc8\x02\x00\x0c" + control[4:], dataplane.TunnelStats{Malformed: 1}},
+		{"unknown session", udp4, "\x00\x03\x00\x00\x01\x02\x03\x04\xff\x03", dataplane.TunnelStats{UnknownSession: 1}},
+		{"session 0", udp4, "\x00\x03\x00\x00\x00\x00\x00\x00\xff\x03", dataplane.TunnelStats{UnknownSession: 1}},
+
+		{"control message", ip4, "\x00\x00\x00\x00" + control, dataplane.TunnelStats{Control: 1}},
+		{"control message", ip6, "\x00\x00\x00\x00" + control, dataplane.TunnelStats{Control: 1}},
+		{"control message as over UDP", ip4, control, dataplane.TunnelStats{UnknownSession: 1}},
+		{"nothing", ip4, "", dataplane.TunnelStats{Malformed: 1}},
+		{"3 octets", ip6, "\x00\x00\x00", dataplane.TunnelStats{Malformed: 1}},
+		{"session 0 alone", ip4, "\x00\x00\x00\x00", dataplane.TunnelStats{Malformed: 1}},
+		{"L2TPv2 control message", ip6, "\x00\x00\x00\x00\xc8\x02\x00\x0c" + control[4:], dataplane.TunnelStats{Malformed: 1}},
+		{"no T bit", ip4, "\x00\x00\x00\x00\x48\x03\x00\x0c" + control[4:], dataplane.TunnelStats{Malformed: 1}},
+		{"unknown session", ip4, "\x01\x02\x03\x04\xff\x03", dataplane.TunnelStats{UnknownSession: 1}},
+		{"unknown session, no more", ip6, "\x01\x02\x03\x04", dataplane.TunnelStats{UnknownSession: 1}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			before := to.tunnel.Stats()
-			must(t, from.SendControl(tt.datagram))
+		t.Run(tt.over.String()+", "+tt.name, func(t *testing.T) {
+			g.openTunnels(t, tt.over)
+			to := g.pes[1]
+			must(t, g.pes[0].tunnel.(*tunnel).send([]byte(tt.datagram)))
 			if tt.want.Control == 1 {
-				if got := <-to.control; got != string(tt.datagram) {
-					t.Errorf("got %x, want %x", got, tt.datagram)
+				if got := <-to.control; got != control {
+					t.Errorf("got %x, want %x", got, control)
 				}
 			}
 			g.settle(t, to)
-			after := to.tunnel.Stats()
-			got := dataplane.TunnelStats{
-				Control:        after.Control - before.Control - 1, // settle's own
-				Malformed:      after.Malformed - before.Malformed,
-				UnknownSession: after.UnknownSession - before.UnknownSession,
-			}
+			got := to.tunnel.Stats()
+			got.Control-- // settle's own
 			if got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+			for _, p := range g.pes {
+				must(t, p.tunnel.Close())
+			}
+		})
+	}
+}
+
+// A raw socket gets what all the world sends before it is connected to the peer, and IPv4 packets with their headers. What
+// others send does not get into the tunnel, be it before or after.
+func TestStrangersPackets(t *testing.T) {
+	g := newRig(t)
+	p, peer := g.pes[0], g.pes[1]
+	for over, other := range map[carrier]netip.Addr{
+		ip4: netip.MustParseAddr("192.0.2.139"),
+		ip6: netip.MustParseAddr("2001:db8:1::9"),
+	} {
+		t.Run(over.String(), func(t *testing.T) {
+			ip(t, peer.host, "address add %v/%d dev core nodad", other, other.BitLen())
+			local, remote := p.v4, peer.v4
+			if over.ipv6 {
+				local, remote = p.v6, peer.v6
+			}
+			must(t, peer.open(over.encapsulation, other, local))
+			stranger := peer.tunnel
+			must(t, peer.open(over.encapsulation, remote, local))
+			must(t, p.open(over.encapsulation, local, remote))
+			for range 3 {
+				must(t, stranger.SendControl([]byte("\xc8\x03\x00\x0cstranger")))
+			}
+			g.settle(t, p)
+			if got := p.tunnel.Stats(); got != (dataplane.TunnelStats{Control: 1}) {
+				t.Errorf("the tunnel got %+v, want one control message", got)
+			}
+			for _, tunnel := range []dataplane.Tunnel{stranger, peer.tunnel, p.tunnel} {
+				must(t, tunnel.Close())
 			}
 		})
 	}
@@ -72,7 +117,7 @@ func TestBesideListener(t *testing.T) {
 		return err
 	}))
 	defer stranger.Close()
-	g.openTunnels(t, false)
+	g.openTunnels(t, udp4)
 
 	to := p.tunnel.LocalAddr()
 	if want := netip.AddrPortFrom(p.v4, 1701); to != want {
@@ -101,17 +146,17 @@ func TestStrangersDatagram(t *testing.T) {
 	must(t, err)
 	defer sender.Close()
 	known := sender.LocalAddr().(*net.UDPAddr).AddrPort()
-	buffers, sizes := [][]byte{make([]byte, 100)}, make([]int, 1)
+	buffer := make([]byte, 100)
 	for peer, want := range map[netip.AddrPort]int{
-		known: 1,
+		known: 5,
 		netip.AddrPortFrom(known.Addr(), known.Port()^1):      0,
 		netip.AddrPortFrom(known.Addr().Next(), known.Port()): 0,
 	} {
 		_, err := sender.Write([]byte("hello"))
 		must(t, err)
-		s := socket{UDPConn: conn, peer: peer}
-		if n, err := s.receive(buffers, sizes, 10); n != want || err != nil {
-			t.Errorf("peer %v, datagram from %v: took %d, %v; want %d", peer, known, n, err, want)
+		s := socket{conn, peer}
+		if from, to, err := s.receive(buffer, 10); to-from != want || err != nil {
+			t.Errorf("peer %v, datagram from %v: took %d octets, %v; want %d", peer, known, to-from, err, want)
 		}
 	}
 }
@@ -119,17 +164,20 @@ func TestStrangersDatagram(t *testing.T) {
 // The network's errors are told, and the tunnel goes on: the peer may come back.
 func TestUnreachable(t *testing.T) {
 	g := newRig(t)
-	for _, overIPv6 := range []bool{false, true} {
-		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
-			g.openTunnels(t, overIPv6)
+	for _, over := range carriers {
+		t.Run(over.String(), func(t *testing.T) {
+			g.openTunnels(t, over)
 			p, peer := g.pes[0], g.pes[1]
 			local, remote := p.tunnel.LocalAddr().Addr(), peer.tunnel.LocalAddr().Addr()
 			must(t, peer.tunnel.Close())
 			must(t, p.tunnel.SendControl(controlMessage))
-			if err := <-p.unreachable; !errors.Is(err, unix.ECONNREFUSED) {
-				t.Errorf("told of %v, want ECONNREFUSED", err)
+			want := map[carrier]error{ // of ICMP's port unreachable, protocol unreachable, unrecognized next header
+				udp4: unix.ECONNREFUSED, udp6: unix.ECONNREFUSED, ip4: unix.ENOPROTOOPT, ip6: unix.EPROTO,
+			}[over]
+			if err := <-p.unreachable; !errors.Is(err, want) {
+				t.Errorf("told of %v, want %v", err, want)
 			}
-			must(t, peer.open(remote, local))
+			must(t, peer.open(over.encapsulation, remote, local))
 			g.settle(t, p)
 			g.settle(t, peer)
 
@@ -152,24 +200,24 @@ func TestUnreachable(t *testing.T) {
 func TestOpenTunnelRefuses(t *testing.T) {
 	g := newRig(t)
 	p, peer := g.pes[0], g.pes[1]
-	if err := p.open(netip.MustParseAddr("198.51.100.1"), peer.v4); !errors.Is(err, unix.EADDRNOTAVAIL) {
+	if err := p.open(dataplane.UDP, netip.MustParseAddr("198.51.100.1"), peer.v4); !errors.Is(err, unix.EADDRNOTAVAIL) {
 		t.Errorf("an address that the host has not: %v, want EADDRNOTAVAIL", err)
 	}
-	if err := p.open(p.v4, peer.v6); err == nil {
+	if err := p.open(dataplane.UDP, p.v4, peer.v6); err == nil {
 		t.Error("a tunnel from IPv4 to IPv6 was opened")
 	}
-	if err := p.open(p.v4, netip.Addr{}); err == nil {
+	if err := p.open(dataplane.UDP, p.v4, netip.Addr{}); err == nil {
 		t.Error("a tunnel to nowhere was opened")
 	}
 	for _, unspecified := range []netip.Addr{{}, netip.IPv4Unspecified()} {
-		must(t, p.open(unspecified, peer.v4))
+		must(t, p.open(dataplane.UDP, unspecified, peer.v4))
 		if got, want := p.tunnel.LocalAddr(), netip.AddrPortFrom(p.v4, 1701); got != want {
 			t.Errorf("the routing table chose %v, want %v", got, want)
 		}
 		must(t, p.tunnel.Close())
 	}
 	ip(t, p.host, "route delete default")
-	if err := p.open(netip.Addr{}, peer.v4); !errors.Is(err, unix.ENETUNREACH) {
+	if err := p.open(dataplane.UDP, netip.Addr{}, peer.v4); !errors.Is(err, unix.ENETUNREACH) {
 		t.Errorf("no route: %v, want ENETUNREACH", err)
 	}
 }
@@ -179,7 +227,7 @@ func TestTunnelClose(t *testing.T) {
 	g := newRig(t)
 	before := runtime.NumGoroutine()
 	for range 10 {
-		g.openTunnels(t, false)
+		g.openTunnels(t, udp4)
 		p := g.pes[0]
 		var creating sync.WaitGroup
 		for id := range uint32(8) {
