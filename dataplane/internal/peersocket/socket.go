@@ -1,0 +1,123 @@
+// Package peersocket is the UDP socket of a tunnel, and what the network tells of it.
+package peersocket
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// bufferSize is the size asked for each of a socket's buffers: some 30 ms of a 1 Gbit/s link.
+const bufferSize = 4 << 20
+
+// Socket is a connected UDP socket that shares its port with others and never fragments.
+type Socket struct {
+	*net.UDPConn
+	peer netip.AddrPort
+}
+
+// Dial opens a socket to the peer. It shares local's port with the daemon's listener: the kernel prefers the connected
+// one, and of two that are connected alike the later.
+func Dial(local, peer netip.AddrPort) (*Socket, error) {
+	if !peer.IsValid() || peer.Port() == 0 {
+		return nil, fmt.Errorf("peer %v: want an address and a port", peer)
+	}
+	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+	network, unspecified := "udp4", netip.IPv4Unspecified()
+	if peer.Addr().Is6() {
+		network, unspecified = "udp6", netip.IPv6Unspecified()
+	}
+	address := local.Addr().Unmap()
+	if !address.IsValid() || address.IsUnspecified() {
+		address = unspecified
+	}
+	if address.Is6() != peer.Addr().Is6() {
+		return nil, fmt.Errorf("local address %v and peer %v: want both IPv4 or both IPv6", address, peer)
+	}
+	dialer := net.Dialer{
+		LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, local.Port())),
+		Control:   prepare,
+	}
+	conn, err := dialer.Dial(network, peer.String())
+	if err != nil {
+		return nil, err
+	}
+	return &Socket{UDPConn: conn.(*net.UDPConn), peer: peer}, nil
+}
+
+// prepare sets the options of a socket before it is bound.
+func prepare(network, _ string, raw syscall.RawConn) error {
+	discover := struct{ level, option, value int }{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO}
+	if network == "udp6" {
+		discover = struct{ level, option, value int }{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO}
+	}
+	var err error
+	controlErr := raw.Control(func(fd uintptr) {
+		fail := func(option string, e error) {
+			if e != nil {
+				err = errors.Join(err, fmt.Errorf("set %s: %w", option, e))
+			}
+		}
+		fail("SO_REUSEADDR", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1))
+		fail("MTU_DISCOVER", unix.SetsockoptInt(int(fd), discover.level, discover.option, discover.value))
+		fail("SO_RCVBUF", setBuffer(int(fd), unix.SO_RCVBUFFORCE, unix.SO_RCVBUF))
+		fail("SO_SNDBUF", setBuffer(int(fd), unix.SO_SNDBUFFORCE, unix.SO_SNDBUF))
+	})
+	return errors.Join(controlErr, err)
+}
+
+// setBuffer sets the size of a buffer, beyond the system's limit if we may.
+func setBuffer(fd, force, option int) error {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, bufferSize) == nil {
+		return nil
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, bufferSize)
+}
+
+// Receive waits for a datagram and puts it into b. It tells false of one that is not the peer's: between bind and
+// connect the socket takes datagrams from anybody.
+func (s *Socket) Receive(b []byte) (n int, fromPeer bool, err error) {
+	n, from, err := s.ReadFromUDPAddrPort(b)
+	if err != nil {
+		return 0, false, err
+	}
+	fromPeer = from.Port() == s.peer.Port() && from.Addr().Unmap().WithZone("") == s.peer.Addr().WithZone("")
+	return n, fromPeer, nil
+}
+
+// LocalAddrPort is the address that the peer sees.
+func (s *Socket) LocalAddrPort() netip.AddrPort {
+	a := s.LocalAddr().(*net.UDPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// PathMTU is what the kernel knows about the path to the peer, in octets of IP packet.
+func (s *Socket) PathMTU() (int, error) {
+	level, option := unix.IPPROTO_IP, unix.IP_MTU
+	if s.peer.Addr().Is6() {
+		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU
+	}
+	var mtu int
+	err := s.Control(func(fd int) (err error) {
+		mtu, err = unix.GetsockoptInt(fd, level, option)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("path MTU to %v: %w", s.peer, err)
+	}
+	return mtu, nil
+}
+
+// Control runs f with the socket's file descriptor.
+func (s *Socket) Control(f func(fd int) error) error {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	controlErr := raw.Control(func(fd uintptr) { err = f(int(fd)) })
+	return errors.Join(controlErr, err)
+}

@@ -1,0 +1,183 @@
+// Package uapi says things to Linux that no Go library has words for: L2TP by generic netlink (linux/l2tp.h), PPP over
+// L2TP sockets (linux/if_pppol2tp.h), PPP units (linux/ppp-ioctl.h) and PPP interfaces by route netlink. It encodes and
+// decodes alone; integers are in the host's byte order, as Linux has it.
+package uapi
+
+import (
+	"fmt"
+
+	"github.com/mdlayher/genetlink"
+	"github.com/mdlayher/netlink"
+)
+
+// FamilyL2TP is the name of the generic netlink family (L2TP_GENL_NAME).
+const FamilyL2TP = "l2tp"
+
+// familyVersion is L2TP_GENL_VERSION.
+const familyVersion = 1
+
+// Commands of the family (L2TP_CMD_*).
+const (
+	cmdTunnelCreate  = 1
+	cmdTunnelDelete  = 2
+	cmdSessionCreate = 5
+	cmdSessionDelete = 6
+	cmdSessionGet    = 8
+)
+
+// Attributes of the family (L2TP_ATTR_*).
+const (
+	attrPseudowireType = 1
+	attrEncapsulation  = 2
+	attrSublayerType   = 5
+	attrVersion        = 7
+	attrConnID         = 9
+	attrPeerConnID     = 10
+	attrSessionID      = 11
+	attrPeerSessionID  = 12
+	attrCookie         = 15
+	attrPeerCookie     = 16
+	attrFD             = 23
+	attrStats          = 30
+)
+
+// Attributes nested in attrStats (L2TP_ATTR_TX_PACKETS and those after it).
+const (
+	statsTxPackets        = 1
+	statsTxBytes          = 2
+	statsTxErrors         = 3
+	statsRxPackets        = 4
+	statsRxBytes          = 5
+	statsRxErrors         = 8
+	statsRxCookieDiscards = 10
+)
+
+const (
+	pseudowirePPP = 7 // L2TP_PWTYPE_PPP, the number of RFC 4349's registry
+	sublayerNone  = 0 // L2TP_L2SPECTYPE_NONE; without the attribute the kernel takes the default sublayer
+)
+
+// Encapsulation is what carries a tunnel's messages (enum l2tp_encap_type).
+type Encapsulation uint16
+
+// UDP is L2TP over UDP (RFC 3931 section 4.1.2).
+const UDP Encapsulation = 0
+
+// Tunnel is an L2TPv3 tunnel on a socket of ours, which names both ends.
+type Tunnel struct {
+	LocalID, PeerID uint32 // Control Connection IDs
+	Encapsulation   Encapsulation
+	Socket          int // a file descriptor
+}
+
+// Create makes the kernel take the tunnel's socket. The kernel answers EEXIST for a LocalID that there is, and EBUSY
+// for a socket that is, or ever was, another tunnel's.
+func (t Tunnel) Create() (genetlink.Message, error) {
+	return message(cmdTunnelCreate, func(e *netlink.AttributeEncoder) {
+		e.Uint32(attrConnID, t.LocalID)
+		e.Uint32(attrPeerConnID, t.PeerID)
+		e.Uint8(attrVersion, 3)
+		e.Uint16(attrEncapsulation, uint16(t.Encapsulation))
+		e.Uint32(attrFD, uint32(t.Socket))
+	})
+}
+
+// DeleteTunnel ends the tunnel of that local ID with all its sessions; its socket stays open.
+func DeleteTunnel(localID uint32) (genetlink.Message, error) {
+	return message(cmdTunnelDelete, func(e *netlink.AttributeEncoder) { e.Uint32(attrConnID, localID) })
+}
+
+// Session is a session of a tunnel that carries PPP, without sublayer.
+type Session struct {
+	TunnelID, PeerTunnelID  uint32 // Control Connection IDs
+	LocalID, PeerID         uint32
+	LocalCookie, PeerCookie []byte // assigned by us, and by the peer
+}
+
+// Create makes a session. The kernel answers ENODEV if there is no such tunnel, EEXIST if it has such a session.
+func (s Session) Create() (genetlink.Message, error) {
+	return message(cmdSessionCreate, func(e *netlink.AttributeEncoder) {
+		e.Uint32(attrConnID, s.TunnelID)
+		e.Uint32(attrPeerConnID, s.PeerTunnelID)
+		e.Uint32(attrSessionID, s.LocalID)
+		e.Uint32(attrPeerSessionID, s.PeerID)
+		e.Uint16(attrPseudowireType, pseudowirePPP)
+		e.Uint8(attrSublayerType, sublayerNone)
+		// The kernel sends what it calls the cookie, and expects what it calls the peer's.
+		cookies := []struct {
+			attribute uint16
+			value     []byte
+		}{{attrCookie, s.PeerCookie}, {attrPeerCookie, s.LocalCookie}}
+		for _, c := range cookies {
+			if len(c.value) > 0 {
+				e.Bytes(c.attribute, c.value)
+			}
+		}
+	})
+}
+
+// Delete ends the session; a socket that is connected with it hears nothing of that.
+func (s Session) Delete() (genetlink.Message, error) { return s.message(cmdSessionDelete) }
+
+// Get asks for a session; ParseStats reads the answer. The kernel answers ENODEV if there is none.
+func (s Session) Get() (genetlink.Message, error) { return s.message(cmdSessionGet) }
+
+// message is a command about a session that there is.
+func (s Session) message(command uint8) (genetlink.Message, error) {
+	return message(command, func(e *netlink.AttributeEncoder) {
+		e.Uint32(attrConnID, s.TunnelID)
+		e.Uint32(attrSessionID, s.LocalID)
+	})
+}
+
+// Stats are the counts of a session. Octets are those of L2TP messages, from their header on.
+type Stats struct {
+	TxPackets, TxOctets, TxErrors uint64
+	RxPackets, RxOctets, RxErrors uint64 // errors include RxCookie
+	RxCookie                      uint64
+}
+
+// ParseStats reads the counts in the kernel's answer to Session.Get.
+func ParseStats(answer []byte) (Stats, error) {
+	var s Stats
+	found := false
+	attributes, err := netlink.NewAttributeDecoder(answer)
+	if err != nil {
+		return Stats{}, fmt.Errorf("L2TP session: %w", err)
+	}
+	for attributes.Next() {
+		if attributes.Type() == attrStats {
+			found = true
+			attributes.Nested(s.decode)
+		}
+	}
+	if err := attributes.Err(); err != nil {
+		return Stats{}, fmt.Errorf("L2TP session: %w", err)
+	}
+	if !found {
+		return Stats{}, fmt.Errorf("L2TP session: the kernel's answer has no counts")
+	}
+	return s, nil
+}
+
+func (s *Stats) decode(attributes *netlink.AttributeDecoder) error {
+	counts := map[uint16]*uint64{
+		statsTxPackets: &s.TxPackets, statsTxBytes: &s.TxOctets, statsTxErrors: &s.TxErrors,
+		statsRxPackets: &s.RxPackets, statsRxBytes: &s.RxOctets, statsRxErrors: &s.RxErrors,
+		statsRxCookieDiscards: &s.RxCookie,
+	}
+	for attributes.Next() {
+		if count := counts[attributes.Type()]; count != nil {
+			*count = attributes.Uint64()
+		}
+	}
+	return attributes.Err()
+}
+
+// message is a command of the family with the attributes that fill adds.
+func message(command uint8, fill func(*netlink.AttributeEncoder)) (genetlink.Message, error) {
+	e := netlink.NewAttributeEncoder()
+	fill(e)
+	data, err := e.Encode()
+	return genetlink.Message{Header: genetlink.Header{Command: command, Version: familyVersion}, Data: data}, err
+}

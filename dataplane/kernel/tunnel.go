@@ -1,0 +1,235 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/internal/check"
+	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+)
+
+// tunnel is the way to a peer: its carrier, the goroutines that hear of it, and the sessions.
+type tunnel struct {
+	cfg    dataplane.TunnelConfig
+	home   home
+	kernel *l2tp
+	hints  *peersocket.Hints
+
+	creating sync.WaitGroup // calls of CreateSession
+	work     sync.WaitGroup // goroutines
+	done     chan struct{}  // closed by Close
+	suspects chan *session  // of size 1: the kernel seems not to know it
+
+	control, malformed, unknown atomic.Uint64
+
+	lastHeard atomic.Int64 // of any session: nanoseconds since 1970, 0: never
+
+	carrier   atomic.Pointer[carrier]
+	replacing sync.Mutex // guards the choice of the carrier, and retired
+	retired   map[connection]bool
+
+	closing  sync.Once
+	mu       sync.Mutex // held while a frame is delivered
+	closed   bool
+	sessions map[uint32]*session // by local session ID
+	frame    []byte              // where the readers of the sessions read to
+}
+
+func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
+	t := &tunnel{
+		cfg:      cfg,
+		done:     make(chan struct{}),
+		suspects: make(chan *session, 1),
+		retired:  make(map[connection]bool),
+		sessions: make(map[uint32]*session),
+		frame:    make([]byte, maxDatagram),
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("open tunnel to %v: %w", cfg.Peer, err), t.release())
+		}
+	}()
+	here, err := netns.Get()
+	if err != nil {
+		return nil, err
+	}
+	t.home = home{here}
+	if t.kernel, err = openL2TP(); err != nil {
+		return nil, err
+	}
+	first, err := dialCarrier(cfg.Local, cfg.Peer)
+	if err != nil {
+		return nil, err
+	}
+	t.carrier.Store(first)
+	t.hints = peersocket.NewHints(cfg, func() (int, error) { return t.carrier.Load().PathMTU() })
+	if _, err := t.PathMTU(); err != nil {
+		return nil, err
+	}
+	t.work.Go(func() { t.read(first) })
+	t.work.Go(func() { t.hints.Tell(t.done) })
+	t.work.Go(t.watch)
+	return t, nil
+}
+
+// release lets go of all that the tunnel has of the kernel.
+func (t *tunnel) release() error {
+	var errs []error
+	if c := t.carrier.Load(); c != nil {
+		errs = append(errs, c.Close())
+	}
+	t.work.Wait()
+	if t.kernel != nil {
+		errs = append(errs, t.kernel.close())
+	}
+	if t.home.IsOpen() {
+		errs = append(errs, t.home.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.carrier.Load().LocalAddrPort() }
+
+func (t *tunnel) PathMTU() (int, error) { return t.hints.PathMTU() }
+
+func (t *tunnel) SendControl(message []byte) error {
+	return t.hints.Send(t.carrier.Load().Socket, message)
+}
+
+func (t *tunnel) Stats() dataplane.TunnelStats {
+	return dataplane.TunnelStats{
+		Control:        t.control.Load(),
+		Malformed:      t.malformed.Load(),
+		UnknownSession: t.unknown.Load(),
+		LastHeard:      timeOf(&t.lastHeard),
+	}
+}
+
+// timeOf is the time in nanoseconds since 1970, zero for 0.
+func timeOf(nanoseconds *atomic.Int64) (t time.Time) {
+	if n := nanoseconds.Load(); n != 0 {
+		t = time.Unix(0, n)
+	}
+	return t
+}
+
+// The start of a message over UDP (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or Reserved |
+// Control Connection ID or Session ID.
+const (
+	headerSize  = 8
+	tBit        = 0x80
+	versionMask = 0x0f
+	version     = 3
+
+	maxDatagram = 1<<16 - 1
+)
+
+// read takes what the kernel leaves to us of what comes to the carrier, until it is closed.
+func (t *tunnel) read(c *carrier) {
+	buffer := make([]byte, maxDatagram)
+	for {
+		n, fromPeer, err := c.Receive(buffer)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			t.hints.Report(err)
+		case fromPeer:
+			t.receive(buffer[:n])
+		}
+	}
+}
+
+func (t *tunnel) receive(datagram []byte) {
+	if len(datagram) < headerSize || datagram[1]&versionMask != version {
+		t.malformed.Add(1)
+		return
+	}
+	if datagram[0]&tBit != 0 {
+		t.control.Add(1)
+		t.cfg.Control(datagram)
+		return
+	}
+	t.unknown.Add(1)
+	t.mu.Lock()
+	s := t.sessions[binary.BigEndian.Uint32(datagram[4:])]
+	t.mu.Unlock()
+	// The kernel keeps to itself what is for a session that it knows. The cookie is not for strangers to guess.
+	if s != nil && strings.HasPrefix(string(datagram[headerSize:]), string(s.cfg.LocalCookie)) {
+		select {
+		case t.suspects <- s:
+		default: // the next look at all of them will see
+		}
+	}
+}
+
+// CreateSession makes the session in the kernel, and a PPP interface in the session's namespace.
+func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, error) {
+	if err := check.Session(cfg); err != nil {
+		return nil, err
+	}
+	s := newSession(t, cfg)
+	if err := t.add(s); err != nil {
+		return nil, fmt.Errorf("session %#x: %w", cfg.LocalID, err)
+	}
+	defer t.creating.Done()
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("session %#x, interface %s: %w", cfg.LocalID, cfg.Interface, err), s.Close())
+	}
+	return s, nil
+}
+
+// add enters a session, unless the tunnel is closed.
+func (t *tunnel) add(s *session) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return net.ErrClosed
+	}
+	if t.sessions[s.cfg.LocalID] != nil {
+		return errors.New("there is a session with this local session ID")
+	}
+	t.sessions[s.cfg.LocalID] = s
+	t.creating.Add(1)
+	return nil
+}
+
+// list is all sessions.
+func (t *tunnel) list() []*session {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Collect(maps.Values(t.sessions))
+}
+
+// Close must not be called from within a callback.
+func (t *tunnel) Close() (err error) {
+	t.closing.Do(func() {
+		t.mu.Lock()
+		t.closed = true
+		t.mu.Unlock()
+
+		close(t.done)
+		t.creating.Wait()
+		// The kernel waits a while for each interface: one after another would be 50 in a second.
+		var closing errgroup.Group
+		closing.SetLimit(32)
+		for _, s := range t.list() {
+			closing.Go(s.Close)
+		}
+		err = errors.Join(closing.Wait(), t.release())
+	})
+	return err
+}

@@ -1,0 +1,304 @@
+package planetest
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// namespaceFunc is a virtual router that something happens in.
+type namespaceFunc func(f func() error) error
+
+func (do namespaceFunc) Do(f func() error) error { return do(f) }
+
+// The peer's first LCP frame may come while the interface is being made: it is delivered. The interface is born down,
+// with its MTU.
+func testFrameWhileInterfaceIsMade(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	const hello = "\xc0\x21\x01\x01\x00\x04"
+	e, peer := g.End(0, 1, 4), g.End(1, 1, 4)
+	Must(t, peer.Create())
+	e.Config.Namespace = namespaceFunc(func(f func() error) error {
+		Must(t, peer.SendFrame([]byte(hello)))
+		if got := <-e.Frames; got != hello {
+			t.Errorf("got %x, want %x", got, hello)
+		}
+		return e.VR.Do(f)
+	})
+	Must(t, e.Create())
+	if link := e.VR.Link(t, e.Config.Interface).Attrs(); link.MTU != 1400 || link.Flags&net.FlagUp != 0 {
+		t.Errorf("the interface is born with MTU %d and flags %v, want 1400 and not up", link.MTU, link.Flags)
+	}
+}
+
+// ExpectGone waits until the owner is told, once, that the session has vanished; Close has nothing to say then.
+func ExpectGone(t *testing.T, e *End) {
+	t.Helper()
+	if err := <-e.Gone; err == nil || !strings.Contains(err.Error(), e.Config.Interface) {
+		t.Errorf("gone: %v, want an error that names the interface", err)
+	}
+	_ = e.SendFrame([]byte("\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00"))
+	e.SetOpen(dataplane.IPv4)
+	e.Stats()
+	Must(t, e.Close())
+	Must(t, e.Close())
+	if len(e.Gone) != 0 {
+		t.Errorf("gone was told twice: %v", <-e.Gone)
+	}
+}
+
+// Somebody deletes the interface: the owner is told.
+func testInterfaceDeleted(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	for i := range 20 { // where the reader is when it happens, chance decides
+		e := g.End(0, 1, 0)
+		Must(t, e.Create())
+		if i%2 == 0 {
+			e.VR.Up(t, e.Config.Interface)
+		}
+		e.VR.DeleteLink(t, e.Config.Interface)
+		ExpectGone(t, e)
+	}
+}
+
+// Close takes the interface away, delivers nothing any more, and is no reason for alarm; the session's IDs and its
+// interface's name are free again.
+func testSessionClose(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	peer := g.End(1, 1, 4)
+	Must(t, peer.Create())
+	for range 5 {
+		e := g.End(0, 1, 4)
+		Must(t, e.Create())
+		Must(t, peer.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
+		<-e.Frames
+		Must(t, e.Close())
+		if links := e.VR.Links(t); len(links) != 0 {
+			t.Errorf("left behind: %q", links)
+		}
+		if err := e.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("SendFrame after Close: %v", err)
+		}
+		e.SetOpen(dataplane.IPv4)
+		Must(t, peer.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
+		g.Settle(t, e.PE)
+		if got := e.Stats(); got.RxFrames != 1 || got.TxFrames != 0 {
+			t.Errorf("after Close %+v, want the one frame received", got)
+		}
+		if len(e.Frames) != 0 || len(e.Gone) != 0 {
+			t.Errorf("after Close %d frames delivered, %d alarms", len(e.Frames), len(e.Gone))
+		}
+		Must(t, e.Close())
+	}
+	if got := g.PEs[0].Tunnel.Stats(); got.UnknownSession != 5 {
+		t.Errorf("%d messages for an unknown session, want those that came after each Close, 5", got.UnknownSession)
+	}
+}
+
+func testCreateSessionRefuses(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	there := g.End(0, 1, 0)
+	Must(t, there.Create())
+	vr := there.VR
+	Must(t, vr.kernel.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "veth"}, PeerName: "veth-peer"}))
+	links := len(vr.Links(t))
+
+	for _, tt := range []struct {
+		name   string
+		change func(*dataplane.SessionConfig)
+		want   error    // wrapped; nil: any
+		say    []string // in the text
+	}{
+		{"local session ID 0", func(c *dataplane.SessionConfig) { c.LocalID = 0 }, nil, []string{"session ID"}},
+		{"peer's session ID 0", func(c *dataplane.SessionConfig) { c.PeerID = 0 }, nil, []string{"session ID"}},
+		{"session ID that is there", func(c *dataplane.SessionConfig) { c.LocalID = there.Config.LocalID }, nil, []string{"session ID"}},
+		{"cookie of 5 octets", func(c *dataplane.SessionConfig) { c.LocalCookie = make([]byte, 5) }, nil, []string{"0, 4 or 8"}},
+		{"peer's cookie of 9", func(c *dataplane.SessionConfig) { c.PeerCookie = make([]byte, 9) }, nil, []string{"0, 4 or 8"}},
+		{"no name", func(c *dataplane.SessionConfig) { c.Interface = "" }, nil, []string{"1 to 15 octets"}},
+		{
+			"name of 16 octets", func(c *dataplane.SessionConfig) { c.Interface = "vl-56789-1234567" }, nil,
+			[]string{"vl-56789-1234567", "1 to 15 octets"},
+		},
+		{"pattern as name", func(c *dataplane.SessionConfig) { c.Interface = "vl%d" }, nil, []string{"vl%d"}},
+		{
+			"name of another session", func(c *dataplane.SessionConfig) { c.Interface = there.Config.Interface }, os.ErrExist,
+			[]string{there.Config.Interface, vr.name},
+		},
+		{"name of a veth", func(c *dataplane.SessionConfig) { c.Interface = "veth" }, os.ErrExist, []string{"veth", vr.name}},
+		{"impossible MTU", func(c *dataplane.SessionConfig) { c.MTU = 1 << 20 }, nil, []string{"1048576"}},
+		{
+			"namespace that cannot be entered",
+			func(c *dataplane.SessionConfig) {
+				c.Namespace = namespaceFunc(func(func() error) error { return os.ErrClosed })
+			},
+			os.ErrClosed, nil,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := g.End(0, 2, 0)
+			tt.change(&e.Config)
+			err := e.Create()
+			if err == nil {
+				e.Close()
+				t.Fatal("was taken")
+			}
+			if tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("got %v, want %v", err, tt.want)
+			}
+			for _, say := range tt.say {
+				if !strings.Contains(err.Error(), say) {
+					t.Errorf("%q does not say %q", err, say)
+				}
+			}
+		})
+	}
+	if now := vr.Links(t); len(now) != links {
+		t.Errorf("refusals left behind one of %q", now)
+	}
+	e := g.End(0, 2, 0)
+	Must(t, e.Create())
+}
+
+// Hundreds of sessions come and go in parallel, in no order, and keep apart.
+func testManySessions(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	const n = 200
+	var ends [2][]*End
+	for round := range 2 {
+		var creating errgroup.Group
+		creating.SetLimit(32)
+		for i := range ends {
+			ends[i] = nil
+			for id := range uint32(n) {
+				e := g.End(i, id+1, 8)
+				ends[i] = append(ends[i], e)
+				creating.Go(e.Create)
+			}
+		}
+		Must(t, creating.Wait())
+		for i := range ends {
+			for id, e := range ends[i] {
+				frame := string([]byte{0xc0, 0x21, 9, byte(id), 0, 4})
+				Must(t, e.SendFrame([]byte(frame)))
+				if got := <-ends[1-i][id].Frames; got != frame {
+					t.Fatalf("round %d, session %d: got %x, want %x", round, id, got, frame)
+				}
+			}
+			if links := g.PEs[i].VR.Links(t); len(links) != n {
+				t.Errorf("%d interfaces, want %d", len(links), n)
+			}
+		}
+		var closing errgroup.Group
+		closing.SetLimit(32)
+		for i := range ends {
+			for _, e := range ends[i] {
+				closing.Go(e.Close)
+			}
+		}
+		Must(t, closing.Wait())
+		for i, p := range g.PEs {
+			if links := p.VR.Links(t); len(links) != 0 {
+				t.Errorf("left behind: %q", links)
+			}
+			for _, e := range ends[i] {
+				if len(e.Gone) != 0 {
+					t.Fatal("told of its own Close: ", <-e.Gone)
+				}
+			}
+		}
+	}
+}
+
+// packetFrame is a PPP frame with an IPv4 packet (RFC 1332 section 2), empty, from 10.0.1.1 to 10.0.1.0.
+const packetFrame = "\x00\x21" +
+	"\x45\x00\x00\x14\x00\x00\x00\x00\x40\x3b\x66\xaa\x0a\x00\x01\x01\x0a\x00\x01\x00"
+
+// Sessions come and go while traffic runs towards them from both sides.
+func testSessionsUnderTraffic(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	peer := g.End(1, 1, 8)
+	Must(t, peer.Create())
+	peer.SetOpen(dataplane.IPv4)
+	peer.ConfigureUp(t, g.End(0, 1, 8))
+
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // packets and frames for e, without pause
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = peer.SendFrame([]byte(packetFrame))
+				_ = peer.SendFrame([]byte("\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00"))
+			}
+		}
+	}()
+	var took, heard uint64
+	for range 20 {
+		e := g.End(0, 1, 8)
+		e.Config.Deliver = func([]byte) { heard++ } // the race detector sees a delivery after Close
+		Must(t, e.Create())
+		e.SetOpen(dataplane.IPv4)
+		e.ConfigureUp(t, peer)
+		ping := e.Pinger(t, peer, 4)
+		for seq := range 20 {
+			_ = ping.Send(1000, seq)
+		}
+		for e.Stats().TxPackets == 0 {
+			runtime.Gosched()
+		}
+		ping.Close()
+		Must(t, e.Close())
+		took += e.Stats().RxPackets
+		if len(e.Gone) != 0 {
+			t.Fatal("told of its own Close: ", <-e.Gone)
+		}
+	}
+	close(stop)
+	<-stopped
+	if took == 0 || heard == 0 {
+		t.Errorf("no traffic was there: %d packets in, %d frames", took, heard)
+	}
+	if links := g.PEs[0].VR.Links(t); len(links) != 0 {
+		t.Errorf("left behind: %q", links)
+	}
+}
+
+// A peer that restarts comes with a new control connection on the same addresses: its sessions take the place of the old
+// ones, whether these are closed before or after.
+func testNewConnection(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	var before [2]*End
+	for round := range uint32(4) {
+		now := [2]*End{g.End(0, round+1, 8), g.End(1, round+1, 8)}
+		for i, e := range now {
+			e.Config.LocalConnectionID += round << 8
+			e.Config.PeerConnectionID += round << 8
+			if round%2 == 1 {
+				Must(t, before[i].Close())
+			}
+			Must(t, e.Create())
+			if before[i] != nil {
+				Must(t, before[i].Close())
+			}
+		}
+		for i, e := range now {
+			e.SetOpen(dataplane.IPv4)
+			e.ConfigureUp(t, now[1-i])
+			Must(t, e.SendFrame([]byte("\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00")))
+			<-now[1-i].Frames
+			g.Settle(t, e.PE)
+		}
+		Must(t, now[0].Pinger(t, now[1], 4).Ping(100, 1))
+		before = now
+	}
+}
