@@ -1,6 +1,8 @@
 package pppd
 
 import (
+	"net/netip"
+	"strconv"
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -20,6 +22,16 @@ func TestTheyLearnTheirAddress(t *testing.T) {
 	theirs.await(t, "sent [IPCP ConfReq", "<addr 0.0.0.0>]")
 	theirs.await(t, "rcvd [IPCP ConfNak", "<addr 10.0.0.2>]")
 	pingIPv4(t, ours, theirs, 56)
+}
+
+// RFC 3021: a /31 has one address beside ours.
+func TestTheyLearnTheOtherAddressOfThePrefix(t *testing.T) {
+	local, prefix := netip.MustParseAddr("10.0.0.3"), netip.MustParsePrefix("10.0.0.2/31")
+	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Configured, Local: local, Within: prefix}}
+	ours, theirs := connect(t, cfg, []string{"noipdefault"})
+	ours.await(t, ppp.IPv4Opened{Local: local, Peer: theirAddr})
+	theirs.await(t, "local  IP address 10.0.0.2")
+	theirs.ping(t, local.String(), 56)
 }
 
 // Neither end is told anything of the other's address.
@@ -63,6 +75,12 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 			"the peer insists on 10.0.0.7 instead of 10.0.0.2",
 		},
 		{
+			"pppd is not in the prefix",
+			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr, Within: netip.MustParsePrefix("10.0.0.0/31")},
+			theirIPv4,
+			"the peer claims 10.0.0.2, which is outside of 10.0.0.0/31, the prefix of this link",
+		},
+		{
 			"pppd wants us to have another", *both().IPv4,
 			[]string{"10.0.0.2:10.0.0.7"},
 			"the peer refuses our address 10.0.0.1; it wants us to have 10.0.0.7",
@@ -84,6 +102,7 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			ours, theirs := connect(t, ppp.Config{IPv4: &tt.cfg, IPv6: both().IPv6}, tt.pppd, theirIPv6)
 			ours.await(t, ppp.IPv4Closed{Reason: tt.reason})
+			theirs.await(t, "rcvd [IPCP TermReq", strconv.Quote(tt.reason))
 			// IPv6 does not mind.
 			awaitIPv6(t, ours, theirs)
 			pingIPv6(t, ours, theirs, 56)

@@ -49,6 +49,7 @@ func newEnd(t *testing.T, line *os.File, cfg ppp.Config) *end {
 		device: newDevice(t), events: newJournal[ppp.Event](), line: line, link: ppp.New(cfg), decoder: hdlc.NewDecoder(longest),
 		received: make(chan []byte), packets: make(chan []byte), calls: make(chan func(time.Time)), done: make(chan struct{}),
 	}
+	e.decoder.Receiving = hdlc.DefaultACCM
 	go e.read(e.line, e.received)
 	go e.read(e.device.file, e.packets)
 	go e.run()

@@ -83,3 +83,17 @@ func TestOpensWithIPv4AndIPv6(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 	pingIPv6(t, ours, theirs, 56)
 }
+
+// With option silent pppd says nothing before it is asked.
+func TestWeBegin(t *testing.T) {
+	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"silent"})
+	theirs.await(t, "Connect: ppp0")
+	ours.do(func(now time.Time) {
+		ours.up = true
+		ours.link.Up(now, &ours.out)
+	})
+	awaitIPv4(t, ours, theirs)
+	awaitIPv6(t, ours, theirs)
+	pingIPv4(t, ours, theirs, 56)
+	pingIPv6(t, ours, theirs, 56)
+}

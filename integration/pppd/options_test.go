@@ -79,6 +79,15 @@ func TestWhatWeDoNotSpeakIsRejected(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 }
 
+// RFC 1662, section 7.1: without the option both ends escape all control characters. Ours would remove others.
+func TestAsyncMapIsRejected(t *testing.T) {
+	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"asyncmap", "200a0000"})
+	theirs.await(t, "rcvd [LCP ConfRej", "<asyncmap 0x200a0000>]")
+	awaitIPv4(t, ours, theirs)
+	const everyOctet = 256 + 16 // ping counts in its data, which a timestamp begins
+	pingIPv4(t, ours, theirs, everyOctet)
+}
+
 // RFC 1661, sections 6.5 and 6.6: PFC and ACFC are granted, and pppd then takes compressed frames. It sends none: that is for
 // who asks, which we do not.
 func TestCompressedFieldsAreGranted(t *testing.T) {
