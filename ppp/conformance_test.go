@@ -8,9 +8,16 @@ import (
 	"testing"
 )
 
-// The conformance table names tests and files of this package: they exist.
-func TestConformanceTable(t *testing.T) {
-	table, err := os.ReadFile("../docs/rfc1661.md")
+// The conformance tables name tests and files of this package: they exist.
+func TestConformanceTables(t *testing.T) {
+	for page, least := range map[string]int{"rfc1661.md": 150, "rfc1332.md": 25, "rfc5072.md": 30, "rfc1994.md": 70} {
+		t.Run(page, func(t *testing.T) { checkTable(t, "../docs/"+page, least) })
+	}
+}
+
+// checkTable checks the names on one page, of which there are at least so many.
+func checkTable(t *testing.T, page string, least int) {
+	table, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +34,7 @@ func TestConformanceTable(t *testing.T) {
 		tests.Write(text)
 	}
 	names := regexp.MustCompile("`((?:Test|Fuzz)\\w+|\\w+\\.go)`").FindAllSubmatch(table, -1)
-	if len(names) < 50 {
+	if len(names) < least {
 		t.Fatalf("found %d names only", len(names))
 	}
 	for _, m := range names {

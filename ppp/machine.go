@@ -68,9 +68,10 @@ type machine struct {
 	timer   time.Time // when the Restart timer expires; zero: not running
 
 	// interval is the time until the Restart timer expires next. It begins at
-	// initial and doubles with each timeout up to Config.Restart. What the peer
-	// sends does not set it back: where the round-trip time is longer than
-	// initial, the end of one negotiation would begin another for ever.
+	// initial and doubles with each timeout up to Config.Restart. What it was
+	// found to need is the initial value from then on, for irc, too (RFC 1661,
+	// section 4.4): where the round-trip time is longer than Config.RestartInitial,
+	// to go back to that would have each negotiation begin another for ever.
 	initial, interval time.Duration
 
 	restarts  int // Restart counter: transmissions left
