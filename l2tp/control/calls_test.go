@@ -25,6 +25,22 @@ func TestUnknownAVPInSessionMessage(t *testing.T) {
 	}
 }
 
+// Section 5.4.4: Serial Numbers are for people to tell sessions apart; they increase.
+func TestSerialNumbersIncrease(t *testing.T) {
+	d := converse(t)
+	d.called()
+	var last uint32
+	for n := range 5 {
+		d.open("red")
+		m := d.expect(l2tp.ICRQ)
+		if n > 0 && m.SerialNumber != last+1 {
+			t.Errorf("serial number %d after %d", m.SerialNumber, last)
+		}
+		last = m.SerialNumber
+		d.send(l2tp.ACK)
+	}
+}
+
 func TestReportsChangeNothing(t *testing.T) {
 	d := converse(t)
 	d.called()
