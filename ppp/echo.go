@@ -12,7 +12,7 @@ import (
 type echo struct {
 	due   time.Time // when to send the next request; zero: not running
 	sent  time.Time // when the last request was sent
-	mark  time.Time // when the last request was sent, or spared
+	mark  time.Time // when the last request was sent, answered or spared
 	since time.Time // when the first of the unanswered requests was sent
 
 	id         uint8 // Identifier of the last request
@@ -94,7 +94,7 @@ func (e *echo) replied(now time.Time, id uint8) bool {
 	if !e.waiting || id != e.id {
 		return false
 	}
-	e.waiting, e.replying = false, true
+	e.waiting, e.replying, e.mark = false, true, now
 	rtt := max(now.Sub(e.sent), 0)
 	e.status.RTT, e.status.Measured = rtt, true
 	e.status.History.add(uint32(min(rtt.Microseconds(), echoLost-1)))

@@ -2,6 +2,7 @@ package session
 
 import (
 	"container/heap"
+	"iter"
 	"time"
 )
 
@@ -52,6 +53,19 @@ func (d *deadlines) set(l *Link, at time.Time) {
 	default:
 		heap.Fix(d, l.place)
 	}
+}
+
+// due yields the links whose time has come by now, in no order.
+func (d deadlines) due(now time.Time) iter.Seq[*Link] {
+	return func(yield func(*Link) bool) { d.below(0, now, yield) }
+}
+
+// below yields those of the links at place i of the heap and below it, and reports whether to go on.
+func (d deadlines) below(i int, now time.Time, yield func(*Link) bool) bool {
+	if i >= len(d) || d[i].deadline.After(now) {
+		return true // so are those below
+	}
+	return yield(d[i]) && d.below(2*i+1, now, yield) && d.below(2*i+2, now, yield)
 }
 
 // next is the earliest time that a link waits for; zero: none does.

@@ -15,7 +15,7 @@ func TestDeadlines(t *testing.T) {
 	for i := range links {
 		links[i] = &Link{place: nowhere}
 	}
-	want := make(map[*Link]time.Time)
+	want, count := make(map[*Link]time.Time), 0
 	for range 10_000 {
 		l := links[rng.IntN(len(links))]
 		at := start.Add(time.Duration(rng.IntN(100)) * time.Second)
@@ -26,6 +26,21 @@ func TestDeadlines(t *testing.T) {
 		delete(want, l)
 		if !at.IsZero() {
 			want[l] = at
+		}
+		by := start.Add(time.Duration(rng.IntN(100)) * time.Second)
+		for l := range d.due(by) {
+			if want[l].After(by) {
+				t.Fatalf("due at %v by %v", want[l], by)
+			}
+			count++
+		}
+		for _, at := range want {
+			if !at.After(by) {
+				count--
+			}
+		}
+		if count != 0 {
+			t.Fatalf("%d too many are due", count)
 		}
 		var earliestOf time.Time
 		for _, at := range want {
