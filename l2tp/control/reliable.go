@@ -76,11 +76,9 @@ type reliable struct {
 	retries  int       // of queue[0]
 	resendAt time.Time // zero: nothing is in flight
 
-	// An acknowledgement that repeats the last says that a message has arrived ahead of its turn. While what was lost is
-	// sent again, until mended is acknowledged, they say nothing new.
+	// An acknowledgement that repeats the last says that a message has arrived ahead of its turn.
 	repeats int
-	mending bool
-	mended  uint16
+	mended  bool // it was acted upon: more of them say nothing new
 
 	nr     uint16 // the next Ns that we expect
 	ackDue bool   // the peer has yet to hear of nr
@@ -153,9 +151,7 @@ const maxRepeats = 3
 // section 3.2, to which Appendix A refers, and RFC 5827's where few messages are on their way. A message that does more
 // than acknowledge may repeat an Nr for other reasons.
 func (r *reliable) repeated(nr uint16) {
-	oldest := r.ns - uint16(len(r.queue))
-	r.mending = r.mending && !notAfter(r.mended, oldest)
-	if nr != oldest || r.inFlight < 2 || r.mending {
+	if nr != r.ns-uint16(len(r.queue)) || r.inFlight < 2 || r.mended {
 		return
 	}
 	if r.repeats++; r.repeats >= min(maxRepeats, r.inFlight-1) {
@@ -167,8 +163,7 @@ func (r *reliable) repeated(nr uint16) {
 func (r *reliable) mend() {
 	r.ssthresh = max(r.cwnd/2, 1)
 	r.cwnd, r.cwndAcks = 1, 0
-	r.inFlight, r.repeats = 0, 0
-	r.mending, r.mended = true, r.ns-uint16(len(r.queue)-r.transmitted)
+	r.inFlight, r.repeats, r.mended = 0, 0, true
 }
 
 // acknowledge takes the Nr of a message received. False says that it acknowledges what was never sent, which makes the
@@ -189,7 +184,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	}
 	r.transmitted -= acked
 	r.inFlight = max(0, r.inFlight-acked)
-	r.retries, r.repeats = 0, 0
+	r.retries, r.repeats, r.mended = 0, 0, false
 	r.resendAt = time.Time{}
 	if r.inFlight > 0 {
 		r.resendAt = now.Add(r.timing.Initial)
