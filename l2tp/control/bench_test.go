@@ -94,29 +94,31 @@ func BenchmarkHello(b *testing.B) {
 	}
 }
 
-// To receive a HELLO, acknowledge it and say when to act next takes no memory.
+// To receive a HELLO, acknowledge it and say when to act next takes no memory, nor does it with two secrets.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
-	d := converse(t)
-	d.called()
-	const runs = 100
-	var hellos [][]byte
-	for range runs + 1 {
-		hellos = append(hellos, d.encode(l2tp.HELLO))
-	}
-	var out Output
-	now, n := d.now, 0
-	deadline := now
-	allocs := testing.AllocsPerRun(runs, func() {
-		out.Reset()
-		now = now.Add(time.Second)
-		d.peer.Receive(now, hellos[n], &out)
-		if deadline = d.peer.Deadline(); due(deadline, now) {
-			d.peer.Advance(now, &out)
+	for _, next := range [][]byte{nil, []byte("next")} {
+		d := converse(t, func(c *Config) { c.NextSecret = next })
+		d.called()
+		const runs = 100
+		var hellos [][]byte
+		for range runs + 1 {
+			hellos = append(hellos, d.encode(l2tp.HELLO))
 		}
-		n++
-	})
-	if allocs != 0 || n != runs+1 || d.peer.Established().reliable.nr != uint16(n)+2 {
-		t.Errorf("%v allocations for each of %d messages", allocs, n)
+		var out Output
+		now, n := d.now, 0
+		deadline := now
+		allocs := testing.AllocsPerRun(runs, func() {
+			out.Reset()
+			now = now.Add(time.Second)
+			d.peer.Receive(now, hellos[n], &out)
+			if deadline = d.peer.Deadline(); due(deadline, now) {
+				d.peer.Advance(now, &out)
+			}
+			n++
+		})
+		if allocs != 0 || n != runs+1 || d.peer.Established().reliable.nr != uint16(n)+2 {
+			t.Errorf("%v allocations for each of %d messages", allocs, n)
+		}
 	}
 }
 
@@ -141,9 +143,25 @@ func BenchmarkForged(b *testing.B) {
 	var out Output
 	b.ReportAllocs()
 	for b.Loop() {
+		d.now = d.now.Add(time.Second) // within the rate
+		d.peer.Receive(d.now, sccrq, &out)
+	}
+	if out.Len() != 0 || d.peer.Status().Drops[DropRate] != 0 {
+		b.Fatal("a forged SCCRQ is answered, or not looked at")
+	}
+}
+
+// BenchmarkFlood is what it costs beyond the rate that is admitted.
+func BenchmarkFlood(b *testing.B) {
+	d := meet(b, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 1} })
+	sccrq := d.encode(l2tp.SCCRQ)
+	d.deliver(sccrq)
+	var out Output
+	b.ReportAllocs()
+	for b.Loop() {
 		d.peer.Receive(d.now, sccrq, &out)
 	}
 	if out.Len() != 0 {
-		b.Fatal("a forged SCCRQ is answered")
+		b.Fatal("it is answered")
 	}
 }

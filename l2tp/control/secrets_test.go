@@ -272,3 +272,17 @@ func TestAuthenticationSwitched(t *testing.T) {
 	}
 	w.stopBoth()
 }
+
+// What has ended already for the switch is not ended again.
+func TestAuthenticationSwitchedTwice(t *testing.T) {
+	d := converse(t)
+	c := d.called()
+	for range 2 {
+		d.step(func(out *Output) { d.peer.SetSecrets(d.now, nil, nil, out) })
+	}
+	d.expectStop(l2tp.StopGeneral)
+	d.lost(CauseClosed)
+	d.state(c, Stopping)
+	d.wait(time.Second)
+	d.expectAgain(l2tp.StopCCN, 1) // signed as it was
+}

@@ -101,6 +101,17 @@ func TestConnectionTie(t *testing.T) {
 	})
 }
 
+// Only what ends our own call is a tie lost: else such a StopCCN is like any other.
+func TestAlreadyExistsWithoutTie(t *testing.T) {
+	d := converse(t)
+	d.called()
+	d.send(l2tp.StopCCN, result(l2tp.StopAlreadyExists))
+	d.expect(l2tp.ACK)
+	if why := event[ConnectionDown](d).Why; !strings.HasPrefix(why.Text, "StopCCN from the peer") {
+		t.Errorf("the reason is %q", why.Text)
+	}
+}
+
 // A losing SCCRQ that comes when the winner's connection is established does not disturb it.
 func TestLateLosingSCCRQ(t *testing.T) {
 	d := converse(t, active, func(c *Config) { c.Hello = 0 })
