@@ -131,6 +131,13 @@ func (l *loop) advance(now time.Time) {
 	if heard := l.path.lastHeard(); !heard.IsZero() {
 		l.pair.Heard(heard)
 	}
+	for link := range l.pair.Due(now) {
+		if x := l.links[link]; x != nil {
+			if p := x.present.Load(); p != nil {
+				l.pair.HeardOn(p.attempt, p.session.Stats().LastHeard)
+			}
+		}
+	}
 	l.pair.Advance(now, &l.out)
 }
 

@@ -3,6 +3,7 @@ package session
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -156,6 +157,17 @@ func (p *Pair) withAttempt(now time.Time, a Attempt, out *Output, f func(*Link))
 	if l := p.byAttempt[a]; l != nil {
 		f(l)
 		p.drain(now, out)
+	}
+}
+
+// Due yields the links that Advance is about to act on.
+func (p *Pair) Due(now time.Time) iter.Seq[*Link] { return p.waiting.due(now) }
+
+// HeardOn says when the last data message came on the data plane's session of an attempt. To PPP's keepalive it is a sign of
+// life. Tell it before Advance.
+func (p *Pair) HeardOn(a Attempt, at time.Time) {
+	if l := p.byAttempt[a]; l != nil && l.ppp != nil {
+		l.ppp.Heard(at)
 	}
 }
 

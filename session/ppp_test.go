@@ -102,3 +102,23 @@ func TestIPv6Addresses(t *testing.T) {
 		})
 	}
 }
+
+// Network packets that arrive are a sign of life, though all echoes are lost (RFC 1661 section 5.8); without them the link goes
+// down.
+func TestNetworkPacketsKeepTheLink(t *testing.T) {
+	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
+	w.start()
+	w.allUp(10 * time.Second)
+	w.mute = true
+	for range 60 {
+		for _, p := range []*pe{w.a, w.b} {
+			p.pair.HeardOn(p.link(0).Attempt, w.now)
+			p.pair.HeardOn(p.link(0).Attempt+1000, w.now) // an attempt that is over
+		}
+		w.run(time.Second)
+	}
+	if !w.a.up() || !w.b.up() {
+		t.Errorf("pe1 up %v, pe2 up %v", w.a.up(), w.b.up())
+	}
+	w.within(25*time.Second, "echoes missed", w.a.down(0))
+}
