@@ -29,6 +29,7 @@ type Daemon struct {
 	planeReason string
 	vrs         Routers
 	executor    *executor
+	interfaces  interfaces
 	listener    *listener
 	loops       []*loop // in the order of the configuration
 }
@@ -46,6 +47,8 @@ type Router interface {
 	dataplane.Namespace
 	// Configure makes the interface of that name be as c says.
 	Configure(ifname string, c vr.Interface) error
+	// IsUp reports whether the interface of that name is set up.
+	IsUp(ifname string) (bool, error)
 }
 
 // kernelRouters are those of the kernel.
@@ -59,7 +62,10 @@ func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logge
 	d := newDaemon(cfg, version, log)
 	d.pickPlane()
 	return d.run(ctx, func() (Routers, error) {
-		manager, err := vr.NewManager(func(r *vr.Router) { go d.routerGone(r.Spec()) })
+		manager, err := vr.NewManager(
+			func(r *vr.Router) { go d.routerGone(r.Spec()) },
+			func(r *vr.Router, ifname string, up bool) { d.interfaces.turned(r.Spec(), ifname, up) },
+		)
 		return kernelRouters{manager}, err
 	})
 }

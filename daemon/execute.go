@@ -9,10 +9,13 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/session"
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // execution is what of a link is there in the outside world.
 type execution struct {
+	loop    *loop
+	link    *session.Link
 	queue   queue
 	present atomic.Pointer[presence] // written by the queue's jobs alone
 }
@@ -22,7 +25,14 @@ type presence struct {
 	attempt session.Attempt
 	session dataplane.Session
 	router  Router
+
+	// For the queue's jobs alone: what the interface was last made, and whether somebody has set it down since.
+	configured vr.Interface
+	setDown    bool
 }
+
+// isUp reports whether the interface is set up, as far as the queue's jobs know.
+func (p *presence) isUp() bool { return p.configured.Up && !p.setDown }
 
 // of returns the session of an attempt, or nil if it is not there.
 func (x *execution) of(a session.Attempt) dataplane.Session {
@@ -37,6 +47,7 @@ func (l *loop) execution(link *session.Link) *execution {
 	if x == nil {
 		x = &execution{queue: queue{executor: l.daemon.executor}}
 		l.links[link] = x
+		l.daemon.interfaces.add(x)
 	}
 	return x
 }
@@ -112,17 +123,21 @@ func (l *loop) createSession(tunnel dataplane.Tunnel, e session.Create) (*presen
 	if err != nil {
 		return nil, err
 	}
-	return &presence{e.Attempt, s, router}, nil
+	return &presence{attempt: e.Attempt, session: s, router: router}, nil
 }
 
 // configure makes the interface as the link wants it.
 func (l *loop) configure(x *execution, e session.Configure) {
 	p := x.present.Load()
-	if p == nil || p.attempt != e.Attempt {
-		return
+	if p != nil && p.attempt == e.Attempt {
+		l.configureNow(p, e.Link, e.Interface)
 	}
-	if err := p.router.Configure(e.Link.Interface, e.Interface); err != nil {
-		l.post(func(now time.Time) { l.pair.Failed(now, e.Attempt, err, &l.out) })
+}
+
+func (l *loop) configureNow(p *presence, link *session.Link, c vr.Interface) {
+	p.configured = c
+	if err := p.router.Configure(link.Interface, c); err != nil {
+		l.post(func(now time.Time) { l.pair.Failed(now, p.attempt, err, &l.out) })
 		return
 	}
 	l.post(func(now time.Time) { l.pair.Configured(now, e.Attempt, &l.out) })

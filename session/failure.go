@@ -116,6 +116,7 @@ func (l *Link) down(now time.Time, out *Output) {
 	l.session, l.attempt, l.ready = nil, 0, false
 	l.ppp, l.early, l.withoutIPv6 = nil, nil, ""
 	l.open, l.wanted = dataplane.Protocols(0), vr.Interface{}
+	l.setDown, l.paused = false, false
 	l.schedule()
 }
 

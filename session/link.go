@@ -42,6 +42,9 @@ type Link struct {
 	wanted vr.Interface        // what Configure was last asked for
 	inUse  bool                // Configure was carried out since open became not empty
 
+	setDown bool // the operator has set our interface down
+	paused  bool // our interface or the peer's is down
+
 	callAt   time.Time // when to ask the peer for a session; zero: not planned
 	deadline time.Time // as it stands in Pair.waiting
 	place    int
@@ -81,7 +84,7 @@ func (l *Link) advance(now time.Time, out *Output) {
 	if due(l.callAt, now) {
 		l.call(now, out)
 	}
-	if l.ppp != nil && due(l.ppp.Deadline(), now) {
+	if due(l.pppDeadline(), now) {
 		l.ppp.Advance(now, &out.ppp)
 		l.drain(now, out)
 	}
@@ -92,11 +95,15 @@ func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
 // schedule takes note of the next time to advance.
 func (l *Link) schedule() {
-	at := l.callAt
-	if l.ppp != nil {
-		at = earliest(at, l.ppp.Deadline())
+	l.pair.waiting.set(l, earliest(l.callAt, l.pppDeadline()))
+}
+
+// pppDeadline is when PPP needs to be advanced; zero: never.
+func (l *Link) pppDeadline() time.Time {
+	if l.ppp == nil || l.paused {
+		return time.Time{}
 	}
-	l.pair.waiting.set(l, at)
+	return l.ppp.Deadline()
 }
 
 // call asks the peer for a session.
@@ -166,6 +173,9 @@ func (l *Link) established(now time.Time, out *Output) {
 
 // frame takes a PPP frame from the peer.
 func (l *Link) frame(now time.Time, frame []byte, out *Output) {
+	if l.paused {
+		return
+	}
 	if l.ppp == nil {
 		if len(l.early) < maxEarly {
 			l.early = append(l.early, append([]byte(nil), frame...))
@@ -179,8 +189,10 @@ func (l *Link) frame(now time.Time, frame []byte, out *Output) {
 
 // drain carries out what PPP wants.
 func (l *Link) drain(now time.Time, out *Output) {
-	for frame := range out.ppp.Frames() {
-		out.frame(l, frame)
+	if !l.paused {
+		for frame := range out.ppp.Frames() {
+			out.frame(l, frame)
+		}
 	}
 	for _, event := range out.ppp.Events {
 		if l.ppp == nil {
@@ -257,16 +269,28 @@ func (l *Link) lacks(s *ppp.Status) (Layer, string) {
 // setOpen says which network protocols may pass, and has the interface follow.
 func (l *Link) setOpen(now time.Time, open dataplane.Protocols, out *Output) {
 	l.open = open
-	out.effect(Open{l, l.attempt, open})
-	if open == 0 {
+	out.effect(Open{l, l.attempt, l.passing()})
+	if l.passing() == 0 {
 		l.setInUse(now, false, out)
 	}
 	l.configure(out)
 }
 
-// configure asks for the interface to be as the open protocols and the path want it.
+// passing are the network protocols that pass.
+func (l *Link) passing() dataplane.Protocols {
+	if l.paused {
+		return 0
+	}
+	return l.open
+}
+
+// configure asks for the interface to be as the open protocols and the path want it. One that the operator has set down is
+// left alone until it is set up again.
 func (l *Link) configure(out *Output) {
-	l.wanted.Up = l.open != 0
+	if l.setDown {
+		return
+	}
+	l.wanted.Up = l.passing() != 0
 	l.wanted.MTU = l.mtu(int(l.ppp.Status().PeerMRU))
 	l.wanted.Routes, l.wanted.Addresses = nil, nil
 	if l.open.Has(dataplane.IPv6) {
@@ -288,7 +312,7 @@ func protocolOf(a netip.Addr) dataplane.Protocols {
 }
 
 func (l *Link) configured(now time.Time, out *Output) {
-	l.setInUse(now, l.open != 0, out)
+	l.setInUse(now, l.passing() != 0, out)
 }
 
 // setInUse says whether the link carries packets.

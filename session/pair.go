@@ -221,6 +221,10 @@ func (p *Pair) drain(now time.Time, out *Output) {
 	}
 	out.control.Events = out.control.Events[:0]
 }
+		case control.CircuitChanged:
+			if l := p.bySession[e.Session]; l != nil {
+				l.circuitChanged(now, out)
+			}
 
 func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	p.told = ""

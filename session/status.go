@@ -27,6 +27,8 @@ type LinkStatus struct {
 	PPP       *ppp.Status    // nil: PPP was not reached
 	Open      dataplane.Protocols
 	Interface vr.Interface // as it was last asked for
+	SetDown   bool         // the operator has set the interface down
+	Paused    bool         // the interface here or at the peer is down, and PPP stands still
 }
 
 // SessionStatus is what is known of a control session.
@@ -78,6 +80,7 @@ func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
 		Failures: l.failures, CallAt: l.callAt, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
+		SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
 		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie}

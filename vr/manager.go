@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/fsnotify/fsnotify"
+	"github.com/vishvananda/netlink"
 )
 
 // Directory is where the named network namespaces are.
@@ -19,6 +20,7 @@ const Directory = "/run/netns"
 // Manager holds all virtual routers of the daemon. It is safe for concurrent use.
 type Manager struct {
 	deleted func(*Router)
+	turned  func(r *Router, ifname string, up bool)
 	home    namespace // where the daemon lives: threads return to it
 	vrfs    *vrfs
 	watcher *fsnotify.Watcher
@@ -56,7 +58,11 @@ type identity struct{ dev, ino uint64 }
 // has let go of its namespace by then; the kernel frees it when nothing else holds it, so interfaces that were opened
 // inside (a TUN holds its namespace) have to be closed. deleted is called from a goroutine of the manager or from within
 // Ensure; it must neither block nor call the manager. Not told: what Close removes.
-func NewManager(deleted func(*Router)) (*Manager, error) {
+//
+// turned is told of each interface in a virtual router that is there, and when it is set up or down, by whomever: what it
+// was by the time of the call may be past. It is called from goroutines of the manager, must neither block nor call the
+// manager, and may be called with a router that deleted was told of.
+func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up bool)) (*Manager, error) {
 	if err := os.MkdirAll(Directory, 0o755); err != nil {
 		return nil, fmt.Errorf("virtual routers: %w", err)
 	}
@@ -78,6 +84,7 @@ func NewManager(deleted func(*Router)) (*Manager, error) {
 	}
 	m := &Manager{
 		deleted: deleted,
+		turned:  turned,
 		home:    home,
 		vrfs:    vrfs,
 		watcher: watcher,
@@ -120,7 +127,7 @@ func (m *Manager) ensure(s Spec) (r, lost *Router, err error) {
 		return nil, nil, os.ErrClosed
 	}
 	if s.VRF != "" && !m.watching {
-		if err := m.vrfs.watch(m.done, m.linkChanged); err != nil {
+		if err := m.watchVRFs(); err != nil {
 			return nil, nil, err
 		}
 		m.watching = true
@@ -139,7 +146,13 @@ func (m *Manager) ensure(s Spec) (r, lost *Router, err error) {
 	if err != nil {
 		return nil, lost, err
 	}
-	r = &Router{spec: s, created: m.created[s] == at.id, home: m.home, place: at}
+	r = &Router{spec: s, created: m.created[s] == at.id, home: m.home, place: at, gone: make(chan struct{})}
+	if s.NetNS != "" {
+		if err := m.watchNamespace(r); err != nil {
+			r.release()
+			return nil, lost, err
+		}
+	}
 	m.routers[s] = r
 	return r, lost, nil
 }
@@ -177,9 +190,44 @@ func (m *Manager) watch() {
 	}
 }
 
-// linkChanged looks at the VRF with that index, or at all if it is 0.
-func (m *Manager) linkChanged(index int) {
-	m.look(func(r *Router) bool { return r.spec.VRF != "" && (index == 0 || index == r.place.vrf) })
+// watchNamespace tells of the interfaces in a namespace until it is released.
+func (m *Manager) watchNamespace(r *Router) error {
+	known := switches{}
+	return watchLinks(r.place.namespace, r.gone, m.watched.Go, func(u netlink.LinkUpdate) {
+		if up, turned := known.turned(u); turned {
+			m.turned(r, u.Attrs().Name, up)
+		}
+	}, func() {})
+}
+
+// watchVRFs tells of the interfaces in VRFs, and looks at a VRF whenever something happened to it.
+func (m *Manager) watchVRFs() error {
+	known := switches{}
+	return watchLinks(m.home, m.done, m.watched.Go, func(u netlink.LinkUpdate) {
+		m.look(func(r *Router) bool { return r.place.vrf == int(u.Index) })
+		if up, turned := known.turned(u); turned {
+			if r := m.vrf(u.Attrs().MasterIndex); r != nil {
+				m.turned(r, u.Attrs().Name, up)
+			}
+		}
+	}, func() {
+		m.look(func(r *Router) bool { return r.spec.VRF != "" })
+	})
+}
+
+// vrf is the router whose VRF device has that index, or nil.
+func (m *Manager) vrf(index int) *Router {
+	if index == 0 {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.routers {
+		if r.place.vrf == index {
+			return r
+		}
+	}
+	return nil
 }
 
 // look lets go of those of the routers that are lost, and tells of them.
@@ -199,12 +247,9 @@ func (m *Manager) look(at func(*Router) bool) {
 
 // Close removes what Ensure created, leaves what it found, and lets go of all.
 func (m *Manager) Close() error {
-	err := m.watcher.Close()
-	m.watched.Wait()
-
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.closed {
+		m.mu.Unlock()
 		return nil
 	}
 	m.closed = true
@@ -212,6 +257,10 @@ func (m *Manager) Close() error {
 	for _, r := range m.routers {
 		r.release()
 	}
+	m.mu.Unlock()
+	err := m.watcher.Close()
+	m.watched.Wait()
+
 	for s, id := range m.created {
 		kind := m.kind(s)
 		if now, statErr := kind.stat(s); statErr == nil && now == id {

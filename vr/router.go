@@ -6,6 +6,9 @@ import (
 	"os"
 	"runtime"
 	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Router is one virtual router. It is safe for concurrent use. It is a dataplane.Namespace.
@@ -17,6 +20,7 @@ type Router struct {
 
 	mu       sync.RWMutex
 	released bool
+	gone     chan struct{} // closed by release
 }
 
 // Spec is what the router was asked for by.
@@ -58,6 +62,22 @@ func (r *Router) Do(f func() error) error {
 	return nil
 }
 
+// IsUp reports whether the interface of that name is set up. An absent interface gives an error that wraps os.ErrNotExist.
+func (r *Router) IsUp(ifname string) (up bool, err error) {
+	err = r.Do(func() error {
+		link, err := netlink.LinkByName(ifname)
+		if errors.As(err, new(netlink.LinkNotFoundError)) {
+			err = os.ErrNotExist
+		}
+		if err != nil {
+			return fmt.Errorf("interface %s: %w", ifname, err)
+		}
+		up = link.Attrs().RawFlags&unix.IFF_UP != 0
+		return nil
+	})
+	return up, err
+}
+
 // enter puts the thread into the namespace.
 func (r *Router) enter() error {
 	r.mu.RLock()
@@ -73,6 +93,7 @@ func (r *Router) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.released = true
+	close(r.gone)
 	if r.place.vrf == 0 { // else it is the daemon's
 		r.place.namespace.close()
 	}

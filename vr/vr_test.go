@@ -56,7 +56,7 @@ func exists(name string) bool {
 func newTestManager(t *testing.T) (*Manager, <-chan *Router) {
 	t.Helper()
 	deleted := make(chan *Router, 16)
-	m, err := NewManager(func(r *Router) { deleted <- r })
+	m, err := NewManager(func(r *Router) { deleted <- r }, func(*Router, string, bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}

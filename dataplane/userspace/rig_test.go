@@ -47,7 +47,7 @@ func newRig(t testing.TB) *rig {
 	if os.Getuid() != 0 {
 		t.Fatal("the tests of the data plane make network namespaces: run them as root")
 	}
-	m, err := vr.NewManager(func(*vr.Router) {})
+	m, err := vr.NewManager(func(*vr.Router) {}, func(*vr.Router, string, bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}

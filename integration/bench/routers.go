@@ -14,6 +14,9 @@ func (r routers) Close() error { return nil }
 
 func (r routers) Do(f func() error) error { return f() }
 
+// IsUp is asked only when somebody sets an interface up or down.
+func (r routers) IsUp(string) (bool, error) { return true, nil }
+
 // Configure takes a link for up once IPCP and IPV6CP have told the addresses.
 func (r routers) Configure(ifname string, c vr.Interface) error {
 	if c.Up && c.Local.IsValid() && c.LinkLocal != 0 {

@@ -1,0 +1,61 @@
+package session
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+)
+
+// InterfaceState says that the interface of an attempt, which Configure had set up, was set down by the operator, or is up
+// again. The peer is told by the Circuit Status AVP (RFC 3931 section 5.4.5). The session and PPP stay.
+func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
+	p.withAttempt(now, a, out, func(l *Link) {
+		if l.setDown == !up {
+			return
+		}
+		l.setDown = !up
+		status := l2tp.CircuitStatus(0)
+		if up {
+			status = l2tp.CircuitActive
+		}
+		l.session.SetCircuit(now, status, &out.control)
+		l.circuitChanged(now, out)
+	})
+}
+
+// circuitChanged has the link follow the interfaces at its two ends. While one is down no data flows, LCP echoes
+// included, so PPP stands still: its timers do not run, and it neither sends nor hears.
+func (l *Link) circuitChanged(now time.Time, out *Output) {
+	reason := l.circuitFault()
+	paused := l.paused
+	l.paused = reason != ""
+	switch {
+	case l.paused:
+		l.note(LayerInterface, reason)
+	case paused:
+		l.note(0, "")
+	}
+	if l.ppp == nil {
+		return
+	}
+	if paused && !l.paused {
+		l.ppp.Heard(now) // no echo could be answered
+	}
+	l.setOpen(now, l.open, out)
+	l.schedule()
+}
+
+// circuitFault says which end's interface is down; empty: none is.
+func (l *Link) circuitFault() string {
+	peer := l.session.PeerCircuit
+	switch {
+	case l.setDown:
+		return fmt.Sprintf("%s is administratively down", l.Interface)
+	case peer.Active():
+		return ""
+	case peer != 0:
+		return fmt.Sprintf("the interface at %s is not ready: %s", l.pair.cfg.Peer, peer)
+	}
+	return fmt.Sprintf("the interface at %s is down", l.pair.cfg.Peer)
+}
