@@ -88,9 +88,30 @@ func BenchmarkHello(b *testing.B) {
 	p := newPair()
 	b.ReportAllocs()
 	for b.Loop() {
-		p.now = p.peers[0].Deadline()
-		p.peers[0].Advance(p.now, &p.outs[0])
-		p.exchange()
+		p.hello()
+	}
+}
+
+// hello lets the next HELLO go to and fro.
+func (p *pair) hello() {
+	p.now = p.peers[0].Deadline()
+	p.peers[0].Advance(p.now, &p.outs[0])
+	p.exchange()
+}
+
+// To send a HELLO takes no memory: a message gets that of one acknowledged before.
+func TestKeepaliveDoesNotAllocate(t *testing.T) {
+	p := newPair()
+	for range 4 {
+		p.hello()
+	}
+	sent := p.peers[0].Established().Counters().Sent
+	const runs = 100
+	if allocs := testing.AllocsPerRun(runs, p.hello); allocs != 0 {
+		t.Errorf("%v allocations for each HELLO", allocs)
+	}
+	if n := p.peers[0].Established().Counters().Sent - sent; n < runs/2 {
+		t.Errorf("%d HELLOs sent", n)
 	}
 }
 

@@ -169,7 +169,7 @@ var pseudowires = l2tp.Pseudowires(l2tp.PseudowirePPP)
 // queue encodes a message for reliable delivery; flush sends it when the window allows.
 func (c *Connection) queue(m *l2tp.Message) {
 	c.peer.scratch = encode(c.peer.scratch[:0], m)
-	c.reliable.push(bytes.Clone(c.peer.scratch))
+	c.reliable.push(c.peer.scratch)
 }
 
 // encode appends a message of ours. What we put into one is bounded, so that it always fits.

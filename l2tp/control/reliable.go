@@ -52,6 +52,7 @@ const (
 	maxWindow          = 1024 // messages in flight, whatever the peer says, and messages ahead of their turn
 	maxEarly           = 2048 // octets of a message ahead of its turn; a longer one comes again when it is its turn
 	messagesPerSession = 4    // in the queue, for as many sessions as there may be
+	maxSpare           = 4    // messages whose memory is kept for others
 )
 
 // reliable is the reliable delivery of one control connection (RFC 3931 section 4.2 and Appendix A): it numbers, holds
@@ -63,6 +64,7 @@ type reliable struct {
 	ns    uint16    // of the next message that is queued
 	queue [][]byte  // what the peer has not acknowledged, oldest first; the last has number ns-1
 	room  [4][]byte // the memory of a queue that is no longer
+	spare [][]byte  // the memory of messages that are no longer, maxSpare at most
 
 	// The first transmitted of queue were sent at least once. Of these the first inFlight count as on their way; after a
 	// time-out that is none, and all are sent again as the congestion window opens.
@@ -100,8 +102,13 @@ func (r *reliable) setPeerWindow(size int) {
 	r.cwnd = min(r.cwnd, r.peerWindow)
 }
 
-// push numbers a message and queues it; the reliable delivery keeps the octets.
+// push numbers a copy of a message and queues it.
 func (r *reliable) push(message []byte) {
+	var memory []byte
+	if n := len(r.spare); n > 0 {
+		memory, r.spare = r.spare[n-1][:0], r.spare[:n-1]
+	}
+	message = append(memory, message...)
 	binary.BigEndian.PutUint16(message[offsetNs:], r.ns)
 	r.ns++
 	if r.queue == nil {
@@ -177,6 +184,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	if acked > r.transmitted {
 		return false
 	}
+	r.spare = append(r.spare, r.queue[:min(acked, maxSpare-len(r.spare))]...)
 	clear(r.queue[:acked])
 	r.queue = r.queue[acked:]
 	if len(r.queue) == 0 {
