@@ -45,7 +45,7 @@ func (x *execution) of(a session.Attempt) dataplane.Session {
 func (l *loop) execution(link *session.Link) *execution {
 	x := l.links[link]
 	if x == nil {
-		x = &execution{queue: queue{executor: l.daemon.executor}}
+		x = &execution{loop: l, link: link, queue: queue{executor: l.daemon.executor}}
 		l.links[link] = x
 		l.daemon.interfaces.add(x)
 	}
@@ -140,7 +140,7 @@ func (l *loop) configureNow(p *presence, link *session.Link, c vr.Interface) {
 		l.post(func(now time.Time) { l.pair.Failed(now, p.attempt, err, &l.out) })
 		return
 	}
-	l.post(func(now time.Time) { l.pair.Configured(now, e.Attempt, &l.out) })
+	l.post(func(now time.Time) { l.pair.Configured(now, p.attempt, &l.out) })
 }
 
 func (l *loop) sendFrame(f session.Frame) {

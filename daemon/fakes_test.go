@@ -269,6 +269,7 @@ type vrs struct {
 	mu         sync.Mutex
 	refused    error
 	interfaces map[string]vr.Interface // by VR/interface
+	setDown    map[string]bool         // by VR/interface: what an operator has set down
 }
 
 func (v *vrs) Ensure(s vr.Spec) (Router, error) {
@@ -303,9 +304,27 @@ func (r *fakeRouter) Do(f func() error) error { return f() }
 func (r *fakeRouter) Configure(ifname string, c vr.Interface) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	setDown    map[string]bool         // by VR/interface: what an operator has set down
 	r.interfaces[r.name+"/"+ifname] = c
+	if c.Up {
+		delete(r.setDown, r.name+"/"+ifname)
+	}
 	return nil
+}
+
+func (r *fakeRouter) IsUp(ifname string) (bool, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key := r.name + "/" + ifname
+	return r.interfaces[key].Up && !r.setDown[key], nil
+}
+
+// turn sets the interface of a VPN's link up or down, as an operator does.
+func (p *pe) turn(vpn string, up bool) {
+	key := vpn + "/vl-" + vpn
+	p.vrs.mu.Lock()
+	p.vrs.setDown[key] = !up
+	p.vrs.mu.Unlock()
+	p.interfaces.turned(vr.Spec{NetNS: vpn}, "vl-"+vpn, up)
 }
 
 // pe is a daemon in the bubble, without the sockets and the kernel.
@@ -339,28 +358,9 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 	p := &pe{
 		plane: &plane{network: n},
 		vrs:   &vrs{interfaces: make(map[string]vr.Interface), setDown: make(map[string]bool)},
-	if c.Up {
-		delete(r.setDown, r.name+"/"+ifname)
-	}
 		logs:  logs,
 	}
 	p.Daemon = &Daemon{
-func (r *fakeRouter) IsUp(ifname string) (bool, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	key := r.name + "/" + ifname
-	return r.interfaces[key].Up && !r.setDown[key], nil
-}
-
-// turn sets the interface of a VPN's link up or down, as an operator does.
-func (p *pe) turn(vpn string, up bool) {
-	key := vpn + "/vl-" + vpn
-	p.vrs.mu.Lock()
-	p.vrs.setDown[key] = !up
-	p.vrs.mu.Unlock()
-	p.interfaces.turned(vr.Spec{NetNS: vpn}, "vl-"+vpn, up)
-}
-
 		cfg: cfg, version: "test", log: zap.New(core), started: time.Now(), executor: newExecutor(),
 		plane: p.plane, vrs: p.vrs,
 	}

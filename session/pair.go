@@ -213,6 +213,10 @@ func (p *Pair) drain(now time.Time, out *Output) {
 			if l := p.bySession[e.Session]; l != nil {
 				l.established(now, out)
 			}
+		case control.CircuitChanged:
+			if l := p.bySession[e.Session]; l != nil {
+				l.circuitChanged(now, out)
+			}
 		case control.SessionDown:
 			if l := p.bySession[e.Session]; l != nil {
 				l.sessionDown(now, e.Why, out)
@@ -221,10 +225,6 @@ func (p *Pair) drain(now time.Time, out *Output) {
 	}
 	out.control.Events = out.control.Events[:0]
 }
-		case control.CircuitChanged:
-			if l := p.bySession[e.Session]; l != nil {
-				l.circuitChanged(now, out)
-			}
 
 func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	p.told = ""
