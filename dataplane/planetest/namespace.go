@@ -122,6 +122,12 @@ func (n *Namespace) Down(t testing.TB, name string) {
 	Must(t, n.kernel.LinkSetDown(n.Link(t, name)))
 }
 
+// MTU sets the MTU of an interface.
+func (n *Namespace) MTU(t testing.TB, name string, mtu int) {
+	t.Helper()
+	Must(t, n.kernel.LinkSetMTU(n.Link(t, name), mtu))
+}
+
 // DeleteLink deletes an interface.
 func (n *Namespace) DeleteLink(t testing.TB, name string) {
 	t.Helper()

@@ -1,0 +1,165 @@
+package kernel
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/dataplane/kernel/internal/uapi"
+	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
+)
+
+// byHand is another's access to the L2TP of a namespace.
+func byHand(t *testing.T, host *planetest.Namespace) *l2tp {
+	t.Helper()
+	var l *l2tp
+	planetest.Must(t, host.Do(func() (err error) {
+		l, err = openL2TP()
+		return err
+	}))
+	t.Cleanup(func() { planetest.Must(t, l.close()) })
+	return l
+}
+
+// pass sees a frame pass between both ends, both ways.
+func pass(t *testing.T, ends [2]*planetest.End) {
+	t.Helper()
+	for i, e := range ends {
+		planetest.Must(t, e.SendFrame([]byte(lcpEcho)))
+		if got := <-ends[1-i].Frames; got != lcpEcho {
+			t.Errorf("sent %x, got %x", lcpEcho, got)
+		}
+	}
+}
+
+// The virtual router's namespace goes: so do its interfaces, and their owners are told.
+func TestNamespaceDeleted(t *testing.T) {
+	g := newRig(t)
+	var ends []*planetest.End
+	for id := range uint32(4) {
+		e := g.End(0, id+1, 8)
+		planetest.Must(t, e.Create())
+		e.VR.Up(t, e.Config.Interface)
+		ends = append(ends, e)
+	}
+	g.PEs[0].VR.Delete()
+	for _, e := range ends {
+		planetest.ExpectGone(t, e)
+	}
+}
+
+// Somebody deletes a session, or the tunnel with all of them, by netlink, of which the kernel says nothing: the owners are
+// told, and what they create then works, on the same control connection.
+func TestDeletedByHand(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		delete func(*l2tp, dataplane.SessionConfig) error
+		gone   int // of two sessions
+	}{
+		{"session", func(l *l2tp, c dataplane.SessionConfig) error {
+			return l.do(uapi.Session{TunnelID: c.LocalConnectionID, LocalID: c.LocalID}.Delete())
+		}, 1},
+		{"tunnel", func(l *l2tp, c dataplane.SessionConfig) error {
+			return l.do(uapi.DeleteTunnel(c.LocalConnectionID))
+		}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			g := newRig(t)
+			first, second := g.OpenSession(t, 1, 8, 1400), g.OpenSession(t, 2, 8, 1400)
+			pass(t, first)
+			planetest.Must(t, tt.delete(byHand(t, first[0].Host), first[0].Config))
+			planetest.ExpectGone(t, first[0])
+			if tt.gone == 2 {
+				planetest.ExpectGone(t, second[0])
+			} else {
+				pass(t, second)
+			}
+			again := g.End(0, 1, 8)
+			planetest.Must(t, again.Create())
+			pass(t, [2]*planetest.End{again, first[1]})
+			g.Settle(t, first[0].PE)
+			g.Settle(t, first[1].PE)
+		})
+	}
+}
+
+// Data for a session that is ours comes up only if the kernel does not have it: then it is looked at at once. Not so if
+// the cookie is not ours, which anybody can send.
+func TestSuspects(t *testing.T) {
+	s := &session{cfg: dataplane.SessionConfig{LocalID: 1, LocalCookie: []byte("abcd")}}
+	for _, tt := range []struct {
+		name, datagram string
+		suspect        bool
+	}{
+		{"data", "\x00\x03\x00\x00\x00\x00\x00\x01abcd\xff\x03\xc0\x21", true},
+		{"wrong cookie", "\x00\x03\x00\x00\x00\x00\x00\x01abce\xff\x03\xc0\x21", false},
+		{"half a cookie", "\x00\x03\x00\x00\x00\x00\x00\x01ab", false},
+		{"another session", "\x00\x03\x00\x00\x00\x00\x00\x02abcd\xff\x03\xc0\x21", false},
+		{"another version", "\x00\x02\x00\x00\x00\x00\x00\x01abcd\xff\x03\xc0\x21", false},
+	} {
+		tunnel := &tunnel{suspects: make(chan *session, 1), sessions: map[uint32]*session{1: s}}
+		for range 2 { // it does not block
+			tunnel.receive([]byte(tt.datagram))
+		}
+		if got := len(tunnel.suspects) == 1; got != tt.suspect {
+			t.Errorf("%s: suspect %v, want %v", tt.name, got, tt.suspect)
+		}
+	}
+}
+
+// A killed daemon's tunnel keeps its ID for as long as the kernel clears its sessions: CreateSession waits for the ID,
+// but not longer than the tunnel is open.
+func TestTunnelIDTaken(t *testing.T) {
+	g := newRig(t)
+	for _, freed := range []bool{true, false} {
+		e := g.End(0, 1, 8)
+		l := byHand(t, e.Host)
+		var old *peersocket.Socket
+		planetest.Must(t, e.Host.Do(func() (err error) {
+			old, err = dialOld(e)
+			return err
+		}))
+		defer old.Close()
+		planetest.Must(t, old.Control(func(fd int) error {
+			return l.do(uapi.Tunnel{LocalID: e.Config.LocalConnectionID, PeerID: 9, Encapsulation: uapi.UDP, Socket: fd}.Create())
+		}))
+		created := make(chan error)
+		go func() { created <- e.Create() }()
+		if freed {
+			planetest.Must(t, old.Close())
+			planetest.Must(t, <-created)
+			planetest.Must(t, e.Tunnel.Close())
+			planetest.Must(t, e.Open(e.V4, g.PEs[1].V4))
+			continue
+		}
+		planetest.Must(t, e.Tunnel.Close())
+		if err := <-created; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("the tunnel was closed: %v, want net.ErrClosed", err)
+		}
+	}
+}
+
+// dialOld is a socket beside that of e's tunnel.
+func dialOld(e *planetest.End) (*peersocket.Socket, error) {
+	local := e.Tunnel.LocalAddr()
+	elsewhere := local.Addr().Next().Next() // the peer's side does not matter
+	return peersocket.Dial(addrPort(local.Addr(), 1799), addrPort(elsewhere, 1799))
+}
+
+// Once a newer control connection has sessions, an older one gets none.
+func TestConnectionRetired(t *testing.T) {
+	g := newRig(t)
+	old, now, late := g.End(0, 1, 8), g.End(0, 2, 8), g.End(0, 3, 8)
+	now.Config.LocalConnectionID++
+	planetest.Must(t, old.Create())
+	planetest.Must(t, now.Create())
+	if err := late.Create(); err == nil {
+		t.Error("a session was created on a control connection that is over")
+	}
+	peer := g.End(1, 2, 8)
+	planetest.Must(t, peer.Create())
+	pass(t, [2]*planetest.End{now, peer})
+	planetest.ExpectGone(t, old)
+}
