@@ -12,12 +12,12 @@ import (
 // RFC 1661, section 5.8. Each end answers the other's echoes, so a link without traffic stays.
 func TestEchoesAreAnswered(t *testing.T) {
 	cfg := both()
-	cfg.EchoInterval = 100 * time.Millisecond
+	cfg.EchoInterval = 500 * time.Millisecond
 	ours, theirs := connect(t, cfg, theirIPv4, theirIPv6, []string{"debug", "lcp-echo-interval", "1", "lcp-echo-failure", "3"})
 	awaitBoth(t, ours, theirs)
-	for range 2 {
-		theirs.await(t, "sent [LCP EchoReq")
-		theirs.await(t, "rcvd [LCP EchoRep")
+	for _, id := range []string{"id=0x0 ", "id=0x1 "} { // pppd counts its echoes
+		theirs.await(t, "sent [LCP EchoReq", id)
+		theirs.await(t, "rcvd [LCP EchoRep", id)
 		theirs.await(t, "rcvd [LCP EchoReq")
 		theirs.await(t, "sent [LCP EchoRep")
 	}
