@@ -47,7 +47,18 @@ type VPN struct {
 	VR    VR     `yaml:"vr"`
 	IPsec string `yaml:"ipsec"`
 	Echo  Echo   `yaml:"echo,omitempty"`
+	Auth  Auth   `yaml:"ppp_auth,omitempty"`
 	Links []Link `yaml:"links"`
+}
+
+// Auth is the key "ppp_auth" of a VPN.
+type Auth struct {
+	Require        string `yaml:"require,omitempty"`
+	Name           string `yaml:"name,omitempty"`
+	SecretFile     string `yaml:"secret_file,omitempty"`
+	PeerName       string `yaml:"peer_name,omitempty"`
+	PeerSecretFile string `yaml:"peer_secret_file,omitempty"`
+	Rechallenge    string `yaml:"rechallenge,omitempty"`
 }
 
 // Echo is the key "echo" of a VPN.
@@ -66,6 +77,7 @@ type Link struct {
 	Peer        string   `yaml:"peer"`
 	Address     string   `yaml:"address,omitempty"`
 	PeerAddress string   `yaml:"peer_address,omitempty"`
+	Address6    []string `yaml:"address6,omitempty"`
 	Routes      []string `yaml:"routes,omitempty"`
 }
 
