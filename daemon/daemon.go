@@ -96,7 +96,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		return fmt.Errorf("virtual routers: %w", err)
 	}
 	d.makeLoops()
-	d.listener, err = listen(netip.AddrPortFrom(d.cfg.Local.Address, d.cfg.Local.Port), d.loops, d.log)
+	d.listener, err = listen(d.localAddrPort(), d.loops, d.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
 	}
@@ -114,6 +114,11 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	}
 	d.log.Info("stopped")
 	return nil
+}
+
+// localAddrPort is where we send from and listen at; the zero address leaves it to the routing table.
+func (d *Daemon) localAddrPort() netip.AddrPort {
+	return netip.AddrPortFrom(d.cfg.Local.Address, d.cfg.Local.Port)
 }
 
 func (d *Daemon) makeLoops() {

@@ -57,6 +57,7 @@ func TestRun(t *testing.T) {
 			cancel()
 			err := Run(ctx, &config.Config{
 				Local: config.Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Address: netip.MustParseAddr("127.0.0.1"), Port: tt.port},
+				Peers: []config.Peer{{Name: "pe2", Address: netip.MustParseAddr("192.0.2.2"), Port: 1702, Role: config.RolePassive}},
 				API:   config.API{Socket: socket}, DataPlane: config.DataPlaneUserspace,
 			}, "test", zap.New(core))
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {

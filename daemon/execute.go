@@ -79,6 +79,7 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 			}
 		})
 	case session.Repath:
+		l.path.peer = l.peer.AddrPort()
 		if l.path.tunnel != nil { // else it is tried again in its own time
 			l.openPath(now)
 		}

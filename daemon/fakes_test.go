@@ -37,8 +37,38 @@ type network struct {
 
 	mu      sync.Mutex
 	cut     bool
-	tunnels map[netip.AddrPort]*tunnel // the newest at each address
+	tunnels map[ends]*tunnel // the newest between two addresses
 	hosts   map[netip.AddrPort]*listener
+	nat     map[netip.AddrPort]netip.AddrPort             // as what others see an address; what they send there gets to it
+	seen    func(message []byte, from, to netip.AddrPort) // told of each control message; nil: nobody
+}
+
+// ends are the addresses of a tunnel, as a connected socket has them.
+type ends struct{ local, peer netip.AddrPort }
+
+// translate has an address seen as another one from now on.
+func (n *network) translate(inside, outside netip.AddrPort) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.nat[inside] = outside
+}
+
+// outside is what others see in the place of an address.
+func (n *network) outside(inside netip.AddrPort) netip.AddrPort {
+	if outside, ok := n.nat[inside]; ok {
+		return outside
+	}
+	return inside
+}
+
+// inside is what an address of others is in truth.
+func (n *network) inside(outside netip.AddrPort) netip.AddrPort {
+	for inside, as := range n.nat {
+		if as == outside {
+			return inside
+		}
+	}
+	return outside
 }
 
 func (n *network) setCut(cut bool) {
@@ -48,21 +78,22 @@ func (n *network) setCut(cut bool) {
 }
 
 // deliver hands something to the tunnel at an address, or to the listener behind it.
-func (n *network) deliver(to netip.AddrPort, toTunnel func(*tunnel), toListener func(*listener)) {
+func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toListener func(l *listener, from netip.AddrPort)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cut {
 		return
 	}
+	from, to = n.outside(from), n.inside(to)
 	n.inTransit = append(n.inTransit, func() {
 		n.mu.Lock()
-		t, l := n.tunnels[to], n.hosts[to]
+		t, l := n.tunnels[ends{to, from}], n.hosts[to]
 		n.mu.Unlock()
 		switch {
 		case t != nil:
 			toTunnel(t)
 		case l != nil:
-			toListener(l)
+			toListener(l, from)
 		}
 	})
 	time.AfterFunc(delay, n.arrive)
@@ -106,7 +137,7 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	p.tunnels = append(p.tunnels, t)
 	p.network.mu.Lock()
 	defer p.network.mu.Unlock()
-	p.network.tunnels[cfg.Local] = t
+	p.network.tunnels[ends{cfg.Local, cfg.Peer}] = t
 	return t, nil
 }
 
@@ -167,7 +198,10 @@ func (t *tunnel) Stats() dataplane.TunnelStats {
 
 func (t *tunnel) SendControl(message []byte) error {
 	message = bytes.Clone(message)
-	t.plane.network.deliver(t.cfg.Peer,
+	if seen := t.plane.network.seen; seen != nil {
+		seen(message, t.cfg.Local, t.cfg.Peer)
+	}
+	t.plane.network.deliver(t.cfg.Local, t.cfg.Peer,
 		func(peer *tunnel) {
 			peer.mu.Lock()
 			defer peer.mu.Unlock()
@@ -175,7 +209,7 @@ func (t *tunnel) SendControl(message []byte) error {
 				peer.cfg.Control(message)
 			}
 		},
-		func(l *listener) { l.take(message, t.cfg.Local) })
+		func(l *listener, from netip.AddrPort) { l.take(message, from) })
 	return nil
 }
 
@@ -211,8 +245,8 @@ func (t *tunnel) Close() error {
 	}
 	n := t.plane.network
 	n.mu.Lock()
-	if n.tunnels[t.cfg.Local] == t {
-		delete(n.tunnels, t.cfg.Local)
+	if at := (ends{t.cfg.Local, t.cfg.Peer}); n.tunnels[at] == t {
+		delete(n.tunnels, at)
 	}
 	n.mu.Unlock()
 	for _, s := range t.sessions {
@@ -231,7 +265,7 @@ type planeSession struct {
 
 func (s *planeSession) SendFrame(frame []byte) error {
 	frame = bytes.Clone(frame)
-	s.tunnel.plane.network.deliver(s.tunnel.cfg.Peer, func(peer *tunnel) {
+	s.tunnel.plane.network.deliver(s.tunnel.cfg.Local, s.tunnel.cfg.Peer, func(peer *tunnel) {
 		peer.mu.Lock()
 		defer peer.mu.Unlock()
 		if to := peer.sessions[s.cfg.PeerID]; to != nil {
@@ -239,7 +273,7 @@ func (s *planeSession) SendFrame(frame []byte) error {
 			peer.heard.Store(time.Now().UnixNano())
 			to.cfg.Deliver(frame)
 		}
-	}, func(*listener) {})
+	}, func(*listener, netip.AddrPort) {})
 	return nil
 }
 
@@ -387,7 +421,7 @@ func (p *pe) start(t *testing.T) {
 
 // twoPEs are two daemons with links of these VPNs between them, not started.
 func twoPEs(vpns ...string) (n *network, a, b *pe) {
-	n = &network{tunnels: make(map[netip.AddrPort]*tunnel), hosts: make(map[netip.AddrPort]*listener)}
+	n = &network{tunnels: make(map[ends]*tunnel), hosts: make(map[netip.AddrPort]*listener), nat: make(map[netip.AddrPort]netip.AddrPort)}
 	a = newPE(n, "pe1", "192.0.2.1", "pe2", "192.0.2.2", vpns...)
 	b = newPE(n, "pe2", "192.0.2.2", "pe1", "192.0.2.1", vpns...)
 	return n, a, b

@@ -2,10 +2,13 @@ package daemon
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -16,51 +19,96 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// listener takes what comes to our port and to no tunnel's connected socket: the first words of a peer whose tunnel is
-// not open, and strangers. It answers nobody.
+// listener takes what comes to us and to no tunnel's connected socket: the first words of a peer, and strangers. It answers
+// nobody.
+//
+// A datagram over UDP comes either here or to a tunnel. A packet of IP protocol 115 comes to all sockets that it suits;
+// there the tunnels have the messages of control connections, and the listener those to none (Control Connection ID 0).
 type listener struct {
-	conn  *net.UDPConn
+	udp   *net.UDPConn  // nil: no peer is reached over UDP
+	ip    []*net.IPConn // by version of IP
 	peers map[netip.AddrPort]*loop
-	hosts map[netip.Addr]bool // of the peers
+	hosts map[netip.Addr]*loop // the peer with that address, over UDP; nil: there are several
 	log   *zap.Logger
 
 	stranger, foreignPort, notControl atomic.Uint64 // datagrams dropped
 }
 
-// listen opens the socket, which shares its port with the tunnels' connected ones. The local address need not be there yet.
+// protocolL2TP is the IP protocol number of L2TP (RFC 3931 section 4.1.1).
+const protocolL2TP = 115
+
+// listen opens the sockets. That of UDP shares its port with the tunnels' connected ones. The local address need not be
+// there yet.
 func listen(local netip.AddrPort, loops []*loop, log *zap.Logger) (*listener, error) {
-	network, bind := "udp", ""
+	l := newListener(loops, log)
+	bind := ""
 	if local.Addr().IsValid() {
 		bind = local.Addr().String()
 	}
-	lc := net.ListenConfig{Control: func(network, _ string, raw syscall.RawConn) error {
-		level, freebind := unix.SOL_IP, unix.IP_FREEBIND
-		if network == "udp6" {
-			level, freebind = unix.SOL_IPV6, unix.IPV6_FREEBIND
+	networks := make(map[string]bool)
+	for peer := range l.peers {
+		switch {
+		case peer.Port() != 0:
+			networks["udp"] = true
+		case peer.Addr().Is4():
+			networks[fmt.Sprintf("ip4:%d", protocolL2TP)] = true
+		default:
+			networks[fmt.Sprintf("ip6:%d", protocolL2TP)] = true
 		}
-		var failed error
-		err := raw.Control(func(fd uintptr) {
-			failed = errors.Join(
-				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
-				unix.SetsockoptInt(int(fd), level, freebind, 1),
-			)
-		})
-		return errors.Join(err, failed)
-	}}
-	conn, err := lc.ListenPacket(context.Background(), network, net.JoinHostPort(bind, fmt.Sprint(local.Port())))
-	if err != nil {
-		return nil, err
 	}
-	l := newListener(loops, log)
-	l.conn = conn.(*net.UDPConn)
+	lc := net.ListenConfig{Control: prepareListener}
+	for network := range networks {
+		at := bind
+		if network == "udp" {
+			at = net.JoinHostPort(bind, fmt.Sprint(local.Port()))
+		}
+		conn, err := lc.ListenPacket(context.Background(), network, at)
+		if err != nil {
+			l.close()
+			return nil, err
+		}
+		switch conn := conn.(type) {
+		case *net.UDPConn:
+			l.udp = conn
+		case *net.IPConn:
+			l.ip = append(l.ip, conn)
+		}
+	}
 	return l, nil
 }
 
+// prepareListener sets the options of a socket before it is bound.
+func prepareListener(network, _ string, raw syscall.RawConn) error {
+	level, freebind := unix.SOL_IP, unix.IP_FREEBIND
+	if strings.HasSuffix(network, "6") {
+		level, freebind = unix.SOL_IPV6, unix.IPV6_FREEBIND
+	}
+	filters := map[string]*unix.SockFprog{"ip4": firstWords4.program(), "ip6": firstWords6.program()}
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = errors.Join(
+			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
+			unix.SetsockoptInt(int(fd), level, freebind, 1),
+		)
+		if filter := filters[network]; filter != nil {
+			failed = errors.Join(failed, unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, filter))
+		}
+	})
+	return errors.Join(err, failed)
+}
+
 func newListener(loops []*loop, log *zap.Logger) *listener {
-	l := &listener{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]bool), log: log}
+	l := &listener{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]*loop), log: log}
 	for _, loop := range loops {
 		from := plain(loop.peer.AddrPort())
-		l.peers[from], l.hosts[from.Addr()] = loop, true
+		l.peers[from] = loop
+		if from.Port() == 0 {
+			continue
+		}
+		if _, several := l.hosts[from.Addr()]; several {
+			loop = nil
+		}
+		l.hosts[from.Addr()] = loop
 	}
 	return l
 }
@@ -72,37 +120,82 @@ func plain(a netip.AddrPort) netip.AddrPort {
 
 // run reads until close.
 func (l *listener) run() {
+	var reading sync.WaitGroup
+	for _, conn := range l.ip {
+		reading.Go(func() {
+			l.read(func(buffer []byte) error {
+				n, from, err := conn.ReadFromIP(buffer)
+				if err == nil {
+					l.takePacket(buffer[:n], from)
+				}
+				return err
+			})
+		})
+	}
+	if l.udp != nil {
+		l.read(func(buffer []byte) error {
+			n, from, err := l.udp.ReadFromUDPAddrPort(buffer)
+			if err == nil {
+				l.take(buffer[:n], from)
+			}
+			return err
+		})
+	}
+	reading.Wait()
+}
+
+func (l *listener) read(one func(buffer []byte) error) {
 	buffer := make([]byte, 65536)
 	for {
-		n, from, err := l.conn.ReadFromUDPAddrPort(buffer)
+		err := one(buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil {
 			l.log.Warn("cannot read from the listening socket", zap.String("reason", err.Error()))
 			time.Sleep(errorPause)
-			continue
 		}
-		l.take(buffer[:n], from)
 	}
 }
 
 // errorPause is how long to wait after an error of the socket, which comes again at once as a rule.
 const errorPause = time.Second
 
-func (l *listener) take(datagram []byte, from netip.AddrPort) {
+// takePacket takes what followed the IP header in a packet of protocol 115.
+func (l *listener) takePacket(packet []byte, from *net.IPAddr) {
+	sender, _ := netip.AddrFromSlice(from.IP)
+	if len(packet) < 4 || binary.BigEndian.Uint32(packet) != 0 {
+		l.notControl.Add(1)
+		return
+	}
+	l.take(packet[4:], netip.AddrPortFrom(sender, 0))
+}
+
+// take takes a message, or what a stranger sends in its place.
+func (l *listener) take(message []byte, from netip.AddrPort) {
 	from = plain(from)
 	loop := l.peers[from]
+	host, known := l.hosts[from.Addr()]
+	if loop == nil && from.Port() != 0 {
+		loop = host
+	}
 	switch {
-	case loop == nil && l.hosts[from.Addr()]:
+	case loop == nil && known:
 		l.foreignPort.Add(1)
 	case loop == nil:
 		l.stranger.Add(1)
-	case !l2tp.IsControl(datagram):
+	case !l2tp.IsControl(message):
 		l.notControl.Add(1)
 	default:
-		loop.receive(datagram)
+		loop.receive(message, from)
 	}
 }
 
-func (l *listener) close() { _ = l.conn.Close() }
+func (l *listener) close() {
+	if l.udp != nil {
+		_ = l.udp.Close()
+	}
+	for _, conn := range l.ip {
+		_ = conn.Close()
+	}
+}

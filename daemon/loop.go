@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -49,7 +50,7 @@ func newLoop(d *Daemon, peer config.Peer) *loop {
 		peer:    peer,
 		log:     d.log.With(zap.String("peer", peer.Name)),
 		pair:    session.NewPair(pairConfig(d.cfg, peer)),
-		path:    path{retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
+		path:    path{peer: peer.AddrPort(), retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
 		links:   make(map[*session.Link]*execution),
 		limiter: make(limiter),
 		mailbox: make(chan func(time.Time), mailboxSize),
@@ -109,6 +110,7 @@ func (l *loop) run(ctx context.Context) {
 // step does f and then what the pair wants done.
 func (l *loop) step(now time.Time, f func(now time.Time)) {
 	f(now)
+	l.goHome(now)
 	for message := range l.out.Datagrams() {
 		l.path.send(message)
 	}
@@ -149,9 +151,9 @@ func (l *loop) deadline() time.Time {
 	return next
 }
 
-// receive takes a control message that has arrived from the peer's address; it may be called from any goroutine, and
-// does not keep the octets.
-func (l *loop) receive(message []byte) {
+// receive takes a control message that has arrived from a port of the peer's address; it may be called from any
+// goroutine, and does not keep the octets.
+func (l *loop) receive(message []byte, from netip.AddrPort) {
 	if len(message) > maxMessage {
 		l.tooLong.Add(1)
 		return
@@ -161,7 +163,7 @@ func (l *loop) receive(message []byte) {
 		if l.path.tunnel == nil && now.Sub(l.path.errAt) >= l.path.retry.Min {
 			l.openPath(now) // the peer has found its way to us
 		}
-		l.pair.Receive(now, message, &l.out)
+		l.receiveFrom(now, message, from)
 	})
 }
 

@@ -10,12 +10,17 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
 // path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no address or route.
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
+	peer     netip.AddrPort   // where it leads: the configured port, or the one that the peer speaks from
+	movedAt  time.Time        // when a way to another port was last opened
+	heardAt  time.Time        // when a control message last came from there
+	aside    aside
 	mtu      int
 	err      error     // why it could not be opened last; nil: it could
 	errAt    time.Time // when
@@ -26,10 +31,15 @@ type path struct {
 	retryAt  time.Time // when to try again to open it; zero: it is open
 }
 
+// send sends a control message to where its control connection is.
 func (p *path) send(message []byte) {
-	if p.tunnel != nil {
+	tunnel := p.tunnel
+	if id, _ := l2tp.PeekConnectionID(message); p.aside.tunnel != nil && id == p.aside.id {
+		tunnel = p.aside.tunnel
+	}
+	if tunnel != nil {
 		// An error here is a lost datagram; reliable delivery sends it again, and the network's word comes by Unreachable.
-		_ = p.tunnel.SendControl(message)
+		_ = tunnel.SendControl(message)
 	}
 }
 
@@ -41,18 +51,24 @@ func (p *path) lastHeard() time.Time {
 	return p.tunnel.Stats().LastHeard
 }
 
-// openPath opens the way to the peer in place of the one there is.
-func (l *loop) openPath(now time.Time) {
-	p := &l.path
-	local, peer := netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.daemon.cfg.Local.Port), l.peer.AddrPort()
-	tunnel, err := l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
-		Local: local, Peer: peer,
-		Control:     l.receive,
+// openTunnel opens a way to the peer.
+func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
+	return l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
+		Encapsulation: encapsulations[l.peer.Encapsulation],
+		Local:         l.daemon.localAddrPort(), Peer: peer,
+		Control:     func(message []byte) { l.receive(message, peer) },
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
 			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = cause(err), now })
 		},
 	})
+}
+
+// openPath opens the way to the peer in place of the one there is.
+func (l *loop) openPath(now time.Time) {
+	p := &l.path
+	local, peer := l.daemon.localAddrPort(), p.peer
+	tunnel, err := l.openTunnel(peer)
 	l.closePath()
 	p.tunnel = tunnel
 	if err != nil {
@@ -89,14 +105,23 @@ func (l *loop) pathChanged(now time.Time) {
 	l.pair.SetPathMTU(now, mtu, &l.out)
 }
 
-// closePath closes the way to the peer, if there is one. The sessions on it are over. It does not wait, as the tunnel waits
-// for its callbacks, which may be waiting for the loop.
+// closePath closes the way to the peer, and the one aside, if there are. The sessions on it are over.
 func (l *loop) closePath() {
-	tunnel := l.path.tunnel
+	l.closeAside()
+	l.closeTunnel(l.path.tunnel)
+	l.path.tunnel = nil
+}
+
+func (l *loop) closeAside() {
+	l.closeTunnel(l.path.aside.tunnel)
+	l.path.aside = aside{}
+}
+
+// closeTunnel does not wait, as the tunnel waits for its callbacks, which may be waiting for the loop.
+func (l *loop) closeTunnel(tunnel dataplane.Tunnel) {
 	if tunnel == nil {
 		return
 	}
-	l.path.tunnel = nil
 	l.daemon.executor.later(func() {
 		if err := tunnel.Close(); err != nil {
 			l.log.Warn("path not closed cleanly", zap.String("reason", err.Error()))

@@ -44,7 +44,8 @@ type TunnelConfig struct {
 	Peer          netip.AddrPort // the port counts over UDP alone
 
 	// Control takes each control message (T bit set) that arrives from Peer, from the first octet of its header: over IP
-	// without the zero session ID before it (RFC 3931 section 4.1.1.2). It is called from the tunnel's reader, must not
+	// without the zero session ID before it (RFC 3931 section 4.1.1.2). Over IP, where every socket gets every message, those
+	// to Control Connection ID 0 are not the tunnel's but whoever's listens for all peers. It is called from the tunnel's reader, must not
 	// block, and the octets are valid only during the call.
 	Control func(message []byte)
 

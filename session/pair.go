@@ -97,6 +97,14 @@ func (p *Pair) Receive(now time.Time, message []byte, out *Output) {
 	p.drain(now, out)
 }
 
+// PeerConnectionID is what the peer has assigned to the established control connection; 0: there is none.
+func (p *Pair) PeerConnectionID() uint32 {
+	if c := p.control.Established(); c != nil {
+		return c.PeerID
+	}
+	return 0
+}
+
 // Hurry makes an attempt that waits for its time start now.
 func (p *Pair) Hurry(now time.Time, out *Output) {
 	p.control.Hurry(now, &out.control)

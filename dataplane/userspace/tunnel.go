@@ -1,6 +1,7 @@
 package userspace
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -166,6 +167,9 @@ func (t *tunnel) receive(b []byte, now time.Time) {
 		t.malformed.Add(1)
 		return
 	case isControl:
+		if t.cfg.Encapsulation == dataplane.IP && binary.BigEndian.Uint32(datagram[at+flagsSize:]) == 0 {
+			return // to no control connection: the listener has it too
+		}
 		t.control.Add(1)
 		t.cfg.Control(datagram[at:])
 		return

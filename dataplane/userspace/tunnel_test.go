@@ -37,6 +37,7 @@ func TestDatagrams(t *testing.T) {
 
 		{"control message", ip4, "\x00\x00\x00\x00" + control, dataplane.TunnelStats{Control: 1}},
 		{"control message", ip6, "\x00\x00\x00\x00" + control, dataplane.TunnelStats{Control: 1}},
+		{"to no control connection", ip4, "\x00\x00\x00\x00" + control[:4] + "\x00\x00\x00\x00" + control[8:], dataplane.TunnelStats{}},
 		{"control message as over UDP", ip4, control, dataplane.TunnelStats{UnknownSession: 1}},
 		{"nothing", ip4, "", dataplane.TunnelStats{Malformed: 1}},
 		{"3 octets", ip6, "\x00\x00\x00", dataplane.TunnelStats{Malformed: 1}},
