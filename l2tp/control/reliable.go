@@ -117,7 +117,7 @@ func (r *reliable) push(message []byte) {
 	r.queue = append(r.queue, message)
 }
 
-// next returns a message that the windows allow to be sent now, or nil.
+// next returns a message that the windows allow to be sent now, or nil. It is valid until it is acknowledged.
 func (r *reliable) next(now time.Time) []byte {
 	if r.inFlight == len(r.queue) || r.inFlight >= min(r.cwnd, r.peerWindow) {
 		return nil

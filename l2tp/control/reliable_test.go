@@ -415,7 +415,7 @@ func FuzzReliable(f *testing.F) {
 		}
 		pump := func() {
 			for m := a.next(now); m != nil; m = a.next(now) {
-				link = append(link, m)
+				link = append(link, slices.Clone(m))
 			}
 			if a.inFlight > min(a.cwnd, a.peerWindow) || a.cwnd < 1 || a.cwnd > a.peerWindow || a.inFlight > a.transmitted ||
 				a.transmitted > len(a.queue) || a.resendAt.IsZero() != (len(a.queue) == 0) {
