@@ -284,6 +284,8 @@ func (e explainer) lcp() finding {
 		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("If it is about authentication, compare `ppp_auth` of this VPN and link with that on %s: "+
 			"each end's name and secret must be those that the other expects. If not, look for a filter on the way, and at the drops in "+
 			"`l2tpvl-ctl status` and `sessions` on both sides.", e.Peer))
+	case e.l.Paused:
+		return skipped("waits for the interface")
 	case e.failedAt(session.LayerLCP):
 		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and "+
 			"at the drops in `l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer))
@@ -336,6 +338,8 @@ func (e explainer) ncp(layer session.Layer, key string, configured bool, state p
 		return skipped(fmt.Sprintf("not configured (%s: false)", key))
 	case state == ppp.Opened:
 		return fine("opened")
+	case e.l.Paused:
+		return skipped("waits for the interface")
 	case e.failedAt(layer):
 		return broken(e.l.Reason+e.retryText(), advice)
 	case e.failedAt(session.LayerDataPlane):
@@ -362,6 +366,12 @@ func (e explainer) iface() finding {
 	switch {
 	case l.Up:
 		return fine("%s, MTU %d", where, l.Interface.MTU)
+	case l.SetDown:
+		return broken(l.Reason, fmt.Sprintf("Somebody has set it down. When it is to carry packets again: `%s link set %s up`. The session stays meanwhile.",
+			ipCommand(l.Config.VR), l.Config.Interface))
+	case l.Paused:
+		return broken(l.Reason, fmt.Sprintf("Nothing is to be done here: on %s somebody has set the link's interface down, or what it stands for has "+
+			"failed. The session stays meanwhile. `l2tpvl-ctl explain` there says more.", e.Peer))
 	case e.failedAt(session.LayerDataPlane), e.failedAt(session.LayerInterface):
 		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `%s link show %s` and at the log. If an interface or a route is "+
 			"somebody else's, remove it or choose another; what was deleted l2tpvld makes anew by itself.", ipCommand(l.Config.VR), l.Config.Interface))

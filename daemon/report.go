@@ -241,6 +241,7 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 			s.Role = "initiator"
 		}
 		s.LocalID, s.LocalCookie = idText(c.ID), maskCookie(c.LocalCookie)
+		s.Circuit, s.RemoteCircuit = c.Circuit.String(), c.PeerCircuit.String()
 		if c.PeerID != 0 {
 			s.RemoteID, s.RemoteCookie = idText(c.PeerID), maskCookie(c.PeerCookie)
 		}

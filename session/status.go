@@ -37,6 +37,7 @@ type SessionStatus struct {
 	Initiator               bool
 	ID, PeerID              uint32
 	LocalCookie, PeerCookie []byte
+	Circuit, PeerCircuit    l2tp.CircuitStatus // of the two interfaces
 }
 
 // PairStatus is what is known of a pair at one time. It shares no memory with the Pair.
@@ -83,7 +84,7 @@ func (l *Link) status() LinkStatus {
 		SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
-		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie}
+		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie, c.Circuit, c.PeerCircuit}
 	}
 	if l.ppp != nil {
 		status := l.ppp.Status()

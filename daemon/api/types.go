@@ -88,19 +88,21 @@ type Peer struct {
 
 // Session is the L2TP session of one link with what runs in it.
 type Session struct {
-	VPN          string   `json:"vpn"`
-	VPNID        string   `json:"vpn_id"`
-	Peer         string   `json:"peer"`
-	State        string   `json:"state"`        // RFC 3931 section 7.3: idle, wait-control-conn, wait-reply, wait-connect, established
-	Role         string   `json:"role"`         // "initiator" or "responder" of the incoming call
-	LocalID      string   `json:"local_id"`     // session IDs, 0x and 8 digits
-	RemoteID     string   `json:"remote_id"`    // empty until known
-	LocalCookie  string   `json:"local_cookie"` // masked: the first octet and the length
-	RemoteCookie string   `json:"remote_cookie"`
-	LCP          string   `json:"lcp"` // RFC 1661 section 4.2: Initial ... Opened
-	IPCP         string   `json:"ipcp"`
-	IPv6CP       string   `json:"ipv6cp"`
-	Counters     Counters `json:"counters"`
+	VPN           string   `json:"vpn"`
+	VPNID         string   `json:"vpn_id"`
+	Peer          string   `json:"peer"`
+	State         string   `json:"state"`        // RFC 3931 section 7.3: idle, wait-control-conn, wait-reply, wait-connect, established
+	Role          string   `json:"role"`         // "initiator" or "responder" of the incoming call
+	LocalID       string   `json:"local_id"`     // session IDs, 0x and 8 digits
+	RemoteID      string   `json:"remote_id"`    // empty until known
+	LocalCookie   string   `json:"local_cookie"` // masked: the first octet and the length
+	RemoteCookie  string   `json:"remote_cookie"`
+	LCP           string   `json:"lcp"` // RFC 1661 section 4.2: Initial ... Opened
+	IPCP          string   `json:"ipcp"`
+	IPv6CP        string   `json:"ipv6cp"`
+	Circuit       string   `json:"circuit,omitempty"`        // of our interface, as the peer is told (RFC 3931 section 5.4.5): "active", "inactive"
+	RemoteCircuit string   `json:"remote_circuit,omitempty"` // of the peer's interface, as it says
+	Counters      Counters `json:"counters"`
 }
 
 // Counters are packets and octets of user traffic, and frames of PPP control, since the session came up.

@@ -1,0 +1,120 @@
+package daemon
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// blamed is the first broken layer of a VPN's link, and what is to be done.
+func (p *pe) blamed(t *testing.T, i int) (layer, text, advice string) {
+	t.Helper()
+	v := p.look(t)
+	x := explainLink(v, &v.Links[i])
+	for _, step := range x.Steps {
+		if step.Mark == api.MarkFailed {
+			return step.Layer, step.Text, x.Advice
+		}
+	}
+	return "", "", ""
+}
+
+// What the operator sets down at one PE is explained at both, and comes back as it was.
+func TestInterfaceSetDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("blue", "red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		a.isUp(t)
+		before := a.look(t)
+
+		a.turn("red", false)
+		pass(time.Second)
+		for _, tt := range []struct {
+			pe             *pe
+			reason, advice string
+		}{
+			{a, "vl-red is administratively down", "`ip -n red link set vl-red up`"},
+			{b, "the interface at pe1 is down", "on pe1 somebody has set the link's interface down"},
+		} {
+			l := tt.pe.allLinks(t)[1]
+			if l.VPN != "red" || l.State != api.LinkDown || l.Reason != tt.reason || l.RetryAt != nil {
+				t.Errorf("red is told as %+v", l)
+			}
+			layer, text, advice := tt.pe.blamed(t, 1)
+			if layer != "interface" || text != tt.reason || !strings.Contains(advice, tt.advice) {
+				t.Errorf("explained by the %s: %q, %q", layer, text, advice)
+			}
+			if blue := tt.pe.allLinks(t)[0]; blue.State != api.LinkUp {
+				t.Errorf("blue is %s", blue.State)
+			}
+		}
+		for _, s := range append(a.plane.newest().all(), b.plane.newest().all()...) {
+			if open := s.open.Load(); (open == 0) != strings.HasSuffix(s.cfg.Interface, "red") {
+				t.Errorf("protocols %d pass in %s", open, s.cfg.Interface)
+			}
+		}
+
+		pass(time.Hour)
+		a.turn("red", true)
+		pass(time.Second)
+		a.isUp(t)
+		b.isUp(t)
+		if after := a.look(t); after.Links[1].Session.ID != before.Links[1].Session.ID || after.Links[1].Attempt != before.Links[1].Attempt {
+			t.Error("red has come back in another session")
+		}
+		if !a.vrs.at("red/vl-red").Up || !b.vrs.at("red/vl-red").Up {
+			t.Error("an interface is not up")
+		}
+		if n := a.said("link down"); n != 1 {
+			t.Errorf("the log tells %d times that a link is down", n)
+		}
+	})
+}
+
+// Our own doing is not taken for an operator's, however late the word of it comes.
+func TestOwnConfigurationIsNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		for _, up := range []bool{true, false, true, false} {
+			a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", up)
+		}
+		a.interfaces.turned(vr.Spec{NetNS: "red"}, "eth0", false)
+		a.interfaces.turned(vr.Spec{NetNS: "blue"}, "vl-red", false)
+		pass(time.Second)
+		a.isUp(t)
+		b.isUp(t)
+		if a.said("link down")+b.said("link down") != 0 {
+			t.Error("the link was down")
+		}
+	})
+}
+
+// One that was set down and up again so fast that nobody saw it down has lost its routes: it is made anew.
+func TestInterfaceSetDownAndUpAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		a.vrs.mu.Lock()
+		whole := a.vrs.interfaces["red/vl-red"]
+		a.vrs.interfaces["red/vl-red"] = vr.Interface{Up: true}
+		a.vrs.mu.Unlock()
+		a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", false)
+		a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", true)
+		pass(time.Second)
+		if now := a.vrs.at("red/vl-red"); now.MTU != whole.MTU || now.LinkLocal != whole.LinkLocal {
+			t.Errorf("the interface is %+v, was %+v", now, whole)
+		}
+		a.isUp(t)
+	})
+}
