@@ -39,13 +39,14 @@ func TestRun(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		port   uint16
+		peers  []config.Peer
 		socket string
 		err    string // what it says; empty: none
 		logs   []string
 	}{
-		{"fine", 0, "", "", []string{"starting", "shutting down", "stopped"}},
-		{"port taken", taken.LocalAddr().(*net.UDPAddr).AddrPort().Port(), "", "listen for peers: ", []string{"starting"}},
-		{"another daemon", 0, live.Addr().String(), "another l2tpvld is running", []string{"starting"}},
+		{"fine", 0, nil, "", "", []string{"starting", "shutting down", "stopped"}},
+		{"port taken", taken.LocalAddr().(*net.UDPAddr).AddrPort().Port(), []config.Peer{{Name: "pe2", Address: netip.MustParseAddr("192.0.2.2"), Port: 1702}}, "", "listen for peers: ", []string{"starting"}},
+		{"another daemon", 0, nil, live.Addr().String(), "another l2tpvld is running", []string{"starting"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			socket := tt.socket
@@ -57,7 +58,7 @@ func TestRun(t *testing.T) {
 			cancel()
 			err := Run(ctx, &config.Config{
 				Local: config.Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Address: netip.MustParseAddr("127.0.0.1"), Port: tt.port},
-				Peers: []config.Peer{{Name: "pe2", Address: netip.MustParseAddr("192.0.2.2"), Port: 1702, Role: config.RolePassive}},
+				Peers: tt.peers,
 				API:   config.API{Socket: socket}, DataPlane: config.DataPlaneUserspace,
 			}, "test", zap.New(core))
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
