@@ -49,6 +49,9 @@ func (t *tunnel) createTunnel(c *carrier, of connection) error {
 func (t *tunnel) carrierOf(of connection, broken *carrier) (*carrier, error) {
 	t.replacing.Lock()
 	defer t.replacing.Unlock()
+	if of.local == 0 {
+		return nil, errors.New("a session of no control connection: its local Control Connection ID is 0")
+	}
 	now := t.carrier.Load()
 	if now.connection == of && now != broken {
 		return now, nil

@@ -51,7 +51,10 @@ func (s *session) open() error {
 		return err
 	})
 	if err != nil {
-		return errors.Join(err, t.kernel.do(s.kernel.Delete()))
+		if gone := t.kernel.do(s.kernel.Delete()); !errors.Is(gone, unix.ENODEV) { // with its socket
+			err = errors.Join(err, gone)
+		}
+		return err
 	}
 	// Read at once: the peer may speak while the interface is being made.
 	s.work.Go(func() { s.read(s.channel.File, "its PPP channel") })
@@ -164,6 +167,9 @@ func (s *session) vanished(err error) {
 // SendFrame sends all frames through the channel. Those of NCPs could take the unit's way too, but there they would count
 // as packets of its interface.
 func (s *session) SendFrame(frame []byte) error {
+	if len(frame) < protocolField {
+		return fmt.Errorf("PPP frame of %d octets: want its protocol field, %d octets, at least", len(frame), protocolField)
+	}
 	_, err := s.channel.Write(frame)
 	if errors.Is(err, os.ErrClosed) {
 		return net.ErrClosed

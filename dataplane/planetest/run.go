@@ -15,6 +15,7 @@ func Run(t *testing.T, plane, peer dataplane.Plane) {
 		{"Packets", testPackets},
 		{"Frames", testFrames},
 		{"FrameWhileInterfaceIsMade", testFrameWhileInterfaceIsMade},
+		{"InterfaceAtHome", testInterfaceAtHome},
 		{"WrongCookie", testWrongCookie},
 		{"ClosedProtocol", testClosedProtocol},
 		{"InterfaceDown", testInterfaceDown},

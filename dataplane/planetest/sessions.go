@@ -39,6 +39,25 @@ func testFrameWhileInterfaceIsMade(t *testing.T, g *Rig) {
 	}
 }
 
+// A virtual router that is a VRF has its interfaces where the tunnel is.
+func testInterfaceAtHome(t *testing.T, g *Rig) {
+	g.OpenTunnels(t, false)
+	e, peer := g.End(0, 1, 8), g.End(1, 1, 8)
+	e.Config.Namespace = e.Host
+	before := len(e.Host.Links(t))
+	Must(t, e.Create())
+	Must(t, peer.Create())
+	if link := e.Host.Link(t, e.Config.Interface).Attrs(); link.MTU != 1400 {
+		t.Errorf("MTU %d, want 1400", link.MTU)
+	}
+	Must(t, e.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
+	<-peer.Frames
+	Must(t, e.Close())
+	if links := e.Host.Links(t); len(links) != before {
+		t.Errorf("left behind one of %q", links)
+	}
+}
+
 // ExpectGone waits until the owner is told, once, that the session has vanished; Close has nothing to say then.
 func ExpectGone(t *testing.T, e *End) {
 	t.Helper()
@@ -167,10 +186,10 @@ func testCreateSessionRefuses(t *testing.T, g *Rig) {
 	Must(t, e.Create())
 }
 
-// Hundreds of sessions come and go in parallel, in no order, and keep apart.
+// Two hundred sessions, half on each PE, come and go in parallel, in no order, and keep apart.
 func testManySessions(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
-	const n = 200
+	const n = 100
 	var ends [2][]*End
 	for round := range 2 {
 		var creating errgroup.Group
