@@ -146,19 +146,19 @@ func (e *end) do(f func(now time.Time)) {
 }
 
 func (e *end) receive(now time.Time, frame []byte) {
-	if e.deaf || len(frame) < 4 {
+	const header = 4 // Address, Control, Protocol: pppd compresses nothing, as we do not ask for it
+	if e.deaf || len(frame) < header {
 		return
 	}
 	if !e.up {
 		e.up = true
 		e.link.Up(now, &e.out)
 	}
-	const header = 4 // pppd compresses nothing, as we do not ask for it
 	switch status := e.link.Status(); ppp.Protocol(binary.BigEndian.Uint16(frame[2:header])) {
 	case ppp.ProtocolIPv4:
-		e.receivePacket(frame[header:], status.IPCP)
+		e.receivePacket(now, frame[header:], status.IPCP)
 	case ppp.ProtocolIPv6:
-		e.receivePacket(frame[header:], status.IPV6CP)
+		e.receivePacket(now, frame[header:], status.IPV6CP)
 	default:
 		e.link.Receive(now, frame, &e.out)
 		e.drain()
@@ -167,7 +167,8 @@ func (e *end) receive(now time.Time, frame []byte) {
 
 // receivePacket takes a packet of a network protocol whose control protocol is in some state. The kernel of pppd may send
 // the first before, and the last after, packets of its kind may flow.
-func (e *end) receivePacket(packet []byte, state ppp.State) {
+func (e *end) receivePacket(now time.Time, packet []byte, state ppp.State) {
+	e.link.Heard(now)
 	if state == ppp.Opened {
 		_, err := e.device.file.Write(packet)
 		e.keep(err)

@@ -46,7 +46,7 @@ func hideSettings() error {
 
 // loadModules loads what the first pppd would wait for.
 func loadModules() error {
-	out, err := exec.Command("modprobe", "--all", "tun", "ppp_async", "ppp_deflate", "bsd_comp").CombinedOutput()
+	out, err := exec.Command("/sbin/modprobe", "--all", "tun", "ppp_async", "ppp_deflate", "bsd_comp").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("modprobe: %w: %s", err, out)
 	}

@@ -31,7 +31,7 @@ type pppd struct {
 // always are options that every test wants.
 var always = []string{
 	"nodetach", "debug", "local", "nolock", "nocrtscts", "nodefaultroute", // a line that is no modem
-	"noauth",        // as an option of our tests, a later "auth" wins
+	"noauth",        // unless a later "auth" of the test
 	"asyncmap", "0", // asks us not to escape
 	"lcp-restart", "1", "holdoff", "1", // do not wait long for a peer that is gone
 }
@@ -44,7 +44,7 @@ func startPPPD(t *testing.T, tty string, options ...string) *pppd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cmd = exec.Command("pppd", append(append([]string{tty}, always...), options...)...)
+	p.cmd = exec.Command("/usr/sbin/pppd", append(append([]string{tty}, always...), options...)...)
 	p.cmd.Stdout, p.cmd.Stderr = writer, writer
 	err = p.do(p.cmd.Start)
 	writer.Close()
