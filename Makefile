@@ -42,13 +42,13 @@ fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 test: deps test-unit test-netns test-vm ## all tests
 
 test-unit: ## tests of the packages
-	$(GO) test -race $$($(GO) list ./... | grep -v /integration)
+	$(GO) test -race $$($(GO) list ./... | grep -v -E '/integration|/dataplane/kernel$$')
 
 test-netns: ## two PEs for real, in network namespaces; needs root
-	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v /integration/vm)
+	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v -E '/integration/(vm|pppd)')
 
 test-vm: ## what needs a full kernel, in a virtual machine with Debian's
-	$(GO) test -p 1 -count 1 -timeout 20m ./integration/vm/...
+	$(GO) test -p 1 -count 1 -timeout 20m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
 
 vm-shell: ## a shell in that virtual machine
 	@integration/vm/run -t
