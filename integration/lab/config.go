@@ -26,12 +26,13 @@ type Local struct {
 
 // Peer is one of the key "peers".
 type Peer struct {
-	Address    string     `yaml:"address"`
-	SecretFile string     `yaml:"secret_file,omitempty"`
-	Digest     string     `yaml:"digest,omitempty"`
-	Role       string     `yaml:"role,omitempty"`
-	Hello      string     `yaml:"hello,omitempty"`
-	Retransmit Retransmit `yaml:"retransmit,omitempty"`
+	Address       string     `yaml:"address"`
+	Encapsulation string     `yaml:"encapsulation,omitempty"`
+	SecretFile    string     `yaml:"secret_file,omitempty"`
+	Digest        string     `yaml:"digest,omitempty"`
+	Role          string     `yaml:"role,omitempty"`
+	Hello         string     `yaml:"hello,omitempty"`
+	Retransmit    Retransmit `yaml:"retransmit,omitempty"`
 }
 
 // Retransmit is the key "retransmit" of a peer.
@@ -69,7 +70,9 @@ type Echo struct {
 
 // VR is the key "vr" of a VPN.
 type VR struct {
-	NetNS string `yaml:"netns"`
+	NetNS string `yaml:"netns,omitempty"`
+	VRF   string `yaml:"vrf,omitempty"`
+	Table int    `yaml:"table,omitempty"`
 }
 
 // Link is one of the key "links" of a VPN.
@@ -121,6 +124,15 @@ func (pe *PE) Config() Config {
 		}
 	}
 	return c
+}
+
+// AddLinks adds a peer, and a link of each VPN to it.
+func (pe *PE) AddLinks(c Config, peer *PE) {
+	c.Peers[peer.Name] = Peer{Address: peer.Address.String(), SecretFile: pe.lab.SecretFile()}
+	for name, vpn := range c.VPNs {
+		vpn.Links = append(vpn.Links, Link{Peer: peer.Name, Address: "10.255.0.3/31", Routes: []string{peer.Sites[name].Subnet.String()}})
+		c.VPNs[name] = vpn
+	}
 }
 
 // VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.

@@ -51,6 +51,7 @@ type Lab struct {
 	VPNs []string
 
 	bin     string
+	pes     []*PE
 	sweeper *sweeper
 }
 
@@ -85,6 +86,7 @@ func (l *Lab) build(createVRs bool) error {
 	l.PE1 = l.newPE(1)
 	l.PE2 = l.newPE(2)
 	l.PE1.Peer, l.PE2.Peer = l.PE2, l.PE1
+	l.pes = []*PE{l.PE1, l.PE2}
 	for _, pe := range l.PEs() {
 		if err := pe.NS.Add(); err != nil {
 			return err
@@ -96,34 +98,66 @@ func (l *Lab) build(createVRs bool) error {
 		return err
 	}
 	for _, pe := range l.PEs() {
-		if err := pe.NS.IP("link set "+ProviderInterface+" up", pe.addressCommand("add")); err != nil {
+		if err := pe.NS.IP("link set "+ProviderInterface+" up", pe.addressCommand("add"),
+			fmt.Sprintf("addr add %s/64 dev %s nodad", pe.Address6, ProviderInterface)); err != nil {
 			return err
 		}
-		for _, vpn := range l.VPNs {
-			site := pe.Sites[vpn]
-			if err := site.Host.Add(); err != nil {
-				return err
-			}
-			if !createVRs {
-				continue
-			}
-			if err := site.CreateVR(); err != nil {
-				return err
-			}
+		if err := l.buildSites(pe, createVRs); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (l *Lab) buildSites(pe *PE, createVRs bool) error {
+	for _, vpn := range l.VPNs {
+		site := pe.Sites[vpn]
+		if err := site.Host.Add(); err != nil {
+			return err
+		}
+		if !createVRs {
+			continue
+		}
+		if err := site.CreateVR(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AddPE adds a PE with sites of all customers and their virtual routers, on a wire of its own to PE1, which is its peer. PE1's
+// configuration has no links to it: see PE.AddLinks.
+func (l *Lab) AddPE() (*PE, error) {
+	pe := l.newPE(len(l.pes) + 1)
+	pe.Peer = l.PE1
+	wire := fmt.Sprintf("to-%s", pe.Name)
+	if err := pe.NS.Add(); err != nil {
+		return nil, err
+	}
+	if err := l.PE1.NS.IP(
+		fmt.Sprintf("link add %s type veth peer name %s netns %s", wire, ProviderInterface, pe.NS),
+		fmt.Sprintf("link set %s up", wire),
+		fmt.Sprintf("route add %s dev %s", pe.Address, wire),
+	); err != nil {
+		return nil, err
+	}
+	if err := pe.NS.IP("link set "+ProviderInterface+" up", pe.addressCommand("add")); err != nil {
+		return nil, err
+	}
+	l.pes = append(l.pes, pe)
+	return pe, l.buildSites(pe, true)
+}
+
 func (l *Lab) newPE(number int) *PE {
 	name := fmt.Sprintf("pe%d", number)
 	pe := &PE{
-		Name:    name,
-		Number:  number,
-		Address: netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}),
-		NS:      Namespace(l.Prefix + "-" + name),
-		Sites:   map[string]*Site{},
-		lab:     l,
+		Name:     name,
+		Number:   number,
+		Address:  netip.AddrFrom4([4]byte{192, 0, 2, byte(number)}),
+		Address6: netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(number)}),
+		NS:       Namespace(l.Prefix + "-" + name),
+		Sites:    map[string]*Site{},
+		lab:      l,
 	}
 	for _, vpn := range l.VPNs {
 		pe.Sites[vpn] = &Site{
@@ -138,8 +172,8 @@ func (l *Lab) newPE(number int) *PE {
 	return pe
 }
 
-// PEs are both PEs, PE1 first.
-func (l *Lab) PEs() []*PE { return []*PE{l.PE1, l.PE2} }
+// PEs are PE1, PE2, and those that were added.
+func (l *Lab) PEs() []*PE { return l.pes }
 
 // SecretFile is the path of the file with the secret that the PEs share.
 func (l *Lab) SecretFile() string { return l.path("secret") }

@@ -13,8 +13,8 @@ type PE struct {
 	Name   string
 	Number int
 
-	// Address is the PE's own on the provider network, a /24.
-	Address netip.Addr
+	// Address is the PE's own on the provider network, a /24, and Address6 that of IPv6, a /64.
+	Address, Address6 netip.Addr
 
 	// NS is where the daemon runs.
 	NS Namespace
@@ -43,9 +43,12 @@ type Site struct {
 	Router, Address netip.Addr
 }
 
-// CreateVR makes the namespace of the virtual router and joins the host to it.
+// CreateVR makes the namespace of the virtual router, forwarding, and joins the host to it.
 func (s *Site) CreateVR() error {
 	if err := s.VR.Add(); err != nil {
+		return err
+	}
+	if err := s.VR.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }); err != nil {
 		return err
 	}
 	return s.Attach()
@@ -60,9 +63,6 @@ func (s *Site) Attach() error {
 		"link set cust up",
 		fmt.Sprintf("addr add %s/%d dev cust", s.Router, s.Subnet.Bits()),
 	); err != nil {
-		return err
-	}
-	if err := s.VR.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }); err != nil {
 		return err
 	}
 	return s.Host.IP(
