@@ -150,12 +150,17 @@ func (e explainer) silenceText() (text string) {
 }
 
 func (e explainer) silenceAdvice() string {
-	if errors.Is(e.Path.Hint, syscall.ECONNREFUSED) {
+	overIP := e.Config.Encapsulation == config.EncapsulationIP
+	switch hint := e.Path.Hint; {
+	case overIP && (errors.Is(hint, syscall.ENOPROTOOPT) || errors.Is(hint, syscall.EPROTO)): // for IPv4, for IPv6
+		return fmt.Sprintf("The host answers, but no l2tpvld listens for IP protocol 115 there: start it on %s, or compare "+
+			"`encapsulation` on both.", e.Peer)
+	case errors.Is(hint, syscall.ECONNREFUSED):
 		return fmt.Sprintf("The host answers, but no l2tpvld listens at UDP port %d there: start it on %s, or compare `port` and "+
 			"`local.port`.", e.Config.Port, e.Peer)
 	}
 	carrier := fmt.Sprintf("UDP port %d", e.Config.Port)
-	if e.Config.Encapsulation == config.EncapsulationIP {
+	if overIP {
 		carrier = "IP protocol 115"
 	}
 	return fmt.Sprintf("Does `ping %s` work? Is l2tpvld running on %s, with a peer of this host's address (%s) and the same "+
