@@ -129,6 +129,16 @@ var situations = []struct {
 		calling(v, 2)
 		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
 	}},
+	{"no answer over IP, to a VRF", func(v *view, l *session.LinkStatus) {
+		calling(v, 2)
+		v.Config.Encapsulation = config.EncapsulationIP
+		l.Config.VR = vr.Spec{VRF: "red", Table: 1001}
+	}},
+	{"no answer over IP, and the network says why", func(v *view, _ *session.LinkStatus) {
+		calling(v, 2)
+		v.Config.Encapsulation = config.EncapsulationIP
+		v.Path.Hint, v.Path.HintAt = syscall.ENOPROTOOPT, before(time.Second)
+	}},
 	{"given up for now", ended(control.CauseSilent, l2tp.Result{}, "no answer to 11 transmissions in 1m11s")},
 	{"passive", func(v *view, _ *session.LinkStatus) {
 		noConnection(v)
