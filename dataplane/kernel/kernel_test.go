@@ -14,7 +14,12 @@ import (
 )
 
 // All tests run in the virtual machine, whose kernel has L2TP and PPP.
-func TestMain(m *testing.M) { os.Exit(vm.Main(m)) }
+func TestMain(m *testing.M) {
+	if os.Getenv("VM_MEMORY") == "" {
+		os.Setenv("VM_MEMORY", "2048") // MiB; the race detector shadows all buffers of the userspace data plane
+	}
+	os.Exit(vm.Main(m))
+}
 
 func TestPlane(t *testing.T) { planetest.Run(t, Plane{}, Plane{}) }
 

@@ -120,7 +120,7 @@ func TestHints(t *testing.T) {
 	h.CheckPath() // the owner knows
 	for len(h.mayDiffer) != 0 {
 		h.Report(unix.ECONNREFUSED)
-		<-unreachable
+		_ = <-unreachable
 	}
 	close(done)
 	<-told
