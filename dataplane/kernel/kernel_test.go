@@ -15,6 +15,10 @@ import (
 
 // All tests run in the virtual machine, whose kernel has L2TP and PPP.
 func TestMain(m *testing.M) {
+	if os.Getenv(victim) != "" {
+		fmt.Fprintln(os.Stderr, "the victim was not killed:", beVictim())
+		os.Exit(1)
+	}
 	if os.Getenv("VM_MEMORY") == "" {
 		os.Setenv("VM_MEMORY", "2048") // MiB; the race detector shadows all buffers of the userspace data plane
 	}

@@ -81,6 +81,16 @@ func (n *Namespace) Do(f func() error) error {
 	return nil
 }
 
+// File is the namespace, open for the time of the test, to hand to another process.
+func (n *Namespace) File(t testing.TB) *os.File {
+	t.Helper()
+	fd, err := unix.FcntlInt(uintptr(n.handle), unix.F_DUPFD_CLOEXEC, 0)
+	Must(t, err)
+	file := os.NewFile(uintptr(fd), n.name)
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
 // Sysctl sets a parameter below /proc/sys/net.
 func (n *Namespace) Sysctl(t testing.TB, key, value string) {
 	t.Helper()

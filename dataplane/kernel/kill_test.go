@@ -1,0 +1,115 @@
+package kernel
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
+)
+
+// victim says in the environment that this process is the one to be killed.
+const victim = "L2TPVL_VICTIM"
+
+// victimSessions is how many sessions the victim has.
+const victimSessions = 20
+
+// inherited is the virtual router of the victim: the network namespace that file descriptor 3 is open on.
+type inherited struct{}
+
+func (inherited) Do(f func() error) error { return home{3}.do(f) }
+
+// beVictim has a tunnel and sessions, says so, and waits for its end.
+func beVictim() error {
+	var addresses [2]netip.Addr
+	for i, argument := range os.Args[len(os.Args)-2:] {
+		address, err := netip.ParseAddr(argument)
+		if err != nil {
+			return err
+		}
+		addresses[i] = address
+	}
+	tunnel, err := Plane{}.OpenTunnel(dataplane.TunnelConfig{
+		Local: addrPort(addresses[0], 1701), Peer: addrPort(addresses[1], 1701),
+		Control: func([]byte) {}, PathChanged: func() {}, Unreachable: func(error) {},
+	})
+	if err != nil {
+		return err
+	}
+	p := &planetest.PE{Tunnel: tunnel}
+	g := &planetest.Rig{PEs: [2]*planetest.PE{p, p}}
+	for id := range uint32(victimSessions) {
+		e := g.End(0, id+1, 8)
+		e.Config.Namespace = inherited{}
+		e.Config.LocalConnectionID += 0x100
+		if err := e.Create(); err != nil {
+			return err
+		}
+	}
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// A daemon is killed, and another takes its place at once, while the kernel still clears what the first one had: the
+// second one's sessions come up under the same names with the same peer as soon as these are free, and work.
+func TestKilled(t *testing.T) {
+	g := planetest.NewRig(t, [2]dataplane.Plane{Plane{}, Plane{}})
+	p := g.PEs[0]
+	cmd := exec.Command("/proc/self/exe", "-test.run=^$", p.V4.String(), g.PEs[1].V4.String())
+	cmd.Env = append(os.Environ(), victim+"=1")
+	cmd.Stderr = os.Stderr
+	cmd.ExtraFiles = []*os.File{p.VR.File(t)}
+	stdin, err := cmd.StdinPipe()
+	planetest.Must(t, err)
+	defer stdin.Close()
+	stdout, err := cmd.StdoutPipe()
+	planetest.Must(t, err)
+	planetest.Must(t, p.Host.Do(cmd.Start)) // a process begins in the namespace of the thread that starts it
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil || line != "ready\n" {
+		t.Fatalf("the victim says %q, %v", line, err)
+	}
+	if links := p.VR.Links(t); len(links) != victimSessions {
+		t.Fatalf("the victim has the interfaces %q, want %d", links, victimSessions)
+	}
+	planetest.Must(t, cmd.Process.Kill())
+	g.OpenTunnels(t, false)
+	var creating errgroup.Group
+	for id := range uint32(victimSessions) {
+		ends := [2]*planetest.End{g.End(0, id+1, 8), g.End(1, id+1, 8)}
+		creating.Go(func() error {
+			if err := ends[1].Create(); err != nil {
+				return err
+			}
+			err := os.ErrExist
+			for errors.Is(err, os.ErrExist) { // as a daemon tries again, but without pause
+				err = ends[0].Create()
+			}
+			if err == nil {
+				err = ends[0].SendFrame([]byte(lcpEcho))
+			}
+			if err == nil {
+				<-ends[1].Frames
+				err = ends[1].SendFrame([]byte(lcpEcho))
+			}
+			if err == nil {
+				<-ends[0].Frames
+			}
+			return err
+		})
+	}
+	planetest.Must(t, creating.Wait())
+	var killed *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &killed) {
+		t.Errorf("the victim ended with %v", err)
+	}
+}
