@@ -238,6 +238,8 @@ func (e explainer) session() finding {
 		return pending("%s has answered; the interface is being made", e.Peer)
 	case s != nil:
 		return pending("asked for by %s; being set up", e.Peer)
+	case e.l.InLine:
+		return pending("this host asks %s for it next, after other links", e.Peer)
 	case e.l.CallAt.After(e.Now):
 		return pending("left to %s to ask for; this host asks in %s", e.Peer, durationText(e.l.CallAt.Sub(e.Now)))
 	}

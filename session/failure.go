@@ -112,6 +112,7 @@ func (l *Link) down(now time.Time, out *Output) {
 		out.effect(Delete{l, l.attempt})
 		delete(l.pair.byAttempt, l.attempt)
 	}
+	l.asked()
 	delete(l.pair.bySession, l.session)
 	l.session, l.attempt, l.ready = nil, 0, false
 	l.ppp, l.early, l.withoutIPv6 = nil, nil, ""

@@ -46,6 +46,8 @@ type Link struct {
 	paused  bool // our interface or the peer's is down
 
 	callAt   time.Time // when to ask the peer for a session; zero: not planned
+	inLine   bool      // it waits for its turn to ask
+	asking   bool      // it has asked, and counts as one that does
 	deadline time.Time // as it stands in Pair.waiting
 	place    int
 
@@ -69,20 +71,10 @@ const (
 // minMTU6 is the least MTU with which a link can carry IPv6 (RFC 8200 section 5).
 const minMTU6 = 1280
 
-// callAfter plans to ask the peer for a session, unless the peer asks first.
-func (l *Link) callAfter(now time.Time, delay time.Duration, out *Output) {
-	l.callAt = now.Add(delay)
-	if delay == 0 {
-		l.advance(now, out)
-		return
-	}
-	l.schedule()
-}
-
 // advance acts on the timers that are due.
 func (l *Link) advance(now time.Time, out *Output) {
 	if due(l.callAt, now) {
-		l.call(now, out)
+		l.call(now)
 	}
 	if due(l.pppDeadline(), now) {
 		l.ppp.Advance(now, &out.ppp)
@@ -104,14 +96,6 @@ func (l *Link) pppDeadline() time.Time {
 		return time.Time{}
 	}
 	return l.ppp.Deadline()
-}
-
-// call asks the peer for a session.
-func (l *Link) call(now time.Time, out *Output) {
-	l.callAt = time.Time{}
-	if c := l.pair.control.Established(); c != nil && l.session == nil {
-		l.take(c.Open(now, l.VPNID.AppendOctets(nil), &out.control))
-	}
 }
 
 // answer takes a call of the peer.
@@ -152,6 +136,7 @@ func (l *Link) created(now time.Time, out *Output) {
 
 // established says that the peers agree on the session: PPP begins.
 func (l *Link) established(now time.Time, out *Output) {
+	l.asked()
 	cfg := l.PPP
 	cfg.MRU = uint16(l.mru())
 	if l.withoutIPv6 = l.tooSmallForIPv6(); l.withoutIPv6 != "" {

@@ -26,8 +26,8 @@ type PairConfig struct {
 	// Retry is the back-off of links whose attempt has failed while the control connection is up.
 	Retry control.Backoff
 
-	// Grace is how long the side that has not made the control connection leaves it to the other to ask for sessions.
-	// Then it asks itself. It spares most links a tie.
+	// Grace is how long the side that has not made the control connection leaves it to the other to ask for sessions,
+	// from when it is there and from each that the other asks for. Then it asks itself. It spares most links a tie.
 	Grace time.Duration
 }
 
@@ -42,6 +42,7 @@ type Pair struct {
 	byAttempt map[Attempt]*Link
 	attempts  Attempt
 	waiting   deadlines
+	calls     calls
 	pathMTU   int
 	stopping  bool
 	told      string // why there is no control connection, as the log was last told; empty while there is one
@@ -232,23 +233,30 @@ func (p *Pair) drain(now time.Time, out *Output) {
 		}
 	}
 	out.control.Events = out.control.Events[:0]
+	p.ask(now, out)
 }
 
 func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	p.told = ""
 	out.effect(Note{Message: "control connection established"})
-	delay := time.Duration(0)
-	if !c.Initiator {
-		delay = control.Backoff{Min: p.cfg.Grace, Max: p.cfg.Grace}.Delay(0, p.random32())
-	}
+	p.leaveToPeer(now, c)
 	for _, l := range p.order {
 		if l.session == nil {
 			l.failures = 0
 			if l.layer == LayerConnection {
 				l.note(0, "") // it is there again
 			}
-			l.callAfter(now, delay, out)
+			l.call(now)
+			l.schedule()
 		}
+	}
+}
+
+// leaveToPeer gives the side that has made the control connection the time to ask for sessions first.
+func (p *Pair) leaveToPeer(now time.Time, c *control.Connection) {
+	p.calls.notBefore = now
+	if !c.Initiator {
+		p.calls.notBefore = now.Add(control.Backoff{Min: p.cfg.Grace, Max: p.cfg.Grace}.Delay(0, p.random32()))
 	}
 }
 
@@ -291,6 +299,7 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 	case l.session != nil:
 		p.refuse(now, s, l2tp.CDNTemporaryFacilities, fmt.Sprintf("VPN %s has a session already", id), out)
 	default:
+		p.leaveToPeer(now, s.Connection)
 		l.answer(now, s, out)
 	}
 }

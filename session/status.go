@@ -20,6 +20,7 @@ type LinkStatus struct {
 	Refused  l2tp.CDNCode // the code of the peer's CDN, if that ended the last attempt; else 0
 	Failures int          // attempts that failed since it was last up for a while
 	CallAt   time.Time    // when it asks the peer for a session; zero: it does not wait for that
+	InLine   bool         // it asks as soon as others that have asked before have their answer
 
 	Session   *SessionStatus // nil: there is none
 	Attempt   Attempt        // 0: the data plane was not asked
@@ -80,7 +81,7 @@ func (p *Pair) Status() PairStatus {
 func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
-		Failures: l.failures, CallAt: l.callAt, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
+		Failures: l.failures, CallAt: l.callAt, InLine: l.inLine, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
 		SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {

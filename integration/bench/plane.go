@@ -106,11 +106,13 @@ var addressControl = []byte{0xff, 0x03}
 func (t *tunnel) read() {
 	buffer := make([]byte, 65536)
 	for {
-		n, err := t.conn.Read(buffer)
+		n, from, err := t.conn.ReadFromUDPAddrPort(buffer)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
 		case err != nil: // an ICMP error: the peer does not listen
+			continue
+		case from.Addr().Unmap() != t.cfg.Peer.Addr(): // it came between bind and connect
 			continue
 		case n < headerLen || buffer[1]&0x0f != versionOctet:
 			continue

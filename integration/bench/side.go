@@ -120,7 +120,6 @@ func (o *order) run(in io.Reader, out io.Writer) error {
 	}
 	b := newBoard(interfaces)
 	p := &plane{board: b, loss: o.Loss, seed: o.Seed, mute: !o.PPP}
-	configs := o.configs()
 	log, err := daemon.NewLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON})
 	if err != nil {
 		return err
@@ -131,6 +130,7 @@ func (o *order) run(in io.Reader, out io.Writer) error {
 		return err
 	}
 
+	configs := o.configs()
 	lines := bufio.NewScanner(in)
 	if _, err := fmt.Fprintln(out, "ready"); err != nil || !lines.Scan() {
 		return err
