@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
@@ -51,8 +52,22 @@ func (p *path) lastHeard() time.Time {
 	return p.tunnel.Stats().LastHeard
 }
 
-// openTunnel opens a way to the peer.
+// errNoIPsec is why nothing is sent to a peer where IPsec is required.
+var errNoIPsec = errors.New("IPsec protection is required, and not built yet in this version; nothing is sent in clear instead")
+
+// addressOf is where a tunnel begins, for people: with its port, if it has one.
+func addressOf(t dataplane.Tunnel) string {
+	if a := t.LocalAddr(); a.Port() == 0 {
+		return a.Addr().String()
+	}
+	return t.LocalAddr().String()
+}
+
+// openTunnel opens a way to the peer. It is the one place that does.
 func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
+	if l.class == config.IPsecRequired {
+		return nil, errNoIPsec
+	}
 	return l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
 		Encapsulation: encapsulations[l.peer.Encapsulation],
 		Local:         l.daemon.localAddrPort(), Peer: peer,
@@ -77,12 +92,14 @@ func (l *loop) openPath(now time.Time) {
 			l.log.Warn("no path to the peer", zap.String("reason", explainPath(err, local, peer).Error()))
 		}
 		p.err, p.errAt = explainPath(err, local, peer), now
-		p.retryAt = now.Add(p.retry.Delay(p.failures, random32()))
 		p.failures++
+		if !errors.Is(err, errNoIPsec) { // a later try may succeed
+			p.retryAt = now.Add(p.retry.Delay(p.failures-1, random32()))
+		}
 		return
 	}
 	if p.failures > 0 {
-		l.log.Info("path to the peer is open", zap.String("local", tunnel.LocalAddr().String()))
+		l.log.Info("path to the peer is open", zap.String("local", addressOf(tunnel)))
 	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)

@@ -16,7 +16,8 @@ import (
 type view struct {
 	session.PairStatus
 	Now    time.Time
-	Config config.Peer
+	Config config.Peer // as those of its class find it
+	Class  config.IPsec
 	Path   pathView
 	Stats  map[session.Attempt]dataplane.Stats // of the sessions that are there
 }
@@ -59,7 +60,7 @@ func (l *loop) view(ctx context.Context) (view, error) {
 
 // look is the view from within the loop.
 func (l *loop) look(now time.Time) view {
-	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Stats: make(map[session.Attempt]dataplane.Stats)}
+	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Stats: make(map[session.Attempt]dataplane.Stats)}
 	p := &l.path
 	v.Path = pathView{
 		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(),
@@ -68,7 +69,7 @@ func (l *loop) look(now time.Time) view {
 		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt
 	}
 	if p.tunnel != nil {
-		v.Path.Open, v.Path.Local, v.Path.Stats = true, p.tunnel.LocalAddr().String(), p.tunnel.Stats()
+		v.Path.Open, v.Path.Local, v.Path.Stats = true, addressOf(p.tunnel), p.tunnel.Stats()
 	}
 	for _, x := range l.links {
 		if s := x.present.Load(); s != nil {

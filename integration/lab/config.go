@@ -80,6 +80,7 @@ type Link struct {
 	Peer        string   `yaml:"peer"`
 	Address     string   `yaml:"address,omitempty"`
 	PeerAddress string   `yaml:"peer_address,omitempty"`
+	Interface   string   `yaml:"interface,omitempty"`
 	Address6    []string `yaml:"address6,omitempty"`
 	Routes      []string `yaml:"routes,omitempty"`
 }
