@@ -425,6 +425,25 @@ func TestTerminateRequestWhileNegotiating(t *testing.T) {
 	`)
 }
 
+// A Configure-Request that comes again in Opened, with the Identifier and the options that we acknowledged, was sent before
+// our answer was there: it is answered again. With either changed it is a new one.
+func TestLateConfigureRequest(t *testing.T) {
+	again := lcpOpen + `
+		> LCP Configure-Request 1 magic=000000bb
+		< LCP Configure-Ack 1 magic=000000bb
+		= Opened Initial Initial
+	`
+	for _, anew := range []string{"2 magic=000000bb", "1 magic=000000cc"} {
+		dialogue(t, Config{}, again+`
+			> LCP Configure-Request `+anew+`
+			* LCPClosed the peer negotiates LCP anew
+			< LCP Configure-Request 2 magic=00000002
+			< LCP Configure-Ack `+anew+`
+			= Ack-Sent Initial Initial
+		`)
+	}
+}
+
 // RFC 1661, section 4.3: a Configure-Request in Opened means a renegotiation.
 // Our request goes first, so that the peer opens only once.
 func TestRenegotiationByThePeer(t *testing.T) {

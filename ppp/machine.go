@@ -3,6 +3,7 @@ package ppp
 import (
 	"cmp"
 	"fmt"
+	"hash/crc32"
 	"time"
 )
 
@@ -60,6 +61,14 @@ type machine struct {
 	nakedID  uint8 // Identifier of the last request answered with a Nak
 	// Identifiers of our last Configure-Request and Terminate-Request.
 	configureID, terminateID uint8
+
+	// The peer's Configure-Request that we acknowledged last: its Identifier, and a checksum of its options. When it comes
+	// again in Opened it is one that the peer sent before it had our answer, late or because the answer was lost (RFC
+	// 1661, section 5.1: a new one has a new Identifier), and is answered again. Renegotiation, which section 4.1 has for
+	// any Configure-Request, would take down what has just come up wherever the round-trip time is above the Restart
+	// timer.
+	ackedID  uint8
+	ackedSum uint32
 
 	cfg     *Config
 	peerMRU *uint16
@@ -134,6 +143,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	}
 	if c.has(sca) {
 		m.naksSent, m.refusals = 0, 0
+		m.ackedID, m.ackedSum = in.id, crc32.ChecksumIEEE(in.data)
 		m.options.commit(options(in.data))
 		out.packet(m.protocol, configureAck, in.id, in.data)
 	}
@@ -296,6 +306,10 @@ func (m *machine) receiveRequest(now time.Time, in packet, out *Output) (cell, D
 	}
 	if transitions[evRCRPlus][m.state] == transitions[evRCRMinus][m.state] {
 		return m.step(now, evRCRPlus, in, "", out), accepted // refused unread
+	}
+	if m.state == Opened && in.id == m.ackedID && crc32.ChecksumIEEE(in.data) == m.ackedSum {
+		out.packet(m.protocol, configureAck, in.id, in.data)
+		return 0, accepted
 	}
 	if !m.begun {
 		m.begin()
