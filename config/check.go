@@ -17,6 +17,7 @@ func (c *Config) check(r *report) {
 	c.checkVPNs(r)
 	c.checkLinks(r)
 	c.checkAuth(r)
+	c.checkIPsec(r)
 	if s := c.API.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
 		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", s, maxSocketPath)
 	}
@@ -92,6 +93,10 @@ func (p *Peer) checkAuthentication(r *report, at string) {
 		r.add(join(at, "secret_env"), "contradicts secret_file; want one of them")
 	case p.Authentication == AuthenticationNone && (file || env):
 		r.add(join(at, "authentication"), "%q contradicts the secret; want one of them", p.Authentication)
+	case p.NextSecretFile != "" && p.NextSecretEnv != "":
+		r.add(join(at, "next_secret_env"), "contradicts next_secret_file; want one of them")
+	case (p.NextSecretFile != "" || p.NextSecretEnv != "") && !file && !env:
+		r.add(at, "has a next secret and no present one; want secret_file or secret_env beside it")
 	case p.Authentication == AuthenticationSecret && !file && !env:
 		r.add(at, "has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address")
 	}

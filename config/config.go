@@ -39,6 +39,8 @@ type Local struct {
 	RouterID netip.Addr `key:"router_id" required:"yes" doc:"IPv4 address that stands for this router, sent in the Router ID AVP (RFC 3931 section 5.4.3)."`
 	Address  netip.Addr `key:"address" derived:"what the routing table chooses for each peer" doc:"Address to send from and listen at."`
 	Port     uint16     `key:"port" default:"1702" min:"1" doc:"UDP port of control connections without IPsec."`
+
+	PortProtected uint16 `key:"port_protected" default:"1701" min:"1" doc:"UDP port of control connections that IPsec protects."`
 }
 
 // Peer is a provider edge router at the other end of links.
@@ -47,10 +49,14 @@ type Peer struct {
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
 	Encapsulation  Encapsulation  `key:"encapsulation" default:"udp" oneof:"udp|ip" doc:"What carries L2TP to the peer: UDP, or IP itself as protocol 115 (RFC 3931 section 4.1)."`
 	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
+	PortProtected  uint16         `key:"port_protected" default:"1701" min:"1" doc:"UDP port of the peer for what IPsec protects."`
 	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
 	SecretFile     string         `key:"secret_file" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
 	SecretEnv      string         `key:"secret_env" like:"PE2_SECRET" hidden:"yes" doc:"Environment variable that holds the shared secret."`
 	Secret         Secret         // read from SecretFile or SecretEnv; empty if Authentication is AuthenticationNone
+	NextSecretFile string         `key:"next_secret_file" like:"/etc/l2tpvl/pe2.next" doc:"File that holds a second secret, which counts beside the first while the two sides change over to it."`
+	NextSecretEnv  string         `key:"next_secret_env" like:"PE2_NEXT_SECRET" hidden:"yes" doc:"Environment variable that holds the second secret."`
+	NextSecret     Secret         // read from NextSecretFile or NextSecretEnv; empty if there is none
 	Digest         Digest         `key:"digest" default:"sha1" oneof:"sha1|md5" doc:"HMAC of the Message Digest AVP (RFC 3931 section 5.4.1)."`
 	Role           Role           `key:"role" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
 	Hello          time.Duration  `key:"hello" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
@@ -122,7 +128,7 @@ type VPN struct {
 	Name  string      `key:"*"`
 	VPNID endid.VPNID `key:"vpn_id" required:"yes" doc:"VPN-ID (RFC 2685), the same on all routers of the VPN."`
 	VR    VR          `key:"vr" doc:"The virtual router."`
-	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none" later:"required" doc:"Protection of the links; with none, packets cross the provider's network in clear."`
+	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear. IPsec itself is not built yet: a link with required stays down, and nothing of it is sent."`
 	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
 	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
@@ -135,12 +141,6 @@ type VR struct {
 	VRF   string `key:"vrf" like:"red" doc:"VRF device, in place of netns. If it is not there it is made, and removed at the end. Whether it forwards is the host's to say: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding."`
 	Table int    `key:"table" like:"1001" min:"1" max:"4294967295" doc:"Routing table of the VRF; vrf needs it."`
 }
-
-// IPsec is the protection of a VPN's links.
-type IPsec string
-
-// IPsecNone is no protection.
-const IPsecNone IPsec = "none"
 
 // Echo says how LCP echo watches over a link.
 type Echo struct {
@@ -155,6 +155,7 @@ type Link struct {
 	Address     LinkAddress    `key:"address" derived:"none: an unnumbered link" doc:"IPv4 address of our end with the length of its prefix, or learn to ask the peer for one."`
 	PeerAddress netip.Addr     `key:"peer_address" derived:"what the peer says by IPCP" doc:"IPv4 address of the peer's end."`
 	Address6    []LinkAddress6 `key:"address6" derived:"none but the link-local one" doc:"IPv6 addresses of our end beside the link-local one, which IPV6CP makes."`
+	IPsec       IPsec          `key:"ipsec" derived:"that of the VPN" oneof:"none|required" doc:"Protection of this link, if it is not that of the VPN's other links."`
 	Interface   string         `key:"interface" like:"vl-red-pe2" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
 	Routes      []netip.Prefix `key:"routes" doc:"Prefixes that the virtual router reaches through this link while it is up."`
 	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`

@@ -21,8 +21,9 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	want := []string{
-		"local", "local.hostname", "local.router_id", "local.address", "local.port",
-		"peers", "peers.*.address", "peers.*.encapsulation", "peers.*.port", "peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env",
+		"local", "local.hostname", "local.router_id", "local.address", "local.port", "local.port_protected",
+		"peers", "peers.*.address", "peers.*.encapsulation", "peers.*.port", "peers.*.port_protected",
+		"peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env", "peers.*.next_secret_file", "peers.*.next_secret_env",
 		"peers.*.digest", "peers.*.role", "peers.*.hello",
 		"peers.*.retransmit", "peers.*.retransmit.initial", "peers.*.retransmit.cap", "peers.*.retransmit.retries",
 		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu",
@@ -30,7 +31,7 @@ func TestKeys(t *testing.T) {
 		"vpns.*.ppp_auth", "vpns.*.ppp_auth.require", "vpns.*.ppp_auth.allow", "vpns.*.ppp_auth.name",
 		"vpns.*.ppp_auth.secret_file", "vpns.*.ppp_auth.secret_env", "vpns.*.ppp_auth.peer_name",
 		"vpns.*.ppp_auth.peer_secret_file", "vpns.*.ppp_auth.peer_secret_env", "vpns.*.ppp_auth.rechallenge",
-		"vpns.*.links", "vpns.*.links[].peer", "vpns.*.links[].address", "vpns.*.links[].peer_address", "vpns.*.links[].address6",
+		"vpns.*.links", "vpns.*.links[].peer", "vpns.*.links[].address", "vpns.*.links[].peer_address", "vpns.*.links[].address6", "vpns.*.links[].ipsec",
 		"vpns.*.links[].interface", "vpns.*.links[].routes", "vpns.*.links[].ipv4", "vpns.*.links[].ipv6",
 		"vpns.*.links[].ppp_auth", "vpns.*.links[].ppp_auth.require", "vpns.*.links[].ppp_auth.allow", "vpns.*.links[].ppp_auth.name",
 		"vpns.*.links[].ppp_auth.secret_file", "vpns.*.links[].ppp_auth.secret_env", "vpns.*.links[].ppp_auth.peer_name",

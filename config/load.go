@@ -21,6 +21,7 @@ func Load(path string) (*Config, error) {
 	c := decode(tree, r)
 	c.nameInterfaces(r)
 	c.completeAuth(r)
+	c.completeIPsec(r)
 	c.check(r)
 	c.readSecrets(r, filepath.Dir(path))
 	c.readAuthSecrets(r, filepath.Dir(path))

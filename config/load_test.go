@@ -54,12 +54,13 @@ vpns:
 // minimal is what Load makes of minimalYAML: all defaults.
 func minimal() *Config {
 	return &Config{
-		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702},
+		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702, PortProtected: 1701},
 		Peers: []Peer{{
 			Name:           "pe2",
 			Address:        netip.MustParseAddr("192.0.2.2"),
 			Encapsulation:  EncapsulationUDP,
 			Port:           1702,
+			PortProtected:  1701,
 			Authentication: AuthenticationSecret,
 			SecretFile:     "pe2.secret",
 			Secret:         Secret(theSecret),
@@ -75,7 +76,7 @@ func minimal() *Config {
 			IPsec: IPsecNone,
 			Echo:  Echo{Interval: 5 * time.Second, Fails: 3},
 			Auth:  PPPAuth{Require: RequireNone},
-			Links: []Link{{Peer: "pe2", Interface: "vl-red-pe2", IPv4: true, IPv6: true, Auth: PPPAuth{Require: RequireNone}}},
+			Links: []Link{{Peer: "pe2", IPsec: IPsecNone, Interface: "vl-red-pe2", IPv4: true, IPv6: true, Auth: PPPAuth{Require: RequireNone}}},
 		}},
 		DataPlane: DataPlaneAuto,
 		API:       API{Socket: "/run/l2tpvl/l2tpvl.sock"},
@@ -258,17 +259,17 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 	want := &Config{
 		Local: Local{
 			HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"),
-			Address: netip.MustParseAddr("2001:db8::1"), Port: 1703,
+			Address: netip.MustParseAddr("2001:db8::1"), Port: 1703, PortProtected: 1701,
 		},
 		Peers: []Peer{
 			{
-				Name: "pe2", Address: netip.MustParseAddr("2001:db8::2"), Encapsulation: EncapsulationUDP, Port: 1704,
+				Name: "pe2", Address: netip.MustParseAddr("2001:db8::2"), Encapsulation: EncapsulationUDP, Port: 1704, PortProtected: 1701,
 				Authentication: AuthenticationSecret, SecretFile: "pe2.secret", Secret: Secret(theSecret),
 				Digest: DigestMD5, Role: RolePassive, Hello: 10 * time.Second,
 				Retransmit: Retransmit{Initial: 500 * time.Millisecond, Cap: 16 * time.Second, Retries: 5},
 			},
 			{
-				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Encapsulation: EncapsulationIP, Port: 1702,
+				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Encapsulation: EncapsulationIP, Port: 1702, PortProtected: 1701,
 				Authentication: AuthenticationNone,
 				Digest:         DigestSHA1, Role: RoleBoth, Hello: 60 * time.Second,
 				Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
@@ -284,7 +285,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 			Links: []Link{
 				{
 					Peer: "pe2", Address: LinkAddress{Prefix: netip.MustParsePrefix("10.255.0.0/31")},
-					PeerAddress: netip.MustParseAddr("10.255.0.1"), Interface: "red2",
+					PeerAddress: netip.MustParseAddr("10.255.0.1"), IPsec: IPsecNone, Interface: "red2",
 					Routes: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("10.1.3.0/24")},
 					IPv4:   true,
 					Auth: PPPAuth{
@@ -294,7 +295,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 					},
 				},
 				{
-					Peer: "pe3", Address: LinkAddress{Learn: true}, Interface: "vl-red-pe3", IPv4: true, IPv6: true,
+					Peer: "pe3", Address: LinkAddress{Learn: true}, IPsec: IPsecNone, Interface: "vl-red-pe3", IPv4: true, IPv6: true,
 					Address6: []LinkAddress6{{netip.MustParsePrefix("2001:db8::1/64")}, {netip.MustParsePrefix("fd00::1/128")}},
 					Auth: PPPAuth{
 						Require: RequirePAP, Allow: []PPPAuthMethod{AllowPAP, AllowCHAP}, Name: "us",
@@ -322,6 +323,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 // another one here.
 func TestShippedFilesLoad(t *testing.T) {
 	t.Setenv("L2TPVL_SECRET_PE3", theSecret)
+	t.Setenv("L2TPVL_SECRET_PE3_NEXT", "another secret")
 	count := 0
 	for extension := range formats {
 		paths, err := filepath.Glob("../configs/*" + extension)
@@ -335,7 +337,9 @@ func TestShippedFilesLoad(t *testing.T) {
 				t.Fatal(err)
 			}
 			name := filepath.Base(path)
-			if _, err := Load(inFolder(t, name, strings.ReplaceAll(string(text), "/etc/l2tpvl/", ""))); err != nil {
+			file := inFolder(t, name, strings.ReplaceAll(string(text), "/etc/l2tpvl/", ""))
+			write(t, filepath.Join(filepath.Dir(file), "pe2.next"), "another secret", 0o600)
+			if _, err := Load(file); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -82,6 +82,10 @@ func (c *Config) readSecrets(r *report, folder string) {
 		p := &c.Peers[i]
 		at := join("peers", p.Name)
 		p.Secret = readSecret(r, folder, join(at, "secret_file"), p.SecretFile, join(at, "secret_env"), p.SecretEnv)
+		p.NextSecret = readSecret(r, folder, join(at, "next_secret_file"), p.NextSecretFile, join(at, "next_secret_env"), p.NextSecretEnv)
+		if p.NextSecret != nil && bytes.Equal(p.NextSecret, p.Secret) {
+			r.add(at, "has the same secret twice; want another one as the next, or none")
+		}
 	}
 }
 

@@ -17,18 +17,30 @@ import (
 // window is the receive window that we offer: the bound of messages held ahead of their turn.
 const window = 128
 
-// pairConfig makes of the configuration what the machines of one peer take.
-func pairConfig(cfg *config.Config, peer config.Peer) session.PairConfig {
+// atClass is a peer as control connections of that class find it.
+func atClass(peer config.Peer, class config.IPsec) config.Peer {
+	if class == config.IPsecRequired {
+		peer.Port = peer.PortProtected
+		peer.Role = config.RolePassive // as long as there is no IPsec nobody is called
+	}
+	return peer
+}
+
+// pairConfig makes of the configuration what the machines of one peer and class take.
+func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) session.PairConfig {
+	peer = atClass(peer, class)
 	pc := session.PairConfig{
 		Local:         cfg.Local.HostName,
 		Peer:          peer.Name,
 		Address:       peer.AddrPort(),
 		Encapsulation: encapsulations[peer.Encapsulation],
+		Protected:     class == config.IPsecRequired,
 		Control: control.Config{
 			HostName:   cfg.Local.HostName,
 			RouterID:   binary.BigEndian.Uint32(cfg.Local.RouterID.AsSlice()),
 			VendorName: "l2tpvl",
 			Secret:     peer.Secret,
+			NextSecret: peer.NextSecret,
 			Digest:     digests[peer.Digest],
 			Role:       roles[peer.Role],
 			Window:     window,
@@ -44,8 +56,12 @@ func pairConfig(cfg *config.Config, peer config.Peer) session.PairConfig {
 	}
 	for _, vpn := range cfg.VPNs {
 		for _, link := range vpn.Links {
-			if link.Peer == peer.Name {
+			switch {
+			case link.Peer != peer.Name:
+			case link.Class() == class:
 				pc.Links = append(pc.Links, linkConfig(vpn, link))
+			default:
+				pc.Elsewhere = append(pc.Elsewhere, vpn.VPNID)
 			}
 		}
 	}

@@ -44,7 +44,7 @@ func TestPairConfig(t *testing.T) {
 			},
 		},
 	}
-	got := pairConfig(cfg, cfg.Peers[0])
+	got := pairConfig(cfg, cfg.Peers[0], config.IPsecNone)
 	c := got.Control
 	if got.Local != "pe1" || got.Peer != "pe2" || got.Address.String() != "192.0.2.2:1702" || c.HostName != "pe1" || c.RouterID != 0xc0000201 ||
 		string(c.Secret) != "secret" || c.Digest != l2tp.DigestHMACMD5 || c.Role != control.Active || c.Hello != time.Minute ||
@@ -70,7 +70,7 @@ func TestPairConfig(t *testing.T) {
 		t.Errorf("links of pe2:\n%+v\nwant\n%+v", got.Links, want)
 	}
 
-	other := pairConfig(cfg, cfg.Peers[1])
+	other := pairConfig(cfg, cfg.Peers[1], config.IPsecNone)
 	if other.Control.Secret != nil || other.Control.Role != control.Passive {
 		t.Errorf("pe3 without a secret: %v, role %v", other.Control.Secret, other.Control.Role)
 	}

@@ -31,7 +31,7 @@ type Daemon struct {
 	executor    *executor
 	interfaces  interfaces
 	listener    *listener
-	loops       []*loop // in the order of the configuration
+	loops       []*loop // in the order of the configuration; of one peer, one for each class that its links have
 }
 
 // Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
@@ -123,7 +123,9 @@ func (d *Daemon) localAddrPort() netip.AddrPort {
 
 func (d *Daemon) makeLoops() {
 	for _, p := range d.cfg.Peers {
-		d.loops = append(d.loops, newLoop(d, p))
+		for _, class := range d.cfg.Classes(p.Name) {
+			d.loops = append(d.loops, newLoop(d, p, class))
+		}
 	}
 }
 

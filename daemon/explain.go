@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -22,21 +23,30 @@ import (
 // explain answers why the link of a VPN to a peer is as it is.
 func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 	vpn, peer := r.PathValue("vpn"), r.PathValue("peer")
+	var views []*view // of all classes
 	for _, l := range d.loops {
-		if l.peer.Name != peer {
-			continue
+		if l.peer.Name == peer {
+			v, err := l.view(r.Context())
+			if err != nil {
+				return api.Explanation{}, err
+			}
+			views = append(views, &v)
 		}
-		v, err := l.view(r.Context())
-		if err != nil {
-			return api.Explanation{}, err
-		}
-		i := slices.IndexFunc(v.Links, func(s session.LinkStatus) bool { return s.Config.VPN == vpn })
-		if i < 0 {
-			return api.Explanation{}, &notFoundError{fmt.Sprintf("no link of VPN %q to peer %s is configured here", vpn, peer)}
-		}
-		return explainLink(&v, &v.Links[i]), nil
 	}
-	return api.Explanation{}, &notFoundError{fmt.Sprintf("no peer %q is configured here", peer)}
+	for _, v := range views {
+		for i := range v.Links {
+			if l := &v.Links[i]; l.Config.VPN == vpn {
+				for _, other := range views {
+					maps.Copy(v.Astray, other.Astray) // calls for it come to those of the other class
+				}
+				return explainLink(v, l), nil
+			}
+		}
+	}
+	if views == nil {
+		return api.Explanation{}, &notFoundError{fmt.Sprintf("no peer %q is configured here", peer)}
+	}
+	return api.Explanation{}, &notFoundError{fmt.Sprintf("no link of VPN %q to peer %s is configured here", vpn, peer)}
 }
 
 // finding is what was found of one layer.
@@ -73,12 +83,13 @@ type explainer struct {
 func explainLink(v *view, l *session.LinkStatus) api.Explanation {
 	e := explainer{v, l}
 	x := api.Explanation{Link: v.link(l), Now: v.Now}
-	layers := []struct {
+	type layer struct {
 		name string
 		look func() finding
 		// beside marks a layer whose failure does not keep those after it from working.
 		beside bool
-	}{
+	}
+	layers := []layer{
 		{"configuration", e.configuration, false},
 		{"peer", e.peer, false},
 		{"control connection", e.connection, false},
@@ -88,6 +99,9 @@ func explainLink(v *view, l *session.LinkStatus) api.Explanation {
 		{"IPV6CP", e.ipv6cp, true},
 		{"interface", e.iface, false},
 		{"address", e.address, false},
+	}
+	if e.Class == config.IPsecRequired {
+		layers = slices.Insert(layers, 2, layer{"IPsec", e.ipsec, false})
 	}
 	reached := true
 	for _, layer := range layers {
@@ -108,13 +122,30 @@ func explainLink(v *view, l *session.LinkStatus) api.Explanation {
 
 func (e explainer) configuration() finding {
 	c := &e.l.Config
-	return fine("VPN-ID %s, VR %s, IPsec none", c.VPNID, c.VR)
+	return fine("VPN-ID %s, VR %s, IPsec %s", c.VPNID, c.VR, e.Class)
+}
+
+func (e explainer) ipsec() finding {
+	text, advice := errNoIPsec.Error(), fmt.Sprintf("The link stays down until there is a version with IPsec. If the provider's network may "+
+		"see and change its packets, say `ipsec: none` for the VPN or the link, on %s too.", e.Peer)
+	return broken(text+e.astrayText("in clear"), advice)
+}
+
+// astrayText says that the peer has asked for the link on its connection of the other class, not long ago.
+func (e explainer) astrayText(how string) string {
+	at := e.Astray[e.l.Config.VPNID]
+	if at.IsZero() || e.Now.Sub(at) > 2*time.Minute {
+		return ""
+	}
+	return fmt.Sprintf("; %s asked for the link %s %s, and was refused", e.Peer, how, ago(e.Now, at))
 }
 
 func (e explainer) peer() finding {
 	where := fmt.Sprintf("%s %s", e.Peer, e.Config.Where())
 	c := e.Connection
 	switch {
+	case errors.Is(e.Path.Err, errNoIPsec):
+		return skipped(where + ", not called without IPsec")
 	case e.Path.Err != nil:
 		return broken(fmt.Sprintf("%s: %v", where, e.Path.Err), fmt.Sprintf("Look at `ip route get %s` and `ip address` on this host. "+
 			"l2tpvld goes on by itself once there is a way.", e.Config.Address))
@@ -163,8 +194,8 @@ func (e explainer) silenceAdvice() string {
 	if overIP {
 		carrier = "IP protocol 115"
 	}
-	return fmt.Sprintf("Does `ping %s` work? Is l2tpvld running on %s, with a peer of this host's address (%s) and the same "+
-		"secret? Does %s pass between the two? To a caller with another secret a peer is silent: its log and "+
+	return fmt.Sprintf("Does `ping %s` work? Is l2tpvld running on %s, with a peer of this host's address (%s), the same "+
+		"secret, and links with the same `ipsec`? Does %s pass between the two? To a caller with another secret a peer is silent: its log and "+
 		"`l2tpvl-ctl explain` there say so.", e.Config.Address, e.Peer, e.Path.Local, carrier)
 }
 
@@ -227,7 +258,7 @@ func (e explainer) session() finding {
 		}
 		return fine("%s ⇄ %s, asked for by %s", idText(s.ID), idText(s.PeerID), by)
 	case e.failedAt(session.LayerSession):
-		return broken(e.l.Reason+e.retryText(), e.sessionAdvice())
+		return broken(e.l.Reason+e.retryText()+e.astrayText("under IPsec"), e.sessionAdvice())
 	case e.failedAt(session.LayerDataPlane):
 		return skipped("waits for the interface")
 	case e.failedBeyond(session.LayerSession):
@@ -241,17 +272,17 @@ func (e explainer) session() finding {
 	case e.l.InLine:
 		return pending("this host asks %s for it next, after other links", e.Peer)
 	case e.l.CallAt.After(e.Now):
-		return pending("left to %s to ask for; this host asks in %s", e.Peer, durationText(e.l.CallAt.Sub(e.Now)))
+		return pending("left to %s to ask for; this host asks in %s%s", e.Peer, durationText(e.l.CallAt.Sub(e.Now)), e.astrayText("under IPsec"))
 	}
-	return pending("waiting for %s to ask for it", e.Peer)
+	return pending("waiting for %s to ask for it%s", e.Peer, e.astrayText("under IPsec"))
 }
 
 func (e explainer) sessionAdvice() string {
 	id := e.l.Config.VPNID
 	switch e.l.Refused {
 	case l2tp.CDNPermanentFacilities:
-		return fmt.Sprintf("%s has no link to this host in a VPN with VPN-ID %s. Compare `l2tpvl-ctl links` on both; the VPN-IDs "+
-			"must be equal, and each side's `links` must name the other.", e.Peer, id)
+		return fmt.Sprintf("%s has no such link to this host. Compare `l2tpvl-ctl links` on both: the VPN-ID, %s, and IPsec must be the "+
+			"same, and each side's `links` must name the other.", e.Peer, id)
 	case l2tp.CDNTemporaryFacilities:
 		return fmt.Sprintf("%s cannot make its end of the link now. `l2tpvl-ctl explain` there says why.", e.Peer)
 	case l2tp.CDNLostCarrier:

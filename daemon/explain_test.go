@@ -34,6 +34,7 @@ func healthy() *view {
 	four := netip.MustParseAddr
 	return &view{
 		Now:    explained,
+		Class:  config.IPsecNone,
 		Config: config.Peer{Name: "pe2", Address: four("192.0.2.2"), Port: 1702},
 		Path:   pathView{Open: true, Local: "192.0.2.1:1702", MTU: 1500},
 		PairStatus: session.PairStatus{
@@ -108,6 +109,14 @@ func calling(v *view, retries int) {
 }
 
 // situations break each layer once, and more than once where the advice differs.
+// protected is a link that IPsec is to protect.
+func protected(v *view, l *session.LinkStatus) {
+	noConnection(v)
+	l.Up, l.Session, l.PPP, l.Attempt, l.Ready, l.Open = false, nil, nil, 0, false, 0
+	v.Class, v.Config.Port = config.IPsecRequired, 1701
+	v.Path = pathView{Err: errNoIPsec}
+}
+
 var situations = []struct {
 	name string
 	make func(*view, *session.LinkStatus)
@@ -175,6 +184,29 @@ var situations = []struct {
 		l.Session = &session.SessionStatus{State: control.WaitConnect, ID: 0x1a, PeerID: 0x2b}
 	}},
 	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `no VPN 00005e:00000001 here for "pe1"`)},
+	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")},
+	{"IPsec required", protected},
+	{"IPsec required, and the peer asks in clear", func(v *view, l *session.LinkStatus) {
+		protected(v, l)
+		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
+	}},
+	{"in clear, and the peer asks under IPsec", func(v *view, l *session.LinkStatus) {
+		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")(v, l)
+		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
+	}},
+	{"interface set down", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.SetDown, l.Paused = false, true, true
+		l.Layer, l.Reason = session.LayerInterface, "vl-red-pe2 is administratively down"
+	}},
+	{"interface set down at the peer", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Paused = false, true
+		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is down"
+	}},
+	{"interface of the peer not ready from the start", func(_ *view, l *session.LinkStatus) {
+		l.Up, l.Paused, l.Open = false, true, 0
+		l.PPP.LCP, l.PPP.IPCP, l.PPP.IPV6CP = ppp.ReqSent, ppp.Starting, ppp.Starting
+		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is not ready: inactive,receive fault"
+	}},
 	{"peer cannot make its end", refusedBy(l2tp.CDNTemporaryFacilities, "no device left")},
 	{"peer has given up", refusedBy(l2tp.CDNLostCarrier, "3 LCP echoes unanswered for 15 s")},
 	{"operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
@@ -244,7 +276,7 @@ func TestExplain(t *testing.T) {
 		x := explainLink(v, &v.Links[0])
 		fmt.Fprintf(&all, "# %s\n%s\n", tt.name, text(x))
 
-		if len(x.Steps) != 9 {
+		if len(x.Steps) != 9 && v.Class == config.IPsecNone {
 			t.Errorf("%s: %d steps", tt.name, len(x.Steps))
 		}
 		failed := 0

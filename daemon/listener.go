@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -100,6 +101,9 @@ func prepareListener(network, _ string, raw syscall.RawConn) error {
 func newListener(loops []*loop, log *zap.Logger) *listener {
 	l := &listener{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]*loop), log: log}
 	for _, loop := range loops {
+		if loop.class == config.IPsecRequired {
+			continue // without IPsec nothing could tell the peer from others
+		}
 		from := plain(loop.peer.AddrPort())
 		l.peers[from] = loop
 		if from.Port() == 0 {

@@ -15,10 +15,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// loop is the goroutine that owns all state of one peer. Everything that happens comes through its mailbox.
+// loop is the goroutine that owns all state of one peer, or of one class of it. Everything that happens comes through its mailbox.
 type loop struct {
 	daemon *Daemon
-	peer   config.Peer
+	peer   config.Peer // as those of this class find it
+	class  config.IPsec
 	log    *zap.Logger
 
 	pair    *session.Pair
@@ -44,12 +45,19 @@ const maxMessage = 4096
 // stopTimeout is how long a peer may take to acknowledge that we stop.
 const stopTimeout = 3 * time.Second
 
-func newLoop(d *Daemon, peer config.Peer) *loop {
+func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
+	pair := session.NewPair(pairConfig(d.cfg, peer, class))
+	peer = atClass(peer, class)
+	log := d.log.With(zap.String("peer", peer.Name))
+	if class == config.IPsecRequired {
+		log = log.With(zap.String("ipsec", string(class)))
+	}
 	return &loop{
 		daemon:  d,
 		peer:    peer,
-		log:     d.log.With(zap.String("peer", peer.Name)),
-		pair:    session.NewPair(pairConfig(d.cfg, peer)),
+		class:   class,
+		log:     log,
+		pair:    pair,
 		path:    path{peer: peer.AddrPort(), retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
 		links:   make(map[*session.Link]*execution),
 		limiter: make(limiter),

@@ -92,7 +92,7 @@ func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
 func (v *view) link(l *session.LinkStatus) api.Link {
 	link := api.Link{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, VR: l.Config.VR.String(),
-		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: "none", Reason: l.Reason,
+		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: string(v.Class), Reason: l.Reason,
 	}
 	if l.Ready {
 		link.Interface = l.Config.Interface
@@ -187,7 +187,7 @@ func (v *view) noConnectionReason() string {
 
 func (v *view) peer() api.Peer {
 	p := api.Peer{
-		Name: v.Peer, Address: v.Config.Where(), State: control.Idle.String(),
+		Name: v.Peer, Address: v.Config.Where(), IPsec: string(v.Class), State: control.Idle.String(),
 		Authentication: v.authentication(), Links: len(v.Links), PathMTU: v.Path.MTU,
 	}
 	for _, l := range v.Links {

@@ -23,6 +23,11 @@ type PairConfig struct {
 	Control       control.Config
 	Links         []LinkConfig
 
+	// Protected says that IPsec protects the control connection, and so its sessions. Elsewhere are the VPNs whose links to
+	// this peer are on its other control connection, which is of the other class: calls for them are refused here.
+	Protected bool
+	Elsewhere []endid.VPNID
+
 	// Retry is the back-off of links whose attempt has failed while the control connection is up.
 	Retry control.Backoff
 
@@ -31,7 +36,7 @@ type PairConfig struct {
 	Grace time.Duration
 }
 
-// Pair is everything towards one peer.
+// Pair is everything towards one peer that has the same protection.
 type Pair struct {
 	cfg     PairConfig
 	control *control.Peer
@@ -45,7 +50,8 @@ type Pair struct {
 	calls     calls
 	pathMTU   int
 	stopping  bool
-	told      string // why there is no control connection, as the log was last told; empty while there is one
+	astray    map[endid.VPNID]time.Time // when the peer last called here for a VPN of the other class; zero: never
+	told      string                    // why there is no control connection, as the log was last told; empty while there is one
 }
 
 // NewPair makes a Pair that does nothing until Start.
@@ -56,7 +62,11 @@ func NewPair(cfg PairConfig) *Pair {
 		links:     make(map[endid.VPNID]*Link, len(cfg.Links)),
 		bySession: make(map[*control.Session]*Link),
 		byAttempt: make(map[Attempt]*Link),
+		astray:    make(map[endid.VPNID]time.Time),
 		pathMTU:   defaultPathMTU,
+	}
+	for _, id := range cfg.Elsewhere {
+		p.astray[id] = time.Time{}
 	}
 	for _, lc := range cfg.Links {
 		l := &Link{LinkConfig: lc, pair: p, place: nowhere}
@@ -291,9 +301,13 @@ func (p *Pair) noteDown(why control.Reason, out *Output) {
 func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 	id, err := endid.FromOctets(s.RemoteEndID)
 	l := p.links[id]
+	_, astray := p.astray[id]
 	switch {
 	case err != nil:
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("the Remote End ID is no VPN-ID: %v", err), out)
+	case astray:
+		p.astray[id] = now
+		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("VPN %s %s", id, p.wrongClass()), out)
 	case l == nil:
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
 	case l.session != nil:
@@ -302,6 +316,14 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 		p.leaveToPeer(now, s.Connection)
 		l.answer(now, s, out)
 	}
+}
+
+// wrongClass says why a link of the other class is not taken.
+func (p *Pair) wrongClass() string {
+	if p.cfg.Protected {
+		return "is to be in clear here, and this connection is protected"
+	}
+	return "is to be protected here, and this connection is clear"
 }
 
 // peerName is how the peer calls itself: its operator is to recognise it.

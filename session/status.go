@@ -1,9 +1,11 @@
 package session
 
 import (
+	"maps"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -47,6 +49,7 @@ type PairStatus struct {
 	Control    control.Status // its Connection is nil: see Connection
 	Connection *ConnectionStatus
 	Links      []LinkStatus
+	Astray     map[endid.VPNID]time.Time // when the peer last called for a VPN of PairConfig.Elsewhere; zero: never
 }
 
 // ConnectionStatus is what is known of a control connection.
@@ -63,7 +66,7 @@ type ConnectionStatus struct {
 
 // Status returns the present status.
 func (p *Pair) Status() PairStatus {
-	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status()}
+	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status(), Astray: maps.Clone(p.astray)}
 	if c := s.Control.Connection; c != nil {
 		s.Connection = &ConnectionStatus{
 			State: c.State, Since: c.Since, Initiator: c.Initiator, ID: c.ID, PeerID: c.PeerID,

@@ -56,10 +56,6 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 	}}
 	for _, l := range links {
 		up := l.State == api.LinkUp
-		ipsec := l.IPsec
-		if ipsec == "none" {
-			ipsec = ""
-		}
 		echo := ""
 		if l.EchoMS != nil {
 			echo = formatMillis(*l.EchoMS)
@@ -67,7 +63,7 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 		t.add(
 			plain(l.VPN), plain(l.VPNID), plain(l.Peer),
 			cell{text: string(l.State), colour: stateColour(up, l.State == api.LinkDown)},
-			plain(l.Interface), plain(addresses(l)), plain(ipsec), plain(echo),
+			plain(l.Interface), plain(addresses(l)), plain(ipsecOf(l.IPsec)), plain(echo),
 			plain(formatUpFor(up, string(l.State), l.Reason, l.Since, now)),
 		)
 	}

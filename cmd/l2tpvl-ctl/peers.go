@@ -42,7 +42,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		return "l2tpvld has no peers configured\n"
 	}
 	t := table{titles: []string{
-		"PEER", "ADDRESS", "STATE", "CONNECTION", "AUTH", "LINKS UP", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
+		"PEER", "ADDRESS", "STATE", "CONNECTION", "IPSEC", "AUTH", "LINKS UP", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
 	}}
 	for _, p := range peers {
 		up := p.State == established
@@ -53,13 +53,21 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		t.add(
 			plain(p.Name), plain(p.Address),
 			cell{text: p.State, colour: stateColour(up, p.State == "idle")},
-			plain(idPair(p.LocalID, p.RemoteID)), plain(p.Authentication),
+			plain(idPair(p.LocalID, p.RemoteID)), plain(ipsecOf(p.IPsec)), plain(p.Authentication),
 			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
 			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),
 			plain(formatUpFor(up, p.State, p.Reason, p.Since, now)),
 		)
 	}
 	return t.render(s)
+}
+
+// ipsecOf is the class of a link or a connection, or "" for one in clear.
+func ipsecOf(class string) string {
+	if class == "none" {
+		return ""
+	}
+	return class
 }
 
 // idPair is our ID and the peer's, or "" if there is neither.

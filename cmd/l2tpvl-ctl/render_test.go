@@ -63,7 +63,8 @@ var (
 			Name: "pe3", Address: "[2001:db8::3]:1701", State: "wait-ctl-reply", Since: at(29, 14, 2, 11),
 			LocalID: "0x00c0ffee", Authentication: "none", Sent: 5, LinksUp: 0, Links: 2, Reason: "no answer",
 		},
-		{Name: "pe4", Address: "192.0.2.4:1701", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
+		{Name: "pe4", Address: "192.0.2.4:1702", IPsec: "none", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
+		{Name: "pe4", Address: "192.0.2.4:1701", IPsec: "required", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
 	}
 
 	sessions = []api.Session{

@@ -55,17 +55,18 @@ type Link struct {
 	Local6    string     `json:"local6,omitempty"` // IPv6 link-local address of our end
 	Remote6   string     `json:"remote6,omitempty"`
 	Protocols []string   `json:"protocols"`         // network protocols that pass: "ipv4", "ipv6"
-	IPsec     string     `json:"ipsec"`             // "none"
+	IPsec     string     `json:"ipsec"`             // what is configured: "none", "required"
 	EchoMS    *float64   `json:"echo_ms,omitempty"` // last LCP echo round trip, in milliseconds
 	Reason    string     `json:"reason,omitempty"`  // why it is not up, or which network protocol it does without and why
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
 	Attempt   int        `json:"attempt,omitempty"` // attempts that failed since it was last up for a while
 }
 
-// Peer is the control connection to one peer.
+// Peer is the control connection to one peer for links of one class: those in clear, or those that IPsec protects.
 type Peer struct {
 	Name            string     `json:"name"`
 	Address         string     `json:"address"` // address:port
+	IPsec           string     `json:"ipsec"`   // class of the links that it carries: "none", "required"; a peer may have both
 	State           string     `json:"state"`   // RFC 3931 section 7.2: idle, wait-ctl-reply, wait-ctl-conn, established
 	Since           time.Time  `json:"since"`
 	LastHeard       *time.Time `json:"last_heard,omitempty"`
@@ -129,7 +130,7 @@ const (
 
 // Step is one layer of a link.
 type Step struct {
-	Layer string `json:"layer"` // "configuration", "peer", "control connection", "session", "LCP", "IPCP", "IPV6CP", "interface", "address"
+	Layer string `json:"layer"` // "configuration", "peer", "IPsec" (where it is required), "control connection", "session", "LCP", "IPCP", "IPV6CP", "interface", "address"
 	Mark  Mark   `json:"mark"`
 	Text  string `json:"text"` // what is so, or what is wrong
 }
