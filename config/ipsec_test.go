@@ -1,0 +1,121 @@
+package config
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// A link has the protection of its VPN unless it says otherwise; a peer's connections are of the classes of its links.
+func TestIPsec(t *testing.T) {
+	c, err := Load(inFolder(t, "l2tpvl.yaml", `
+local: {hostname: pe1, router_id: 192.0.2.1}
+peers:
+  both: {address: 192.0.2.2, authentication: none}
+  clear: {address: 192.0.2.3, authentication: none, encapsulation: ip}
+  none: {address: 192.0.2.4, authentication: none}
+  protected: {address: 192.0.2.5, authentication: none, encapsulation: ip}
+vpns:
+  blue:
+    vpn_id: 5e:1
+    vr: {netns: blue}
+    links: [{peer: both}, {peer: clear}]
+  red:
+    vpn_id: 5e:2
+    vr: {netns: red}
+    ipsec: required
+    links: [{peer: both}, {peer: protected, interface: red0}, {peer: clear, ipsec: none}]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range c.VPNs {
+		for _, l := range v.Links {
+			got = append(got, fmt.Sprintf("%s %s %s", v.Name, l.Peer, l.IPsec))
+		}
+	}
+	want := []string{"blue both none", "blue clear none", "red both required", "red protected required", "red clear none"}
+	if !slices.Equal(got, want) {
+		t.Errorf("links %q, want %q", got, want)
+	}
+	for peer, want := range map[string][]IPsec{
+		"both": {IPsecNone, IPsecRequired}, "clear": {IPsecNone}, "none": {IPsecNone}, "protected": {IPsecRequired},
+	} {
+		if got := c.Classes(peer); !slices.Equal(got, want) {
+			t.Errorf("classes of %s: %q, want %q", peer, got, want)
+		}
+	}
+}
+
+func TestIPsecMistakes(t *testing.T) {
+	blue := func(peers string) string {
+		return change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
+			"vpns:\n", peers+"vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")
+	}
+	for _, tt := range []struct{ name, text, want string }{
+		{
+			"one port for both classes here", local("port_protected: 1702"),
+			`FILE: local.port_protected: 1702 is local.port too, which is for links without IPsec; want another port`,
+		},
+		{
+			"one port for both classes at the peer", peer("port: 1701"),
+			`FILE: peers.pe2.port_protected: 1701 is the peer's port too, which is for links without IPsec; want another port`,
+		},
+		{
+			"link's IPsec misspelt", link("ipsec: yes"),
+			`FILE: vpns.red.links[0].ipsec: "yes" is unknown; want none or required`,
+		},
+		{
+			"two peers at one protected port",
+			change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
+				"      - peer: pe2\n", "      - peer: pe2\n      - peer: pe3\n",
+				"vpns:", "  pe3: {address: 192.0.2.2, port: 1703, authentication: none}\nvpns:"),
+			`FILE: peers.pe3.port_protected: "192.0.2.2:1701" is also peer pe2, for what IPsec protects; want another address or port`,
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			checkMistakes(t, inFolder(t, "l2tpvl.yaml", tt.text), tt.want)
+		})
+	}
+	if _, err := Load(inFolder(t, "l2tpvl.yaml", blue(""))); err != nil {
+		t.Errorf("both classes over UDP: %v", err)
+	}
+	overIP := inFolder(t, "l2tpvl.yaml", blue("  pe3: {address: 192.0.2.3, encapsulation: ip, authentication: none}\n"))
+	if _, err := Load(overIP); err != nil {
+		t.Errorf("IP towards another peer: %v", err)
+	}
+	checkMistakes(t, inFolder(t, "l2tpvl.yaml", change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
+		"    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n",
+		"vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")),
+		`FILE: peers.pe2.encapsulation: "ip" has no ports, and nothing else tells the protected vpns.red.links[0] from vpns.blue.links[0] `+
+			`between the same two addresses; want udp, or the same ipsec for all links to this peer`)
+}
+
+func TestNextSecret(t *testing.T) {
+	path := inFolder(t, "l2tpvl.yaml", peer("next_secret_file: next"))
+	next := filepath.Join(filepath.Dir(path), "next")
+	write(t, next, "another secret\n", 0o600)
+	c, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := c.Peers[0]; string(p.Secret) != theSecret || string(p.NextSecret) != "another secret" {
+		t.Errorf("secrets %q and %q", string(p.Secret), string(p.NextSecret))
+	}
+	write(t, next, theSecret, 0o600)
+	checkMistakes(t, path, `FILE: peers.pe2: has the same secret twice; want another one as the next, or none`)
+
+	for text, want := range map[string]string{
+		peer("next_secret_env: L2TPVL_TEST_NEXT"): `FILE: peers.pe2.next_secret_env: names an environment variable that is not set; ` +
+			`want one that holds the secret`,
+		peer("next_secret_file: next\n    next_secret_env: HOME"): `FILE: peers.pe2.next_secret_env: contradicts next_secret_file; want one of them`,
+		change("    secret_file: pe2.secret\n", "    authentication: none\n    next_secret_env: HOME\n"): `FILE: peers.pe2: has a next secret and no present one; ` +
+			`want secret_file or secret_env beside it`,
+	} {
+		path := inFolder(t, "l2tpvl.yaml", text)
+		write(t, filepath.Join(filepath.Dir(path), "next"), "another secret", 0o600)
+		checkMistakes(t, path, want)
+	}
+}
