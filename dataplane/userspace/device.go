@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 	"golang.zx2c4.com/wireguard/tun"
@@ -12,17 +11,6 @@ import (
 
 // virtioHeader is the room that a tun.Device wants before a packet written to it, in octets.
 const virtioHeader = 10
-
-// checkInterface refuses what the kernel would not take for an interface's name, or take for a pattern.
-func checkInterface(name string) error {
-	if name == "" || len(name) >= unix.IFNAMSIZ {
-		return fmt.Errorf("interface name %q: want 1 to %d octets, not %d", name, unix.IFNAMSIZ-1, len(name))
-	}
-	if name == "." || name == ".." || strings.ContainsAny(name, "/:% \t\n\v\f\r\x00") {
-		return fmt.Errorf("interface name %q: want no blank, slash, colon or percent sign in it", name)
-	}
-	return nil
-}
 
 // openTUN makes a TUN device in the network namespace of the calling thread, down and without addresses. It is not
 // tun.CreateTUN that does so: that takes over a persistent device of this name, keeps its descriptor, and with it the

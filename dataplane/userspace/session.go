@@ -13,6 +13,7 @@ import (
 	"golang.zx2c4.com/wireguard/tun"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/internal/check"
 )
 
 // session is a TUN device and the goroutine that reads it; the tunnel's reader writes it.
@@ -45,15 +46,7 @@ type counters struct {
 }
 
 func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
-	if cfg.LocalID == 0 || cfg.PeerID == 0 {
-		return nil, fmt.Errorf("session %#x, the peer's %#x: no session ID may be 0", cfg.LocalID, cfg.PeerID)
-	}
-	for _, cookie := range [][]byte{cfg.LocalCookie, cfg.PeerCookie} {
-		if n := len(cookie); n != 0 && n != 4 && n != maxCookie {
-			return nil, fmt.Errorf("session %#x: a cookie of %d octets: want 0, 4 or 8", cfg.LocalID, n)
-		}
-	}
-	if err := checkInterface(cfg.Interface); err != nil {
+	if err := check.Session(cfg); err != nil {
 		return nil, err
 	}
 	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix has the other one

@@ -13,25 +13,22 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
 )
 
 // tunnel is a socket to a peer, the goroutine that reads it, and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
-	socket *socket
+	socket socket
+	hints  *peersocket.Hints
 	work   sync.WaitGroup // goroutines, and calls of CreateSession
 	done   chan struct{}  // closed by Close
 
 	control, malformed, unknown atomic.Uint64
 
 	lastHeard atomic.Int64 // of any session: nanoseconds since 1970, 0: never
-
-	knownMTU    atomic.Int64  // the last answer of PathMTU
-	tooLarge    chan struct{} // of size 1: the network or the socket refused a datagram for its size
-	unreachable chan error    // of size 1: the latest untold
 
 	sending sync.Mutex // guards message
 	message []byte     // the control message that SendControl is sending over IP
@@ -43,35 +40,28 @@ type tunnel struct {
 }
 
 func openTunnel(cfg dataplane.TunnelConfig) (*tunnel, error) {
-	sock, err := dial(cfg.Encapsulation, cfg.Local, cfg.Peer)
+	sock, err := dial(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open tunnel to %v: %w", cfg.Peer, err)
 	}
 	t := &tunnel{
-		cfg:         cfg,
-		socket:      sock,
-		done:        make(chan struct{}),
-		tooLarge:    make(chan struct{}, 1),
-		unreachable: make(chan error, 1),
-		sessions:    make(map[uint32]*session),
+		cfg:      cfg,
+		socket:   sock,
+		done:     make(chan struct{}),
+		hints:    peersocket.NewHints(cfg, sock.PathMTU),
+		sessions: make(map[uint32]*session),
 	}
 	if _, err := t.PathMTU(); err != nil {
-		return nil, errors.Join(err, sock.conn.Close())
+		return nil, errors.Join(err, sock.Close())
 	}
 	t.work.Go(t.read)
-	t.work.Go(t.notify)
+	t.work.Go(func() { t.hints.Tell(t.done) })
 	return t, nil
 }
 
-func (t *tunnel) LocalAddr() netip.AddrPort { return t.socket.localAddr() }
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.socket.LocalAddrPort() }
 
-func (t *tunnel) PathMTU() (int, error) {
-	mtu, err := t.socket.pathMTU()
-	if err == nil {
-		t.knownMTU.Store(int64(mtu))
-	}
-	return mtu, err
-}
+func (t *tunnel) PathMTU() (int, error) { return t.hints.PathMTU() }
 
 func (t *tunnel) SendControl(message []byte) error {
 	if t.cfg.Encapsulation == dataplane.UDP {
@@ -95,50 +85,7 @@ func (t *tunnel) Stats() dataplane.TunnelStats {
 	return stats
 }
 
-// send sends one datagram. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
-func (t *tunnel) send(datagram []byte) error {
-	_, err := t.socket.conn.Write(datagram)
-	if err != nil && !errors.Is(err, net.ErrClosed) {
-		t.report(err)
-		_, err = t.socket.conn.Write(datagram)
-	}
-	return err
-}
-
-// report leaves an error of the socket to notify, if the network is behind it.
-func (t *tunnel) report(err error) {
-	if !errors.As(err, new(unix.Errno)) {
-		return // the runtime's poller has errors of its own
-	}
-	if errors.Is(err, unix.EMSGSIZE) {
-		select {
-		case t.tooLarge <- struct{}{}:
-		default: // to be told already
-		}
-		return
-	}
-	select {
-	case t.unreachable <- err:
-	default:
-	}
-}
-
-// notify tells the owner what the network reports.
-func (t *tunnel) notify() {
-	for {
-		select {
-		case <-t.done:
-			return
-		case <-t.tooLarge:
-			known := t.knownMTU.Load()
-			if mtu, err := t.PathMTU(); err == nil && int64(mtu) != known {
-				t.cfg.PathChanged()
-			}
-		case err := <-t.unreachable:
-			t.cfg.Unreachable(err)
-		}
-	}
-}
+func (t *tunnel) send(datagram []byte) error { return t.hints.Send(t.socket, datagram) }
 
 // read takes datagrams from the socket until it is closed.
 func (t *tunnel) read() {
@@ -149,7 +96,7 @@ func (t *tunnel) read() {
 			return
 		}
 		if err != nil {
-			t.report(err)
+			t.hints.Report(err)
 			continue
 		}
 		if to > 0 {
@@ -225,7 +172,7 @@ func (t *tunnel) Close() (err error) {
 		t.mu.Unlock()
 
 		close(t.done)
-		err = t.socket.conn.Close()
+		err = t.socket.Close()
 		// The kernel waits a while for each device: one after another would be 50 in a second.
 		var closing errgroup.Group
 		closing.SetLimit(32)

@@ -2,6 +2,7 @@ package peersocket
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync/atomic"
 
@@ -35,7 +36,7 @@ func (h *Hints) PathMTU() (int, error) {
 }
 
 // Send sends a datagram on s. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
-func (h *Hints) Send(s *Socket, datagram []byte) error {
+func (h *Hints) Send(s io.Writer, datagram []byte) error {
 	_, err := s.Write(datagram)
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		h.Report(err)

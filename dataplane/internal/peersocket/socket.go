@@ -1,4 +1,4 @@
-// Package peersocket is the UDP socket of a tunnel, and what the network tells of it.
+// Package peersocket is the socket of a tunnel, and what the network tells of it.
 package peersocket
 
 import (
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -27,32 +28,41 @@ func Dial(local, peer netip.AddrPort) (*Socket, error) {
 		return nil, fmt.Errorf("peer %v: want an address and a port", peer)
 	}
 	peer = netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
-	network, unspecified := "udp4", netip.IPv4Unspecified()
-	if peer.Addr().Is6() {
-		network, unspecified = "udp6", netip.IPv6Unspecified()
-	}
-	address := local.Addr().Unmap()
-	if !address.IsValid() || address.IsUnspecified() {
-		address = unspecified
-	}
-	if address.Is6() != peer.Addr().Is6() {
-		return nil, fmt.Errorf("local address %v and peer %v: want both IPv4 or both IPv6", address, peer)
+	family, address, err := between(local.Addr(), peer.Addr())
+	if err != nil {
+		return nil, err
 	}
 	dialer := net.Dialer{
 		LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, local.Port())),
 		Control:   prepare,
 	}
-	conn, err := dialer.Dial(network, peer.String())
+	conn, err := dialer.Dial("udp"+family, peer.String())
 	if err != nil {
 		return nil, err
 	}
 	return &Socket{UDPConn: conn.(*net.UDPConn), peer: peer}, nil
 }
 
+// between is the family of IP from local to peer, "4" or "6", and the address to bind to.
+func between(local, peer netip.Addr) (family string, address netip.Addr, err error) {
+	family, unspecified := "4", netip.IPv4Unspecified()
+	if peer.Is6() {
+		family, unspecified = "6", netip.IPv6Unspecified()
+	}
+	address = local.Unmap()
+	if !address.IsValid() || address.IsUnspecified() {
+		address = unspecified
+	}
+	if address.Is6() != peer.Is6() {
+		return "", address, fmt.Errorf("local address %v and peer %v: want both IPv4 or both IPv6", address, peer)
+	}
+	return family, address, nil
+}
+
 // prepare sets the options of a socket before it is bound.
 func prepare(network, _ string, raw syscall.RawConn) error {
 	discover := struct{ level, option, value int }{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DO}
-	if network == "udp6" {
+	if strings.HasSuffix(network, "6") {
 		discover = struct{ level, option, value int }{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_DO}
 	}
 	var err error
@@ -96,25 +106,28 @@ func (s *Socket) LocalAddrPort() netip.AddrPort {
 }
 
 // PathMTU is what the kernel knows about the path to the peer, in octets of IP packet.
-func (s *Socket) PathMTU() (int, error) {
+func (s *Socket) PathMTU() (int, error) { return pathMTU(s, s.peer.Addr()) }
+
+func pathMTU(conn syscall.Conn, peer netip.Addr) (mtu int, err error) {
 	level, option := unix.IPPROTO_IP, unix.IP_MTU
-	if s.peer.Addr().Is6() {
+	if peer.Is6() {
 		level, option = unix.IPPROTO_IPV6, unix.IPV6_MTU
 	}
-	var mtu int
-	err := s.Control(func(fd int) (err error) {
+	err = control(conn, func(fd int) (err error) {
 		mtu, err = unix.GetsockoptInt(fd, level, option)
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("path MTU to %v: %w", s.peer, err)
+		return 0, fmt.Errorf("path MTU to %v: %w", peer, err)
 	}
 	return mtu, nil
 }
 
 // Control runs f with the socket's file descriptor.
-func (s *Socket) Control(f func(fd int) error) error {
-	raw, err := s.SyscallConn()
+func (s *Socket) Control(f func(fd int) error) error { return control(s, f) }
+
+func control(conn syscall.Conn, f func(fd int) error) error {
+	raw, err := conn.SyscallConn()
 	if err != nil {
 		return err
 	}
