@@ -24,8 +24,5 @@ func (e Encapsulation) Overhead(peer netip.Addr, cookie int) Overhead {
 	return o
 }
 
-// UDPOverhead is the overhead over UDP.
-func UDPOverhead(peer netip.Addr, cookie int) Overhead { return UDP.Overhead(peer, cookie) }
-
 // Total is the sum of all pieces.
 func (o Overhead) Total() int { return o.IP + o.UDP + o.L2TP + o.Cookie + o.Sublayer + o.PPP }

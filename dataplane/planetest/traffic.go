@@ -34,7 +34,7 @@ func testPacketsWithCookie(t *testing.T, g *Rig, cookie int) {
 		t.Fatalf("path MTU %d, want 1500", pathMTU)
 	}
 	peer := g.PEs[1].Tunnel.LocalAddr().Addr()
-	mtu := pathMTU - dataplane.UDPOverhead(peer, cookie).Total()
+	mtu := pathMTU - dataplane.UDP.Overhead(peer, cookie).Total()
 	ends := g.OpenSession(t, uint32(cookie+1), cookie, mtu)
 	for _, version := range []int{4, 6} {
 		ping := ends[0].Pinger(t, ends[1], version)
