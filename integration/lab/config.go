@@ -139,8 +139,8 @@ func (pe *PE) AddLinks(c Config, peer *PE) {
 // VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.
 func VPNID(place int) string { return fmt.Sprintf("00005e:%08x", place+1) }
 
-// Quick shortens the timers, so that what breaks is noticed within seconds. Echoes leave silence enough between them for
-// Hellos.
+// Quick shortens the timers, so that what breaks is noticed within seconds. The echoes of two links, from both ends, are
+// four in five seconds: however they fall, some two of them leave a silence in which a Hello is due.
 func (c Config) Quick() Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1s"
@@ -148,7 +148,7 @@ func (c Config) Quick() Config {
 		c.Peers[name] = peer
 	}
 	for name, vpn := range c.VPNs {
-		vpn.Echo = Echo{Interval: "2s", Fails: 2}
+		vpn.Echo = Echo{Interval: "5s", Fails: 2}
 		c.VPNs[name] = vpn
 	}
 	return c
