@@ -73,6 +73,7 @@ func NewPair(cfg PairConfig) *Pair {
 		p.links[lc.VPNID] = l
 		p.order = append(p.order, l)
 	}
+	p.cfg.Links = nil // each link has its own
 	return p
 }
 

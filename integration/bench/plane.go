@@ -101,10 +101,13 @@ const (
 	headerLen    = 8
 )
 
+// maxDatagram is more than a control message or a PPP control frame ever has.
+const maxDatagram = 4096
+
 var addressControl = []byte{0xff, 0x03}
 
 func (t *tunnel) read() {
-	buffer := make([]byte, 65536)
+	buffer := make([]byte, maxDatagram)
 	for {
 		n, from, err := t.conn.ReadFromUDPAddrPort(buffer)
 		switch {

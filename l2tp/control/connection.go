@@ -215,6 +215,13 @@ func (c *Connection) initiate(now time.Time, out *Output) {
 	c.flush(now, out)
 }
 
+// hurry sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps only now. Waiting for
+// the timer, each of two PEs that start together would hear of the other up to Timing.Cap later.
+func (c *Connection) hurry(now time.Time, out *Output) {
+	c.reliable.hurry()
+	c.flush(now, out)
+}
+
 // answer takes an acceptable SCCRQ and sends the SCCRP.
 func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 	c.LastHeard = now

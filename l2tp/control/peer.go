@@ -168,7 +168,9 @@ func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *O
 		switch breakTie(p.attempt.tieBreaker, tieBreakerOf(m)) {
 		case tieWon:
 			if ok {
-				result, ok = stopError(l2tp.StopAlreadyExists, "both sides called at once, and this side's tie breaker is lower"), false
+				p.refuse(m, stopError(l2tp.StopAlreadyExists, "both sides called at once, and this side's tie breaker is lower"), out)
+				p.attempt.hurry(now, out)
+				return
 			}
 		case tieEqual:
 			p.attempt.discard(now, "both sides called at once, with equal tie breakers", out)

@@ -150,6 +150,9 @@ func (r *reliable) expire(now time.Time) (gaveUp bool) {
 	return false
 }
 
+// hurry makes what is not acknowledged due to be sent again now. It does not count as one of the retries.
+func (r *reliable) hurry() { r.inFlight = 0 }
+
 // maxRepeats is how many acknowledgements that repeat the last say that the next message is lost, and not just late.
 const maxRepeats = 3
 
