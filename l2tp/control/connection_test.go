@@ -96,7 +96,7 @@ func TestConnectionStates(t *testing.T) {
 			d.dial()
 			d.send(l2tp.SCCRQ, breaker(1<<64-1))
 			d.expectStop(l2tp.StopAlreadyExists)
-			d.expect(l2tp.SCCRQ) // again: the peer is there, and may not have been before
+			d.expectAgain(l2tp.SCCRQ, 0) // the peer is there, and may not have been before
 			d.state(d.peer.attempt, WaitCtlReply)
 		}},
 		{"wait-ctl-reply | receive SCCCN | send StopCCN, clean up | idle", Active, func(d *dialogue) {

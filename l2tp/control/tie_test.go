@@ -44,7 +44,7 @@ func TestConnectionTie(t *testing.T) {
 		d.send(l2tp.SCCRQ, breaker(1<<64-1))
 		d.expectStop(l2tp.StopAlreadyExists)
 		d.call = ours
-		d.expect(l2tp.SCCRQ) // again: the peer is there, and may not have been before
+		d.expectAgain(l2tp.SCCRQ, 0) // the peer is there, and may not have been before
 		d.send(l2tp.SCCRP)
 		d.expect(l2tp.SCCCN)
 		event[ConnectionUp](d)
@@ -83,7 +83,7 @@ func TestConnectionTie(t *testing.T) {
 		d.dial()
 		d.send(l2tp.SCCRQ)
 		d.expectStop(l2tp.StopAlreadyExists)
-		d.expect(l2tp.SCCRQ)
+		d.expectAgain(l2tp.SCCRQ, 0)
 		d.state(d.peer.attempt, WaitCtlReply)
 	})
 	t.Run("refused, and called by the winner later", func(t *testing.T) {
