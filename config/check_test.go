@@ -285,8 +285,12 @@ func TestContradictions(t *testing.T) {
 			`FILE: vpns.red.links[0].routes[1]: "2001:db8::/32" is of a protocol that the link does not carry; want ipv4 and ipv6 to allow it`,
 		},
 		{
-			"kernel data plane", minimalYAML + "dataplane: kernel\n",
-			`FILE: dataplane: "kernel" is not built yet; want auto or userspace`,
+			"data plane", minimalYAML + "dataplane: ebpf\n",
+			`FILE: dataplane: "ebpf" is unknown; want auto, kernel or userspace`,
+		},
+		{
+			"kernel data plane over IP", change("    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n") + "dataplane: kernel\n",
+			`FILE: peers.pe2.encapsulation: "ip" is not built yet for dataplane "kernel"; want udp, or dataplane: auto, which takes userspace for this peer`,
 		},
 		{
 			"socket", minimalYAML + "api: {socket: l2tpvl.sock}\n",

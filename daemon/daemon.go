@@ -14,7 +14,6 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
-	"github.com/l2tpvl/l2tpvl/dataplane/userspace"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -60,7 +59,9 @@ func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensu
 // the error that keeps it from starting.
 func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
-	d.pickPlane()
+	if err := d.pickPlane(dataplane.Detect()); err != nil {
+		return err
+	}
 	return d.run(ctx, func() (Routers, error) {
 		manager, err := vr.NewManager(
 			func(r *vr.Router) { go d.routerGone(r.Spec()) },
@@ -143,15 +144,6 @@ func (d *Daemon) runLoops(ctx context.Context) {
 		l.closePath()
 	}
 	d.executor.wait()
-}
-
-func (d *Daemon) pickPlane() {
-	d.plane = userspace.Plane{}
-	if d.cfg.DataPlane != config.DataPlaneAuto {
-		d.planeReason = "the configuration says so"
-		return
-	}
-	_, d.planeReason = dataplane.Detect().Pick()
 }
 
 // ensureRouters makes the virtual routers, so that customers' interfaces can be put into them before any link is up. One

@@ -68,7 +68,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	if l.class == config.IPsecRequired {
 		return nil, errNoIPsec
 	}
-	return l.daemon.plane.OpenTunnel(dataplane.TunnelConfig{
+	return l.daemon.planeOf(l.peer).OpenTunnel(dataplane.TunnelConfig{
 		Encapsulation: encapsulations[l.peer.Encapsulation],
 		Local:         l.daemon.localAddrPort(), Peer: peer,
 		Control:     func(message []byte) { l.receive(message, peer) },

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"syscall"
 
 	"github.com/mdlayher/genetlink"
+	"golang.org/x/sys/unix"
 )
 
 // Support is what the kernel of this host has for a kernel data plane.
@@ -22,15 +22,16 @@ func (s Support) Kernel() bool { return len(s.Missing) == 0 }
 // Pick is what `dataplane: auto` takes: the name of the plane and the reason, in one line.
 func (s Support) Pick() (name, reason string) {
 	if s.Kernel() {
-		return "userspace", "the kernel has L2TP and PPP, but the kernel data plane is not built yet"
+		return "kernel", "the kernel has L2TP and PPP"
 	}
 	return "userspace", strings.Join(s.Missing, "; ")
 }
 
-// Detect asks the kernel for L2TP by generic netlink, and for PPP by /dev/ppp.
+// Detect asks the kernel for L2TP by generic netlink, for PPP by /dev/ppp, and for PPP over L2TP by a socket. To be asked
+// has it load its modules, where it may and has them.
 func Detect() Support {
 	var s Support
-	for _, probe := range []func() error{probeL2TP, probePPP} {
+	for _, probe := range []func() error{probeL2TP, probePPP, probePPPoverL2TP} {
 		if err := probe(); err != nil {
 			s.Missing = append(s.Missing, err.Error())
 		}
@@ -46,7 +47,7 @@ func probeL2TP() error {
 	defer conn.Close()
 	_, err = conn.GetFamily("l2tp")
 	if errors.Is(err, os.ErrNotExist) {
-		return errors.New("the kernel has no L2TP (no generic netlink family l2tp: load l2tp_netlink)")
+		return errors.New("the kernel has no L2TP (no generic netlink family l2tp: modprobe l2tp_netlink)")
 	}
 	if err != nil {
 		return fmt.Errorf("the kernel's L2TP cannot be asked for: %w", err)
@@ -59,8 +60,22 @@ func probePPP() error {
 	switch {
 	case err == nil:
 		return file.Close()
-	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
-		return errors.New("the kernel has no PPP (no /dev/ppp: load ppp_generic)")
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO):
+		return errors.New("the kernel has no PPP (no /dev/ppp: modprobe ppp_generic)")
 	}
 	return fmt.Errorf("the kernel's PPP cannot be asked for: %w", err)
+}
+
+// protocolOL2TP is PX_PROTO_OL2TP of linux/if_pppox.h.
+const protocolOL2TP = 1
+
+func probePPPoverL2TP() error {
+	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocolOL2TP)
+	switch {
+	case err == nil:
+		return unix.Close(fd)
+	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EPROTONOSUPPORT):
+		return errors.New("the kernel has no PPP over L2TP (no such socket: modprobe l2tp_ppp)")
+	}
+	return fmt.Errorf("the kernel's PPP over L2TP cannot be asked for: %w", err)
 }

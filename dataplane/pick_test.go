@@ -6,31 +6,35 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestPick(t *testing.T) {
 	for _, tt := range []struct {
-		support Support
-		reason  string
+		support      Support
+		name, reason string
 	}{
-		{Support{}, "the kernel has L2TP and PPP, but the kernel data plane is not built yet"},
-		{Support{Missing: []string{"no L2TP"}}, "no L2TP"},
-		{Support{Missing: []string{"no L2TP", "no PPP"}}, "no L2TP; no PPP"},
+		{Support{}, "kernel", "the kernel has L2TP and PPP"},
+		{Support{Missing: []string{"no L2TP"}}, "userspace", "no L2TP"},
+		{Support{Missing: []string{"no L2TP", "no PPP"}}, "userspace", "no L2TP; no PPP"},
 	} {
 		if tt.support.Kernel() != (len(tt.support.Missing) == 0) {
 			t.Errorf("Kernel() is %v with %q missing", tt.support.Kernel(), tt.support.Missing)
 		}
-		if name, reason := tt.support.Pick(); name != "userspace" || reason != tt.reason {
-			t.Errorf("%q: picked %q as %q, want userspace as %q", tt.support.Missing, name, reason, tt.reason)
+		if name, reason := tt.support.Pick(); name != tt.name || reason != tt.reason {
+			t.Errorf("%q: picked %q as %q, want %q as %q", tt.support.Missing, name, reason, tt.name, tt.reason)
 		}
 	}
 }
 
-// Detect sees what ip(8) and the file system see.
+// Detect sees what ip(8), the file system and the list of socket protocols say.
 func TestDetect(t *testing.T) {
 	support := Detect()
 	misses := func(what string) bool {
-		return slices.ContainsFunc(support.Missing, func(s string) bool { return strings.Contains(s, what) })
+		return slices.ContainsFunc(support.Missing, func(s string) bool {
+			return strings.Contains(s, "kernel has no "+what+" (") || strings.Contains(s, "kernel's "+what+" cannot be asked")
+		})
 	}
 	if out, err := exec.Command("ip", "l2tp", "show", "tunnel").CombinedOutput(); misses("L2TP") != (err != nil) {
 		t.Errorf("missing %q, but ip l2tp says: %v %s", support.Missing, err, out)
@@ -41,6 +45,13 @@ func TestDetect(t *testing.T) {
 	}
 	if misses("PPP") != (err != nil) {
 		t.Errorf("missing %q, but /dev/ppp says: %v", support.Missing, err)
+	}
+	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM, protocolOL2TP)
+	if err == nil {
+		unix.Close(fd)
+	}
+	if misses("PPP over L2TP") != (err != nil) {
+		t.Errorf("missing %q, but a socket of PPP over L2TP says: %v", support.Missing, err)
 	}
 	t.Logf("missing: %q", support.Missing)
 }
