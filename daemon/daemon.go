@@ -23,6 +23,7 @@ type Daemon struct {
 	version string
 	log     *zap.Logger
 	started time.Time
+	reloads Reload
 
 	plane       dataplane.Plane
 	planeReason string
@@ -57,8 +58,9 @@ func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensu
 
 // Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
 // the error that keeps it from starting.
-func Run(ctx context.Context, cfg *config.Config, version string, log *zap.Logger) error {
+func Run(ctx context.Context, cfg *config.Config, reload Reload, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
+	d.reloads = reload
 	if err := d.pickPlane(dataplane.Detect()); err != nil {
 		return err
 	}
@@ -106,6 +108,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	var serving sync.WaitGroup
 	serving.Go(d.listener.run)
 	serving.Go(server.serve)
+	serving.Go(func() { d.reload(ctx, d.reloads) })
 	d.runLoops(ctx)
 	d.listener.close()
 	server.close()

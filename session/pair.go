@@ -117,6 +117,13 @@ func (p *Pair) PeerConnectionID() uint32 {
 	return 0
 }
 
+// SetSecrets changes the secrets that authenticate control messages. Connection and links stay as long as each side has,
+// at any time, a secret that the other has; next nil: there is no second one.
+func (p *Pair) SetSecrets(now time.Time, secret, next []byte, out *Output) {
+	p.control.SetSecrets(now, secret, next, &out.control)
+	p.drain(now, out)
+}
+
 // Hurry makes an attempt that waits for its time start now.
 func (p *Pair) Hurry(now time.Time, out *Output) {
 	p.control.Hurry(now, &out.control)

@@ -24,6 +24,8 @@ const usage = `l2tpvld makes and keeps virtual links to other provider edge rout
 
 Usage: l2tpvld --config FILE [--check]
 
+SIGHUP has it read the configuration again and take new secrets of peers; SIGTERM has it take all links down and end.
+
 `
 
 // Exit statuses.
@@ -74,7 +76,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	if err := daemon.Run(ctx, cfg, version, log); err != nil {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	reload := daemon.Reload{When: hangups, Read: func() (*config.Config, error) { return config.Load(*file) }}
+	if err := daemon.Run(ctx, cfg, reload, version, log); err != nil {
 		return complain(exitFailed, err)
 	}
 	return 0
