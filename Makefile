@@ -15,11 +15,11 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell demo deps clean
+.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control demo deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/l2tpvld and bin/l2tpvl-ctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
@@ -52,6 +52,10 @@ test-vm: ## what needs a full kernel, in a virtual machine with Debian's
 
 vm-shell: ## a shell in that virtual machine
 	@integration/vm/run -t
+
+COUNT ?= 5
+bench-control: ## two daemons bring up 10,000 links, COUNT times each: speed, memory, recovery
+	$(GO) test -run '^$$' -bench '^BenchmarkControl$$' -benchtime 1x -count $(COUNT) -timeout 1h ./integration/bench
 
 demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo

@@ -37,7 +37,7 @@ type loop struct {
 
 // mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
 // full receive window.
-const mailboxSize = 4096
+const mailboxSize = 1024
 
 // maxMessage bounds a control message in octets, and so the memory that the mailbox may take.
 const maxMessage = 4096

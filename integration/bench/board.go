@@ -63,6 +63,15 @@ func (b *board) down(name string) {
 	s.up, s.fresh = false, false
 }
 
+// anew says that a link begins to come up, unless it has done so in this round.
+func (b *board) anew(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s := b.links[name]; !s.fresh {
+		s.up = false
+	}
+}
+
 // times is how long each link has taken, with mu held.
 func (b *board) times() []time.Duration {
 	var times []time.Duration

@@ -22,7 +22,7 @@ type plane struct {
 	board *board
 	loss  float64 // share of the datagrams that it drops, 0 to 1
 	seed  uint64  // of what it drops
-	mute  bool    // it carries no PPP frames: a link is up when its first one is to be sent
+	mute  bool    // it carries no PPP frames: a link is up when a session's first one is to be sent, for that round
 }
 
 var _ dataplane.Plane = (*plane)(nil)
@@ -41,6 +41,20 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	}
 	t.reading.Go(t.read)
 	return t, nil
+}
+
+// made and gone take note of a session's life. Without PPP a session ends after a while for the want of it, which says
+// nothing about L2TP.
+func (p *plane) made(s *session) {
+	if p.mute {
+		p.board.anew(s.cfg.Interface)
+	}
+}
+
+func (p *plane) gone(s *session) {
+	if !p.mute {
+		p.board.down(s.cfg.Interface)
+	}
 }
 
 // socketBuffer is that of the userspace data plane.
@@ -154,6 +168,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	}
 	s := &session{tunnel: t, cfg: cfg}
 	t.sessions[cfg.LocalID] = s
+	t.plane.made(s)
 	return s, nil
 }
 
@@ -170,7 +185,7 @@ func (t *tunnel) Close() (err error) {
 		t.mu.Lock()
 		t.closed = true
 		for _, s := range t.sessions {
-			t.plane.board.down(s.cfg.Interface)
+			t.plane.gone(s)
 		}
 		clear(t.sessions)
 		t.mu.Unlock()
@@ -184,12 +199,16 @@ func (t *tunnel) Close() (err error) {
 type session struct {
 	tunnel *tunnel
 	cfg    dataplane.SessionConfig
+	used   bool // a frame was to be sent
 }
 
 func (s *session) SendFrame(frame []byte) error {
 	t := s.tunnel
 	if t.plane.mute {
-		t.plane.board.up(s.cfg.Interface)
+		if !s.used {
+			s.used = true
+			t.plane.board.up(s.cfg.Interface)
+		}
 		return nil
 	}
 	t.sending.Lock()
@@ -212,7 +231,7 @@ func (s *session) Close() error {
 	defer t.mu.Unlock()
 	if t.sessions[s.cfg.LocalID] == s {
 		delete(t.sessions, s.cfg.LocalID)
-		t.plane.board.down(s.cfg.Interface)
+		t.plane.gone(s)
 	}
 	return nil
 }
