@@ -167,6 +167,10 @@ var situations = []struct {
 		calling(v, 0)
 		v.Connection.State = control.WaitCtlConn
 	}},
+	{"in line behind others", func(_ *view, l *session.LinkStatus) {
+		noSession(l)
+		l.InLine = true
+	}},
 	{"left to the peer", func(_ *view, l *session.LinkStatus) {
 		noSession(l)
 		l.CallAt = explained.Add(1200 * time.Millisecond)
