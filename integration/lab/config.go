@@ -26,13 +26,14 @@ type Local struct {
 
 // Peer is one of the key "peers".
 type Peer struct {
-	Address       string     `yaml:"address"`
-	Encapsulation string     `yaml:"encapsulation,omitempty"`
-	SecretFile    string     `yaml:"secret_file,omitempty"`
-	Digest        string     `yaml:"digest,omitempty"`
-	Role          string     `yaml:"role,omitempty"`
-	Hello         string     `yaml:"hello,omitempty"`
-	Retransmit    Retransmit `yaml:"retransmit,omitempty"`
+	Address        string     `yaml:"address"`
+	Encapsulation  string     `yaml:"encapsulation,omitempty"`
+	SecretFile     string     `yaml:"secret_file,omitempty"`
+	NextSecretFile string     `yaml:"next_secret_file,omitempty"`
+	Digest         string     `yaml:"digest,omitempty"`
+	Role           string     `yaml:"role,omitempty"`
+	Hello          string     `yaml:"hello,omitempty"`
+	Retransmit     Retransmit `yaml:"retransmit,omitempty"`
 }
 
 // Retransmit is the key "retransmit" of a peer.

@@ -39,6 +39,18 @@ func (pe *PE) Start(ctx context.Context, c Config) error {
 	return pe.Restart(ctx)
 }
 
+// Reload writes another configuration and tells the daemon, which must be running, to read it.
+func (pe *PE) Reload(c Config) error {
+	text, err := c.YAML()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(pe.ConfigFile(), text, 0o600); err != nil {
+		return err
+	}
+	return pe.Daemon.cmd.Process.Signal(syscall.SIGHUP)
+}
+
 // Restart starts the PE's daemon with the configuration that it had before. The daemon must not be running.
 func (pe *PE) Restart(ctx context.Context) error {
 	log, err := os.OpenFile(pe.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
