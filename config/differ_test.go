@@ -43,7 +43,8 @@ vpns:
 		{"secret", []string{"secret_file: pe2.secret, hello", "secret_file: other, hello"}, nil},
 		{"next secret", []string{"secret_file: pe2.secret, hello", "secret_file: pe2.secret, next_secret_file: other, hello"}, nil},
 		{
-			"secret and more", []string{"secret_file: pe2.secret, hello: 10s", "secret_file: other, hello: 11s", "pe1", "pe9"},
+			"secret and more",
+			[]string{"secret_file: pe2.secret, hello: 10s", "secret_file: other, hello: 11s", "pe1", "pe9"},
 			[]string{"local.hostname", "peers.pe2.hello"},
 		},
 		{"authentication", []string{"secret_file: pe2.secret, hello", "authentication: none, hello"}, []string{"peers.pe2.authentication"}},
@@ -53,7 +54,8 @@ vpns:
 		{"of a VPN and so of its links", []string{"    vr:", "    ipsec: required\n    vr:"}, []string{"vpns.red.ipsec"}},
 		{"VPN renamed", []string{"  red:\n", "  green:\n"}, []string{"vpns.green", "vpns.red"}},
 		{
-			"link", []string{"10.1.2.0/24", "10.1.3.0/24", "10.255.0.0/31", "10.255.0.1/31"},
+			"link",
+			[]string{"10.1.2.0/24", "10.1.3.0/24", "10.255.0.0/31", "10.255.0.1/31"},
 			[]string{"vpns.red.links[0].routes", "vpns.red.links[1].address"},
 		},
 		{"link gone", []string{"      - {peer: pe3, address: 10.255.0.0/31}\n", ""}, []string{"vpns.red.links[1]"}},
