@@ -17,15 +17,6 @@ import (
 // window is the receive window that we offer: the bound of messages held ahead of their turn.
 const window = 128
 
-// atClass is a peer as control connections of that class find it.
-func atClass(peer config.Peer, class config.IPsec) config.Peer {
-	if class == config.IPsecRequired {
-		peer.Port = peer.PortProtected
-		peer.Role = config.RolePassive // as long as there is no IPsec nobody is called
-	}
-	return peer
-}
-
 // pairConfig makes of the configuration what the machines of one peer and class take.
 func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) session.PairConfig {
 	peer = atClass(peer, class)

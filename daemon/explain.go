@@ -125,21 +125,6 @@ func (e explainer) configuration() finding {
 	return fine("VPN-ID %s, VR %s, IPsec %s", c.VPNID, c.VR, e.Class)
 }
 
-func (e explainer) ipsec() finding {
-	text, advice := errNoIPsec.Error(), fmt.Sprintf("The link stays down until there is a version with IPsec. If the provider's network may "+
-		"see and change its packets, say `ipsec: none` for the VPN or the link, on %s too.", e.Peer)
-	return broken(text+e.astrayText("in clear"), advice)
-}
-
-// astrayText says that the peer has asked for the link on its connection of the other class, not long ago.
-func (e explainer) astrayText(how string) string {
-	at := e.Astray[e.l.Config.VPNID]
-	if at.IsZero() || e.Now.Sub(at) > 2*time.Minute {
-		return ""
-	}
-	return fmt.Sprintf("; %s asked for the link %s %s, and was refused", e.Peer, how, ago(e.Now, at))
-}
-
 func (e explainer) peer() finding {
 	where := fmt.Sprintf("%s %s", e.Peer, e.Config.Where())
 	c := e.Connection
@@ -454,40 +439,4 @@ func (e explainer) retryText() string {
 		return ""
 	}
 	return fmt.Sprintf("; next attempt in %s", durationText(at.Sub(e.Now)))
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func plural(n uint64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
-func ago(now, then time.Time) string {
-	if then.IsZero() {
-		return "never"
-	}
-	return durationText(now.Sub(then)) + " ago"
-}
-
-// durationText is a duration as a person says it.
-func durationText(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
 }

@@ -52,9 +52,6 @@ func (p *path) lastHeard() time.Time {
 	return p.tunnel.Stats().LastHeard
 }
 
-// errNoIPsec is why nothing is sent to a peer where IPsec is required.
-var errNoIPsec = errors.New("IPsec protection is required, and not built yet in this version; nothing is sent in clear instead")
-
 // addressOf is where a tunnel begins, for people: with its port, if it has one.
 func addressOf(t dataplane.Tunnel) string {
 	if a := t.LocalAddr(); a.Port() == 0 {
