@@ -1,0 +1,51 @@
+package vrf
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/vr"
+)
+
+// All VRFs share a namespace: an interface that is set up or down is told with the VRF that it is in, and one that is in
+// none is not told.
+func TestInterfacesTurnedInVRFsAreTold(t *testing.T) {
+	turns := make(chan string, 64)
+	m, err := vr.NewManager(func(*vr.Router) {}, func(r *vr.Router, ifname string, up bool) {
+		turns <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	want := func(line string) {
+		t.Helper()
+		if got := <-turns; got != line {
+			t.Fatalf("told %q, want %q", got, line)
+		}
+	}
+	for _, spec := range []vr.Spec{red, blue} {
+		r, name := ensure(t, m, spec), "vl-"+spec.VRF
+		addTUN(t, r, name)
+		if err := r.Configure(name, vr.Interface{Up: true, MTU: 1400}); err != nil {
+			t.Fatal(err)
+		}
+		want(spec.VRF + " " + name + " true")
+	}
+	ip(t, "link add apart type dummy")
+	defer ip(t, "link delete apart")
+	ip(t, "link set apart up")
+	ip(t, "link set vl-blue down")
+	want("blue vl-blue false")
+	ip(t, "link set vl-red down")
+	want("red vl-red false")
+	if up, err := ensure(t, m, red).IsUp("vl-red"); up || err != nil {
+		t.Errorf("vl-red is up: %v, %v", up, err)
+	}
+	ip(t, "link set vl-red up")
+	want("red vl-red true")
+}
