@@ -4,7 +4,6 @@ package vrf
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -18,21 +17,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-func TestMain(m *testing.M) { os.Exit(runTests(m)) }
-
-func runTests(m *testing.M) int {
-	if !vm.Inside() {
-		remove, err := build()
-		if remove != nil {
-			defer remove()
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "building for the virtual machine:", err)
-			return 1
-		}
-	}
-	return vm.Main(m)
-}
+func TestMain(m *testing.M) { os.Exit(vm.Main(m)) }
 
 // ip runs ip(8) and returns its output, a line for each item.
 func ip(t *testing.T, args string) []string {

@@ -1,0 +1,87 @@
+package links
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+)
+
+var kernelToKernel = variant{planes: [2]string{"kernel", "kernel"}}
+
+// ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
+var ids = regexp.MustCompile(`[0-9]+`)
+
+// What is taken from under the daemon's feet it makes anew.
+func TestHeals(t *testing.T) {
+	w := newWorld(t, kernelToKernel)
+	red := w.PE1.Sites["red"]
+	w.heals("an interface deleted", []string{"red"}, func() {
+		w.must(red.VR.IP("link delete " + w.link(w.PE1, "red").Interface))
+	})
+	w.heals("all L2TP sessions deleted", w.VPNs, func() {
+		for _, session := range w.l2tp(w.PE1, "session") {
+			id := ids.FindAllString(session, 2)
+			w.must(w.PE1.NS.IP(fmt.Sprintf("l2tp del session session_id %s tunnel_id %s", id[0], id[1])))
+		}
+	})
+	w.heals("the L2TP tunnel deleted", w.VPNs, func() {
+		w.must(w.PE1.NS.IP("l2tp del tunnel tunnel_id " + ids.FindString(w.l2tp(w.PE1, "tunnel")[0])))
+	})
+	w.heals("a namespace deleted", []string{"red"}, func() {
+		before := time.Now()
+		w.must(red.VR.Delete())
+		w.wait("the wire of the old namespace to vanish", func() (bool, string, error) {
+			names, err := red.Host.Interfaces()
+			return err == nil && !slices.Contains(names, "eth0"), asJSON(names), err
+		})
+		w.waitUp(before, "red")
+		w.attach(w.PE1, "red")
+	})
+	w.stop()
+}
+
+// A VRF that is deleted is made anew, with its links.
+func TestVRFHeals(t *testing.T) {
+	w := newWorld(t, variant{planes: kernelToKernel.planes, vrfs: true})
+	w.heals("a VRF deleted", []string{"red"}, func() {
+		before := time.Now()
+		w.must(w.PE1.NS.IP("link delete red"))
+		w.waitUp(before, "red")
+		w.must(w.PE1.NS.IP(fmt.Sprintf("link set %s master red", customer("red"))))
+	})
+	w.stop()
+}
+
+// A daemon is killed and another started at once, while the kernel still clears what the first one had: it brings all links
+// back, under the same names.
+func TestKilledAndRestarted(t *testing.T) {
+	w := newWorld(t, kernelToKernel)
+	for _, pe := range w.PEs() {
+		w.heals(pe.Name+" killed", w.VPNs, func() {
+			w.must(pe.Daemon.Kill())
+			w.must(pe.Restart(w.ctx))
+		})
+	}
+	w.found = true // the first daemons' namespaces, by the second ones
+	w.stop()
+}
+
+// heals breaks something; links of these VPNs, and of no other, go down and come up again, and all VPNs have their way then.
+func (w *world) heals(what string, vpns []string, broken func()) {
+	w.Helper()
+	w.waitPing(w.VPNs...)
+	start := time.Now()
+	broken()
+	w.waitUp(start, vpns...)
+	w.waitPing(w.VPNs...)
+	w.Logf("%s: healed within %s", what, time.Since(start).Round(10*time.Millisecond))
+	for _, pe := range w.PEs() {
+		for _, vpn := range w.VPNs {
+			if l := w.link(pe, vpn); l.Since.After(start) != slices.Contains(vpns, vpn) {
+				w.Errorf("%s: %s's link of %s has been up since %s, and %s was at %s", what, pe.Name, vpn, l.Since, what, start)
+			}
+		}
+	}
+}
