@@ -15,7 +15,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control demo deps clean
+.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control bench-kernel demo demo-vm deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -57,14 +57,22 @@ COUNT ?= 5
 bench-control: ## two daemons bring up 10,000 links, COUNT times each: speed, memory, recovery
 	$(GO) test -run '^$$' -bench '^BenchmarkControl$$' -benchtime 1x -count $(COUNT) -timeout 1h ./integration/bench
 
+SESSIONS ?= 500
+bench-kernel: ## the kernel makes and removes SESSIONS sessions, by how many at a time, in that virtual machine
+	$(GO) test -run '^$$' -bench . -benchtime $(SESSIONS)x -timeout 20m ./dataplane/kernel
+
 demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
+
+demo-vm: deps build ## the same over the kernel data plane, in that virtual machine
+	CGO_ENABLED=0 $(GO) build -o bin/demo ./integration/demo
+	@integration/vm/run $$(test -t 0 && test -t 1 && echo -t) bin/demo -bin bin -keep=false
 
 deps: ## install the programs that tests and demo need
 	scripts/deps
 
 clean: ## remove what was built, but for the tools
-	rm -f bin/l2tpvld bin/l2tpvl-ctl
+	rm -f bin/l2tpvld bin/l2tpvl-ctl bin/demo
 
 $(GOFUMPT):
 	GOBIN=$(@D) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)

@@ -105,7 +105,12 @@ func (d *demo) startDaemons(ctx context.Context) error {
 		if err := pe.Start(ctx, pe.Config()); err != nil {
 			return err
 		}
+		status, err := pe.Client().Status(ctx)
+		if err != nil {
+			return err
+		}
 		d.screen.ok("%s  %s  configured by %s  (%s)", pe.Name, pe.Address, pe.ConfigFile(), since(start))
+		d.screen.note("data plane %s: %s", status.DataPlane, status.DataPlaneReason)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // timeout bounds the whole demonstration, but for the time that it is kept running.
-const timeout = time.Minute
+const timeout = 2 * time.Minute
 
 func main() {
 	bin := flag.String("bin", "", "`directory` of l2tpvld and l2tpvl-ctl; they are built if there is none")
