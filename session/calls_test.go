@@ -10,7 +10,7 @@ import (
 // Of many links few ask at a time, all come up, and the side that is asked crosses none of the requests, however long
 // they take.
 func TestCallsTakeTurns(t *testing.T) {
-	const n = 3 * maxAsking
+	const n = 2 * maxAsking
 	links := linkConfigs(n)
 	w := newWorld(t, 1, links, links)
 	w.start()
@@ -39,7 +39,7 @@ func TestCallsTakeTurns(t *testing.T) {
 
 // What asks as the connection goes counts no more, and asks again on the next one.
 func TestCallsAfterTheConnection(t *testing.T) {
-	links := linkConfigs(2 * maxAsking)
+	links := linkConfigs(maxAsking + 20)
 	w := newWorld(t, 1, links, links)
 	w.start()
 	w.within(10*time.Second, "links that ask", func() bool { return w.a.pair.calls.asking+w.b.pair.calls.asking > 0 })
