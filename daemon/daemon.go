@@ -95,6 +95,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	}
 	defer server.close()
 
+	d.makeRoom()
 	if d.vrs, err = routers(); err != nil {
 		return fmt.Errorf("virtual routers: %w", err)
 	}
