@@ -29,6 +29,7 @@ type Daemon struct {
 	planeReason string
 	vrs         Routers
 	executor    *executor
+	admission   *admission
 	interfaces  interfaces
 	listener    *listener
 	loops       []*loop // in the order of the configuration; of one peer, one for each class that its links have
@@ -81,7 +82,9 @@ func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *con
 }
 
 func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
-	return &Daemon{cfg: cfg, version: version, log: log, started: time.Now(), executor: newExecutor()}
+	return &Daemon{
+		cfg: cfg, version: version, log: log, started: time.Now(), executor: newExecutor(), admission: newAdmission(),
+	}
 }
 
 func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {

@@ -394,10 +394,8 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 		vrs:   &vrs{interfaces: make(map[string]vr.Interface), setDown: make(map[string]bool)},
 		logs:  logs,
 	}
-	p.Daemon = &Daemon{
-		cfg: cfg, version: "test", log: zap.New(core), started: time.Now(), executor: newExecutor(),
-		plane: p.plane, vrs: p.vrs,
-	}
+	p.Daemon = newDaemon(cfg, "test", zap.New(core))
+	p.Daemon.plane, p.Daemon.vrs = p.plane, p.vrs
 	p.makeLoops()
 	p.listener = newListener(p.loops, p.log)
 	n.hosts[netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port)] = p.listener

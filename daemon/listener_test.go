@@ -76,7 +76,9 @@ func peersOver(addresses ...string) []*loop {
 		if a.Port() == 0 {
 			peer.Encapsulation = config.EncapsulationIP
 		}
-		loops = append(loops, &loop{peer: peer, mailbox: make(chan func(time.Time), 16)})
+		loops = append(loops, &loop{
+			daemon: &Daemon{admission: newAdmission()}, peer: peer, mailbox: make(chan func(time.Time), 16),
+		})
 	}
 	return loops
 }

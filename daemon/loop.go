@@ -166,6 +166,9 @@ func (l *loop) receive(message []byte, from netip.AddrPort) {
 		l.tooLong.Add(1)
 		return
 	}
+	if !l.daemon.admission.admit(message) {
+		return
+	}
 	message = bytes.Clone(message)
 	l.offer(func(now time.Time) {
 		if l.path.tunnel == nil && now.Sub(l.path.errAt) >= l.path.retry.Min {

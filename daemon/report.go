@@ -25,6 +25,7 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 		"foreign port":        d.listener.foreignPort.Load(),
 		"data without tunnel": d.listener.notControl.Load(),
 	}
+	drops[control.DropRate.String()] = d.admission.refused.Load()
 	for _, v := range views {
 		for reason, n := range v.Control.Drops {
 			drops[control.Drop(reason).String()] += n
