@@ -105,8 +105,7 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 		link.Local6, link.Remote6 = linkLocalText(l.Interface.LinkLocal), linkLocalText(l.Interface.PeerLinkLocal)
 	}
 	if l.PPP != nil && l.PPP.Echo.Measured {
-		ms := float64(l.PPP.Echo.RTT) / float64(time.Millisecond)
-		link.EchoMS = &ms
+		link.EchoMS = new(milliseconds(l.PPP.Echo.RTT))
 	}
 	if link.State != api.LinkUp {
 		link.Attempt = l.Failures
@@ -249,6 +248,7 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 	}
 	if p := l.PPP; p != nil {
 		s.LCP, s.IPCP, s.IPv6CP = p.LCP.String(), p.IPCP.String(), p.IPV6CP.String()
+		s.Echo, s.Discards = echo(&p.Echo), discards(p)
 	}
 	if n, ok := v.Stats[l.Attempt]; ok {
 		s.Counters = api.Counters{
@@ -258,6 +258,31 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 		}
 	}
 	return s
+}
+
+func echo(e *ppp.EchoStatus) *api.Echo {
+	told := &api.Echo{Sent: e.Sent, Lost: e.Lost, History: []*float64{}}
+	for result := range e.History.All() {
+		var ms *float64
+		if !result.Lost {
+			ms = new(milliseconds(result.RTT))
+		}
+		told.History = append(told.History, ms)
+	}
+	return told
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// discards are those that there were.
+func discards(p *ppp.Status) map[string]uint64 {
+	told := make(map[string]uint64)
+	for reason, n := range p.Discards {
+		if n > 0 {
+			told[ppp.Discard(reason).String()] = n
+		}
+	}
+	return told
 }
 
 func protocolNames(p dataplane.Protocols) []string {

@@ -104,6 +104,16 @@ type Session struct {
 	Circuit       string   `json:"circuit,omitempty"`        // of our interface, as the peer is told (RFC 3931 section 5.4.5): "active", "inactive"
 	RemoteCircuit string   `json:"remote_circuit,omitempty"` // of the peer's interface, as it says
 	Counters      Counters `json:"counters"`
+
+	Echo     *Echo             `json:"echo,omitempty"`     // none until LCP is reached
+	Discards map[string]uint64 `json:"discards,omitempty"` // PPP frames silently discarded (RFC 1661), by reason
+}
+
+// Echo is what the LCP Echo-Requests of a link have shown (RFC 1661 section 5.8), since its PPP began.
+type Echo struct {
+	Sent    uint64     `json:"sent"`
+	Lost    uint64     `json:"lost"`    // not answered until the next was due
+	History []*float64 `json:"history"` // round trips of the last ones in milliseconds, oldest first; null: lost
 }
 
 // Counters are packets and octets of user traffic, and frames of PPP control, since the session came up.

@@ -1,0 +1,47 @@
+package daemon
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/ppp"
+	"github.com/l2tpvl/l2tpvl/session"
+)
+
+// What sessions tell of PPP: its echoes with those that were lost, and the frames discarded, by reason.
+func TestSessionTellsOfPPP(t *testing.T) {
+	now := time.Unix(1_000_000, 0)
+	link := ppp.New(ppp.Config{Rand: func() uint32 { return 0x12345678 }, EchoInterval: time.Second, EchoFails: 5})
+	var out ppp.Output
+	link.Up(now, &out)
+	out.Reset()
+	link.Receive(now, []byte{0xc0, 0x21, 2, 1, 0, 10, 5, 6, 0x12, 0x34, 0x56, 0x78}, &out) // Configure-Ack of ours
+	link.Receive(now, []byte{0xc0, 0x21, 1, 7, 0, 4}, &out)                                // its Configure-Request
+	link.Receive(now, []byte{0xc0}, &out)                                                  // no frame
+	for range 3 {
+		out.Reset()
+		now = link.Deadline()
+		link.Advance(now, &out)
+		for frame := range out.Frames() {
+			if frame[2] == 9 && link.Status().Echo.Sent == 1 { // the first Echo-Request has its reply
+				reply := append([]byte(nil), frame...)
+				reply[2] = 10
+				clear(reply[6:10])
+				link.Receive(now.Add(1500*time.Microsecond), reply, new(ppp.Output))
+			}
+		}
+	}
+	status := link.Status()
+	told := (&view{}).session(&session.LinkStatus{PPP: &status})
+	got, err := json.Marshal(told.Echo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"sent":3,"lost":1,"history":[1.5,null]}`; string(got) != want {
+		t.Errorf("echo is told as %s, want %s", got, want)
+	}
+	if n := told.Discards[ppp.DiscardBadLength.String()]; n != 1 || len(told.Discards) != 1 {
+		t.Errorf("discards are told as %v, want one of a bad length", told.Discards)
+	}
+}
