@@ -25,17 +25,30 @@ func (d *Daemon) pickPlane(has dataplane.Support) error {
 		d.plane = kernel.Plane{}
 	}
 	for _, p := range d.cfg.Peers {
-		if other := d.planeOf(p); other != d.plane {
-			d.planeReason += fmt.Sprintf("; %s for %s, as its encapsulation is %s", other.Name(), p.Name, p.Encapsulation)
+		if why := d.notForKernel(p); d.plane == (kernel.Plane{}) && why != "" {
+			d.planeReason += fmt.Sprintf("; userspace for %s, as %s", p.Name, why)
 		}
 	}
 	return nil
 }
 
-// planeOf is what carries the links of a peer: the daemon's data plane, but for peers over IP in place of the kernel's,
-// which has UDP alone.
+// notForKernel is why the kernel data plane does not carry the links of a peer; empty: it may.
+//
+// Linux 6.1 takes the mark that it has forwarded an IPv4 packet, in the packet's control block, for the size of an IPv6
+// fragment: L2TP over IPv6 then sends each such packet in fragments of 1280 octets at most. Many networks drop these.
+func (d *Daemon) notForKernel(p config.Peer) string {
+	switch {
+	case p.Encapsulation == config.EncapsulationIP:
+		return "it is reached over IP, and the kernel data plane has UDP alone"
+	case p.Address.Is6() && d.cfg.DataPlane == config.DataPlaneAuto:
+		return "it is reached over IPv6, where the kernel sends IPv4 packets in fragments"
+	}
+	return ""
+}
+
+// planeOf is what carries the links of a peer: the daemon's data plane, or userspace where that is the kernel's and cannot.
 func (d *Daemon) planeOf(p config.Peer) dataplane.Plane {
-	if d.plane == (kernel.Plane{}) && p.Encapsulation == config.EncapsulationIP {
+	if d.plane == (kernel.Plane{}) && d.notForKernel(p) != "" {
 		return userspace.Plane{}
 	}
 	return d.plane

@@ -1,46 +1,73 @@
 package daemon
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// What is asked for counts, then what the kernel has, and for each peer its encapsulation.
+// What is asked for counts, then what the kernel has, and for each peer how it is reached.
 func TestPickPlane(t *testing.T) {
+	overIPv4 := config.Peer{Name: "pe2", Encapsulation: config.EncapsulationUDP, Address: netip.MustParseAddr("192.0.2.2")}
+	overIPv6 := config.Peer{Name: "pe3", Encapsulation: config.EncapsulationUDP, Address: netip.MustParseAddr("2001:db8::3")}
+	overIP := config.Peer{Name: "pe4", Encapsulation: config.EncapsulationIP, Address: netip.MustParseAddr("192.0.2.4")}
 	full, lacking := dataplane.Support{}, dataplane.Support{Missing: []string{"no L2TP (modprobe l2tp_netlink)", "no PPP"}}
-	const said = "the configuration says so"
 	for _, tt := range []struct {
-		name      string
-		asked     config.DataPlane
-		has       dataplane.Support
-		plane     string // of the daemon; empty: the error is reason
-		overIP    string // of the peer over IP
-		because   string
-		peersOnIP bool
+		name    string
+		asked   config.DataPlane
+		has     dataplane.Support
+		peers   []config.Peer
+		plane   string   // of the daemon; empty: because is the error
+		planes  []string // of the peers
+		because string
 	}{
-		{"auto takes the kernel", config.DataPlaneAuto, full, "kernel", "userspace", "the kernel has L2TP and PPP", false},
 		{
-			"auto, not for peers over IP", config.DataPlaneAuto, full, "kernel", "userspace",
-			"the kernel has L2TP and PPP; userspace for pe3, as its encapsulation is ip", true,
+			"auto takes the kernel", config.DataPlaneAuto, full,
+			[]config.Peer{overIPv4},
+			"kernel",
+			[]string{"kernel"},
+			"the kernel has L2TP and PPP",
 		},
-		{"auto, the kernel lacks something", config.DataPlaneAuto, lacking, "userspace", "userspace", "no L2TP (modprobe l2tp_netlink); no PPP", true},
-		{"kernel", config.DataPlaneKernel, full, "kernel", "userspace", said, false},
 		{
-			"kernel, but it lacks something", config.DataPlaneKernel, lacking, "", "",
-			"dataplane: kernel: no L2TP (modprobe l2tp_netlink); no PPP; mend that, or say dataplane: auto", false,
+			"auto, not for all peers", config.DataPlaneAuto, full,
+			[]config.Peer{overIPv4, overIPv6, overIP},
+			"kernel",
+			[]string{"kernel", "userspace", "userspace"},
+			"the kernel has L2TP and PPP" +
+				"; userspace for pe3, as it is reached over IPv6, where the kernel sends IPv4 packets in fragments" +
+				"; userspace for pe4, as it is reached over IP, and the kernel data plane has UDP alone",
 		},
-		{"userspace though the kernel has all", config.DataPlaneUserspace, full, "userspace", "userspace", said, true},
+		{
+			"auto, the kernel lacks something", config.DataPlaneAuto, lacking,
+			[]config.Peer{overIPv4, overIP},
+			"userspace",
+			[]string{"userspace", "userspace"},
+			"no L2TP (modprobe l2tp_netlink); no PPP",
+		},
+		{
+			"kernel", config.DataPlaneKernel, full,
+			[]config.Peer{overIPv4, overIPv6},
+			"kernel",
+			[]string{"kernel", "kernel"},
+			"the configuration says so",
+		},
+		{
+			"kernel, but it lacks something", config.DataPlaneKernel, lacking, nil,
+			"", nil, "dataplane: kernel: no L2TP (modprobe l2tp_netlink); no PPP; mend that, or say dataplane: auto",
+		},
+		{
+			"userspace though the kernel has all", config.DataPlaneUserspace, full,
+			[]config.Peer{overIPv4, overIPv6, overIP},
+			"userspace",
+			[]string{"userspace", "userspace", "userspace"},
+			"the configuration says so",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			overUDP := config.Peer{Name: "pe2", Encapsulation: config.EncapsulationUDP}
-			overIP := config.Peer{Name: "pe3", Encapsulation: config.EncapsulationIP}
-			cfg := &config.Config{DataPlane: tt.asked, Peers: []config.Peer{overUDP}}
-			if tt.peersOnIP {
-				cfg.Peers = append(cfg.Peers, overIP)
-			}
-			d := &Daemon{cfg: cfg}
+			d := &Daemon{cfg: &config.Config{DataPlane: tt.asked, Peers: tt.peers}}
 			if err := d.pickPlane(tt.has); err != nil {
 				if tt.plane != "" || err.Error() != tt.because {
 					t.Errorf("error %q, want plane %q, %q", err, tt.plane, tt.because)
@@ -50,11 +77,12 @@ func TestPickPlane(t *testing.T) {
 			if d.plane.Name() != tt.plane || d.planeReason != tt.because {
 				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.planeReason, tt.plane, tt.because)
 			}
-			if got := d.planeOf(overUDP).Name(); got != tt.plane {
-				t.Errorf("a peer over UDP has %s, want %s", got, tt.plane)
+			var planes []string
+			for _, p := range tt.peers {
+				planes = append(planes, d.planeOf(p).Name())
 			}
-			if got := d.planeOf(overIP).Name(); got != tt.overIP {
-				t.Errorf("a peer over IP has %s, want %s", got, tt.overIP)
+			if !slices.Equal(planes, tt.planes) {
+				t.Errorf("the peers have %q, want %q", planes, tt.planes)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package links
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os/exec"
@@ -23,6 +24,7 @@ func TestLinks(t *testing.T) {
 		{"kernel, VRFs, IPv6 peers", variant{planes: [2]string{"kernel", "kernel"}, vrfs: true, overIPv6: true}, 1432, [2]string{"ppp", "ppp"}},
 		{"kernel and userspace", variant{planes: [2]string{"kernel", "userspace"}}, 1452, [2]string{"ppp", "tun"}},
 		{"userspace and kernel, VRFs, IPv6 peers", variant{planes: [2]string{"userspace", "kernel"}, vrfs: true, overIPv6: true}, 1432, [2]string{"tun", "ppp"}},
+		{"auto, IPv6 peers", variant{planes: [2]string{"auto", "auto"}, overIPv6: true}, 1432, [2]string{"tun", "tun"}},
 		{"auto, over IP", variant{planes: [2]string{"auto", "auto"}, encapsulation: "ip"}, 1464, [2]string{"tun", "tun"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -30,9 +32,12 @@ func TestLinks(t *testing.T) {
 			w.waitPing(w.VPNs...)
 			for i, pe := range w.PEs() {
 				w.checkKernel(pe, tt.devices[i])
-				w.checkWords(pe, tt.mtu)
+				w.checkWords(pe, tt.devices[i], tt.mtu)
 			}
 			w.checkTransfers()
+			for i, pe := range w.PEs() {
+				w.checkFragments(pe, tt.devices[i] == "ppp" && tt.overIPv6)
+			}
 			w.checkIsolation()
 			w.stop()
 		})
@@ -62,7 +67,7 @@ func (w *world) checkKernel(pe *lab.PE, device string) {
 }
 
 // checkWords sees that the daemon tells of its links as they are.
-func (w *world) checkWords(pe *lab.PE, mtu int) {
+func (w *world) checkWords(pe *lab.PE, device string, mtu int) {
 	w.Helper()
 	status, err := pe.Client().Status(w.ctx)
 	w.must(err)
@@ -73,8 +78,9 @@ func (w *world) checkWords(pe *lab.PE, mtu int) {
 	if status.DataPlane != want || status.DataPlaneReason == "" {
 		w.Errorf("%s has data plane %s (%s), want %s", pe.Name, status.DataPlane, status.DataPlaneReason, want)
 	}
-	if over := w.encapsulation; over != "" && !strings.Contains(status.DataPlaneReason, "userspace for "+pe.Peer.Name) {
-		w.Errorf("%s over %s does not say that its peer has userspace: %q", pe.Name, over, status.DataPlaneReason)
+	other := w.planes[pe.Number-1] == "auto" && device == "tun"
+	if said := strings.Contains(status.DataPlaneReason, "userspace for "+pe.Peer.Name); said != other {
+		w.Errorf("%s says that its peer has userspace: %v, want %v: %q", pe.Name, said, other, status.DataPlaneReason)
 	}
 	for _, vpn := range w.VPNs {
 		if l := w.link(pe, vpn); l.MTU != mtu || l.Reason != "" {
@@ -111,6 +117,21 @@ func (w *world) checkTransfers() {
 				w.Errorf("%s, %s: %d octets were sent; the counters are %s", pe.Name, s.VPN, octets, asJSON(c))
 			}
 		}
+	}
+}
+
+// checkFragments sees that a PE has sent nothing to its peer in fragments, or that the kernel still does so.
+func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
+	w.Helper()
+	out, err := pe.NS.Command(w.ctx, "nstat", "--zeros", "--ignore", "--noupdate", "--json", "IpFragCreates", "Ip6FragCreates").Output()
+	w.must(err)
+	var counts struct {
+		Kernel struct{ IpFragCreates, Ip6FragCreates int }
+	}
+	w.must(json.Unmarshal(out, &counts))
+	if c := counts.Kernel; c.IpFragCreates != 0 || (c.Ip6FragCreates != 0) != kernelDoes {
+		w.Errorf("%s has sent %d fragments over IPv4 and %d over IPv6; want none and %v. If it is the kernel that has changed, "+
+			"dataplane: auto may take it for IPv6 peers", pe.Name, c.IpFragCreates, c.Ip6FragCreates, map[bool]string{false: "none", true: "some"}[kernelDoes])
 	}
 }
 
