@@ -18,9 +18,10 @@ const (
 // Peer is everything between us and one remote LCCE. It keeps one control connection once started: it initiates as its
 // role says, answers the peer's own attempts, and tries again with back-off.
 type Peer struct {
-	cfg    Config
-	ring   *keyring
-	wanted bool
+	cfg     Config
+	ring    *keyring
+	wanted  bool
+	stopped time.Time // when Stop was called; zero: not since the Peer was made
 
 	current *Connection   // established
 	attempt *Connection   // ours, in wait-ctl-reply
@@ -89,6 +90,7 @@ func (p *Peer) Start(now time.Time, out *Output) {
 // Stop ends all connections with a StopCCN of that result. Done tells when the peer has acknowledged it.
 func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	p.wanted = false
+	p.stopped = now
 	p.retryAt = time.Time{}
 	why := Reason{Cause: CauseClosed, Result: result, Text: result.Text(l2tp.StopCCN)}
 	for _, c := range p.live() {
@@ -96,9 +98,12 @@ func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	}
 }
 
-// Done reports whether nothing is left to be sent or acknowledged.
+// Done reports whether nothing is left to be sent or acknowledged of what Stop has ended. A connection that was ended before,
+// such as one whose peer has restarted and will never acknowledge it, has had its time.
 func (p *Peer) Done() bool {
-	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool { return c.State == Stopping })
+	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool {
+		return c.State == Stopping && !c.Since.Before(p.stopped)
+	})
 }
 
 // Hurry makes the next attempt start at once, if one is waiting for its time: something says that it may succeed now.

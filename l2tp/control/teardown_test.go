@@ -155,3 +155,29 @@ func TestReverseLookupSparesEstablished(t *testing.T) {
 	d.send(l2tp.StopCCN)
 	d.state(c, Established)
 }
+
+// A peer that has restarted never acknowledges the end of the connection that it has forgotten. Our own end does not wait
+// for that.
+func TestDoneDoesNotWaitForTheForgotten(t *testing.T) {
+	d := converse(t)
+	old := d.called()
+	d.dial()
+	d.send(l2tp.SCCRQ)
+	d.expect(l2tp.SCCRP)
+	d.send(l2tp.SCCCN)
+	d.sent = d.sent[1:] // the StopCCN for the old connection, which nobody acknowledges
+	d.expect(l2tp.ACK)
+	event[ConnectionUp](d)
+	d.state(old, Stopping)
+	d.wait(time.Millisecond)
+	d.stop()
+	if d.peer.Done() {
+		t.Error("done before the peer has acknowledged the end")
+	}
+	d.expectStop(l2tp.StopShuttingDown)
+	d.lost(CauseClosed)
+	d.send(l2tp.ACK)
+	if !d.peer.Done() {
+		t.Error("not done, although the peer has acknowledged the end")
+	}
+}
