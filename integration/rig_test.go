@@ -113,9 +113,13 @@ func (r *rig) must(err error) {
 	}
 }
 
-// start starts a PE's daemon.
+// start starts a PE's daemon, with the userspace data plane if the configuration does not say: its counters are more, and
+// this host may or may not have the kernel's, which integration/vm/links tests.
 func (r *rig) start(pe *lab.PE, c lab.Config) {
 	r.Helper()
+	if c.DataPlane == "" {
+		c.DataPlane = "userspace"
+	}
 	r.must(pe.Start(r.ctx, c))
 }
 
