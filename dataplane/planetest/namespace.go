@@ -27,12 +27,25 @@ func NewNamespace(t testing.TB, name string) *Namespace {
 	n := &Namespace{name: name}
 	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
+		done <- func() error {
+			runtime.LockOSThread()
+			home, err := netns.Get()
+			if err != nil {
+				return err
+			}
+			defer home.Close()
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return err
+			}
 			n.handle, err = netns.Get()
-		}
-		done <- err
+			// The thread goes back rather than end with the goroutine: the main thread never ends, and would hold the
+			// namespace for good.
+			if err := netns.Set(home); err != nil {
+				return err
+			}
+			runtime.UnlockOSThread()
+			return err
+		}()
 	}()
 	if err := <-done; err != nil {
 		t.Fatalf("the tests of the data planes make network namespaces: run them as root: %v", err)
@@ -41,7 +54,7 @@ func NewNamespace(t testing.TB, name string) *Namespace {
 	var err error
 	n.kernel, err = netlink.NewHandleAt(n.handle, unix.NETLINK_ROUTE)
 	Must(t, err)
-	n.Sysctl(t, "ipv6/conf/default/dad_transmits", "0") // nobody has time
+	n.Sysctl(t, "ipv6/conf/default/accept_dad", "0") // nobody has time
 	n.Up(t, "lo")
 	return n
 }
