@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,9 +31,8 @@ func (d *Daemon) listenAPI() (*server, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
 		return nil, fmt.Errorf("api.socket: %w", err)
 	}
-	if conn, err := net.Dial("unix", socket); err == nil {
-		_ = conn.Close()
-		return nil, fmt.Errorf("api.socket %s: another l2tpvld is running and answers there; stop it, or give this one a socket of its own", socket)
+	if err := awaitDeath(socket); err != nil {
+		return nil, err
 	}
 	if info, err := os.Lstat(socket); err == nil {
 		if info.Mode().Type() != fs.ModeSocket {
@@ -52,6 +52,28 @@ func (d *Daemon) listenAPI() (*server, error) {
 	s := &server{daemon: d, listener: listener}
 	s.http = &http.Server{Handler: s.routes(), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	return s, nil
+}
+
+// deathWait is how long a daemon that was killed may take to be gone: the kernel removes its interfaces first, a thousand
+// of them in some twenty seconds, and its socket takes connections until then.
+const deathWait = 30 * time.Second
+
+// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to.
+func awaitDeath(socket string) error {
+	for deadline := time.Now().Add(deathWait); ; time.Sleep(100 * time.Millisecond) {
+		conn, err := net.Dial("unix", socket)
+		if err != nil {
+			return nil
+		}
+		_ = conn.Close()
+		_, err = api.NewClient(socket).Status(context.Background())
+		if err == nil || errors.As(err, new(*api.StatusError)) {
+			return fmt.Errorf("api.socket %s: another l2tpvld is running and answers there; stop it, or give this one a socket of its own", socket)
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("api.socket %s: somebody holds it and does not answer; end that process, or give this one a socket of its own", socket)
+		}
+	}
 }
 
 func (s *server) serve() {

@@ -151,13 +151,40 @@ func TestAPISocket(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o660 {
 		t.Errorf("mode %v, %v; want 0660", info.Mode(), err)
 	}
+	go second.serve()
 	if _, err := p.listenAPI(); err == nil || !strings.Contains(err.Error(), "another l2tpvld is running and answers there") {
 		t.Errorf("a live socket: %v", err)
 	}
 	second.close()
+	third, err := p.listenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	third.close()
 	if _, err := os.Lstat(stale); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("closed before it served, and the socket is left behind: %v", err)
 	}
+
+	// One that was killed takes connections until the kernel has taken it down; its successor waits for that.
+	dying, err := net.Listen("unix", stale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dying.(*net.UnixListener).SetUnlinkOnClose(false)
+	go func() {
+		conn, err := dying.Accept() // the successor asks whether somebody lives
+		if err == nil {
+			err = conn.Close()
+		}
+		if err := errors.Join(err, dying.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	successor, err := p.listenAPI()
+	if err != nil {
+		t.Fatalf("the socket of a daemon that is dying: %v", err)
+	}
+	successor.close()
 
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
