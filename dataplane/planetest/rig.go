@@ -25,7 +25,9 @@ type PE struct {
 	Host   *Namespace // where the daemon would live
 	VR     *Namespace
 	V4, V6 netip.Addr // its addresses in the provider's network
-	Tunnel dataplane.Tunnel
+
+	Encapsulation dataplane.Encapsulation // of the tunnels to be opened
+	Tunnel        dataplane.Tunnel
 
 	Control     chan string // messages that its tunnel got
 	Unreachable chan error
@@ -68,15 +70,16 @@ func NewRig(t testing.TB, planes [2]dataplane.Plane) *Rig {
 	return g
 }
 
-// Open opens the PE's tunnel from its to peer's port 1701.
+// Open opens the PE's tunnel, over UDP from its to peer's port 1701.
 func (p *PE) Open(local, peer netip.Addr) error {
 	return p.Host.Do(func() (err error) {
 		p.Tunnel, err = p.Plane.OpenTunnel(dataplane.TunnelConfig{
-			Local:       netip.AddrPortFrom(local, 1701),
-			Peer:        netip.AddrPortFrom(peer, 1701),
-			Control:     func(message []byte) { p.Control <- string(message) },
-			PathChanged: func() { p.PathChanged <- struct{}{} },
-			Unreachable: func(err error) { p.Unreachable <- err },
+			Encapsulation: p.Encapsulation,
+			Local:         netip.AddrPortFrom(local, 1701),
+			Peer:          netip.AddrPortFrom(peer, 1701),
+			Control:       func(message []byte) { p.Control <- string(message) },
+			PathChanged:   func() { p.PathChanged <- struct{}{} },
+			Unreachable:   func(err error) { p.Unreachable <- err },
 		})
 		return err
 	})

@@ -2,6 +2,7 @@ package planetest
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
@@ -240,8 +241,12 @@ func testManySessions(t *testing.T, g *Rig) {
 const packetFrame = "\x00\x21" +
 	"\x45\x00\x00\x14\x00\x00\x00\x00\x40\x3b\x66\xaa\x0a\x00\x01\x01\x0a\x00\x01\x00"
 
-// Sessions come and go while traffic runs towards them from both sides.
-func testSessionsUnderTraffic(t *testing.T, g *Rig) {
+func testSessionsUnderTraffic(t *testing.T, g *Rig) { SessionsUnderTraffic(t, g, 40) }
+
+// SessionsUnderTraffic has that many sessions come and go, one by one, while traffic runs towards them from both sides;
+// every other one waits until it has sent a packet, the rest go whatever they are about.
+func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
+	t.Helper()
 	g.OpenTunnels(t, false)
 	peer := g.End(1, 1, 8)
 	Must(t, peer.Create())
@@ -261,31 +266,37 @@ func testSessionsUnderTraffic(t *testing.T, g *Rig) {
 			}
 		}
 	}()
-	var took, heard uint64
-	for range 20 {
+	var took, sent, heard uint64
+	for round := range rounds {
 		e := g.End(0, 1, 8)
 		e.Config.Deliver = func([]byte) { heard++ } // the race detector sees a delivery after Close
 		Must(t, e.Create())
 		e.SetOpen(dataplane.IPv4)
 		e.ConfigureUp(t, peer)
 		ping := e.Pinger(t, peer, 4)
-		for seq := range 20 {
+		waits := round%2 == 0
+		pings := rand.IntN(50)
+		if waits {
+			pings = 20
+		}
+		for seq := range pings {
 			_ = ping.Send(1000, seq)
 		}
-		for e.Stats().TxPackets == 0 {
+		for waits && e.Stats().TxPackets == 0 {
 			runtime.Gosched()
 		}
 		ping.Close()
 		Must(t, e.Close())
 		took += e.Stats().RxPackets
+		sent += e.Stats().TxPackets
 		if len(e.Gone) != 0 {
 			t.Fatal("told of its own Close: ", <-e.Gone)
 		}
 	}
 	close(stop)
 	<-stopped
-	if took == 0 || heard == 0 {
-		t.Errorf("no traffic was there: %d packets in, %d frames", took, heard)
+	if took == 0 || sent == 0 || heard == 0 {
+		t.Errorf("no traffic was there: %d packets in, %d out, %d frames", took, sent, heard)
 	}
 	if links := g.PEs[0].VR.Links(t); len(links) != 0 {
 		t.Errorf("left behind: %q", links)

@@ -3,6 +3,7 @@ package planetest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 // Packets of either protocol pass in both directions, over both protocols, with cookies of each length; the largest one
-// that the path has room for passes whole, and one octet more is refused at the interface.
+// that the path has room for passes whole, with nothing fragmented outside, and one octet more is refused at the interface.
 func testPackets(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
@@ -23,7 +24,44 @@ func testPackets(t *testing.T, g *Rig) {
 					testPacketsWithCookie(t, g, cookie)
 				})
 			}
+			for _, p := range g.PEs {
+				Must(t, p.Tunnel.Close())
+			}
 		})
+	}
+	for _, n := range []*Namespace{g.PEs[0].Host, g.Core, g.PEs[1].Host} {
+		n.expectNoFragments(t)
+	}
+}
+
+// expectNoFragments checks that no IP packet had to be cut or put together in the namespace.
+func (n *Namespace) expectNoFragments(t *testing.T) {
+	t.Helper()
+	counters := make(map[string]string)
+	Must(t, n.Do(func() error {
+		v4, err := os.ReadFile("/proc/thread-self/net/snmp")
+		if err != nil {
+			return err
+		}
+		lines := strings.SplitN(string(v4), "\n", 3)
+		values := strings.Fields(lines[1])
+		for i, name := range strings.Fields(lines[0]) {
+			counters["Ip"+name] = values[i]
+		}
+		v6, err := os.ReadFile("/proc/thread-self/net/snmp6")
+		for line := range strings.Lines(string(v6)) {
+			fields := strings.Fields(line)
+			counters[fields[0]] = fields[1]
+		}
+		return err
+	}))
+	if counters["IpReasmReqds"] == "" || counters["Ip6ReasmReqds"] == "" {
+		t.Errorf("%s: no counters of fragments", n.name)
+	}
+	for name, count := range counters {
+		if (strings.Contains(name, "Frag") || strings.Contains(name, "Reasm")) && count != "0" {
+			t.Errorf("%s: %s = %s", n.name, name, count)
+		}
 	}
 }
 
@@ -34,7 +72,7 @@ func testPacketsWithCookie(t *testing.T, g *Rig, cookie int) {
 		t.Fatalf("path MTU %d, want 1500", pathMTU)
 	}
 	peer := g.PEs[1].Tunnel.LocalAddr().Addr()
-	mtu := pathMTU - dataplane.UDP.Overhead(peer, cookie).Total()
+	mtu := pathMTU - g.PEs[0].Encapsulation.Overhead(peer, cookie).Total()
 	ends := g.OpenSession(t, uint32(cookie+1), cookie, mtu)
 	for _, version := range []int{4, 6} {
 		ping := ends[0].Pinger(t, ends[1], version)

@@ -50,6 +50,7 @@ func testDatagrams(t *testing.T, g *Rig) {
 					Control:        after.Control - before.Control - 1, // Settle's own
 					Malformed:      after.Malformed - before.Malformed,
 					UnknownSession: after.UnknownSession - before.UnknownSession,
+					LastHeard:      after.LastHeard, // of nobody
 				}
 				if got != tt.want {
 					t.Errorf("got %+v, want %+v", got, tt.want)
@@ -111,8 +112,15 @@ func testUnreachable(t *testing.T, g *Rig) {
 			local, remote := p.Tunnel.LocalAddr().Addr(), peer.Tunnel.LocalAddr().Addr()
 			Must(t, peer.Tunnel.Close())
 			Must(t, p.Tunnel.SendControl(ControlMessage))
-			if err := <-p.Unreachable; !errors.Is(err, unix.ECONNREFUSED) {
-				t.Errorf("told of %v, want ECONNREFUSED", err)
+			want := unix.ECONNREFUSED // of ICMP's port unreachable
+			if p.Encapsulation == dataplane.IP {
+				want = unix.ENOPROTOOPT // protocol unreachable
+				if overIPv6 {
+					want = unix.EPROTO // unrecognized next header
+				}
+			}
+			if err := <-p.Unreachable; !errors.Is(err, want) {
+				t.Errorf("told of %v, want %v", err, want)
 			}
 			Must(t, peer.Open(remote, local))
 			g.Settle(t, p)
@@ -148,7 +156,11 @@ func testOpenTunnelRefuses(t *testing.T, g *Rig) {
 	}
 	for _, unspecified := range []netip.Addr{{}, netip.IPv4Unspecified()} {
 		Must(t, p.Open(unspecified, peer.V4))
-		if got, want := p.Tunnel.LocalAddr(), netip.AddrPortFrom(p.V4, 1701); got != want {
+		want := netip.AddrPortFrom(p.V4, 1701)
+		if p.Encapsulation == dataplane.IP {
+			want = netip.AddrPortFrom(p.V4, 0)
+		}
+		if got := p.Tunnel.LocalAddr(); got != want {
 			t.Errorf("the routing table chose %v, want %v", got, want)
 		}
 		Must(t, p.Tunnel.Close())

@@ -6,6 +6,7 @@ import (
 	"golang.zx2c4.com/wireguard/tun"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
 // sink is a device that takes packets and says so.
@@ -25,15 +26,14 @@ func (s sink) Close() error { return nil }
 // devices, sockets and their readers included.
 func carry(t testing.TB, over carrier, size int) func() {
 	g := newRig(t)
-	g.openTunnels(t, over)
+	openTunnels(t, g, over)
 	var sessions [2]*session
 	to := sink{took: make(chan struct{}, 1)}
-	for i, p := range g.pes {
-		cfg, _ := g.config(i, 1, maxCookie)
-		s, err := newSession(p.tunnel.(*tunnel), cfg)
-		must(t, err)
+	for i, p := range g.PEs {
+		s, err := newSession(p.Tunnel.(*tunnel), g.End(i, 1, maxCookie).Config)
+		planetest.Must(t, err)
 		s.device = to
-		must(t, s.tunnel.add(s))
+		planetest.Must(t, s.tunnel.add(s))
 		s.tunnel.work.Done()
 		s.SetOpen(dataplane.IPv4)
 		sessions[i] = s
