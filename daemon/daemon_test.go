@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -34,7 +35,9 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer live.Close()
+	answering := &http.Server{Handler: http.NotFoundHandler()}
+	go func() { _ = answering.Serve(live) }() // ends with Close
+	defer answering.Close()
 
 	for _, tt := range []struct {
 		name   string

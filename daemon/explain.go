@@ -310,8 +310,7 @@ func (e explainer) lcp() finding {
 	case e.l.Paused:
 		return skipped("waits for the interface")
 	case e.failedAt(session.LayerLCP):
-		return broken(e.l.Reason+e.retryText(), fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and "+
-			"at the drops in `l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer))
+		return broken(e.l.Reason+e.retryText(), e.lcpAdvice())
 	case e.failedAt(session.LayerDataPlane):
 		return skipped("waits for the interface")
 	case e.failedBeyond(session.LayerLCP):
@@ -320,6 +319,17 @@ func (e explainer) lcp() finding {
 		return pending("in state %s", p.LCP)
 	}
 	return pending("waiting for the session")
+}
+
+// lcpAdvice is what to do about a link whose frames do not pass. The control connection notices a dead peer later than
+// the echoes in the links do.
+func (e explainer) lcpAdvice() string {
+	if c := e.Connection; c != nil && !c.LastHeard.After(e.l.Since) {
+		return fmt.Sprintf("Nothing at all has been heard of %s for %s: it may be dead or cut off, which the control connection will "+
+			"find out by itself. Is l2tpvld running there, and does the way to it work?", e.Peer, durationText(e.Now.Sub(c.LastHeard)))
+	}
+	return fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and at the drops in "+
+		"`l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer)
 }
 
 // authText is one direction of the authentication, to go on with a text; empty if there is none.

@@ -229,6 +229,10 @@ var situations = []struct {
 		l.Layer, l.Reason = session.LayerDataPlane, "interface vl-red-pe2: no device left"
 	}},
 	{"data path lost", failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")},
+	{"peer dead, which the control connection has not noticed", func(v *view, l *session.LinkStatus) {
+		failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")(v, l)
+		l.Since, v.Connection.LastHeard = before(6*time.Second), before(21*time.Second)
+	}},
 	{"data path lost, next attempt", func(v *view, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason = session.LayerLCP, "the peer did not answer 10 Configure-Requests"

@@ -22,7 +22,7 @@ func (a *app) explainCommand() *cobra.Command {
 one that is broken, and what to do about that. The exit code is 1 if the link is not up.`,
 		Example: `  l2tpvl-ctl explain green pe3
   l2tpvl-ctl explain green pe3 -o json`,
-		Args:              cobra.ExactArgs(2),
+		Args:              linkArgs,
 		ValidArgsFunction: completion(a.listVPNs, a.listPeersOfVPN),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e, err := a.explain(cmd.Context(), args[0], args[1])
@@ -118,4 +118,12 @@ func joinSkipped(steps []api.Step) []api.Step {
 		joined = append(joined, step)
 	}
 	return joined
+}
+
+// linkArgs takes the names of a VPN and of a peer.
+func linkArgs(_ *cobra.Command, args []string) error {
+	if len(args) != 2 {
+		return fmt.Errorf("explain takes a VPN and a peer, as in: l2tpvl-ctl explain red pe2")
+	}
+	return nil
 }

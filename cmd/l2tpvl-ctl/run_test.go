@@ -131,7 +131,7 @@ func TestRunErrors(t *testing.T) {
 			"links -o xml", exitUsage,
 			`invalid argument "xml" for "-o, --output" flag: it takes table, json; see l2tpvl-ctl --help`,
 		},
-		{"explain green", exitUsage, "accepts 2 arg(s), received 1; see l2tpvl-ctl --help"},
+		{"explain green", exitUsage, "explain takes a VPN and a peer, as in: l2tpvl-ctl explain red pe2; see l2tpvl-ctl --help"},
 		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"links gren --wait 3s", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"sessions gren", exitUsage, `there is no VPN "gren": did you mean green?`},

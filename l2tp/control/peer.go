@@ -99,10 +99,11 @@ func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 }
 
 // Done reports whether nothing is left to be sent or acknowledged of what Stop has ended. A connection that was ended before,
-// such as one whose peer has restarted and will never acknowledge it, has had its time.
+// such as one whose peer has restarted and will never acknowledge it, has had its time; and a peer that has not answered our
+// call is not waited for.
 func (p *Peer) Done() bool {
 	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool {
-		return c.State == Stopping && !c.Since.Before(p.stopped)
+		return c.State == Stopping && c.PeerID != 0 && !c.Since.Before(p.stopped)
 	})
 }
 
