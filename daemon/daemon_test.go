@@ -24,7 +24,7 @@ import (
 // shortest such life.
 func TestRun(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Skip("needs root, to look after network namespaces")
+		t.Fatal("needs root, to look after network namespaces")
 	}
 	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

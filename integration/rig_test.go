@@ -32,7 +32,7 @@ type rig struct {
 func newRig(t *testing.T, opts lab.Options) *rig {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		t.Fatal("network namespaces need root: make test sees to it")
 	}
 	t.Parallel()
 	opts.Bin = binaries

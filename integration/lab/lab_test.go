@@ -18,7 +18,7 @@ import (
 func newLab(t *testing.T) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		t.Fatal("network namespaces need root: make test sees to it")
 	}
 	l, err := New(Options{CreateVRs: true})
 	if err != nil {
@@ -152,7 +152,7 @@ func TestLabVanishesWithItsProcess(t *testing.T) {
 		select {}
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("network namespaces need root")
+		t.Fatal("network namespaces need root: make test sees to it")
 	}
 	child := exec.Command(os.Args[0], "-test.run=^TestLabVanishesWithItsProcess$")
 	child.Env = append(os.Environ(), "LAB_TO_BE_KILLED=1")

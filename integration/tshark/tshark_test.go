@@ -110,7 +110,7 @@ func dialogue() (a, b *pe, frames [][]byte) {
 func write(t *testing.T, frames [][]byte) string {
 	t.Helper()
 	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
+		t.Fatal("tshark is not installed: make deps installs it")
 	}
 	le := binary.LittleEndian
 	b := slices.Concat(le.AppendUint32(nil, 0xa1b2c3d4), []byte{2, 0, 4, 0}, make([]byte, 8),
@@ -280,7 +280,7 @@ func TestAnotherSecretFitsNoDigest(t *testing.T) {
 
 func TestReadTellsWhatIsNoCapture(t *testing.T) {
 	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
+		t.Fatal("tshark is not installed: make deps installs it")
 	}
 	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "none.pcap"), options); err == nil {
 		t.Error("no error for a file that is not there")
