@@ -71,7 +71,7 @@ const (
 func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
-	r.start(r.PE1, withRole(r.PE1.Config().Quick(), "passive")) // so that there is an SCCRQ of PE2's
+	r.start(r.PE1, withRole(withoutHello(r.PE1.Config().Quick()), "passive")) // so that there is an SCCRQ of PE2's
 	r.start(r.PE2, r.PE2.Config().Quick())
 	r.waitAllUp()
 	r.waitPings("red")
@@ -145,7 +145,9 @@ func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 func TestReplayChangesNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
-	r.startBoth()
+	r.start(r.PE1, withoutHello(r.PE1.Config().Quick()))
+	r.start(r.PE2, r.PE2.Config().Quick())
+	r.waitAllUp()
 	r.waitHello(r.PE2)
 	frames := r.readCapture(c)
 	before, red := r.peer(r.PE1), r.link(r.PE1, "red")
@@ -162,7 +164,7 @@ func TestReplayChangesNothing(t *testing.T) {
 	for _, f := range slices.Backward(frames) {
 		replay(f)
 	}
-	r.waitHello(r.PE1) // later than all of these
+	r.waitHello(r.PE2) // later than all of these
 	if now := r.peer(r.PE1); now.State != "established" || now.LocalID != before.LocalID || now.Since != before.Since {
 		t.Errorf("the connection did not stay: %s, before %s", asJSON(now), asJSON(before))
 	}

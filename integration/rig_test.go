@@ -132,6 +132,15 @@ func withRole(c lab.Config, role string) lab.Config {
 	return c
 }
 
+// withoutHello leaves Hellos to the other PE: of two that send them after the same silence, one may never come to it.
+func withoutHello(c lab.Config) lab.Config {
+	for name, peer := range c.Peers {
+		peer.Hello = "1h"
+		c.Peers[name] = peer
+	}
+	return c
+}
+
 func withDigest(c lab.Config, digest string) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Digest = digest
