@@ -17,6 +17,13 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "vm: these tests start the virtual machine, so they run outside of it")
 		os.Exit(1)
 	}
+	// The first time, what is installed and downloaded is told; no test is to take that for a command's output.
+	prepare := exec.Command(filepath.Join(filepath.Dir(runScript()), "prepare"))
+	prepare.Stderr = os.Stderr
+	if err := prepare.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "vm: the virtual machine cannot be had:", err)
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 
