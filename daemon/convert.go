@@ -21,7 +21,6 @@ const window = 128
 func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) session.PairConfig {
 	peer = atClass(peer, class)
 	pc := session.PairConfig{
-		Local:         cfg.Local.HostName,
 		Peer:          peer.Name,
 		Address:       peer.AddrPort(),
 		Encapsulation: encapsulations[peer.Encapsulation],

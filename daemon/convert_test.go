@@ -46,7 +46,7 @@ func TestPairConfig(t *testing.T) {
 	}
 	got := pairConfig(cfg, cfg.Peers[0], config.IPsecNone)
 	c := got.Control
-	if got.Local != "pe1" || got.Peer != "pe2" || got.Address.String() != "192.0.2.2:1702" || c.HostName != "pe1" || c.RouterID != 0xc0000201 ||
+	if got.Peer != "pe2" || got.Address.String() != "192.0.2.2:1702" || c.HostName != "pe1" || c.RouterID != 0xc0000201 ||
 		string(c.Secret) != "secret" || c.Digest != l2tp.DigestHMACMD5 || c.Role != control.Active || c.Hello != time.Minute ||
 		c.Timing != (control.Timing{Initial: 1, Cap: 2, MaxRetries: 3}) {
 		t.Errorf("pe2: %+v", got)

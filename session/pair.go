@@ -16,7 +16,6 @@ import (
 
 // PairConfig is what a Pair is made with.
 type PairConfig struct {
-	Local         string         // our host name, as the peer's operator knows us
 	Peer          string         // the peer's name here
 	Address       netip.AddrPort // the peer's
 	Encapsulation dataplane.Encapsulation

@@ -90,7 +90,7 @@ func newWorld(t testing.TB, seed uint64, a, b []LinkConfig) *world {
 func (w *world) newPE(name, peer, address string, links []LinkConfig) *pe {
 	retry := control.Backoff{Min: time.Second, Max: 30 * time.Second}
 	return &pe{world: w, name: name, latency: time.Millisecond, cfg: PairConfig{
-		Local: name, Peer: peer, Address: netip.MustParseAddrPort(address), Links: links, Retry: retry, Grace: 2 * time.Second,
+		Peer: peer, Address: netip.MustParseAddrPort(address), Links: links, Retry: retry, Grace: 2 * time.Second,
 		Control: control.Config{
 			HostName: name, RouterID: 1, VendorName: "test", Secret: []byte("secret"), Digest: l2tp.DigestHMACSHA1,
 			Window: 64, Hello: 20 * time.Second, Retry: retry,
