@@ -13,6 +13,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
 const (
@@ -39,7 +40,7 @@ type variant struct {
 
 func newWorld(t *testing.T, v variant) *world {
 	t.Helper()
-	l, err := lab.New(lab.Options{Bin: os.Getenv(binaries)})
+	l, err := lab.New(lab.Options{Bin: vm.Programs()})
 	if err != nil {
 		t.Fatal(err)
 	}
