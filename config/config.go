@@ -176,6 +176,7 @@ const (
 // API is where the daemon serves its clients.
 type API struct {
 	Socket string `key:"socket" default:"/run/l2tpvl/l2tpvl.sock" doc:"Path of the Unix socket."`
+	Group  string `key:"group" like:"l2tpvl" doc:"Group of this host whose members may use the socket, as root may: to look, and to change what l2tpvl-ctl can."`
 }
 
 // Log says how the daemon logs.

@@ -44,9 +44,9 @@ func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 		}
 	}
 	if views == nil {
-		return api.Explanation{}, &notFoundError{fmt.Sprintf("no peer %q is configured here", peer)}
+		return api.Explanation{}, notFound("no peer %q is configured here", peer)
 	}
-	return api.Explanation{}, &notFoundError{fmt.Sprintf("no link of VPN %q to peer %s is configured here", vpn, peer)}
+	return api.Explanation{}, notFound("no link of VPN %q to peer %s is configured here", vpn, peer)
 }
 
 // finding is what was found of one layer.

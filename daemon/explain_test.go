@@ -23,7 +23,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-var update = flag.Bool("update", false, "write testdata/explain.txt anew")
+var update = flag.Bool("update", false, "write testdata/explain.txt and api/openapi.json anew")
 
 var explained = time.Date(2026, 7, 29, 14, 2, 23, 0, time.UTC)
 

@@ -2,15 +2,15 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
-	"strings"
+	"strconv"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,12 +46,34 @@ func (d *Daemon) listenAPI() (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api.socket: %w", err)
 	}
-	if err := os.Chmod(socket, 0o660); err != nil {
-		return nil, errors.Join(fmt.Errorf("api.socket: %w", err), listener.Close())
+	if err := d.admitGroup(socket); err != nil {
+		return nil, errors.Join(err, listener.Close())
 	}
 	s := &server{daemon: d, listener: listener}
-	s.http = &http.Server{Handler: s.routes(), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	s.http = &http.Server{Handler: handler(d.routes()), ReadTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
 	return s, nil
+}
+
+// admitGroup lets the group in that api.group names, beside the socket's owner. Who can open the socket can do all that
+// the API can.
+func (d *Daemon) admitGroup(socket string) error {
+	if name := d.cfg.API.Group; name != "" {
+		group, err := user.LookupGroup(name)
+		if err != nil {
+			return fmt.Errorf("api.group: there is no group %q on this host; `groupadd --system %s` makes it", name, name)
+		}
+		id, err := strconv.Atoi(group.Gid)
+		if err == nil {
+			err = os.Chown(socket, -1, id)
+		}
+		if err != nil {
+			return fmt.Errorf("api.group: %w", err)
+		}
+	}
+	if err := os.Chmod(socket, 0o660); err != nil {
+		return fmt.Errorf("api.socket: %w", err)
+	}
+	return nil
 }
 
 // deathWait is how long a daemon that was killed may take to be gone: the kernel removes its interfaces first, a thousand
@@ -86,55 +108,4 @@ func (s *server) serve() {
 func (s *server) close() {
 	_ = s.http.Close()
 	_ = s.listener.Close()
-}
-
-func (s *server) routes() http.Handler {
-	d := s.daemon
-	mux := http.NewServeMux()
-	for path, handler := range map[string]http.HandlerFunc{
-		api.PathStatus:                    answer(d.status),
-		api.PathLinks:                     answer(d.links),
-		api.PathPeers:                     answer(d.peers),
-		api.PathSessions:                  answer(d.sessions),
-		api.PathExplain + "/{vpn}/{peer}": answer(d.explain),
-	} {
-		mux.Handle("GET "+path, handler)
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", "GET, HEAD")
-			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("%s %s: want GET", r.Method, r.URL.Path))
-		})
-	}
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, http.StatusNotFound, fmt.Sprintf("no %s in this API", r.URL.Path))
-	})
-	return mux
-}
-
-// refuse answers with an error.
-func refuse(w http.ResponseWriter, status int, text string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(api.Error{Error: text})
-}
-
-// notFoundError is what a client asked for and is not there.
-type notFoundError struct{ text string }
-
-func (e *notFoundError) Error() string { return e.text }
-
-// answer makes a handler of a function that gives what is to be told as JSON.
-func answer[T any](f func(*http.Request) (T, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := f(r)
-		var missing *notFoundError
-		switch {
-		case errors.As(err, &missing):
-			refuse(w, http.StatusNotFound, err.Error())
-		case err != nil:
-			refuse(w, http.StatusServiceUnavailable, strings.ReplaceAll(err.Error(), "\n", "; "))
-		default:
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(body) // an error here is a client that has gone
-		}
-	}
 }

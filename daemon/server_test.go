@@ -1,15 +1,16 @@
 package daemon
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/zap"
@@ -88,12 +89,7 @@ func TestAPI(t *testing.T) {
 
 func TestAPIErrors(t *testing.T) {
 	_, socket := serve(t)
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", socket)
-		},
-	}}
+	client := clientOf(socket)
 	for _, tt := range []struct {
 		method, path string
 		code         int
@@ -105,26 +101,18 @@ func TestAPIErrors(t *testing.T) {
 		{"GET", "/v2/links", 404, "no /v2/links in this API"},
 		{"GET", "/", 404, "no / in this API"},
 		{"POST", "/v1/links", 405, "POST /v1/links: want GET"},
+		{"GET", "/v1/links?vpn=red", 400, `/v1/links has no parameter "vpn"; it takes none`},
 		{"DELETE", "/v1/explain/red/pe2", 405, "DELETE /v1/explain/red/pe2: want GET"},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), tt.method, "http://l2tpvld"+tt.path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(response.Body)
-		response.Body.Close()
+		got := do(t, client, tt.method, tt.path, nil)
 		var said api.Error
-		if err := json.Unmarshal(body, &said); err != nil {
-			t.Errorf("%s %s: %v in %q", tt.method, tt.path, err, body)
+		if err := json.Unmarshal(got.body, &said); err != nil {
+			t.Errorf("%s %s: %v in %q", tt.method, tt.path, err, got.body)
 		}
-		if response.StatusCode != tt.code || said.Error != tt.text || response.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.path, response.StatusCode, said.Error, tt.code, tt.text)
+		if got.status != tt.code || said.Error != tt.text || got.kind != "application/json" {
+			t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.path, got.status, said.Error, tt.code, tt.text)
 		}
-		if allow := response.Header.Get("Allow"); (tt.code == 405) != (allow == "GET, HEAD") {
+		if allow := got.header.Get("Allow"); (tt.code == 405) != (allow == "GET, HEAD") {
 			t.Errorf("%s %s: Allow %q", tt.method, tt.path, allow)
 		}
 	}
@@ -200,5 +188,42 @@ func TestAPISocket(t *testing.T) {
 	p.cfg.API.Socket = filepath.Join(file, "s")
 	if _, err := p.listenAPI(); err == nil || !strings.HasPrefix(err.Error(), "api.socket: ") {
 		t.Errorf("a folder that cannot be made: %v", err)
+	}
+}
+
+// A group may be let in beside the owner; one that there is not is an error that says so.
+func TestAPIGroup(t *testing.T) {
+	_, p, _ := twoPEs("red")
+	p.cfg.API.Socket = shortPath(t)
+	id := 1 // of a group that every Unix has, and is not root's
+	if os.Getuid() != 0 {
+		id = os.Getgid()
+	}
+	group, err := user.LookupGroupId(strconv.Itoa(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cfg.API.Group = group.Name
+	s, err := p.listenAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	info, err := os.Stat(p.cfg.API.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Sys().(*syscall.Stat_t).Gid; got != uint32(id) || info.Mode().Perm() != 0o660 {
+		t.Errorf("group %d, mode %v; want %d and 0660", got, info.Mode().Perm(), id)
+	}
+	s.close()
+	p.cfg.API.Group = "nobody-is-in-it"
+	_, err = p.listenAPI()
+	const want = "api.group: there is no group \"nobody-is-in-it\" on this host; `groupadd --system nobody-is-in-it` makes it"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if _, err := os.Lstat(p.cfg.API.Socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a socket is left behind: %v", err)
 	}
 }

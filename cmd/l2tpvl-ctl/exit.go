@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The exit codes; the help of the root command tells them to the operator.
@@ -23,7 +24,7 @@ type valueError struct{ reason string }
 
 func (e *valueError) Error() string { return e.reason }
 
-// report tells of err in one line, if there is anything to tell, and returns the exit code.
+// report tells of err in one line, or more if there are details to tell, and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitFine
@@ -38,8 +39,14 @@ func (a *app) report(err error) int {
 	} else if !a.parsed {
 		code, text = exitUsage, text+"; see l2tpvl-ctl --help"
 	}
-	if text != "" {
-		fmt.Fprintln(a.stderr, "l2tpvl-ctl:", a.style().text(text))
+	for i, line := range strings.Split(text, "\n") {
+		switch line = a.style().text(line); {
+		case line == "":
+		case i == 0:
+			fmt.Fprintln(a.stderr, "l2tpvl-ctl:", line)
+		default:
+			fmt.Fprintln(a.stderr, line)
+		}
 	}
 	return code
 }

@@ -21,6 +21,7 @@ func (a *app) linksCommand() *cobra.Command {
 With --wait it first waits until they are all up, for a daemon that does not answer yet too. How that goes is told on
 stderr; the exit code is 1 if they are not up in time.`,
 		Example: `  l2tpvl-ctl links
+  l2tpvl-ctl links -o wide
   l2tpvl-ctl links red -o json
   l2tpvl-ctl links --wait 30s && ip netns exec red ping 10.255.0.1`,
 		Args:              cobra.MaximumNArgs(1),
@@ -52,8 +53,8 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 		return "l2tpvld has no links configured\n"
 	}
 	t := table{titles: []string{
-		"VPN", "VPN-ID", "PEER", "STATE", "INTERFACE", "LOCAL → REMOTE", "IPSEC", "ECHO", "UP FOR",
-	}}
+		"VPN", "VPN-ID", "PEER", "STATE", "VR", "INTERFACE", "MTU", "LOCAL → REMOTE", "IPV6", "IPSEC", "ECHO", "UP FOR",
+	}, wide: []string{"VR", "MTU", "IPV6"}}
 	for _, l := range links {
 		up := l.State == api.LinkUp
 		echo := ""
@@ -63,7 +64,8 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 		t.add(
 			plain(l.VPN), plain(l.VPNID), plain(l.Peer),
 			cell{text: string(l.State), colour: stateColour(up, l.State == api.LinkDown)},
-			plain(l.Interface), plain(addresses(l)), plain(ipsecOf(l.IPsec)), plain(echo),
+			plain(l.VR), plain(l.Interface), maybe(uint64(l.MTU)), plain(addresses(l)), plain(addressPair(l.Local6, l.Remote6)),
+			plain(ipsecOf(l.IPsec)), plain(echo),
 			plain(formatUpFor(up, string(l.State), l.Reason, l.Since, now)),
 		)
 	}
@@ -72,17 +74,20 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 
 // addresses are those of the link's two ends: of IPv4 if there are any, else of IPv6.
 func addresses(l api.Link) string {
-	pair := func(local, remote string) string {
-		return cmp.Or(local, "?") + " → " + cmp.Or(remote, "?")
-	}
-	switch {
-	case l.Local != "" || l.Remote != "":
-		return pair(l.Local, l.Remote)
+	switch pair := addressPair(l.Local, l.Remote); {
+	case pair != "":
+		return pair
 	case slices.Contains(l.Protocols, "ipv4"):
 		return "unnumbered"
-	case l.Local6 != "" || l.Remote6 != "":
-		return pair(l.Local6, l.Remote6)
 	default:
+		return addressPair(l.Local6, l.Remote6)
+	}
+}
+
+// addressPair is our address and the peer's, or "" if there is neither.
+func addressPair(local, remote string) string {
+	if local == "" && remote == "" {
 		return ""
 	}
+	return cmp.Or(local, "?") + " → " + cmp.Or(remote, "?")
 }

@@ -42,8 +42,9 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		return "l2tpvld has no peers configured\n"
 	}
 	t := table{titles: []string{
-		"PEER", "ADDRESS", "STATE", "CONNECTION", "IPSEC", "AUTH", "LINKS UP", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
-	}}
+		"PEER", "HOST NAME", "ROUTER ID", "VENDOR", "ADDRESS", "STATE", "CONNECTION", "IPSEC", "AUTH", "LINKS UP",
+		"WINDOW", "PATH MTU", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
+	}, wide: []string{"HOST NAME", "ROUTER ID", "VENDOR", "WINDOW", "PATH MTU"}}
 	for _, p := range peers {
 		up := p.State == established
 		heard := ""
@@ -51,10 +52,11 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 			heard = formatDuration(now.Sub(*p.LastHeard)) + " ago"
 		}
 		t.add(
-			plain(p.Name), plain(p.Address),
+			plain(p.Name), plain(p.HostName), plain(p.RouterID), plain(p.Vendor), plain(p.Address),
 			cell{text: p.State, colour: stateColour(up, p.State == "idle")},
 			plain(idPair(p.LocalID, p.RemoteID)), plain(ipsecOf(p.IPsec)), plain(p.Authentication),
 			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
+			maybe(uint64(p.Window)), maybe(uint64(p.PathMTU)),
 			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),
 			plain(formatUpFor(up, p.State, p.Reason, p.Since, now)),
 		)
@@ -80,3 +82,11 @@ func idPair(local, remote string) string {
 
 // count is a cell with a number.
 func count(n uint64) cell { return cell{text: strconv.FormatUint(n, 10), right: true} }
+
+// maybe is a cell with a number that is 0 where it is not known.
+func maybe(n uint64) cell {
+	if n == 0 {
+		return cell{right: true}
+	}
+	return count(n)
+}

@@ -58,6 +58,7 @@ var (
 			Name: "pe2", Address: "198.51.100.2:1701", State: "established", Since: at(26, 10, 0, 0),
 			LastHeard: ptr(at(29, 14, 2, 22.6)), LocalID: "0x5f1c22ab", RemoteID: "0x0911e0d3",
 			Authentication: "hmac-sha1", Sent: 40211, Received: 40197, Retransmissions: 3, LinksUp: 3, Links: 3,
+			HostName: "pe2.example.net", RouterID: "192.0.2.2", Vendor: "l2tpvl", Window: 128, PathMTU: 1500,
 		},
 		{
 			Name: "pe3", Address: "[2001:db8::3]:1701", State: "wait-ctl-reply", Since: at(29, 14, 2, 11),
@@ -71,6 +72,8 @@ var (
 		{
 			VPN: "red", VPNID: "00005e:00000001", Peer: "pe2", State: "established", Role: "initiator",
 			LocalID: "0x11223344", RemoteID: "0x55667788", LCP: "Opened", IPCP: "Opened", IPv6CP: "Closed",
+			LocalCookie: "1f… (8 octets)", RemoteCookie: "c0… (8 octets)", Circuit: "active", RemoteCircuit: "inactive",
+			Echo:     &api.Echo{Sent: 50_000, Lost: 3, History: []*float64{ptr(0.9), nil, ptr(0.84)}},
 			Counters: api.Counters{RxPackets: 1201, RxOctets: 1_510_331, TxPackets: 900, TxOctets: 73_020, Drops: 2},
 		},
 		{

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -36,7 +35,7 @@ type app struct {
 func run(args []string, env environment) int {
 	a := &app{
 		environment: env,
-		output:      choice{value: "table", of: []string{"table", "json"}},
+		output:      choice{value: outputTable, of: []string{outputTable, outputWide, outputJSON, outputYAML}},
 		color:       choice{value: "auto", of: []string{"auto", "always", "never"}},
 	}
 	root := a.rootCommand()
@@ -80,7 +79,7 @@ Exit codes:
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.socket, "socket", "s", cmp.Or(a.getenv("L2TPVL_SOCKET"), api.DefaultSocket),
 		"the daemon's `socket`; L2TPVL_SOCKET in the environment sets it too")
-	flags.VarP(&a.output, "output", "o", "how to answer: table for people, json for programs")
+	flags.VarP(&a.output, "output", "o", "how to answer: table or, with more columns, wide for people; json or yaml for programs")
 	flags.Var(&a.color, "color", "colours: auto takes them on a terminal unless NO_COLOR is set")
 	for name, c := range map[string]*choice{"output": &a.output, "color": &a.color} {
 		// It fails for flags that do not exist alone.
@@ -95,18 +94,10 @@ Exit codes:
 
 func (a *app) client() *api.Client { return api.NewClient(a.socket) }
 
-func (a *app) style() style { return newStyle(a.color.value, a.terminal, a.getenv) }
-
-// show prints data as the operator wants it: as the API's own JSON, or rendered for people.
-func show[T any](a *app, data T, render func(data T, now time.Time, s style) string) error {
-	if a.output.value == "json" {
-		e := json.NewEncoder(a.stdout)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		return e.Encode(data)
-	}
-	_, err := io.WriteString(a.stdout, render(data, a.now(), a.style()))
-	return err
+func (a *app) style() style {
+	s := newStyle(a.color.value, a.terminal, a.getenv)
+	s.wide = a.output.value == outputWide
+	return s
 }
 
 // choice is a flag that takes one of a few words.

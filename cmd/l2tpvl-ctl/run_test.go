@@ -33,6 +33,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
 	fixed(api.PathExplain+"/red/pe2", http.StatusOK, up)
 	fixed(api.PathExplain+"/blue/pe2", http.StatusServiceUnavailable, api.Error{Error: "the daemon is stopping"})
+	fixed(api.PathExplain+"/six/pe2", http.StatusUnprocessableEntity, api.Error{Error: "two things are wrong", Details: []string{"one", "two"}})
 	fixed(api.PathExplain+"/", http.StatusNotFound, api.Error{Error: "no such link"})
 	return listen(t, mux)
 }
@@ -93,6 +94,12 @@ func TestRunTables(t *testing.T) {
 		golden string
 	}{
 		{"links", exitFine, "links"},
+		{"links -o wide", exitFine, "links-wide"},
+		{"links -o yaml", exitFine, "links-yaml"},
+		{"links -o json", exitFine, "links-json"},
+		{"peers -o wide", exitFine, "peers-wide"},
+		{"sessions -o wide", exitFine, "sessions-wide"},
+		{"status -o wide", exitFine, "status-wide"},
 		{"links red", exitFine, "run-links-red"},
 		{"links red --wait 0s", exitFine, "run-links-red"},
 		{"peers", exitFine, "peers"},
@@ -129,7 +136,7 @@ func TestRunErrors(t *testing.T) {
 		{"links --wiat 3s", exitUsage, "unknown flag: --wiat; see l2tpvl-ctl --help"},
 		{
 			"links -o xml", exitUsage,
-			`invalid argument "xml" for "-o, --output" flag: it takes table, json; see l2tpvl-ctl --help`,
+			`invalid argument "xml" for "-o, --output" flag: it takes table, wide, json, yaml; see l2tpvl-ctl --help`,
 		},
 		{"explain green", exitUsage, "explain takes a VPN and a peer, as in: l2tpvl-ctl explain red pe2; see l2tpvl-ctl --help"},
 		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
@@ -141,6 +148,7 @@ func TestRunErrors(t *testing.T) {
 		// The daemon does not know a link that it lists: it may just have been removed.
 		{"explain grey pe3", exitTrouble, "no such link"},
 		{"explain blue pe2", exitTrouble, "the daemon is stopping"},
+		{"explain six pe2", exitTrouble, "two things are wrong\n  one\n  two"},
 		{
 			"links -s " + nobody, exitTrouble,
 			"cannot reach l2tpvld at " + nobody +
@@ -216,7 +224,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"peers", "pe2", ""}, ":4\n"},
 		{[]string{"explain", "green", ""}, "pe3\n:4\n"},
 		{[]string{"explain", "green", "pe3", ""}, ":4\n"},
-		{[]string{"links", "-o", ""}, "table\njson\n:4\n"},
+		{[]string{"links", "-o", ""}, "table\nwide\njson\nyaml\n:4\n"},
 		{[]string{"links", "-s", socketPath(t), ""}, ":1\n"},
 	} {
 		got := runWith(env, append([]string{"__complete"}, test.args...)...)

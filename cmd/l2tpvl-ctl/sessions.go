@@ -45,16 +45,21 @@ func renderSessions(sessions []api.Session, _ time.Time, s style) string {
 		return "there are no sessions\n"
 	}
 	t := table{titles: []string{
-		"VPN", "PEER", "STATE", "ROLE", "SESSION", "LCP", "IPCP", "IPV6CP",
-		"RX PACKETS", "RX OCTETS", "TX PACKETS", "TX OCTETS", "DROPS",
-	}}
+		"VPN", "VPN-ID", "PEER", "STATE", "ROLE", "SESSION", "COOKIES", "CIRCUIT", "LCP", "IPCP", "IPV6CP",
+		"ECHOES", "LOST", "RX PACKETS", "RX OCTETS", "TX PACKETS", "TX OCTETS", "DROPS",
+	}, wide: []string{"VPN-ID", "COOKIES", "CIRCUIT", "ECHOES", "LOST"}}
 	for _, x := range sessions {
-		c := x.Counters
+		c, echoes := x.Counters, api.Echo{}
+		if x.Echo != nil {
+			echoes = *x.Echo
+		}
 		t.add(
-			plain(x.VPN), plain(x.Peer),
+			plain(x.VPN), plain(x.VPNID), plain(x.Peer),
 			cell{text: x.State, colour: stateColour(x.State == established, x.State == "idle")},
 			plain(x.Role), plain(idPair(x.LocalID, x.RemoteID)),
+			plain(idPair(x.LocalCookie, x.RemoteCookie)), plain(idPair(x.Circuit, x.RemoteCircuit)),
 			plain(x.LCP), plain(x.IPCP), plain(x.IPv6CP),
+			count(echoes.Sent), count(echoes.Lost),
 			count(c.RxPackets), count(c.RxOctets), count(c.TxPackets), count(c.TxOctets), count(c.Drops),
 		)
 	}

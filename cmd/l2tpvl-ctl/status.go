@@ -36,7 +36,7 @@ func renderStatus(st api.Status, now time.Time, s style) string {
 
 	t := table{titles: []string{"DROPPED", "BECAUSE"}}
 	for _, reason := range slices.Sorted(maps.Keys(st.Drops)) {
-		if n := st.Drops[reason]; n > 0 {
+		if n := st.Drops[reason]; n > 0 || s.wide {
 			t.add(count(n), plain(reason))
 		}
 	}

@@ -14,6 +14,7 @@ type style struct {
 	colour  bool // ANSI colours
 	symbols bool // ✓ and ✗ in place of words
 	utf8    bool // characters outside ASCII
+	wide    bool // lines of any length
 }
 
 // colour is the parameter of an ANSI "select graphic rendition" sequence; "" is none.

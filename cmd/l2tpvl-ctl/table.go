@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -10,6 +11,7 @@ import (
 // table is rows of cells under titles, in columns as wide as they must be.
 type table struct {
 	titles []string
+	wide   []string // those of them that --output wide alone shows
 	rows   [][]cell
 }
 
@@ -34,8 +36,13 @@ func (t *table) render(s style) string {
 		lines[0] = append(lines[0], cell{text: title, colour: bold, right: right})
 	}
 	lines = append(lines, t.rows...)
+	if !s.wide {
+		for i := range lines {
+			lines[i] = t.narrow(lines[i])
+		}
+	}
 
-	widths := make([]int, len(t.titles))
+	widths := make([]int, len(lines[0]))
 	for _, line := range lines {
 		for i := range line {
 			if line[i].text == "" {
@@ -66,6 +73,17 @@ func (t *table) render(s style) string {
 		b.WriteByte('\n')
 	}
 	return b.String()
+}
+
+// narrow leaves out the cells of wide columns.
+func (t *table) narrow(line []cell) []cell {
+	var kept []cell
+	for i, c := range line {
+		if !slices.Contains(t.wide, t.titles[i]) {
+			kept = append(kept, c)
+		}
+	}
+	return kept
 }
 
 // spaces are n of them; none if what is before them is longer than its column.

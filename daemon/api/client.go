@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -50,7 +51,7 @@ type NotReachableError struct {
 func (e *NotReachableError) Error() string {
 	hint := "is l2tpvld running, and with this socket?"
 	if errors.Is(e.Err, fs.ErrPermission) {
-		hint = "only root may open it: try sudo"
+		hint = "only root may open it, and the group in l2tpvld's api.group: try sudo"
 	}
 	return fmt.Sprintf("cannot reach l2tpvld at %s: %v; %s", e.Socket, cause(e.Err), hint)
 }
@@ -75,9 +76,13 @@ func cause(err error) error {
 type StatusError struct {
 	Code    int    // the HTTP status code: 404 for a VPN, peer or path that the daemon does not know
 	Message string // what the daemon says, one line
+	Details []string
 }
 
-func (e *StatusError) Error() string { return e.Message }
+// Error is one line for what is wrong, and one more for each detail.
+func (e *StatusError) Error() string {
+	return strings.Join(append([]string{e.Message}, e.Details...), "\n  ")
+}
 
 // Links returns all virtual links.
 func (c *Client) Links(ctx context.Context) ([]Link, error) { return get[[]Link](ctx, c, PathLinks) }
@@ -99,34 +104,61 @@ func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, er
 func (c *Client) Status(ctx context.Context) (Status, error) { return get[Status](ctx, c, PathStatus) }
 
 // get asks for path, whose parts are escaped, and decodes the answer.
-func get[T any](ctx context.Context, c *Client, path string) (T, error) {
-	var answer T
-	// The host only fills its place in the URL: dialling goes to the socket.
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://l2tpvld"+path, nil)
+func get[Out any](ctx context.Context, c *Client, path string) (Out, error) {
+	return call[Out](ctx, c, http.MethodGet, path, nil)
+}
+
+// post is get for what changes something; in goes with it as JSON, unless it is nil.
+func post[Out any](ctx context.Context, c *Client, path string, in any) (Out, error) {
+	var answer Out
+	body, err := json.Marshal(in)
 	if err != nil {
 		return answer, fmt.Errorf("asking l2tpvld for %s: %w", path, err)
 	}
-	response, err := c.http.Do(request)
+	return call[Out](ctx, c, http.MethodPost, path, body)
+}
+
+func call[Out any](ctx context.Context, c *Client, method, path string, body []byte) (Out, error) {
+	var answer Out
+	response, err := c.do(ctx, method, path, body)
 	if err != nil {
-		return answer, &NotReachableError{Socket: c.socket, Err: err}
+		return answer, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return answer, statusError(path, response)
-	}
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return answer, fmt.Errorf("l2tpvld at %s answers %s with something else than its API: %w", c.socket, path, err)
 	}
 	return answer, nil
 }
 
+// do asks, and returns an answer that is 200.
+func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+	// The host only fills its place in the URL: dialling goes to the socket.
+	request, err := http.NewRequestWithContext(ctx, method, "http://l2tpvld"+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("asking l2tpvld for %s: %w", path, err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return nil, &NotReachableError{Socket: c.socket, Err: err}
+	}
+	if response.StatusCode != http.StatusOK {
+		defer response.Body.Close()
+		return nil, statusError(path, response)
+	}
+	return response, nil
+}
+
 // statusError reads what the daemon says in an answer that is not 200; its body may be of another make than Error.
 func statusError(path string, response *http.Response) *StatusError {
-	const enough = 4096 // octets
+	const enough = 1 << 16 // octets
 	body, _ := io.ReadAll(io.LimitReader(response.Body, enough))
 	var said Error
 	if json.Unmarshal(body, &said) != nil || said.Error == "" {
 		said.Error = fmt.Sprintf("l2tpvld answers %s with %s", path, response.Status)
 	}
-	return &StatusError{Code: response.StatusCode, Message: strings.TrimSpace(said.Error)}
+	return &StatusError{Code: response.StatusCode, Message: strings.TrimSpace(said.Error), Details: said.Details}
 }

@@ -110,6 +110,27 @@ func TestClientStatusError(t *testing.T) {
 	}
 }
 
+// What goes to the daemon is JSON, and what it finds wrong comes in a line each.
+func TestClientPosts(t *testing.T) {
+	client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var got []int
+		if err := json.NewDecoder(r.Body).Decode(&got); err != nil || r.Method != http.MethodPost || r.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %v %v, %v", r.Method, got, r.Header, err)
+		}
+		if len(got) == 2 {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}
+		_, _ = w.Write([]byte(map[int]string{1: `"one"`, 2: `{"error": "these are wrong:", "details": ["1", "2"]}`}[len(got)]))
+	})))
+	if got, err := post[string](t.Context(), client, "/v1/count", []int{7}); err != nil || got != "one" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	_, err := post[string](t.Context(), client, "/v1/count", []int{1, 2})
+	if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != 422 || err.Error() != "these are wrong:\n  1\n  2" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestClientNotReachable(t *testing.T) {
 	dir := t.TempDir()
 	stale := filepath.Join(dir, "s")
@@ -137,7 +158,8 @@ func TestClientNotReachable(t *testing.T) {
 func TestNotReachableErrorWithoutPermission(t *testing.T) {
 	denied := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", os.ErrPermission)}
 	err := &NotReachableError{Socket: "/run/s", Err: denied}
-	const want = "cannot reach l2tpvld at /run/s: connect: permission denied; only root may open it: try sudo"
+	const want = "cannot reach l2tpvld at /run/s: connect: permission denied; only root may open it, " +
+		"and the group in l2tpvld's api.group: try sudo"
 	if got := err.Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

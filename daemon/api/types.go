@@ -1,23 +1,34 @@
 // Package api is what the daemon tells about itself: the JSON types of its HTTP API on a Unix socket, and a client for it.
 package api
 
-import "time"
+import (
+	_ "embed" // of the API's description
+	"time"
+)
+
+// OpenAPI describes the API in JSON, by the OpenAPI Specification 3.1. `go test ./daemon -update` writes it, from the
+// daemon's table of routes and the types below with what is written about them.
+//
+//go:embed openapi.json
+var OpenAPI []byte
 
 // DefaultSocket is where the daemon listens unless it is told otherwise.
 const DefaultSocket = "/run/l2tpvl/l2tpvl.sock"
 
-// Paths of the API. Each answers GET with JSON: a list of the type named, or one Explanation.
+// Paths of the API. What each takes and answers is in openapi.json.
 const (
 	PathLinks    = "/v1/links"    // []Link
 	PathPeers    = "/v1/peers"    // []Peer
 	PathSessions = "/v1/sessions" // []Session
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
 	PathStatus   = "/v1/status"   // Status
+	PathOpenAPI  = "/v1/openapi.json"
 )
 
 // Error is the body of every answer that is not 200.
 type Error struct {
-	Error string `json:"error"` // one line: what, where, what would be right
+	Error   string   `json:"error"`             // one line: what, where, what would be right
+	Details []string `json:"details,omitempty"` // where several things are wrong, such as in a configuration: each in a line
 }
 
 // Status is the daemon as a whole.

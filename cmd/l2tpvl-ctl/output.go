@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// The ways to answer that --output takes.
+const (
+	outputTable = "table" // for people
+	outputWide  = "wide"  // with more columns
+	outputJSON  = "json"  // the API's own
+	outputYAML  = "yaml"  // the same as YAML
+)
+
+// show prints data as the operator wants it: as the API has it, or rendered for people.
+func show[T any](a *app, data T, render func(data T, now time.Time, s style) string) error {
+	switch a.output.value {
+	case outputJSON:
+		return writeJSON(a.stdout, data)
+	case outputYAML:
+		return writeYAML(a.stdout, data)
+	}
+	_, err := io.WriteString(a.stdout, render(data, a.now(), a.style()))
+	return err
+}
+
+func writeJSON(w io.Writer, data any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(data)
+}
+
+// writeYAML writes data with the names, and in the order, of its JSON.
+func writeYAML(w io.Writer, data any) error {
+	var text bytes.Buffer
+	if err := writeJSON(&text, data); err != nil {
+		return err
+	}
+	d := json.NewDecoder(&text)
+	d.UseNumber()
+	node, err := yamlNode(d)
+	if err != nil {
+		return err
+	}
+	e := yaml.NewEncoder(w)
+	e.SetIndent(2)
+	if err := e.Encode(node); err != nil {
+		return err
+	}
+	return e.Close()
+}
+
+// yamlNode reads the next value of JSON.
+func yamlNode(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	node := &yaml.Node{}
+	switch t := token.(type) {
+	case json.Delim: // that begins a list or an object: its end is read below
+		node.Kind = yaml.SequenceNode
+		if t == '{' {
+			node.Kind = yaml.MappingNode
+		}
+		for d.More() { // of an object, names and values in turn
+			below, err := yamlNode(d)
+			if err != nil {
+				return nil, err
+			}
+			node.Content = append(node.Content, below)
+		}
+		if len(node.Content) == 0 {
+			node.Style = yaml.FlowStyle // [] and {} have no other
+		}
+		_, err = d.Token()
+		return node, err
+	case string:
+		node.SetString(t)
+		if strings.ContainsRune(t, '\n') {
+			node.Style = yaml.DoubleQuotedStyle // a line each, for who greps
+		}
+		return node, nil
+	case json.Number:
+		node.Kind, node.Value = yaml.ScalarNode, t.String()
+		return node, nil
+	}
+	return node, node.Encode(token)
+}

@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// A route that changes something takes what is right, and says what is wrong with all else.
+func TestPost(t *testing.T) {
+	type wish struct {
+		Colour string `json:"colour"`
+	}
+	h := handler([]route{
+		post("/v1/paint", "Paints", func(r *http.Request, in wish) (string, error) {
+			switch {
+			case in.Colour == "plaid":
+				return "", &refusal{status: http.StatusUnprocessableEntity, text: "two mistakes", details: []string{"plaid", "is none"}}
+			case in.Colour == "black":
+				return "", errors.New("out of black\nand of white")
+			}
+			return in.Colour + r.URL.Query().Get("where"), nil
+		}).with("where", "Where to paint."),
+		post("/v1/wash", "Washes", func(*http.Request, struct{}) (string, error) { return "clean", nil }),
+	})
+	for _, tt := range []struct {
+		method, target, body string
+		status               int
+		want                 string
+	}{
+		{"POST", "/v1/paint", `{"colour":"blue"}`, 200, `"blue"`},
+		{"POST", "/v1/paint?where=here", `{"colour":"blue"}`, 200, `"bluehere"`},
+		{"POST", "/v1/wash", "", 200, `"clean"`},
+		{"POST", "/v1/wash", "whatever", 200, `"clean"`},
+		{"POST", "/v1/paint", `{"colour":"plaid"}`, 422, `{"error":"two mistakes","details":["plaid","is none"]}`},
+		{"POST", "/v1/paint", `{"colour":"black"}`, 503, `{"error":"out of black; and of white"}`},
+		{"POST", "/v1/paint", ``, 400, `{"error":"the request is empty; want JSON"}`},
+		{"POST", "/v1/paint", `{"color":"blue"}`, 400, `{"error":"the request: json: unknown field \"color\""}`},
+		{"POST", "/v1/paint?when=now", `{}`, 400, `{"error":"/v1/paint has no parameter \"when\"; it takes where"}`},
+		{"POST", "/v1/paint", `{"colour":"` + strings.Repeat("x", maxRequest) + `"}`, 413, `{"error":"the request is longer than 4194304 octets"}`},
+		{"GET", "/v1/paint", "", 405, `{"error":"GET /v1/paint: want POST"}`},
+	} {
+		got := httptest.NewRecorder()
+		h.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), tt.method, tt.target, strings.NewReader(tt.body)))
+		if text := strings.TrimSpace(got.Body.String()); got.Code != tt.status || text != tt.want {
+			t.Errorf("%s %s %.40s: %d %s, want %d %s", tt.method, tt.target, tt.body, got.Code, text, tt.status, tt.want)
+		}
+	}
+}
