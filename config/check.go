@@ -18,13 +18,22 @@ func (c *Config) check(r *report) {
 	c.checkLinks(r)
 	c.checkAuth(r)
 	c.checkIPsec(r)
-	if s := c.API.Socket; s != "" && (!filepath.IsAbs(s) || len(s) > maxSocketPath) {
-		r.add("api.socket", "%q is no path for a socket; want an absolute path of at most %d octets", s, maxSocketPath)
+	c.checkIKE(r)
+	checkSocket(r, "api.socket", c.API.Socket)
+	checkSocket(r, "local.vici_socket", c.Local.VICISocket)
+}
+
+func checkSocket(r *report, key, path string) {
+	if path != "" && (!filepath.IsAbs(path) || len(path) > maxSocketPath) {
+		r.add(key, "%q is no path for a socket; want an absolute path of at most %d octets", path, maxSocketPath)
 	}
 }
 
 // maxSocketPath is the room for a path in struct sockaddr_un, but for its end.
 const maxSocketPath = 107
+
+// printableASCII is text that disturbs nobody who reads it.
+var printableASCII = regexp.MustCompile(`^[ -~]*$`)
 
 // hostName is what RFC 3931 section 5.4.3 asks of a Host Name: US-ASCII and not empty. Spaces and control characters would
 // only disturb.
@@ -59,7 +68,7 @@ func checkRouted(r *report, key string, addr netip.Addr) {
 }
 
 func (c *Config) checkPeers(r *report) {
-	byAddress := map[netip.AddrPort]string{}
+	callers := callers{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
 		p.checkAuthentication(r, at)
@@ -75,19 +84,41 @@ func (c *Config) checkPeers(r *report) {
 		}
 		address := join(at, "address")
 		checkRouted(r, address, p.Address)
-		local := c.Local.Address
-		switch other, taken := byAddress[p.AddrPort()]; {
-		case taken:
-			r.add(address, "%q is also the address of peer %s; want another address or port", p.Where(), other)
+		local, localKey := c.LocalAddress(&p), "local.address"
+		if p.LocalAddress.IsValid() {
+			localKey = join(at, "local_address")
+			checkRouted(r, localKey, local)
+		}
+		switch other := callers.claim(local, p.AddrPort(), p.Name); {
+		case other != "":
+			r.add(address, "%q is also the address of peer %s; want another address, port or local_address", p.Where(), other)
 		case p.AddrPort() == netip.AddrPortFrom(local, c.Local.Port):
 			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
 		case p.Encapsulation == EncapsulationIP && p.Address == local:
 			r.add(address, "%q is our own address; want the peer's", p.Address)
 		case local.IsValid() && local.Is4() != p.Address.Is4():
-			r.add(address, "%q cannot be reached from local.address %q; want both IPv4 or both IPv6, or no local.address", p.Address, local)
+			r.add(address, "%q cannot be reached from %s %q; want both IPv4 or both IPv6, or no %[2]s", p.Address, localKey, local)
 		}
-		byAddress[p.AddrPort()] = p.Name
 	}
+}
+
+// callers are the peers by where they call from, and where to.
+type callers map[netip.AddrPort][]caller
+
+type caller struct {
+	local netip.Addr
+	peer  string
+}
+
+// claim notes that a peer calls from there; it gives the one that nothing tells from it, if there is any.
+func (c callers) claim(local netip.Addr, remote netip.AddrPort, peer string) (other string) {
+	for _, known := range c[remote] {
+		if known.local == local || !known.local.IsValid() || !local.IsValid() {
+			return known.peer
+		}
+	}
+	c[remote] = append(c[remote], caller{local, peer})
+	return ""
 }
 
 func (p *Peer) checkAuthentication(r *report, at string) {

@@ -43,7 +43,7 @@ func TestContradictions(t *testing.T) {
 		{
 			"two peers at one address, over IP, which has no ports",
 			change("    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n", "vpns:", "  pe3: {address: 192.0.2.2, port: 1703, encapsulation: ip, authentication: none}\nvpns:"),
-			`FILE: peers.pe3.address: "192.0.2.2 (IP)" is also the address of peer pe2; want another address or port`,
+			`FILE: peers.pe3.address: "192.0.2.2 (IP)" is also the address of peer pe2; want another address, port or local_address`,
 		},
 		{
 			"peer by name", change("address: 192.0.2.2", "address: pe2.example"),
@@ -63,11 +63,11 @@ func TestContradictions(t *testing.T) {
 		},
 		{
 			"two peers at one address", change("vpns:", "  pe3: {address: 192.0.2.2, authentication: none}\nvpns:"),
-			`FILE: peers.pe3.address: "192.0.2.2:1702" is also the address of peer pe2; want another address or port`,
+			`FILE: peers.pe3.address: "192.0.2.2:1702" is also the address of peer pe2; want another address, port or local_address`,
 		},
 		{
 			"two peers at one address, as IPv6", change("vpns:", "  pe3: {address: \"::ffff:192.0.2.2\", authentication: none}\nvpns:"),
-			`FILE: peers.pe3.address: "192.0.2.2:1702" is also the address of peer pe2; want another address or port`,
+			`FILE: peers.pe3.address: "192.0.2.2:1702" is also the address of peer pe2; want another address, port or local_address`,
 		},
 		{
 			"no secret", change("    secret_file: pe2.secret\n", ""),

@@ -41,12 +41,15 @@ type Local struct {
 	Port     uint16     `key:"port" default:"1702" min:"1" doc:"UDP port of control connections without IPsec."`
 
 	PortProtected uint16 `key:"port_protected" default:"1701" min:"1" doc:"UDP port of control connections that IPsec protects."`
+
+	VICISocket string `key:"vici_socket" default:"/run/charon.vici" doc:"Path of the socket at which strongSwan, which speaks IKE for us, takes orders (VICI)."`
 }
 
 // Peer is a provider edge router at the other end of links.
 type Peer struct {
 	Name           string         `key:"*"`
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
+	LocalAddress   netip.Addr     `key:"local_address" derived:"local.address" doc:"Our own address towards this peer. With it a router with two addresses may be two peers here, one for links in clear and one for those that IPsec protects."`
 	Encapsulation  Encapsulation  `key:"encapsulation" default:"udp" oneof:"udp|ip" doc:"What carries L2TP to the peer: UDP, or IP itself as protocol 115 (RFC 3931 section 4.1)."`
 	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
 	PortProtected  uint16         `key:"port_protected" default:"1701" min:"1" doc:"UDP port of the peer for what IPsec protects."`
@@ -61,6 +64,15 @@ type Peer struct {
 	Role           Role           `key:"role" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
 	Hello          time.Duration  `key:"hello" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
 	Retransmit     Retransmit     `key:"retransmit" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
+	IKE            IKE            `key:"ike" doc:"Keys for the links with ipsec: required; they need a pre-shared key, or certificates."`
+}
+
+// LocalAddress is our address towards the peer; the zero address: the routing table chooses.
+func (c *Config) LocalAddress(p *Peer) netip.Addr {
+	if p.LocalAddress.IsValid() {
+		return p.LocalAddress
+	}
+	return c.Local.Address
 }
 
 // AddrPort is where the peer's control messages go. The port is 0 over IP.
@@ -128,7 +140,7 @@ type VPN struct {
 	Name  string      `key:"*"`
 	VPNID endid.VPNID `key:"vpn_id" required:"yes" doc:"VPN-ID (RFC 2685), the same on all routers of the VPN."`
 	VR    VR          `key:"vr" doc:"The virtual router."`
-	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear. IPsec itself is not built yet: a link with required stays down, and nothing of it is sent."`
+	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear; with required nothing is ever sent in clear, and peers.NAME.ike has to say how keys are agreed on."`
 	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
 	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`

@@ -53,6 +53,7 @@ func either(values string) string {
 // elsewhere says of keys that an operator may look for what there is in their place.
 var elsewhere = map[string]string{
 	"secret": "a secret is never written here; want secret_file or secret_env",
+	"psk":    "a pre-shared key is never written here; want psk_file or psk_env",
 }
 
 // decode makes a Config of a tree that parse made.

@@ -65,7 +65,7 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"unknown key, far", local("frobnicate: 1"),
-			`FILE: local.frobnicate: unknown key; want one of hostname, router_id, address, port, port_protected`,
+			`FILE: local.frobnicate: unknown key; want one of hostname, router_id, address, port, port_protected, vici_socket`,
 		},
 		{
 			"unknown table", minimalYAML + "vpn: {}\n",

@@ -21,10 +21,10 @@ func TestDifferences(t *testing.T) {
 		return c
 	}
 	const whole = `
-local: {hostname: pe1, router_id: 192.0.2.1}
+local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
 peers:
-  pe2: {address: 192.0.2.2, secret_file: pe2.secret, hello: 10s}
-  pe3: {address: 192.0.2.3, authentication: none}
+  pe2: {address: 192.0.2.2, secret_file: pe2.secret, hello: 10s, ike: {psk_file: pe2.psk}}
+  pe3: {address: 192.0.2.3, authentication: none, ike: {psk_file: pe2.psk}}
 vpns:
   red:
     vpn_id: 5e:1
@@ -48,6 +48,9 @@ vpns:
 			[]string{"local.hostname", "peers.pe2.hello"},
 		},
 		{"authentication", []string{"secret_file: pe2.secret, hello", "authentication: none, hello"}, []string{"peers.pe2.authentication"}},
+		{"pre-shared key", []string{"hello: 10s, ike: {psk_file: pe2.psk", "hello: 10s, ike: {psk_file: third"}, []string{
+			"peers.pe2.ike.psk_file", "peers.pe2.ike (a secret)",
+		}},
 		{"secret of PPP", []string{"name: us, secret_file: pe2.secret", "name: us, secret_file: third"}, []string{
 			"vpns.red.ppp_auth.secret_file", "vpns.red.links[0].ppp_auth (a secret)", "vpns.red.links[1].ppp_auth (a secret)",
 		}},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 )
@@ -60,12 +61,26 @@ func (c *Config) firstOf(peer string, class IPsec) string {
 	return ""
 }
 
+// RefuseClear is an error for each link in clear, which the daemon was told not to have; file is where the configuration
+// is from.
+func (c *Config) RefuseClear(file string) error {
+	r := &report{file: file}
+	for _, v := range c.VPNs {
+		for i, l := range v.Links {
+			if l.Class() != IPsecRequired {
+				r.add(linkKey(v.Name, i, "ipsec"), "%q is refused, as the daemon runs with --require-ipsec; want required, here or at the VPN", l.IPsec)
+			}
+		}
+	}
+	return errors.Join(r.problems...)
+}
+
 // checkIPsec reports classes that nothing would tell apart.
 func (c *Config) checkIPsec(r *report) {
 	if l := &c.Local; l.Port != 0 && l.Port == l.PortProtected {
 		r.add("local.port_protected", "%d is local.port too, which is for links without IPsec; want another port", l.PortProtected)
 	}
-	callers := map[netip.AddrPort]string{}
+	protectedCallers := callers{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
 		if p.Encapsulation != EncapsulationIP {
@@ -76,16 +91,15 @@ func (c *Config) checkIPsec(r *report) {
 			if c.firstOf(p.Name, IPsecRequired) == "" || !p.Address.IsValid() {
 				continue
 			}
-			if other, taken := callers[protected]; taken {
+			if other := protectedCallers.claim(c.LocalAddress(&p), protected, p.Name); other != "" {
 				r.add(join(at, "port_protected"), "%q is also peer %s, for what IPsec protects; want another address or port", protected, other)
 			}
-			callers[protected] = p.Name
 			continue
 		}
 		clear, protected := c.firstOf(p.Name, IPsecNone), c.firstOf(p.Name, IPsecRequired)
 		if clear != "" && protected != "" {
 			r.add(join(at, "encapsulation"), "%q has no ports, and nothing else tells the protected %s from %s between the same two addresses; "+
-				"want udp, or the same ipsec for all links to this peer", p.Encapsulation, protected, clear)
+				"want udp, the same ipsec for all links to this peer, or a second peer with other addresses (address, local_address)", p.Encapsulation, protected, clear)
 		}
 	}
 }

@@ -10,12 +10,12 @@ import (
 // A link has the protection of its VPN unless it says otherwise; a peer's connections are of the classes of its links.
 func TestIPsec(t *testing.T) {
 	c, err := Load(inFolder(t, "l2tpvl.yaml", `
-local: {hostname: pe1, router_id: 192.0.2.1}
+local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
 peers:
-  both: {address: 192.0.2.2, authentication: none}
+  both: {address: 192.0.2.2, authentication: none, ike: {psk_file: pe2.psk}}
   clear: {address: 192.0.2.3, authentication: none, encapsulation: ip}
   none: {address: 192.0.2.4, authentication: none}
-  protected: {address: 192.0.2.5, authentication: none, encapsulation: ip}
+  protected: {address: 192.0.2.5, authentication: none, encapsulation: ip, ike: {psk_file: pe2.psk}}
 vpns:
   blue:
     vpn_id: 5e:1
@@ -49,10 +49,18 @@ vpns:
 	}
 }
 
+// protected is minimalYAML with our address and a VPN that requires IPsec, one more line at the peer, and what else changes.
+func protected(line string, oldnew ...string) string {
+	return change(append([]string{
+		"  hostname: pe1\n", "  hostname: pe1\n  address: 192.0.2.1\n",
+		"    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
+		"    address: 192.0.2.2\n", "    address: 192.0.2.2\n    " + line + "\n",
+	}, oldnew...)...)
+}
+
 func TestIPsecMistakes(t *testing.T) {
 	blue := func(peers string) string {
-		return change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
-			"vpns:\n", peers+"vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")
+		return protected("ike: {psk_file: pe2.psk}", "vpns:\n", peers+"vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")
 	}
 	for _, tt := range []struct{ name, text, want string }{
 		{
@@ -69,9 +77,8 @@ func TestIPsecMistakes(t *testing.T) {
 		},
 		{
 			"two peers at one protected port",
-			change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
-				"      - peer: pe2\n", "      - peer: pe2\n      - peer: pe3\n",
-				"vpns:", "  pe3: {address: 192.0.2.2, port: 1703, authentication: none}\nvpns:"),
+			protected("ike: {psk_file: pe2.psk}", "      - peer: pe2\n", "      - peer: pe2\n      - peer: pe3\n",
+				"vpns:", "  pe3: {address: 192.0.2.2, port: 1703, authentication: none, ike: {psk_file: pe2.psk}}\nvpns:"),
 			`FILE: peers.pe3.port_protected: "192.0.2.2:1701" is also peer pe2, for what IPsec protects; want another address or port`,
 		},
 	} {
@@ -86,11 +93,10 @@ func TestIPsecMistakes(t *testing.T) {
 	if _, err := Load(overIP); err != nil {
 		t.Errorf("IP towards another peer: %v", err)
 	}
-	checkMistakes(t, inFolder(t, "l2tpvl.yaml", change("    vr: {netns: red}\n", "    vr: {netns: red}\n    ipsec: required\n",
-		"    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n",
+	checkMistakes(t, inFolder(t, "l2tpvl.yaml", protected("encapsulation: ip\n    ike: {psk_file: pe2.psk}",
 		"vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")),
 		`FILE: peers.pe2.encapsulation: "ip" has no ports, and nothing else tells the protected vpns.red.links[0] from vpns.blue.links[0] `+
-			`between the same two addresses; want udp, or the same ipsec for all links to this peer`)
+			`between the same two addresses; want udp, the same ipsec for all links to this peer, or a second peer with other addresses (address, local_address)`)
 }
 
 func TestNextSecret(t *testing.T) {

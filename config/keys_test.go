@@ -21,11 +21,15 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	want := []string{
-		"local", "local.hostname", "local.router_id", "local.address", "local.port", "local.port_protected",
-		"peers", "peers.*.address", "peers.*.encapsulation", "peers.*.port", "peers.*.port_protected",
+		"local", "local.hostname", "local.router_id", "local.address", "local.port", "local.port_protected", "local.vici_socket",
+		"peers", "peers.*.address", "peers.*.local_address", "peers.*.encapsulation", "peers.*.port", "peers.*.port_protected",
 		"peers.*.authentication", "peers.*.secret_file", "peers.*.secret_env", "peers.*.next_secret_file", "peers.*.next_secret_env",
 		"peers.*.digest", "peers.*.role", "peers.*.hello",
 		"peers.*.retransmit", "peers.*.retransmit.initial", "peers.*.retransmit.cap", "peers.*.retransmit.retries",
+		"peers.*.ike", "peers.*.ike.psk_file", "peers.*.ike.psk_env", "peers.*.ike.certificate_file", "peers.*.ike.private_key_file",
+		"peers.*.ike.ca_files", "peers.*.ike.local_id", "peers.*.ike.remote_id", "peers.*.ike.start", "peers.*.ike.ike_proposals",
+		"peers.*.ike.esp_proposals", "peers.*.ike.ike_rekey", "peers.*.ike.child_rekey", "peers.*.ike.rekey_octets", "peers.*.ike.dpd",
+		"peers.*.ike.replay_window",
 		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu",
 		"vpns.*.echo", "vpns.*.echo.interval", "vpns.*.echo.fails", "vpns.*.echo.adaptive",
 		"vpns.*.ppp_auth", "vpns.*.ppp_auth.require", "vpns.*.ppp_auth.allow", "vpns.*.ppp_auth.name",

@@ -22,9 +22,11 @@ func Load(path string) (*Config, error) {
 	c.nameInterfaces(r)
 	c.completeAuth(r)
 	c.completeIPsec(r)
+	c.completeIKE(r)
 	c.check(r)
 	c.readSecrets(r, filepath.Dir(path))
 	c.readAuthSecrets(r, filepath.Dir(path))
+	c.readIKE(r, filepath.Dir(path))
 	if len(r.problems) > 0 {
 		return nil, errors.Join(r.problems...)
 	}

@@ -15,11 +15,12 @@ import (
 
 const theSecret = "correct horse battery staple"
 
-// inFolder writes the file of that name beside a secret file, pe2.secret, and returns its path.
+// inFolder writes the file of that name beside files with secrets, pe2.secret and pe2.psk, and returns its path.
 func inFolder(t testing.TB, name, text string) string {
 	t.Helper()
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, "pe2.secret"), theSecret+"\n", 0o600)
+	write(t, filepath.Join(folder, "pe2.psk"), "the pre-shared key\n", 0o600)
 	path := filepath.Join(folder, name)
 	write(t, path, text, 0o644)
 	return path
@@ -54,7 +55,7 @@ vpns:
 // minimal is what Load makes of minimalYAML: all defaults.
 func minimal() *Config {
 	return &Config{
-		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702, PortProtected: 1701},
+		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702, PortProtected: 1701, VICISocket: "/run/charon.vici"},
 		Peers: []Peer{{
 			Name:           "pe2",
 			Address:        netip.MustParseAddr("192.0.2.2"),
@@ -68,6 +69,7 @@ func minimal() *Config {
 			Role:           RoleBoth,
 			Hello:          60 * time.Second,                                                    // RFC 3931 section 4.4
 			Retransmit:     Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10}, // RFC 3931 section 4.2
+			IKE:            defaultIKE(),
 		}},
 		VPNs: []VPN{{
 			Name:  "red",
@@ -81,6 +83,14 @@ func minimal() *Config {
 		DataPlane: DataPlaneAuto,
 		API:       API{Socket: "/run/l2tpvl/l2tpvl.sock"},
 		Log:       Log{Format: LogConsole, Level: LogInfo},
+	}
+}
+
+func defaultIKE() IKE {
+	return IKE{
+		Start:        StartAuto,
+		IKEProposals: []string{"aes256gcm16-prfsha256-ecp256-x25519"}, ESPProposals: []string{"aes256gcm16-ecp256-x25519"},
+		IKERekey: 4 * time.Hour, ChildRekey: time.Hour, RekeyOctets: 100e9, DPD: 30 * time.Second, ReplayWindow: 1024,
 	}
 }
 
@@ -259,7 +269,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 	want := &Config{
 		Local: Local{
 			HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"),
-			Address: netip.MustParseAddr("2001:db8::1"), Port: 1703, PortProtected: 1701,
+			Address: netip.MustParseAddr("2001:db8::1"), Port: 1703, PortProtected: 1701, VICISocket: "/run/charon.vici",
 		},
 		Peers: []Peer{
 			{
@@ -267,12 +277,14 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 				Authentication: AuthenticationSecret, SecretFile: "pe2.secret", Secret: Secret(theSecret),
 				Digest: DigestMD5, Role: RolePassive, Hello: 10 * time.Second,
 				Retransmit: Retransmit{Initial: 500 * time.Millisecond, Cap: 16 * time.Second, Retries: 5},
+				IKE:        defaultIKE(),
 			},
 			{
 				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Encapsulation: EncapsulationIP, Port: 1702, PortProtected: 1701,
 				Authentication: AuthenticationNone,
 				Digest:         DigestSHA1, Role: RoleBoth, Hello: 60 * time.Second,
 				Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
+				IKE:        defaultIKE(),
 			},
 		},
 		VPNs: []VPN{{
@@ -324,6 +336,8 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 func TestShippedFilesLoad(t *testing.T) {
 	t.Setenv("L2TPVL_SECRET_PE3", theSecret)
 	t.Setenv("L2TPVL_SECRET_PE3_NEXT", "another secret")
+	t.Setenv("L2TPVL_SECRET_PE5", theSecret)
+	t.Setenv("L2TPVL_PSK_PE5", "a pre-shared key")
 	count := 0
 	for extension := range formats {
 		paths, err := filepath.Glob("../configs/*" + extension)
@@ -339,6 +353,7 @@ func TestShippedFilesLoad(t *testing.T) {
 			name := filepath.Base(path)
 			file := inFolder(t, name, strings.ReplaceAll(string(text), "/etc/l2tpvl/", ""))
 			write(t, filepath.Join(filepath.Dir(file), "pe2.next"), "another secret", 0o600)
+			writeCertificates(t, filepath.Dir(file))
 			if _, err := Load(file); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -27,31 +27,39 @@ const maxSecret = 4096
 // readSecretFile reads a secret from a regular file that only its owner and group can read. One line end at its end,
 // which most editors write, is no part of it.
 func readSecretFile(path string) (Secret, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	switch mode := info.Mode(); {
-	case !mode.IsRegular():
-		return nil, errors.New("is no regular file; want a file that holds the secret")
-	case mode.Perm()&0o037 != 0:
-		return nil, fmt.Errorf("has mode %04o, which opens it to others; want 0600 or 0640", mode.Perm())
-	case info.Size() > maxSecret:
-		return nil, fmt.Errorf("holds %d octets; want at most %d", info.Size(), maxSecret)
+	if err := checkSecretFile(path, maxSecret); err != nil {
+		return nil, err
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, unreadable(err, "the secret")
 	}
 	return checkSecret(text)
 }
 
+// checkSecretFile is an error unless the file is one that only its owner and group can read, of no more octets than that.
+func checkSecretFile(path string, most int64) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return unreadable(err, "the secret")
+	}
+	switch mode := info.Mode(); {
+	case !mode.IsRegular():
+		return errors.New("is no regular file; want a file that holds the secret")
+	case mode.Perm()&0o037 != 0:
+		return fmt.Errorf("has mode %04o, which opens it to others; want 0600 or 0640", mode.Perm())
+	case info.Size() > most:
+		return fmt.Errorf("holds %d octets; want at most %d", info.Size(), most)
+	}
+	return nil
+}
+
 // unreadable is an error about a file, without the path, which the message has already.
-func unreadable(err error) error {
+func unreadable(err error, holds string) error {
 	if pathError := (*fs.PathError)(nil); errors.As(err, &pathError) {
 		err = pathError.Err
 	}
-	return fmt.Errorf("cannot be read: %w; want a file that holds the secret", err)
+	return fmt.Errorf("cannot be read: %w; want a file that holds %s", err, holds)
 }
 
 // readSecretEnv reads a secret from an environment variable.

@@ -37,8 +37,8 @@ func pages(t *testing.T) map[string]string {
 
 var (
 	configuration = regexp.MustCompile("(?ms)^```(yaml|toml)\n(.*?)^```$")
-	secretFile    = regexp.MustCompile(`secret_file *[:=] *"?([^"\s]+)`)
-	secretEnv     = regexp.MustCompile(`secret_env *[:=] *"?([^"\s]+)`)
+	secretFile    = regexp.MustCompile(`(?:secret|psk)_file *[:=] *"?([^"\s]+)`)
+	secretEnv     = regexp.MustCompile(`(?:secret|psk)_env *[:=] *"?([^"\s]+)`)
 )
 
 // Every block of YAML or TOML is a whole configuration, which a reader may copy.
@@ -50,12 +50,12 @@ func TestConfigurationsAreValid(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, block %d", filepath.Base(path), i+1), func(t *testing.T) {
 				folder := t.TempDir()
 				for _, name := range secretFile.FindAllStringSubmatch(block[2], -1) {
-					if err := os.WriteFile(filepath.Join(folder, name[1]), []byte("a secret"), 0o600); err != nil {
+					if err := os.WriteFile(filepath.Join(folder, name[1]), []byte("what is in "+name[1]), 0o600); err != nil {
 						t.Fatal(err)
 					}
 				}
 				for _, name := range secretEnv.FindAllStringSubmatch(block[2], -1) {
-					t.Setenv(name[1], "a secret")
+					t.Setenv(name[1], "what is in "+name[1])
 				}
 				file := filepath.Join(folder, "l2tpvl."+block[1])
 				if err := os.WriteFile(file, []byte(block[2]), 0o600); err != nil {

@@ -10,14 +10,6 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// withIPsec is a configuration in which a VPN has another protection.
-func withIPsec(c lab.Config, vpn, ipsec string) lab.Config {
-	v := c.VPNs[vpn]
-	v.IPsec = ipsec
-	c.VPNs[vpn] = v
-	return c
-}
-
 // sockets are the UDP and raw sockets of a PE, as ss(8) lists them.
 func (r *rig) sockets(pe *lab.PE) string {
 	r.Helper()
@@ -32,7 +24,7 @@ func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	for _, pe := range r.PEs() {
-		r.start(pe, withIPsec(pe.Config().Quick(), "red", "required"))
+		r.start(pe, pe.Protect(pe.Config().Quick(), "red"))
 	}
 	r.waitUp("blue")
 	r.waitPings("blue")
@@ -68,7 +60,7 @@ func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
 func TestDifferentProtectionIsExplainedAtBothEnds(t *testing.T) {
 	r := newRig(t, found)
 	r.start(r.PE1, r.PE1.Config().Quick())
-	r.start(r.PE2, withIPsec(r.PE2.Config().Quick(), "red", "required"))
+	r.start(r.PE2, r.PE2.Protect(r.PE2.Config().Quick(), "red"))
 	r.waitUp("blue")
 	r.waitExplained(r.PE1, "red", "session", "VPN "+lab.VPNID(0)+" is to be protected here, and this connection is clear")
 	r.waitExplained(r.PE2, "red", "IPsec", r.PE1.Name+" asked for the link in clear")

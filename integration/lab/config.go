@@ -18,15 +18,17 @@ type Config struct {
 
 // Local is the key "local".
 type Local struct {
-	HostName string `yaml:"hostname"`
-	RouterID string `yaml:"router_id"`
-	Address  string `yaml:"address,omitempty"`
-	Port     int    `yaml:"port,omitempty"`
+	HostName   string `yaml:"hostname"`
+	RouterID   string `yaml:"router_id"`
+	Address    string `yaml:"address,omitempty"`
+	Port       int    `yaml:"port,omitempty"`
+	VICISocket string `yaml:"vici_socket,omitempty"`
 }
 
 // Peer is one of the key "peers".
 type Peer struct {
 	Address        string     `yaml:"address"`
+	LocalAddress   string     `yaml:"local_address,omitempty"`
 	Encapsulation  string     `yaml:"encapsulation,omitempty"`
 	SecretFile     string     `yaml:"secret_file,omitempty"`
 	NextSecretFile string     `yaml:"next_secret_file,omitempty"`
@@ -34,6 +36,25 @@ type Peer struct {
 	Role           string     `yaml:"role,omitempty"`
 	Hello          string     `yaml:"hello,omitempty"`
 	Retransmit     Retransmit `yaml:"retransmit,omitempty"`
+	IKE            IKE        `yaml:"ike,omitempty"`
+}
+
+// IKE is the key "ike" of a peer.
+type IKE struct {
+	PSKFile         string   `yaml:"psk_file,omitempty"`
+	CertificateFile string   `yaml:"certificate_file,omitempty"`
+	PrivateKeyFile  string   `yaml:"private_key_file,omitempty"`
+	CAFiles         []string `yaml:"ca_files,omitempty"`
+	LocalID         string   `yaml:"local_id,omitempty"`
+	RemoteID        string   `yaml:"remote_id,omitempty"`
+	Start           string   `yaml:"start,omitempty"`
+	IKEProposals    []string `yaml:"ike_proposals,omitempty"`
+	ESPProposals    []string `yaml:"esp_proposals,omitempty"`
+	IKERekey        string   `yaml:"ike_rekey,omitempty"`
+	ChildRekey      string   `yaml:"child_rekey,omitempty"`
+	RekeyOctets     int      `yaml:"rekey_octets,omitempty"`
+	DPD             string   `yaml:"dpd,omitempty"`
+	ReplayWindow    int      `yaml:"replay_window,omitempty"`
 }
 
 // Retransmit is the key "retransmit" of a peer.
@@ -79,6 +100,7 @@ type VR struct {
 // Link is one of the key "links" of a VPN.
 type Link struct {
 	Peer        string   `yaml:"peer"`
+	IPsec       string   `yaml:"ipsec,omitempty"`
 	Address     string   `yaml:"address,omitempty"`
 	PeerAddress string   `yaml:"peer_address,omitempty"`
 	Interface   string   `yaml:"interface,omitempty"`
@@ -124,6 +146,21 @@ func (pe *PE) Config() Config {
 				Routes:  []string{pe.Peer.Sites[vpn].Subnet.String()},
 			}},
 		}
+	}
+	return c
+}
+
+// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key; PE1 starts.
+func (pe *PE) Protect(c Config, vpn string) Config {
+	v := c.VPNs[vpn]
+	v.IPsec = "required"
+	c.VPNs[vpn] = v
+	for name, peer := range c.Peers {
+		peer.IKE = IKE{PSKFile: pe.lab.PSKFile(), Start: "no", DPD: "5s"}
+		if pe.Number == 1 {
+			peer.IKE.Start = "yes"
+		}
+		c.Peers[name] = peer
 	}
 	return c
 }

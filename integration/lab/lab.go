@@ -79,9 +79,10 @@ func New(opts Options) (*Lab, error) {
 
 // build lays the namespaces and the wires between them.
 func (l *Lab) build(createVRs bool) error {
-	secret := []byte(randomHex(16) + "\n")
-	if err := os.WriteFile(l.SecretFile(), secret, 0o600); err != nil {
-		return err
+	for _, file := range []string{l.SecretFile(), l.PSKFile()} {
+		if err := os.WriteFile(file, []byte(randomHex(16)+"\n"), 0o600); err != nil {
+			return err
+		}
 	}
 	l.PE1 = l.newPE(1)
 	l.PE2 = l.newPE(2)
@@ -177,6 +178,9 @@ func (l *Lab) PEs() []*PE { return l.pes }
 
 // SecretFile is the path of the file with the secret that the PEs share.
 func (l *Lab) SecretFile() string { return l.path("secret") }
+
+// PSKFile is the path of the file with the pre-shared key that the PEs share for IKE.
+func (l *Lab) PSKFile() string { return l.path("psk") }
 
 // path is the path of a file of the lab.
 func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
