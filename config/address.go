@@ -45,6 +45,17 @@ func (a *LinkAddress) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// String is the address as it is written.
+func (a LinkAddress) String() string {
+	switch {
+	case a.Learn:
+		return "learn"
+	case a.Prefix.IsValid():
+		return a.Prefix.String()
+	}
+	return ""
+}
+
 // LinkAddress6 is an IPv6 address of our end of a link, beside the link-local one.
 type LinkAddress6 struct {
 	Prefix netip.Prefix // the address with the length of its prefix; /128 if none was written
@@ -74,6 +85,9 @@ func (a *LinkAddress6) UnmarshalText(text []byte) error {
 	*a = LinkAddress6{prefix}
 	return nil
 }
+
+// String is the address as it is written.
+func (a LinkAddress6) String() string { return a.Prefix.String() }
 
 // ends are the lowest and the highest address of an IPv4 prefix.
 func ends(prefix netip.Prefix) (first, last netip.Addr) {

@@ -22,15 +22,16 @@ import (
 //	later     values that a later version will take
 //	min, max  bounds, as they would be written
 //	hidden    the value is never shown: it may be a secret in the wrong place
+//	live      what it takes for another value to count in a daemon that runs: see Live
 
 // Config is a whole configuration, checked and complete.
 type Config struct {
-	Local     Local     `key:"local" doc:"This router."`
-	Peers     []Peer    `key:"peers" doc:"The provider edge routers at the other ends, by name."`
-	VPNs      []VPN     `key:"vpns" doc:"The VPNs that this router has virtual routers of, by name."`
-	DataPlane DataPlane `key:"dataplane" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: the L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if that has all it takes, but userspace for peers over IP (encapsulation: ip), which the kernel data plane does not do yet, and for those over IPv6, where Linux would send IPv4 packets in fragments."`
-	API       API       `key:"api" doc:"Where l2tpvl-ctl finds the daemon."`
-	Log       Log       `key:"log" doc:"What the daemon says on standard error."`
+	Local     Local     `key:"local" live:"daemon" doc:"This router."`
+	Peers     []Peer    `key:"peers" live:"connection" doc:"The provider edge routers at the other ends, by name."`
+	VPNs      []VPN     `key:"vpns" live:"link" doc:"The VPNs that this router has virtual routers of, by name."`
+	DataPlane DataPlane `key:"dataplane" live:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: the L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if that has all it takes, but userspace for peers over IP (encapsulation: ip), which the kernel data plane does not do yet, and for those over IPv6, where Linux would send IPv4 packets in fragments."`
+	API       API       `key:"api" live:"daemon" doc:"Where l2tpvl-ctl finds the daemon."`
+	Log       Log       `key:"log" live:"in place" doc:"What the daemon says on standard error."`
 }
 
 // Local is this router.
@@ -51,20 +52,20 @@ type Peer struct {
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
 	LocalAddress   netip.Addr     `key:"local_address" derived:"local.address" doc:"Our own address towards this peer. With it a router with two addresses may be two peers here, one for links in clear and one for those that IPsec protects."`
 	Encapsulation  Encapsulation  `key:"encapsulation" default:"udp" oneof:"udp|ip" doc:"What carries L2TP to the peer: UDP, or IP itself as protocol 115 (RFC 3931 section 4.1)."`
-	Port           uint16         `key:"port" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
-	PortProtected  uint16         `key:"port_protected" default:"1701" min:"1" doc:"UDP port of the peer for what IPsec protects."`
+	Port           uint16         `key:"port" live:"clear connection" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
+	PortProtected  uint16         `key:"port_protected" live:"protected connection" default:"1701" min:"1" doc:"UDP port of the peer for what IPsec protects."`
 	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
-	SecretFile     string         `key:"secret_file" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
-	SecretEnv      string         `key:"secret_env" like:"PE2_SECRET" hidden:"yes" doc:"Environment variable that holds the shared secret."`
-	Secret         Secret         // read from SecretFile or SecretEnv; empty if Authentication is AuthenticationNone
-	NextSecretFile string         `key:"next_secret_file" like:"/etc/l2tpvl/pe2.next" doc:"File that holds a second secret, which counts beside the first while the two sides change over to it."`
-	NextSecretEnv  string         `key:"next_secret_env" like:"PE2_NEXT_SECRET" hidden:"yes" doc:"Environment variable that holds the second secret."`
-	NextSecret     Secret         // read from NextSecretFile or NextSecretEnv; empty if there is none
-	Digest         Digest         `key:"digest" default:"sha1" oneof:"sha1|md5" doc:"HMAC of the Message Digest AVP (RFC 3931 section 5.4.1)."`
-	Role           Role           `key:"role" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
-	Hello          time.Duration  `key:"hello" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
-	Retransmit     Retransmit     `key:"retransmit" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
-	IKE            IKE            `key:"ike" doc:"Keys for the links with ipsec: required; they need a pre-shared key, or certificates."`
+	SecretFile     string         `key:"secret_file" live:"content" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
+	SecretEnv      string         `key:"secret_env" live:"content" like:"PE2_SECRET" hidden:"yes" doc:"Environment variable that holds the shared secret."`
+	Secret         Secret         `live:"in place"` // read from SecretFile or SecretEnv; empty if Authentication is AuthenticationNone
+	NextSecretFile string         `key:"next_secret_file" live:"content" like:"/etc/l2tpvl/pe2.next" doc:"File that holds a second secret, which counts beside the first while the two sides change over to it."`
+	NextSecretEnv  string         `key:"next_secret_env" live:"content" like:"PE2_NEXT_SECRET" hidden:"yes" doc:"Environment variable that holds the second secret."`
+	NextSecret     Secret         `live:"in place"` // read from NextSecretFile or NextSecretEnv; empty if there is none
+	Digest         Digest         `key:"digest" live:"in place" default:"sha1" oneof:"sha1|md5" doc:"HMAC of the Message Digest AVP (RFC 3931 section 5.4.1)."`
+	Role           Role           `key:"role" live:"in place" default:"both" oneof:"active|passive|both" doc:"Who starts the control connection: we (active), the peer (passive), or either."`
+	Hello          time.Duration  `key:"hello" live:"in place" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
+	Retransmit     Retransmit     `key:"retransmit" live:"in place" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
+	IKE            IKE            `key:"ike" live:"protected connection" doc:"Keys for the links with ipsec: required; they need a pre-shared key, or certificates."`
 }
 
 // LocalAddress is our address towards the peer; the zero address: the routing table chooses.
@@ -141,10 +142,10 @@ type VPN struct {
 	VPNID endid.VPNID `key:"vpn_id" required:"yes" doc:"VPN-ID (RFC 2685), the same on all routers of the VPN."`
 	VR    VR          `key:"vr" doc:"The virtual router."`
 	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear; with required nothing is ever sent in clear, and peers.NAME.ike has to say how keys are agreed on."`
-	MTU   int         `key:"mtu" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
-	Echo  Echo        `key:"echo" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
+	MTU   int         `key:"mtu" live:"in place" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
+	Echo  Echo        `key:"echo" live:"in place" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
 	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
-	Links []Link      `key:"links" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
+	Links []Link      `key:"links" live:"link" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
 }
 
 // VR is where a virtual router lives: in a network namespace or in a VRF.
@@ -166,10 +167,10 @@ type Link struct {
 	Peer        string         `key:"peer" like:"pe2" required:"yes" doc:"Name of the peer."`
 	Address     LinkAddress    `key:"address" derived:"none: an unnumbered link" doc:"IPv4 address of our end with the length of its prefix, or learn to ask the peer for one."`
 	PeerAddress netip.Addr     `key:"peer_address" derived:"what the peer says by IPCP" doc:"IPv4 address of the peer's end."`
-	Address6    []LinkAddress6 `key:"address6" derived:"none but the link-local one" doc:"IPv6 addresses of our end beside the link-local one, which IPV6CP makes."`
+	Address6    []LinkAddress6 `key:"address6" live:"in place" derived:"none but the link-local one" doc:"IPv6 addresses of our end beside the link-local one, which IPV6CP makes."`
 	IPsec       IPsec          `key:"ipsec" derived:"that of the VPN" oneof:"none|required" doc:"Protection of this link, if it is not that of the VPN's other links."`
 	Interface   string         `key:"interface" like:"vl-red-pe2" derived:"vl-VPN-PEER" doc:"Name of the interface in the virtual router, at most 15 octets."`
-	Routes      []netip.Prefix `key:"routes" doc:"Prefixes that the virtual router reaches through this link while it is up."`
+	Routes      []netip.Prefix `key:"routes" live:"in place" doc:"Prefixes that the virtual router reaches through this link while it is up."`
 	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`
 	IPv6        bool           `key:"ipv6" default:"true" doc:"Whether the link carries IPv6 (IPV6CP, RFC 5072)."`
 	Auth        PPPAuth        `key:"ppp_auth" doc:"Authentication of this link; a key that is not here is taken from the VPN's ppp_auth."`
@@ -193,7 +194,7 @@ type API struct {
 
 // Log says how the daemon logs.
 type Log struct {
-	Format LogFormat `key:"format" default:"console" oneof:"console|json" doc:"Lines for people, or JSON for machines."`
+	Format LogFormat `key:"format" live:"daemon" default:"console" oneof:"console|json" doc:"Lines for people, or JSON for machines."`
 	Level  LogLevel  `key:"level" default:"info" oneof:"debug|info|warn|error" doc:"Least severity that is logged."`
 }
 

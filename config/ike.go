@@ -8,14 +8,14 @@ import (
 
 // IKE is how the peer and we prove who we are and agree on keys (IKEv2, RFC 7296), for the links that IPsec protects.
 type IKE struct {
-	PSKFile         string        `key:"psk_file" like:"/etc/l2tpvl/pe2.psk" doc:"File that holds the pre-shared key by which both sides prove who they are; a relative name starts at the configuration's folder. Without it: certificates."`
-	PSKEnv          string        `key:"psk_env" like:"PE2_PSK" hidden:"yes" doc:"Environment variable that holds the pre-shared key."`
+	PSKFile         string        `key:"psk_file" live:"content" like:"/etc/l2tpvl/pe2.psk" doc:"File that holds the pre-shared key by which both sides prove who they are; a relative name starts at the configuration's folder. Without it: certificates."`
+	PSKEnv          string        `key:"psk_env" live:"content" like:"PE2_PSK" hidden:"yes" doc:"Environment variable that holds the pre-shared key."`
 	PSK             Secret        // read from PSKFile or PSKEnv; nil: certificates
-	CertificateFile string        `key:"certificate_file" like:"/etc/l2tpvl/pe1.crt" doc:"File that holds our certificate, PEM, if there is no pre-shared key."`
+	CertificateFile string        `key:"certificate_file" live:"content" like:"/etc/l2tpvl/pe1.crt" doc:"File that holds our certificate, PEM, if there is no pre-shared key."`
 	Certificate     []byte        // read from CertificateFile
-	PrivateKeyFile  string        `key:"private_key_file" like:"/etc/l2tpvl/pe1.key" doc:"File that holds the certificate's private key, PEM, without a passphrase."`
+	PrivateKeyFile  string        `key:"private_key_file" live:"content" like:"/etc/l2tpvl/pe1.key" doc:"File that holds the certificate's private key, PEM, without a passphrase."`
 	PrivateKey      Secret        // read from PrivateKeyFile
-	CAFiles         []string      `key:"ca_files" like:"/etc/l2tpvl/ca.crt" doc:"Files with a CA's certificate each, PEM. One of these must have issued the peer's certificate."`
+	CAFiles         []string      `key:"ca_files" live:"content" like:"/etc/l2tpvl/ca.crt" doc:"Files with a CA's certificate each, PEM. One of these must have issued the peer's certificate."`
 	CAs             [][]byte      // read from CAFiles
 	LocalID         string        `key:"local_id" like:"pe1.example.net" derived:"our address, or the subject of our certificate" doc:"IKE identity that we claim: an address, a name, or the subject of a certificate."`
 	RemoteID        string        `key:"remote_id" like:"pe2.example.net" derived:"the peer's address; certificates need it" doc:"IKE identity that the peer must prove."`

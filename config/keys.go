@@ -16,12 +16,13 @@ type Key struct {
 	Derived  string // in words, where a missing value follows from others
 	Min, Max string // bounds, as they would be written; empty if there are none
 	Doc      string // one sentence
+	Live     Live   // what it takes for another value to count in a daemon that runs
 }
 
 // Keys are all keys of the file, in the order of a well-written one.
-func Keys() []Key { return appendKeys(nil, "", reflect.TypeFor[Config]()) }
+func Keys() []Key { return appendKeys(nil, "", "", reflect.TypeFor[Config]()) }
 
-func appendKeys(keys []Key, path string, table reflect.Type) []Key {
+func appendKeys(keys []Key, path string, live Live, table reflect.Type) []Key {
 	for field := range table.Fields() {
 		tag := field.Tag
 		key := tag.Get("key")
@@ -37,6 +38,7 @@ func appendKeys(keys []Key, path string, table reflect.Type) []Key {
 			Min:      tag.Get("min"),
 			Max:      tag.Get("max"),
 			Doc:      tag.Get("doc"),
+			Live:     liveBelow(live, tag),
 		}
 		if oneof := tag.Get("oneof"); oneof != "" {
 			k.OneOf = strings.Split(oneof, "|")
@@ -54,7 +56,7 @@ func appendKeys(keys []Key, path string, table reflect.Type) []Key {
 		}
 		keys = append(keys, k)
 		if k.Kind == "" {
-			keys = appendKeys(keys, below, t)
+			keys = appendKeys(keys, below, k.Live, t)
 		}
 	}
 	return keys

@@ -19,6 +19,9 @@ func TestKeys(t *testing.T) {
 		if k.Required && (k.Default != "" || k.Derived != "") {
 			t.Errorf("%s: is required, and has a default", k.Path)
 		}
+		if !slices.Contains([]Live{LiveNow, LiveContent, LiveLink, LiveConnection, LiveClear, LiveProtected, LiveDaemon}, k.Live) {
+			t.Errorf("%s: live is %q, which is not what it takes to change it in a daemon that runs", k.Path, k.Live)
+		}
 	}
 	want := []string{
 		"local", "local.hostname", "local.router_id", "local.address", "local.port", "local.port_protected", "local.vici_socket",

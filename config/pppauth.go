@@ -10,12 +10,12 @@ type PPPAuth struct {
 	Require        PPPAuthRequired `key:"require" default:"none" oneof:"none|chap|pap" doc:"What the peer must authenticate itself by: CHAP (RFC 1994, MD5), PAP (RFC 1334), which shows the secret to whoever reads the link, or nothing."`
 	Allow          []PPPAuthMethod `key:"allow" derived:"chap, if there is a secret" oneof:"chap|pap" doc:"What we authenticate ourselves by if the peer requires it."`
 	Name           string          `key:"name" like:"pe1" derived:"local.hostname" doc:"What we call ourselves."`
-	SecretFile     string          `key:"secret_file" like:"/etc/l2tpvl/red.secret" doc:"File that holds the secret which proves that; a relative name starts at the configuration's folder."`
-	SecretEnv      string          `key:"secret_env" like:"RED_SECRET" hidden:"yes" doc:"Environment variable that holds the secret."`
+	SecretFile     string          `key:"secret_file" live:"content" like:"/etc/l2tpvl/red.secret" doc:"File that holds the secret which proves that; a relative name starts at the configuration's folder."`
+	SecretEnv      string          `key:"secret_env" live:"content" like:"RED_SECRET" hidden:"yes" doc:"Environment variable that holds the secret."`
 	Secret         Secret          // read from SecretFile or SecretEnv; empty if there is none
 	PeerName       string          `key:"peer_name" like:"pe2" derived:"any but ours" doc:"What the peer must call itself."`
-	PeerSecretFile string          `key:"peer_secret_file" like:"/etc/l2tpvl/red-pe2.secret" derived:"our secret" doc:"File that holds the secret by which the peer proves its name, if it is not ours; RFC 1994 asks for one each."`
-	PeerSecretEnv  string          `key:"peer_secret_env" like:"RED_PE2_SECRET" hidden:"yes" derived:"our secret" doc:"Environment variable that holds the peer's secret."`
+	PeerSecretFile string          `key:"peer_secret_file" live:"content" like:"/etc/l2tpvl/red-pe2.secret" derived:"our secret" doc:"File that holds the secret by which the peer proves its name, if it is not ours; RFC 1994 asks for one each."`
+	PeerSecretEnv  string          `key:"peer_secret_env" live:"content" like:"RED_PE2_SECRET" hidden:"yes" derived:"our secret" doc:"Environment variable that holds the peer's secret."`
 	PeerSecret     Secret          // read from PeerSecretFile or PeerSecretEnv, or else Secret; empty if none is required
 	Rechallenge    time.Duration   `key:"rechallenge" default:"0s" min:"0s" max:"24h" doc:"Mean time between two challenges of a link that is up, with require: chap; 0s: challenged once."`
 }

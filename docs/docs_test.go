@@ -116,7 +116,7 @@ func renderKeys(keys []config.Key) string {
 			continue
 		}
 		at := tableOf(k.Path)
-		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc)
+		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc, onChange[k.Live])
 	}
 	tables = append(tables, "")
 	var b strings.Builder
@@ -125,9 +125,20 @@ func renderKeys(keys []config.Key) string {
 		if table != "" {
 			title = "`" + strings.ReplaceAll(table, "*", "NAME") + "`"
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Without it | Meaning |\n|---|---|---|---|\n%s", title, about[table], rows[table])
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Without it | Meaning | A change |\n|---|---|---|---|---|\n%s", title, about[table], rows[table])
 	}
 	return b.String() + "\n"
+}
+
+// onChange says what a change of a key does to a daemon that runs.
+var onChange = map[config.Live]string{
+	config.LiveNow:        "in place",
+	config.LiveContent:    "what it holds counts",
+	config.LiveLink:       "restarts the link",
+	config.LiveConnection: "restarts all links to the peer",
+	config.LiveClear:      "restarts links in clear",
+	config.LiveProtected:  "restarts protected links",
+	config.LiveDaemon:     "needs a restart of l2tpvld",
 }
 
 // tableOf is the path of the table that a key is in.
