@@ -31,6 +31,7 @@ type Config struct {
 	VPNs      []VPN     `key:"vpns" live:"link" doc:"The VPNs that this router has virtual routers of, by name."`
 	DataPlane DataPlane `key:"dataplane" live:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: the L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if that has all it takes, but userspace for peers over IP (encapsulation: ip), which the kernel data plane does not do yet, and for those over IPv6, where Linux would send IPv4 packets in fragments."`
 	API       API       `key:"api" live:"daemon" doc:"Where l2tpvl-ctl finds the daemon."`
+	Metrics   Metrics   `key:"metrics" live:"daemon" doc:"What the daemon tells Prometheus."`
 	Log       Log       `key:"log" live:"in place" doc:"What the daemon says on standard error."`
 }
 
@@ -190,6 +191,11 @@ const (
 type API struct {
 	Socket string `key:"socket" default:"/run/l2tpvl/l2tpvl.sock" doc:"Path of the Unix socket."`
 	Group  string `key:"group" like:"l2tpvl" doc:"Group of this host whose members may use the socket, as root may: to look, and to change what l2tpvl-ctl can."`
+}
+
+// Metrics is where the daemon serves its metrics page.
+type Metrics struct {
+	Listen netip.AddrPort `key:"listen" like:"127.0.0.1:9702" derived:"nowhere: no metrics page" doc:"Address and port at which the page /metrics is served by HTTP; whoever reaches it can read the names of VPNs and peers, so let the port be reached by Prometheus alone."`
 }
 
 // Log says how the daemon logs.

@@ -15,16 +15,17 @@ import (
 
 // kinds says of each type of value what it is called, to the operator.
 var kinds = map[reflect.Type]string{
-	reflect.TypeFor[string]():        "text",
-	reflect.TypeFor[bool]():          "true or false",
-	reflect.TypeFor[int]():           "a number",
-	reflect.TypeFor[uint16]():        "a number up to 65535",
-	reflect.TypeFor[time.Duration](): "a duration such as 10s or 1m30s",
-	reflect.TypeFor[netip.Addr]():    "an IP address such as 192.0.2.1",
-	reflect.TypeFor[netip.Prefix]():  "a prefix such as 10.1.2.0/24",
-	reflect.TypeFor[endid.VPNID]():   "a VPN-ID such as 00005e:00000001",
-	reflect.TypeFor[LinkAddress]():   "learn or an IPv4 address such as 10.255.0.0/31",
-	reflect.TypeFor[LinkAddress6]():  "an IPv6 address such as 2001:db8::1/64",
+	reflect.TypeFor[string]():         "text",
+	reflect.TypeFor[bool]():           "true or false",
+	reflect.TypeFor[int]():            "a number",
+	reflect.TypeFor[uint16]():         "a number up to 65535",
+	reflect.TypeFor[time.Duration]():  "a duration such as 10s or 1m30s",
+	reflect.TypeFor[netip.Addr]():     "an IP address such as 192.0.2.1",
+	reflect.TypeFor[netip.AddrPort](): "an IP address with a port",
+	reflect.TypeFor[netip.Prefix]():   "a prefix such as 10.1.2.0/24",
+	reflect.TypeFor[endid.VPNID]():    "a VPN-ID such as 00005e:00000001",
+	reflect.TypeFor[LinkAddress]():    "learn or an IPv4 address such as 10.255.0.0/31",
+	reflect.TypeFor[LinkAddress6]():   "an IPv6 address such as 2001:db8::1/64",
 }
 
 // kindOf is what a value of a field is called, or "" if it is none but a table or a list.

@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 		"vpns.*.links[].ppp_auth", "vpns.*.links[].ppp_auth.require", "vpns.*.links[].ppp_auth.allow", "vpns.*.links[].ppp_auth.name",
 		"vpns.*.links[].ppp_auth.secret_file", "vpns.*.links[].ppp_auth.secret_env", "vpns.*.links[].ppp_auth.peer_name",
 		"vpns.*.links[].ppp_auth.peer_secret_file", "vpns.*.links[].ppp_auth.peer_secret_env", "vpns.*.links[].ppp_auth.rechallenge",
-		"dataplane", "api", "api.socket", "api.group", "log", "log.format", "log.level",
+		"dataplane", "api", "api.socket", "api.group", "metrics", "metrics.listen", "log", "log.format", "log.level",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("Keys:\n got %q\nwant %q", got, want)

@@ -99,6 +99,8 @@ func setText(into reflect.Value, text string) error {
 	case *netip.Addr:
 		*v, err = netip.ParseAddr(text)
 		*v = v.Unmap()
+	case *netip.AddrPort:
+		*v, err = netip.ParseAddrPort(text)
 	case *netip.Prefix:
 		*v, err = netip.ParsePrefix(text)
 	case encoding.TextUnmarshaler:

@@ -97,6 +97,11 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		return err
 	}
 	defer server.close()
+	page, err := d.listenMetrics()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = page.Close() }()
 
 	d.makeRoom()
 	if d.vrs, err = routers(); err != nil {
@@ -112,10 +117,12 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	var serving sync.WaitGroup
 	serving.Go(d.listener.run)
 	serving.Go(server.serve)
+	serving.Go(page.serve)
 	serving.Go(func() { d.reload(ctx, d.reloads) })
 	d.runLoops(ctx)
 	d.listener.close()
 	server.close()
+	_ = page.Close()
 	serving.Wait()
 	if err := d.vrs.Close(); err != nil {
 		return fmt.Errorf("remove virtual routers: %w", err)

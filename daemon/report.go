@@ -20,20 +20,11 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 	if err != nil {
 		return api.Status{}, err
 	}
-	drops := map[string]uint64{
-		"stranger":            d.listener.stranger.Load(),
-		"foreign port":        d.listener.foreignPort.Load(),
-		"data without tunnel": d.listener.notControl.Load(),
-	}
-	drops[control.DropRate.String()] = d.admission.refused.Load()
+	drops := d.strangersDrops()
 	for _, v := range views {
-		for reason, n := range v.Control.Drops {
-			drops[control.Drop(reason).String()] += n
+		for reason, n := range v.drops() {
+			drops[reason] += n
 		}
-		drops["malformed"] += v.Path.Stats.Malformed
-		drops["unknown session"] += v.Path.Stats.UnknownSession
-		drops["overload"] += v.Path.Dropped
-		drops["too long"] += v.Path.TooLong
 		for _, s := range v.Stats {
 			drops["wrong cookie"] += s.RxCookie
 			drops["malformed"] += s.RxMalformed
@@ -44,6 +35,30 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 		Version: d.version, HostName: d.cfg.Local.HostName, Started: d.started,
 		DataPlane: d.plane.Name(), DataPlaneReason: d.planeReason, Drops: drops,
 	}, nil
+}
+
+// strangersDrops are the datagrams dropped before any peer's loop has seen them, by reason.
+func (d *Daemon) strangersDrops() map[string]uint64 {
+	return map[string]uint64{
+		"stranger":                d.listener.stranger.Load(),
+		"foreign port":            d.listener.foreignPort.Load(),
+		"data without tunnel":     d.listener.notControl.Load(),
+		control.DropRate.String(): d.admission.refused.Load(),
+	}
+}
+
+// drops are the datagrams from the peer that changed nothing, by reason, but for those of its sessions.
+func (v *view) drops() map[string]uint64 {
+	drops := map[string]uint64{
+		"unknown session": v.Path.Stats.UnknownSession,
+		"overload":        v.Path.Dropped,
+		"too long":        v.Path.TooLong,
+	}
+	for reason, n := range v.Control.Drops {
+		drops[control.Drop(reason).String()] += n
+	}
+	drops[control.DropMalformed.String()] += v.Path.Stats.Malformed
+	return drops
 }
 
 func (d *Daemon) links(r *http.Request) ([]api.Link, error) {

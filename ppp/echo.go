@@ -71,6 +71,7 @@ type EchoStatus struct {
 	Sent     uint64        // Echo-Requests sent
 	Lost     uint64        // Echo-Requests without a reply until the next was due
 	Spared   uint64        // Echo-Requests not sent, as something had been received (Config.EchoAdaptive)
+	RTTs     RTTs
 	History  EchoHistory
 }
 
@@ -97,6 +98,7 @@ func (e *echo) replied(now time.Time, id uint8) bool {
 	e.waiting, e.replying, e.mark = false, true, now
 	rtt := max(now.Sub(e.sent), 0)
 	e.status.RTT, e.status.Measured = rtt, true
+	e.status.RTTs.add(rtt)
 	e.status.History.add(uint32(min(rtt.Microseconds(), echoLost-1)))
 	return true
 }

@@ -96,7 +96,9 @@ func TestKeepalive(t *testing.T) {
 		t.Errorf("history %v, want %v", history, want)
 	}
 	got.History = EchoHistory{}
-	if want := (EchoStatus{RTT: 20 * time.Millisecond, Measured: true, Sent: 7, Lost: 6}); got != want {
+	var rtts RTTs
+	rtts.add(20 * time.Millisecond)
+	if want := (EchoStatus{RTT: 20 * time.Millisecond, Measured: true, Sent: 7, Lost: 6, RTTs: rtts}); got != want {
 		t.Errorf("echo status %+v, want %+v", got, want)
 	}
 	if !l.Deadline().IsZero() {

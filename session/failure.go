@@ -115,6 +115,10 @@ func (l *Link) down(now time.Time, out *Output) {
 	l.asked()
 	delete(l.pair.bySession, l.session)
 	l.session, l.attempt, l.ready = nil, 0, false
+	if l.ppp != nil {
+		status := l.ppp.Status()
+		l.pair.rtts.Merge(&status.Echo.RTTs)
+	}
 	l.ppp, l.early, l.withoutIPv6 = nil, nil, ""
 	l.open, l.wanted = dataplane.Protocols(0), vr.Interface{}
 	l.setDown, l.paused = false, false

@@ -11,6 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -50,6 +51,7 @@ type Pair struct {
 	pathMTU   int
 	stopping  bool
 	astray    map[endid.VPNID]time.Time // when the peer last called here for a VPN of the other class; zero: never
+	rtts      ppp.RTTs                  // of the echoes of attempts that are over
 	told      string                    // why there is no control connection, as the log was last told; empty while there is one
 }
 

@@ -49,6 +49,7 @@ type PairStatus struct {
 	Control    control.Status // its Connection is nil: see Connection
 	Connection *ConnectionStatus
 	Links      []LinkStatus
+	RTTs       ppp.RTTs                  // of the LCP echoes of all links, those of attempts that are over too
 	Astray     map[endid.VPNID]time.Time // when the peer last called for a VPN of PairConfig.Elsewhere; zero: never
 }
 
@@ -66,7 +67,7 @@ type ConnectionStatus struct {
 
 // Status returns the present status.
 func (p *Pair) Status() PairStatus {
-	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status(), Astray: maps.Clone(p.astray)}
+	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status(), RTTs: p.rtts, Astray: maps.Clone(p.astray)}
 	if c := s.Control.Connection; c != nil {
 		s.Connection = &ConnectionStatus{
 			State: c.State, Since: c.Since, Initiator: c.Initiator, ID: c.ID, PeerID: c.PeerID,
@@ -76,7 +77,11 @@ func (p *Pair) Status() PairStatus {
 		s.Control.Connection = nil
 	}
 	for _, l := range p.order {
-		s.Links = append(s.Links, l.status())
+		status := l.status()
+		if status.PPP != nil {
+			s.RTTs.Merge(&status.PPP.Echo.RTTs)
+		}
+		s.Links = append(s.Links, status)
 	}
 	return s
 }

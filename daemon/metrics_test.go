@@ -1,0 +1,132 @@
+package daemon
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// page is what Prometheus gets of a PE.
+func (p *pe) page(t *testing.T) string {
+	t.Helper()
+	answer := httptest.NewRecorder()
+	p.metricsHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if answer.Code != http.StatusOK {
+		t.Fatalf("the page is answered by %d: %s", answer.Code, answer.Body)
+	}
+	return answer.Body.String()
+}
+
+// wantLines are lines of a page, without what precedes them.
+func wantLines(t *testing.T, page string, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		if strings.Contains(page, "\nl2tpvl_"+line+"\n") {
+			continue
+		}
+		t.Errorf("no line l2tpvl_%s, but", line)
+		name := line[:strings.IndexAny(line, "{ ")]
+		for other := range strings.Lines(page) {
+			if strings.HasPrefix(other, "l2tpvl_"+name) {
+				t.Log(strings.TrimSpace(other))
+			}
+		}
+	}
+}
+
+// The page of a PE whose red link comes up, and goes down with the peer. Prometheus's own linter reads it.
+func TestMetrics(t *testing.T) {
+	var page string
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("red")
+		a.start(t)
+		wantLines(t, a.page(t), `link_up{peer="pe2",vpn="red"} 0`, `peer_up{ipsec="none",peer="pe2"} 0`, `peer_links{ipsec="none",peer="pe2"} 1`)
+
+		b.start(t)
+		pass(12 * time.Second)
+		a.isUp(t)
+		page = a.page(t)
+		wantLines(t, page,
+			`info{dataplane="fake",hostname="pe1",version="test"} 1`,
+			`link_info{interface="vl-red",ipsec="none",peer="pe2",vpn="red",vpn_id="00005e:00000001",vr="netns red"} 1`,
+			`link_up{peer="pe2",vpn="red"} 1`,
+			`link_mtu_bytes{peer="pe2",vpn="red"} 1452`,
+			`link_ppp_state{peer="pe2",protocol="lcp",vpn="red"} 9`,
+			`link_ppp_state{peer="pe2",protocol="ipv6cp",vpn="red"} 9`,
+			`link_echo_seconds{peer="pe2",vpn="red"} 0.01`,
+			`link_echo_lost_total{peer="pe2",vpn="red"} 0`,
+			`link_drops_total{peer="pe2",reason="wrong cookie",vpn="red"} 0`,
+			`peer_up{ipsec="none",peer="pe2"} 1`,
+			`peer_links_up{ipsec="none",peer="pe2"} 1`,
+			`peer_path_mtu_bytes{ipsec="none",peer="pe2"} 1500`,
+			`peer_drops_total{ipsec="none",peer="pe2",reason="unauthenticated"} 0`,
+			`drops_total{reason="stranger"} 0`,
+			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.005"} 0`,
+			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.01"} 2`,
+			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`,
+			`start_time_seconds 9.466848e+08`, // the bubble's beginning
+		)
+		for _, m := range metrics {
+			if !strings.Contains(page, "# TYPE "+m.name+" ") {
+				t.Errorf("the page of a PE with a link lacks %s", m.name)
+			}
+		}
+
+		b.stop()
+		pass(time.Second)
+		down := a.page(t)
+		wantLines(t, down, `link_up{peer="pe2",vpn="red"} 0`, `peer_up{ipsec="none",peer="pe2"} 0`,
+			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`) // what was counted stays
+		if strings.Contains(down, "link_ppp_state") {
+			t.Error("there is a state of PPP without a session")
+		}
+	})
+
+	check := exec.Command("promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(page)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+const (
+	tableBegin = "<!-- The metrics, written by: go test ./daemon -update -->\n"
+	tableEnd   = "<!-- The end of the metrics -->\n"
+)
+
+// docs/metrics.md has all metrics there are.
+func TestMetricsAreDocumented(t *testing.T) {
+	const path = "../docs/metrics.md"
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[prometheus.ValueType]string{prometheus.GaugeValue: "gauge", prometheus.CounterValue: "counter", histogramValue: "histogram"}
+	table := "\n| Metric | Kind | Labels | Meaning |\n|---|---|---|---|\n"
+	for _, m := range metrics {
+		table += fmt.Sprintf("| `%s` | %s | %s | %s |\n", m.name, kinds[m.kind], strings.Join(m.labels, ", "), m.help)
+	}
+	before, rest, begins := strings.Cut(string(doc), tableBegin)
+	_, after, ends := strings.Cut(rest, tableEnd)
+	if !begins || !ends {
+		t.Fatalf("%s: want the marks %q and %q", path, tableBegin, tableEnd)
+	}
+	want := before + tableBegin + table + "\n" + tableEnd + after
+	if want == string(doc) {
+		return
+	}
+	if !*update {
+		t.Fatalf("the metrics in %s are not those of the code: run go test ./daemon -update", path)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
