@@ -13,6 +13,7 @@ type Config struct {
 	Peers     map[string]Peer `yaml:"peers"`
 	VPNs      map[string]VPN  `yaml:"vpns"`
 	API       API             `yaml:"api"`
+	Metrics   Metrics         `yaml:"metrics,omitempty"`
 	Log       Log             `yaml:"log"`
 }
 
@@ -111,6 +112,11 @@ type Link struct {
 // API is the key "api".
 type API struct {
 	Socket string `yaml:"socket"`
+}
+
+// Metrics is the key "metrics".
+type Metrics struct {
+	Listen string `yaml:"listen,omitempty"`
 }
 
 // Log is the key "log".
