@@ -1,0 +1,115 @@
+package config
+
+import (
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+// schema is a JSON Schema (draft 2020-12), or a part of one.
+type schema = map[string]any
+
+// scalarSchemas say of each type of value, as kinds does, how an editor knows it. What they refuse Load refuses too; Load sees more.
+var scalarSchemas = map[reflect.Type]schema{
+	reflect.TypeFor[string]():         {"type": "string", "minLength": 1},
+	reflect.TypeFor[bool]():           {"type": "boolean"},
+	reflect.TypeFor[int]():            {"type": "integer"},
+	reflect.TypeFor[uint16]():         {"type": "integer", "minimum": 0, "maximum": 65535},
+	reflect.TypeFor[time.Duration]():  {"type": "string", "pattern": `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`},
+	reflect.TypeFor[netip.Addr]():     {"type": "string", "pattern": `^[0-9A-Fa-f:.]+(%.+)?$`},
+	reflect.TypeFor[netip.AddrPort](): {"type": "string", "pattern": `^(\[[0-9A-Fa-f:.]+(%.+)?\]|[0-9.]+):[0-9]+$`},
+	reflect.TypeFor[netip.Prefix]():   {"type": "string", "pattern": `^[0-9A-Fa-f:.]+/[0-9]+$`},
+	reflect.TypeFor[endid.VPNID]():    {"type": "string", "pattern": `^[0-9A-Fa-f]{1,6}:[0-9A-Fa-f]{1,8}$`},
+	reflect.TypeFor[LinkAddress]():    {"type": "string", "pattern": `^(learn|[0-9.]+(/[0-9]+)?)$`},
+	reflect.TypeFor[LinkAddress6]():   {"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]+)?$`},
+}
+
+// Schema is the JSON Schema of the file, for editors that check and complete while one types.
+func Schema() ([]byte, error) {
+	s := tableSchema(reflect.TypeFor[Config]())
+	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	s["title"] = "Configuration of l2tpvld"
+	text, err := json.MarshalIndent(s, "", "  ")
+	return append(text, '\n'), err
+}
+
+func tableSchema(t reflect.Type) schema {
+	keys, required := schema{}, []string{}
+	for field := range t.Fields() {
+		tag := field.Tag
+		key := tag.Get("key")
+		if key == "" || key == "*" {
+			continue
+		}
+		s := valueSchema(field.Type, tag)
+		s["description"] = tag.Get("doc")
+		if text := tag.Get("default"); text != "" {
+			s["default"] = schemaValue(field.Type, text)
+		}
+		keys[key] = s
+		if tag.Get("required") != "" {
+			required = append(required, key)
+		}
+	}
+	s := schema{"type": "object", "properties": keys, "additionalProperties": false}
+	if len(required) > 0 {
+		s["required"] = required
+	}
+	return s
+}
+
+// valueSchema is that of a key's value. Where a table or a list may be, there may be nothing.
+func valueSchema(t reflect.Type, tag reflect.StructTag) schema {
+	switch {
+	case kindOf(t, tag) != "":
+		return scalarSchema(t, tag)
+	case t.Kind() == reflect.Struct:
+		return orNothing(tableSchema(t))
+	case isNamed(t.Elem()):
+		return orNothing(schema{
+			"type":                 "object",
+			"propertyNames":        schema{"pattern": properName.String()},
+			"additionalProperties": orNothing(tableSchema(t.Elem())),
+		})
+	}
+	return orNothing(schema{"type": "array", "items": valueSchema(t.Elem(), tag)})
+}
+
+// orNothing lets a table or a list be empty in the way of YAML.
+func orNothing(s schema) schema {
+	if s["required"] == nil {
+		s["type"] = []any{s["type"], "null"}
+	}
+	return s
+}
+
+func scalarSchema(t reflect.Type, tag reflect.StructTag) schema {
+	if oneof := tag.Get("oneof"); oneof != "" {
+		return schema{"enum": strings.Split(oneof, "|")}
+	}
+	s := maps.Clone(scalarSchemas[t])
+	if t.Kind() == reflect.Int || t.Kind() == reflect.Uint16 {
+		for from, to := range map[string]string{"min": "minimum", "max": "maximum"} {
+			if text := tag.Get(from); text != "" {
+				s[to] = bound(t, text)
+			}
+		}
+	}
+	return s
+}
+
+// schemaValue is a value as JSON writes it.
+func schemaValue(t reflect.Type, text string) any {
+	switch t.Kind() {
+	case reflect.Bool:
+		return text == "true"
+	case reflect.Int, reflect.Uint16:
+		return json.Number(text)
+	}
+	return text
+}
