@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
@@ -22,6 +23,7 @@ type Daemon struct {
 	cfg     *config.Config
 	version string
 	log     *zap.Logger
+	events  *events
 	started time.Time
 	reloads Reload
 
@@ -82,13 +84,16 @@ func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *con
 }
 
 func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
+	started := time.Now()
+	events := newEvents(started)
 	return &Daemon{
-		cfg: cfg, version: version, log: log, started: time.Now(), executor: newExecutor(), admission: newAdmission(),
+		cfg: cfg, version: version, log: events.recorded(log), events: events, started: started,
+		executor: newExecutor(), admission: newAdmission(),
 	}
 }
 
 func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {
-	d.log.Info("starting", zap.String("version", d.version), zap.String("dataplane", d.plane.Name()),
+	d.log.Info("starting", event(api.EventStarting), zap.String("version", d.version), zap.String("dataplane", d.plane.Name()),
 		zap.String("because", d.planeReason), zap.Int("peers", len(d.cfg.Peers)), zap.Int("vpns", len(d.cfg.VPNs)))
 
 	// The socket comes first: it tells whether another daemon is serving the same configuration.
@@ -151,7 +156,7 @@ func (d *Daemon) runLoops(ctx context.Context) {
 		loops.Go(func() { l.run(ctx) })
 	}
 	<-ctx.Done()
-	d.log.Info("shutting down")
+	d.log.Info("shutting down", event(api.EventStopping))
 	loops.Wait()
 	d.executor.wait()
 	for _, l := range d.loops {
@@ -172,7 +177,7 @@ func (d *Daemon) ensureRouters() {
 
 // routerGone tells the loops that a virtual router was deleted.
 func (d *Daemon) routerGone(router vr.Spec) {
-	d.log.Warn("virtual router deleted by somebody", zap.Stringer("vr", router))
+	d.log.Warn("virtual router deleted by somebody", event(api.EventRouterGone), zap.Stringer("vr", router))
 	for _, l := range d.loops {
 		l.post(func(now time.Time) {
 			l.pair.RouterGone(now, router, fmt.Sprintf("the virtual router, %s, was deleted", router), &l.out)

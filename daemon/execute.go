@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/session"
 	"github.com/l2tpvl/l2tpvl/vr"
@@ -157,7 +158,7 @@ func (l *loop) note(now time.Time, n session.Note) {
 	if !allowed {
 		return
 	}
-	var fields []zap.Field
+	fields := []zap.Field{event(api.EventKind(n.Kind))}
 	if n.Link != nil {
 		fields = append(fields, zap.String("vpn", n.Link.VPN), zap.String("interface", n.Link.Interface))
 	}

@@ -107,8 +107,12 @@ func (w *describer) operation(r route) object {
 	if r.request != nil {
 		op["requestBody"] = object{"required": true, "content": w.json(r.request)}
 	}
+	done := object{"description": "Done.", "content": w.json(r.response)}
+	if r.lines {
+		done = object{"description": "One such value a line.", "content": object{linesType: object{"schema": w.schema(r.response)}}}
+	}
 	op["responses"] = object{
-		"200":     object{"description": "Done.", "content": w.json(r.response)},
+		"200":     done,
 		"default": object{"description": "Not done, and why.", "content": w.json(reflect.TypeFor[api.Error]())},
 	}
 	return op

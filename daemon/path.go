@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
@@ -86,7 +87,7 @@ func (l *loop) openPath(now time.Time) {
 	if err != nil {
 		p.tunnel = nil
 		if p.failures == 0 {
-			l.log.Warn("no path to the peer", zap.String("reason", explainPath(err, local, peer).Error()))
+			l.log.Warn("no path to the peer", event(api.EventPathFailed), zap.String("reason", explainPath(err, local, peer).Error()))
 		}
 		p.err, p.errAt = explainPath(err, local, peer), now
 		p.failures++
@@ -96,7 +97,7 @@ func (l *loop) openPath(now time.Time) {
 		return
 	}
 	if p.failures > 0 {
-		l.log.Info("path to the peer is open", zap.String("local", addressOf(tunnel)))
+		l.log.Info("path to the peer is open", event(api.EventPathOpen), zap.String("local", addressOf(tunnel)))
 	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
@@ -113,7 +114,7 @@ func (l *loop) pathChanged(now time.Time) {
 		return
 	}
 	if mtu != l.path.mtu {
-		l.log.Info("path MTU", zap.Int("octets", mtu))
+		l.log.Info("path MTU", event(api.EventPathMTU), zap.Int("octets", mtu))
 	}
 	l.path.mtu = mtu
 	l.pair.SetPathMTU(now, mtu, &l.out)

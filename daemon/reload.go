@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
 // Reload says when the configuration is to be read again, and how. The zero value: never.
@@ -31,7 +32,7 @@ func (d *Daemon) reload(ctx context.Context, r Reload) {
 		next, err := r.Read()
 		if err != nil {
 			for line := range strings.Lines(err.Error()) {
-				d.log.Error("configuration not reloaded, nothing is changed", zap.String("reason", strings.TrimSpace(line)))
+				d.log.Error("configuration not reloaded, nothing is changed", event(api.EventReloadFailed), zap.String("reason", strings.TrimSpace(line)))
 			}
 			continue
 		}
@@ -39,7 +40,7 @@ func (d *Daemon) reload(ctx context.Context, r Reload) {
 		if rest := config.Differences(running, next); len(rest) > 0 {
 			d.log.Warn("only secrets of peers are reloaded; the rest needs a restart", zap.Strings("changed", rest))
 		}
-		d.log.Info("configuration reloaded")
+		d.log.Info("configuration reloaded", event(api.EventReloaded))
 	}
 }
 
@@ -70,7 +71,7 @@ func (d *Daemon) setSecrets(peer string, secret, next config.Secret) {
 		if l.peer.Name == peer {
 			l.post(func(now time.Time) {
 				l.pair.SetSecrets(now, secret, next, &l.out)
-				l.log.Info("secrets changed", zap.Bool("next_secret", next != nil))
+				l.log.Info("secrets changed", event(api.EventSecretsChanged), zap.Bool("next_secret", next != nil))
 			})
 		}
 	}

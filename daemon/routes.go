@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
@@ -21,6 +23,10 @@ func (d *Daemon) routes() []route {
 		get(api.PathPeers, "The control connections to all peers", d.peers),
 		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", d.sessions),
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
+		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
+			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").
+			with("last", "Of what has happened only this many, the last ones.").
+			with("follow", "If true, go on with what happens."),
 		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
 	}
 }
@@ -32,6 +38,7 @@ type route struct {
 	query    []parameter
 	request  reflect.Type // of the JSON that comes with it; nil: none
 	response reflect.Type // of the JSON that is the answer
+	lines    bool         // the answer is many of them, one a line
 	handler  http.HandlerFunc
 }
 
@@ -79,6 +86,42 @@ func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, err
 	}
 	return made
 }
+
+// stream is a route that tells one thing after another. The iterator gives what is ready, and ends with the request's
+// context. A client that takes longer to read what is ready than it may for any other answer is dropped.
+func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out], error)) route {
+	return route{
+		method: http.MethodGet, path: path, summary: summary, response: reflect.TypeFor[Out](), lines: true,
+		handler: func(w http.ResponseWriter, r *http.Request) {
+			batches, err := f(r)
+			if err != nil {
+				refuse(w, err)
+				return
+			}
+			w.Header().Set("Content-Type", linesType)
+			out, connection := json.NewEncoder(w), http.NewResponseController(w)
+			patience := time.Minute
+			if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
+				patience = server.WriteTimeout
+			}
+			_ = connection.SetReadDeadline(time.Time{}) // that of requests would end it
+			for batch := range batches {
+				_ = connection.SetWriteDeadline(time.Now().Add(patience))
+				for i := range batch {
+					if out.Encode(&batch[i]) != nil {
+						return
+					}
+				}
+				if connection.Flush() != nil {
+					return
+				}
+			}
+		},
+	}
+}
+
+// linesType is the media type of JSON that comes one value a line.
+const linesType = "application/x-ndjson"
 
 // malformed is what to say of a request that is not the JSON it should be.
 func malformed(err error) *refusal {

@@ -100,7 +100,7 @@ func awaitDeath(socket string) error {
 
 func (s *server) serve() {
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		s.daemon.log.Error("the API has ended", zap.String("reason", err.Error()))
+		s.daemon.log.Error("the API has ended", event(api.EventAPIEnded), zap.String("reason", err.Error()))
 	}
 }
 

@@ -20,7 +20,10 @@ import (
 )
 
 // serve runs a daemon that waits for its peer to call, and its API on a socket.
-func serve(t *testing.T) (p *pe, socket string) {
+func serve(t *testing.T) (p *pe, socket string) { return serveWith(t, func(*http.Server) {}) }
+
+// serveWith is serve with another server.
+func serveWith(t *testing.T, change func(*http.Server)) (p *pe, socket string) {
 	t.Helper()
 	_, p, _ = twoPEs("red", "blue")
 	p.cfg.Peers[0].Role = config.RolePassive // there is nobody to say farewell to
@@ -31,7 +34,9 @@ func serve(t *testing.T) (p *pe, socket string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	change(s.http)
 	p.start(t)
+	p.look(t) // so its loop is about
 	over := make(chan struct{})
 	go func() { defer close(over); s.serve() }()
 	t.Cleanup(func() {

@@ -40,7 +40,7 @@ func TestCallOnTheConnectionOfTheWrongClass(t *testing.T) {
 			if l := w.a.link(1); l.Layer != LayerSession || !strings.Contains(l.Reason, tt.text) {
 				t.Errorf("the caller says %q", l.Reason)
 			}
-			if !slices.Contains(w.b.notes, Note{Level: Warning, Message: "call of the peer refused", Reason: tt.text}) {
+			if !slices.Contains(w.b.notes, Note{Kind: CallRefused, Level: Warning, Message: "call of the peer refused", Reason: tt.text}) {
 				t.Errorf("the log of the other is told %+v", w.b.notes)
 			}
 			if at := w.b.pair.Status().Astray[red]; w.now.Sub(at) > time.Second {

@@ -132,6 +132,6 @@ func (l *Link) retry(now time.Time, out *Output) {
 	l.schedule()
 	if l.told != l.reason {
 		l.told = l.reason
-		out.effect(Note{Level: Warning, Link: l, Message: "link does not come up", Reason: l.reason})
+		out.effect(Note{Kind: LinkFailed, Level: Warning, Link: l, Message: "link does not come up", Reason: l.reason})
 	}
 }

@@ -218,7 +218,7 @@ func (l *Link) closed(now time.Time, p dataplane.Protocols, layer Layer, reason 
 	l.setOpen(now, l.open&^p, out)
 	s := l.ppp.Status()
 	if l.inUse && (p == dataplane.IPv4 && over(s.IPCP) || p == dataplane.IPv6 && over(s.IPV6CP)) {
-		out.effect(Note{Level: Warning, Link: l, Message: "link goes on without " + protocolName(p), Reason: reason})
+		out.effect(Note{Kind: LinkPartial, Level: Warning, Link: l, Message: "link goes on without " + protocolName(p), Reason: reason})
 	}
 	if (l.PPP.IPv4 == nil || over(s.IPCP)) && (l.PPP.IPv6 == nil || l.withoutIPv6 != "" || over(s.IPV6CP)) {
 		layer, reason := l.lacks(&s)
@@ -309,12 +309,12 @@ func (l *Link) setInUse(now time.Time, inUse bool, out *Output) {
 		l.failures = 0 // one that flaps goes on to be tried less and less
 	}
 	l.inUse, l.since = inUse, now
-	n := Note{Link: l, Message: "link up"}
+	n := Note{Kind: LinkUp, Link: l, Message: "link up"}
 	if inUse {
 		l.note(0, "")
 		_, n.Reason = l.lacks(new(l.ppp.Status()))
 	} else {
-		n.Message, n.Reason = "link down", l.reason
+		n.Kind, n.Message, n.Reason = LinkDown, "link down", l.reason
 		if !l.pair.stopping {
 			n.Level = Warning
 		}

@@ -88,6 +88,7 @@ type (
 
 	// Note is something that the operator should read in the log.
 	Note struct {
+		Kind    NoteKind
 		Level   NoteLevel
 		Link    *Link // nil: about the peer
 		Message string
@@ -101,6 +102,22 @@ func (Configure) effect() {}
 func (Delete) effect()    {}
 func (Repath) effect()    {}
 func (Note) effect()      {}
+
+// NoteKind is what a Note tells of, for programs.
+type NoteKind string
+
+// The kinds.
+const (
+	LinkUp           NoteKind = "link-up"
+	LinkDown         NoteKind = "link-down"    // it was up
+	LinkFailed       NoteKind = "link-failed"  // it does not come up
+	LinkPartial      NoteKind = "link-partial" // it goes on without one of its network protocols
+	ConnectionUp     NoteKind = "connection-up"
+	ConnectionDown   NoteKind = "connection-down"   // we have closed it
+	ConnectionFailed NoteKind = "connection-failed" // it has ended, or does not come up
+	PeerRestarted    NoteKind = "peer-restarted"    // the peer has made a new control connection in place of the one there was
+	CallRefused      NoteKind = "call-refused"      // the peer has asked for a session that is not to be
+)
 
 // NoteLevel is how much a Note matters.
 type NoteLevel int

@@ -257,7 +257,7 @@ func (p *Pair) drain(now time.Time, out *Output) {
 
 func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	p.told = ""
-	out.effect(Note{Message: "control connection established"})
+	out.effect(Note{Kind: ConnectionUp, Message: "control connection established"})
 	p.leaveToPeer(now, c)
 	for _, l := range p.order {
 		if l.session == nil {
@@ -292,14 +292,17 @@ func (p *Pair) connectionDown(now time.Time, why control.Reason, out *Output) {
 // noteDown tells the log why there is no control connection, but not of attempts that fail like the last.
 func (p *Pair) noteDown(why control.Reason, out *Output) {
 	if p.stopping {
-		out.effect(Note{Message: "control connection closed"})
+		out.effect(Note{Kind: ConnectionDown, Message: "control connection closed"})
 		return
 	}
 	if p.told == why.Text {
 		return
 	}
 	p.told = why.Text
-	n := Note{Level: Warning, Message: "no control connection", Reason: why.Text}
+	n := Note{Kind: ConnectionFailed, Level: Warning, Message: "no control connection", Reason: why.Text}
+	if why.Cause == control.CauseReplaced {
+		n.Kind = PeerRestarted
+	}
 	if why.Cause == control.CauseRefused && l2tp.StopCCNCode(why.Result.Code) == l2tp.StopAlreadyExists {
 		n.Level = Info // both have called at once: the peer's call is taken
 	}
@@ -344,7 +347,7 @@ func (p *Pair) peerName(s *control.Session) string {
 }
 
 func (p *Pair) refuse(now time.Time, s *control.Session, code l2tp.CDNCode, text string, out *Output) {
-	out.effect(Note{Level: Warning, Message: "call of the peer refused", Reason: text})
+	out.effect(Note{Kind: CallRefused, Level: Warning, Message: "call of the peer refused", Reason: text})
 	s.Close(now, result(code, text), &out.control)
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -24,7 +26,8 @@ const requestTimeout = 5 * time.Second
 // answers with an error.
 type Client struct {
 	socket string
-	http   http.Client
+	http   http.Client // for one answer
+	stream http.Client // for one that goes on
 }
 
 // NewClient returns a client of the daemon that listens at socket, a path. It does not connect yet.
@@ -33,12 +36,11 @@ func NewClient(socket string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}
+	transport := &http.Transport{DialContext: dial, DisableKeepAlives: true}
 	return &Client{
 		socket: socket,
-		http: http.Client{
-			Timeout:   requestTimeout,
-			Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-		},
+		http:   http.Client{Transport: transport, Timeout: requestTimeout},
+		stream: http.Client{Transport: transport},
 	}
 }
 
@@ -103,6 +105,55 @@ func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, er
 // Status returns the daemon as a whole.
 func (c *Client) Status(ctx context.Context) (Status, error) { return get[Status](ctx, c, PathStatus) }
 
+// EventsWanted says which events there are to be; the zero value: all that the daemon has kept.
+type EventsWanted struct {
+	After  uint64    // only those after the one of this sequence number
+	Since  time.Time // only those from this time on, unless After is given
+	Last   *int      // of those there are only so many, the last ones; nil: all
+	Follow bool      // go on with what happens
+}
+
+// Events yields what has happened, and with Follow what happens until ctx is done. An error is the last that it yields;
+// with Follow the stream never ends without one.
+func (c *Client) Events(ctx context.Context, wanted EventsWanted) iter.Seq2[Event, error] {
+	query := url.Values{}
+	switch {
+	case wanted.After > 0:
+		query.Set("since", strconv.FormatUint(wanted.After, 10))
+	case !wanted.Since.IsZero():
+		query.Set("since", wanted.Since.Format(time.RFC3339Nano))
+	}
+	if wanted.Last != nil {
+		query.Set("last", strconv.Itoa(*wanted.Last))
+	}
+	if wanted.Follow {
+		query.Set("follow", "true")
+	}
+	return func(yield func(Event, error) bool) {
+		response, err := c.do(ctx, &c.stream, http.MethodGet, PathEvents+"?"+query.Encode(), nil)
+		if err != nil {
+			yield(Event{}, err)
+			return
+		}
+		defer response.Body.Close()
+		for lines := json.NewDecoder(response.Body); ; {
+			var e Event
+			switch err := lines.Decode(&e); {
+			case err == nil:
+				if !yield(e, nil) {
+					return
+				}
+				continue
+			case ctx.Err() != nil:
+				yield(e, ctx.Err())
+			case wanted.Follow || !errors.Is(err, io.EOF):
+				yield(e, &NotReachableError{Socket: c.socket, Err: errors.New("it has ended the stream of events")})
+			}
+			return
+		}
+	}
+}
+
 // get asks for path, whose parts are escaped, and decodes the answer.
 func get[Out any](ctx context.Context, c *Client, path string) (Out, error) {
 	return call[Out](ctx, c, http.MethodGet, path, nil)
@@ -120,7 +171,7 @@ func post[Out any](ctx context.Context, c *Client, path string, in any) (Out, er
 
 func call[Out any](ctx context.Context, c *Client, method, path string, body []byte) (Out, error) {
 	var answer Out
-	response, err := c.do(ctx, method, path, body)
+	response, err := c.do(ctx, &c.http, method, path, body)
 	if err != nil {
 		return answer, err
 	}
@@ -132,7 +183,7 @@ func call[Out any](ctx context.Context, c *Client, method, path string, body []b
 }
 
 // do asks, and returns an answer that is 200.
-func (c *Client) do(ctx context.Context, method, path string, body []byte) (*http.Response, error) {
+func (c *Client) do(ctx context.Context, by *http.Client, method, path string, body []byte) (*http.Response, error) {
 	// The host only fills its place in the URL: dialling goes to the socket.
 	request, err := http.NewRequestWithContext(ctx, method, "http://l2tpvld"+path, bytes.NewReader(body))
 	if err != nil {
@@ -141,7 +192,7 @@ func (c *Client) do(ctx context.Context, method, path string, body []byte) (*htt
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := c.http.Do(request)
+	response, err := by.Do(request)
 	if err != nil {
 		return nil, &NotReachableError{Socket: c.socket, Err: err}
 	}

@@ -22,6 +22,7 @@ const (
 	PathSessions = "/v1/sessions" // []Session
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
 	PathStatus   = "/v1/status"   // Status
+	PathEvents   = "/v1/events"   // Event, one a line
 	PathOpenAPI  = "/v1/openapi.json"
 )
 
