@@ -26,6 +26,10 @@ type Guard interface {
 	// Reconnect asks the key manager to begin anew with the peer of that name, at once.
 	Reconnect(name string) error
 
+	// Tidy takes back what an earlier run has left for peers that are not protected now. Call it once all peers of the
+	// configuration are.
+	Tidy() error
+
 	// Status is what is known of the peer of that name. It asks the kernel and the key manager, so it may take a moment.
 	Status(name string) Status
 
@@ -75,7 +79,8 @@ type Flow struct {
 
 // Auth is how the two sides prove who they are (RFC 7296 section 2.15).
 type Auth struct {
-	LocalID, RemoteID string // IKE identities, as strongSwan writes them; empty: the address, or the certificate's subject
+	LocalID  string // our IKE identity, as strongSwan writes them; empty: the address, or the certificate's subject
+	RemoteID string // the peer's; empty: its address. With certificates it must be given, as it says whose is the peer's
 
 	PSK []byte // pre-shared key; nil: certificates. A fmt verb must not show it: it is never in a Status or an error
 
