@@ -1,0 +1,363 @@
+// Package floor drops, in the kernel, every packet of a protected flow that would leave or has arrived without ESP. It knows
+// nothing of who makes the security associations, and stands whatever becomes of them.
+//
+// It is two tables of nf_tables with the same rules. One stays until somebody takes it away, so also when we are stopped or
+// killed. The other belongs to our socket: nobody else can change it, `nft flush ruleset` neither, but the kernel
+// removes it with us. So there is one at all times.
+package floor
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// The tables, of family inet.
+const (
+	lasting = "l2tpvl"
+	owned   = "l2tpvl-owned"
+)
+
+// The flag of a table that belongs to a socket, of linux/netfilter/nf_tables.h.
+const tableOwner = 0x2
+
+// Floor is the floor in the network namespace of the thread that has called New. It is safe for concurrent use.
+type Floor struct {
+	restored func(why string) // called after somebody has taken the floor away, and it stands again
+	watcher  *netlink.Conn
+	watching sync.WaitGroup
+
+	mu     sync.Mutex
+	conn   *netlink.Conn
+	tables []string // those that have our rules: empty before the first Put
+	flows  map[string]ipsec.Flow
+	tidied bool // nothing of an earlier run is there
+}
+
+// New finds out whether this kernel can have a floor. It puts nothing there yet, and leaves what an earlier run has left.
+func New(restored func(why string)) (*Floor, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, missing(err)
+	}
+	f := &Floor{restored: restored, conn: conn, flows: map[string]ipsec.Flow{}}
+	if _, err := f.exists(lasting); err != nil {
+		return nil, errors.Join(missing(err), conn.Close())
+	}
+	if err := f.watch(); err != nil {
+		return nil, errors.Join(missing(err), conn.Close())
+	}
+	return f, nil
+}
+
+// missing says what a kernel lacks that answers with that error.
+func missing(err error) error {
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("no right to use nf_tables: %w; want CAP_NET_ADMIN, as root has", err)
+	}
+	return fmt.Errorf("this kernel has no nf_tables, which is to drop what is not encrypted: %w; "+
+		"want a kernel with CONFIG_NF_TABLES_INET, as Debian's linux-image-amd64, and in a container `modprobe nf_tables` on its host", err)
+}
+
+func (f *Floor) exists(table string) (bool, error) {
+	_, err := ask(f.conn, unix.NFT_MSG_GETTABLE, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Put puts the floor under a peer's flow, in place of that under another flow of the peer. It is there when Put returns.
+func (f *Floor) Put(peer string, flow ipsec.Flow) error {
+	flow.Remote = flow.Remote.Unmap().WithZone("")
+	flow.Local = flow.Local.Unmap().WithZone("")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.tables) == 0 {
+		if err := f.begin(); err != nil {
+			return err
+		}
+	}
+	before, had := f.flows[peer]
+	f.flows[peer] = flow
+	var b batch
+	for _, table := range f.tables {
+		b.addCounter(table, counter(out, peer))
+		b.addCounter(table, counter(in, peer))
+		f.address(&b, table, flow.Remote)
+		if had && before.Remote != flow.Remote {
+			f.address(&b, table, before.Remote)
+		}
+	}
+	err := b.send(f.conn)
+	if err == nil {
+		return nil
+	}
+	delete(f.flows, peer)
+	if had {
+		f.flows[peer] = before
+	}
+	return missing(err)
+}
+
+// Take takes the floor away from under a peer's flow.
+func (f *Floor) Take(peer string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	flow, ok := f.flows[peer]
+	if !ok {
+		return nil
+	}
+	delete(f.flows, peer)
+	if len(f.flows) == 0 && f.tidied { // leave no trace
+		return f.end()
+	}
+	var b batch
+	for _, table := range f.tables {
+		f.address(&b, table, flow.Remote)
+		b.deleteCounter(table, counter(out, peer))
+		b.deleteCounter(table, counter(in, peer))
+	}
+	return b.send(f.conn)
+}
+
+// Tidy takes away what earlier runs have left under flows that are not ours now.
+func (f *Floor) Tidy() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.tidied = true
+	if len(f.flows) == 0 {
+		return f.end()
+	}
+	return f.renew()
+}
+
+// end removes the tables.
+func (f *Floor) end() error {
+	var b batch
+	b.addTable(lasting, 0) // so that there is one to be removed
+	b.deleteTable(lasting)
+	if slices.Contains(f.tables, owned) {
+		b.deleteTable(owned)
+	}
+	f.tables = nil
+	return b.send(f.conn)
+}
+
+// Standing reports whether the floor is there. The kernel is asked.
+func (f *Floor) Standing(peer string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.flows[peer]; !ok {
+		return false
+	}
+	there, err := f.exists(lasting)
+	return err == nil && there
+}
+
+// Drops are the packets of a peer's flow that were dropped: those that would have left, those that had arrived.
+func (f *Floor) Drops(peer string) (left, arrived uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, table := range f.tables { // a packet that one has dropped does not come to the other
+		n, _ := packets(f.conn, table, counter(out, peer)) // 0 if there is none
+		left += n
+		n, _ = packets(f.conn, table, counter(in, peer))
+		arrived += n
+	}
+	return left, arrived
+}
+
+// Close leaves the floor: the table that lasts.
+func (f *Floor) Close() error {
+	err := f.watcher.Close()
+	f.watching.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(err, f.conn.Close())
+}
+
+// begin makes the tables, or takes over the one that an earlier run has left, with its rules.
+func (f *Floor) begin() error {
+	var b batch
+	b.addTable(lasting, 0)
+	frame(&b, lasting)
+	if err := b.send(f.conn); err != nil {
+		return missing(err)
+	}
+	f.tables = []string{lasting}
+
+	b = batch{}
+	b.addTable(owned, tableOwner)
+	frame(&b, owned)
+	err := b.send(f.conn)
+	// Of a process that has just ended the table may still be there.
+	for deadline := time.Now().Add(2 * time.Second); errors.Is(err, unix.EPERM) && time.Now().Before(deadline); {
+		time.Sleep(50 * time.Millisecond)
+		err = b.send(f.conn)
+	}
+	switch {
+	case err == nil:
+		f.tables = []string{owned, lasting}
+	case errors.Is(err, unix.EOPNOTSUPP): // before Linux 5.12 no table belongs to anybody
+	default:
+		f.tables = nil
+		return fmt.Errorf("table inet %s: %w; want one daemon in a network namespace", owned, err)
+	}
+	return nil
+}
+
+// renew makes the lasting table anew, with what it should have and nothing else.
+func (f *Floor) renew() error {
+	var b batch
+	b.addTable(lasting, 0)
+	b.deleteTable(lasting)
+	b.addTable(lasting, 0)
+	frame(&b, lasting)
+	addresses := map[netip.Addr]bool{}
+	for _, peer := range slices.Sorted(maps.Keys(f.flows)) {
+		b.addCounter(lasting, counter(out, peer))
+		b.addCounter(lasting, counter(in, peer))
+		addresses[f.flows[peer].Remote] = true
+	}
+	for address := range addresses {
+		f.address(&b, lasting, address)
+	}
+	return b.send(f.conn)
+}
+
+// way is the way of a packet: out of this host, or into it.
+type way struct {
+	name     string
+	hook     uint32
+	maps     [2]addressMap // of the other side's addresses, IPv4 and IPv6
+	offsets  [2]uint32     // of that address in the IP header
+	ours     [2]uint32     // of our address
+	fact     expression    // whether there is ESP
+	ourPort  uint32        // offset in the UDP header
+	peerPort uint32
+}
+
+const verdictDrop = 0 // NF_DROP of linux/netfilter.h
+
+// As nft(8) numbers what keys of maps are.
+const (
+	typeIPv4 = 7
+	typeIPv6 = 8
+)
+
+// Of linux/netfilter/nf_tables.h: whether the packet's way out goes through a transformation, and whether it came
+// through one.
+const (
+	routeTransformed = 4  // NFT_RT_XFRM
+	metaSecurityPath = 25 // NFT_META_SECPATH
+)
+
+var (
+	out = way{
+		name: "out", hook: unix.NF_INET_LOCAL_OUT,
+		maps:    [2]addressMap{{"out4", typeIPv4, 4, 1}, {"out6", typeIPv6, 16, 2}},
+		offsets: [2]uint32{16, 24}, ours: [2]uint32{12, 8}, fact: route(routeTransformed), ourPort: 0, peerPort: 2,
+	}
+	in = way{
+		name: "in", hook: unix.NF_INET_LOCAL_IN,
+		maps:    [2]addressMap{{"in4", typeIPv4, 4, 3}, {"in6", typeIPv6, 16, 4}},
+		offsets: [2]uint32{12, 8}, ours: [2]uint32{16, 24}, fact: meta(metaSecurityPath), ourPort: 2, peerPort: 0,
+	}
+)
+
+var families = [2]byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
+
+// frame adds what a table has that is there for no peer in particular.
+func frame(b *batch, table string) {
+	// After all others, whose address translation might make another flow of a packet. Ours that is owned sees it first.
+	priority := int32(1000)
+	if table == lasting {
+		priority++
+	}
+	for _, w := range []way{out, in} {
+		b.addHook(table, w.name, w.hook, priority)
+		b.emptyChain(table, w.name)
+		b.addRule(table, w.name, w.fact, equal(1), decide(unix.NFT_RETURN))
+		for i, m := range w.maps {
+			b.addMap(table, m)
+			b.addRule(table, w.name, meta(unix.NFT_META_NFPROTO), equal(families[i]),
+				payload(unix.NFT_PAYLOAD_NETWORK_HEADER, w.offsets[i], m.keyLen), jump(m))
+		}
+	}
+}
+
+// address makes the chains of an address what the flows there want, none if there are no flows.
+func (f *Floor) address(b *batch, table string, address netip.Addr) {
+	var peers []string
+	for peer, flow := range f.flows {
+		if flow.Remote == address {
+			peers = append(peers, peer)
+		}
+	}
+	slices.Sort(peers)
+	family := 0
+	if address.Is6() {
+		family = 1
+	}
+	for _, w := range []way{out, in} {
+		chain := w.name + "-" + strings.ReplaceAll(address.String(), ":", "_")
+		b.addChain(table, chain)
+		b.emptyChain(table, chain)
+		b.addJump(table, w.maps[family].name, address.AsSlice(), chain)
+		for _, peer := range peers {
+			for _, match := range matches(w, f.flows[peer], family) {
+				b.addRule(table, chain, append(match, count(counter(w, peer)), decide(verdictDrop))...)
+			}
+		}
+		if len(peers) == 0 {
+			b.deleteJump(table, w.maps[family].name, address.AsSlice(), chain)
+			b.deleteChain(table, chain)
+		}
+	}
+}
+
+// matches are what tells packets of a flow, any of which will do. Of UDP both ports are protected, ours towards every port of
+// the peer, and the peer's towards every one of ours: nothing of what either means to protect gets anywhere in clear.
+func matches(w way, flow ipsec.Flow, family int) [][]expression {
+	if flow.LocalPort == 0 && flow.RemotePort == 0 {
+		match := []expression{meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP)}
+		if flow.Local.IsValid() { // another address may have links in clear to the same peer
+			octets := flow.Local.AsSlice()
+			match = append(match, payload(unix.NFT_PAYLOAD_NETWORK_HEADER, w.ours[family], uint32(len(octets))), equal(octets...))
+		}
+		return [][]expression{match}
+	}
+	port := func(offset uint32, port uint16) []expression {
+		return []expression{
+			meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_UDP),
+			payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, offset, 2), equal(binary.BigEndian.AppendUint16(nil, port)...),
+		}
+	}
+	return [][]expression{port(w.ourPort, flow.LocalPort), port(w.peerPort, flow.RemotePort)}
+}
+
+// counter is the name of a peer's counter: nft(8) wants letters, digits, and few others.
+func counter(w way, peer string) string {
+	var b strings.Builder
+	b.WriteString(w.name + "-")
+	for _, c := range []byte(peer) {
+		if c == '-' || c == '.' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "_%02x", c)
+		}
+	}
+	return b.String()
+}

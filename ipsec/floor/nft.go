@@ -1,0 +1,362 @@
+package floor
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// familyInet is the family of our tables: IPv4 and IPv6 at once.
+const familyInet = unix.NFPROTO_INET
+
+// answerTimeout bounds the wait for the kernel, which answers a batch before sendmsg returns.
+const answerTimeout = 5 * time.Second
+
+// registers of a rule.
+const (
+	regVerdict = unix.NFT_REG_VERDICT
+	reg1       = unix.NFT_REG_1
+)
+
+// batch is a change of tables that the kernel makes as a whole, between two packets, or not at all.
+type batch struct {
+	messages []netlink.Message
+	err      error
+}
+
+// attributes encodes netlink attributes, in network byte order as nf_tables has them.
+func attributes(build func(*netlink.AttributeEncoder)) ([]byte, error) {
+	e := netlink.NewAttributeEncoder()
+	e.ByteOrder = binary.BigEndian
+	build(e)
+	return e.Encode()
+}
+
+// request is a message of nf_tables, without the flags that say what to do with it.
+func request(kind uint16, build func(*netlink.AttributeEncoder)) (netlink.Message, error) {
+	data, err := attributes(build)
+	return netlink.Message{
+		Header: netlink.Header{Type: netlink.HeaderType(unix.NFNL_SUBSYS_NFTABLES<<8 | kind), Flags: netlink.Request},
+		Data:   append([]byte{familyInet, unix.NFNETLINK_V0, 0, 0}, data...),
+	}, err
+}
+
+func (b *batch) add(kind uint16, flags netlink.HeaderFlags, build func(*netlink.AttributeEncoder)) {
+	m, err := request(kind, build)
+	m.Header.Flags |= flags
+	b.messages = append(b.messages, m)
+	b.err = errors.Join(b.err, err)
+}
+
+// send has the kernel carry the batch out.
+func (b *batch) send(conn *netlink.Conn) error {
+	if b.err != nil || len(b.messages) == 0 {
+		return b.err
+	}
+	// One acknowledgement, of the last message, for all; what fails is reported without being asked for.
+	b.messages[len(b.messages)-1].Header.Flags |= netlink.Acknowledge
+	bracket := func(kind netlink.HeaderType) netlink.Message {
+		return netlink.Message{
+			Header: netlink.Header{Type: kind, Flags: netlink.Request},
+			Data:   []byte{unix.AF_UNSPEC, unix.NFNETLINK_V0, 0, unix.NFNL_SUBSYS_NFTABLES},
+		}
+	}
+	all := append([]netlink.Message{bracket(unix.NFNL_MSG_BATCH_BEGIN)}, b.messages...)
+	all = append(all, bracket(unix.NFNL_MSG_BATCH_END))
+	if _, err := conn.SendMessages(all); err != nil {
+		return err
+	}
+	err := receive(conn, answerTimeout)
+	for left := err; left != nil && !errors.Is(left, unix.EPERM); { // one error for each message that failed: read them all
+		left = receive(conn, 100*time.Millisecond)
+		if netlinkTimeout(left) {
+			break
+		}
+	}
+	return err
+}
+
+func receive(conn *netlink.Conn, timeout time.Duration) error {
+	if err := conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
+		return err
+	}
+	_, err := conn.Receive()
+	return err
+}
+
+func netlinkTimeout(err error) bool {
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && timeout.Timeout()
+}
+
+// ask asks for one thing.
+func ask(conn *netlink.Conn, kind uint16, build func(*netlink.AttributeEncoder)) (*netlink.AttributeDecoder, error) {
+	m, err := request(kind, build)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return nil, err
+	}
+	answers, err := conn.Execute(m)
+	if err != nil {
+		return nil, err
+	}
+	if len(answers) != 1 || len(answers[0].Data) < 4 {
+		return nil, fmt.Errorf("%d answers of the kernel's nf_tables, want 1", len(answers))
+	}
+	d, err := netlink.NewAttributeDecoder(answers[0].Data[4:])
+	if err == nil {
+		d.ByteOrder = binary.BigEndian
+	}
+	return d, err
+}
+
+func (b *batch) addTable(table string, flags uint32) {
+	b.add(unix.NFT_MSG_NEWTABLE, netlink.Create, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_TABLE_NAME, table)
+		e.Uint32(unix.NFTA_TABLE_FLAGS, flags)
+	})
+}
+
+func (b *batch) deleteTable(table string) {
+	b.add(unix.NFT_MSG_DELTABLE, 0, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
+}
+
+// addHook adds a chain that all packets pass at a hook.
+func (b *batch) addHook(table, chain string, hook uint32, priority int32) {
+	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_CHAIN_TABLE, table)
+		e.String(unix.NFTA_CHAIN_NAME, chain)
+		e.String(unix.NFTA_CHAIN_TYPE, "filter")
+		e.Nested(unix.NFTA_CHAIN_HOOK, func(e *netlink.AttributeEncoder) error {
+			e.Uint32(unix.NFTA_HOOK_HOOKNUM, hook)
+			e.Int32(unix.NFTA_HOOK_PRIORITY, priority)
+			return nil
+		})
+	})
+}
+
+func (b *batch) addChain(table, chain string) {
+	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_CHAIN_TABLE, table)
+		e.String(unix.NFTA_CHAIN_NAME, chain)
+	})
+}
+
+func (b *batch) deleteChain(table, chain string) {
+	b.add(unix.NFT_MSG_DELCHAIN, 0, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_CHAIN_TABLE, table)
+		e.String(unix.NFTA_CHAIN_NAME, chain)
+	})
+}
+
+// emptyChain removes the rules of a chain.
+func (b *batch) emptyChain(table, chain string) {
+	b.add(unix.NFT_MSG_DELRULE, 0, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_RULE_TABLE, table)
+		e.String(unix.NFTA_RULE_CHAIN, chain)
+	})
+}
+
+func (b *batch) addCounter(table, name string) {
+	b.add(unix.NFT_MSG_NEWOBJ, netlink.Create, func(e *netlink.AttributeEncoder) {
+		counterName(table, name)(e)
+		e.Nested(unix.NFTA_OBJ_DATA, func(e *netlink.AttributeEncoder) error {
+			e.Uint64(unix.NFTA_COUNTER_BYTES, 0)
+			e.Uint64(unix.NFTA_COUNTER_PACKETS, 0)
+			return nil
+		})
+	})
+}
+
+func (b *batch) deleteCounter(table, name string) {
+	b.add(unix.NFT_MSG_DELOBJ, 0, counterName(table, name))
+}
+
+func counterName(table, name string) func(*netlink.AttributeEncoder) {
+	return func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_OBJ_TABLE, table)
+		e.String(unix.NFTA_OBJ_NAME, name)
+		e.Uint32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)
+	}
+}
+
+// packets is how many packets a counter has counted.
+func packets(conn *netlink.Conn, table, name string) (uint64, error) {
+	d, err := ask(conn, unix.NFT_MSG_GETOBJ, counterName(table, name))
+	if err != nil {
+		return 0, err
+	}
+	var n uint64
+	for d.Next() {
+		if d.Type() != unix.NFTA_OBJ_DATA {
+			continue
+		}
+		d.Nested(func(d *netlink.AttributeDecoder) error {
+			for d.Next() {
+				if d.Type() == unix.NFTA_COUNTER_PACKETS {
+					n = d.Uint64()
+				}
+			}
+			return d.Err()
+		})
+	}
+	return n, d.Err()
+}
+
+// addressMap is a map from addresses to the chain that looks at packets of this address.
+type addressMap struct {
+	name    string
+	keyType uint32 // as nft(8) names it
+	keyLen  uint32
+	id      uint32 // within a batch
+}
+
+func (b *batch) addMap(table string, m addressMap) {
+	b.add(unix.NFT_MSG_NEWSET, netlink.Create, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_SET_TABLE, table)
+		e.String(unix.NFTA_SET_NAME, m.name)
+		e.Uint32(unix.NFTA_SET_FLAGS, unix.NFT_SET_MAP)
+		e.Uint32(unix.NFTA_SET_KEY_TYPE, m.keyType)
+		e.Uint32(unix.NFTA_SET_KEY_LEN, m.keyLen)
+		e.Uint32(unix.NFTA_SET_DATA_TYPE, unix.NFT_DATA_VERDICT)
+		e.Uint32(unix.NFTA_SET_ID, m.id)
+	})
+}
+
+func (b *batch) addJump(table, name string, address []byte, chain string) {
+	b.add(unix.NFT_MSG_NEWSETELEM, netlink.Create, element(table, name, address, chain))
+}
+
+func (b *batch) deleteJump(table, name string, address []byte, chain string) {
+	b.add(unix.NFT_MSG_DELSETELEM, 0, element(table, name, address, chain))
+}
+
+func element(table, name string, address []byte, chain string) func(*netlink.AttributeEncoder) {
+	return func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_SET_ELEM_LIST_TABLE, table)
+		e.String(unix.NFTA_SET_ELEM_LIST_SET, name)
+		e.Nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(e *netlink.AttributeEncoder) error {
+			e.Nested(unix.NFTA_LIST_ELEM, func(e *netlink.AttributeEncoder) error {
+				e.Nested(unix.NFTA_SET_ELEM_KEY, value(address))
+				e.Nested(unix.NFTA_SET_ELEM_DATA, verdict(unix.NFT_JUMP, chain))
+				return nil
+			})
+			return nil
+		})
+	}
+}
+
+func value(octets []byte) func(*netlink.AttributeEncoder) error {
+	return func(e *netlink.AttributeEncoder) error {
+		e.Bytes(unix.NFTA_DATA_VALUE, octets)
+		return nil
+	}
+}
+
+func verdict(code int32, chain string) func(*netlink.AttributeEncoder) error {
+	return func(e *netlink.AttributeEncoder) error {
+		e.Nested(unix.NFTA_DATA_VERDICT, func(e *netlink.AttributeEncoder) error {
+			e.Int32(unix.NFTA_VERDICT_CODE, code)
+			if chain != "" {
+				e.String(unix.NFTA_VERDICT_CHAIN, chain)
+			}
+			return nil
+		})
+		return nil
+	}
+}
+
+// expression is one step of a rule. A step that does not match ends the rule.
+type expression struct {
+	name string
+	data func(*netlink.AttributeEncoder)
+}
+
+func (b *batch) addRule(table, chain string, steps ...expression) {
+	b.add(unix.NFT_MSG_NEWRULE, netlink.Create|netlink.Append, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_RULE_TABLE, table)
+		e.String(unix.NFTA_RULE_CHAIN, chain)
+		e.Nested(unix.NFTA_RULE_EXPRESSIONS, func(e *netlink.AttributeEncoder) error {
+			for _, step := range steps {
+				e.Nested(unix.NFTA_LIST_ELEM, func(e *netlink.AttributeEncoder) error {
+					e.String(unix.NFTA_EXPR_NAME, step.name)
+					e.Nested(unix.NFTA_EXPR_DATA, func(e *netlink.AttributeEncoder) error {
+						step.data(e)
+						return nil
+					})
+					return nil
+				})
+			}
+			return nil
+		})
+	})
+}
+
+// meta loads a fact about the packet into register 1.
+func meta(key uint32) expression {
+	return expression{"meta", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_META_DREG, reg1)
+		e.Uint32(unix.NFTA_META_KEY, key)
+	}}
+}
+
+// route loads a fact about the packet's way out into register 1.
+func route(key uint32) expression {
+	return expression{"rt", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_RT_DREG, reg1)
+		e.Uint32(unix.NFTA_RT_KEY, key)
+	}}
+}
+
+// payload loads octets of the packet into register 1.
+func payload(base, offset, length uint32) expression {
+	return expression{"payload", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_PAYLOAD_DREG, reg1)
+		e.Uint32(unix.NFTA_PAYLOAD_BASE, base)
+		e.Uint32(unix.NFTA_PAYLOAD_OFFSET, offset)
+		e.Uint32(unix.NFTA_PAYLOAD_LEN, length)
+	}}
+}
+
+// equal matches if register 1 begins with these octets.
+func equal(octets ...byte) expression {
+	return expression{"cmp", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_CMP_SREG, reg1)
+		e.Uint32(unix.NFTA_CMP_OP, unix.NFT_CMP_EQ)
+		e.Nested(unix.NFTA_CMP_DATA, value(octets))
+	}}
+}
+
+// jump goes on with the chain that the map has for register 1, if it has one.
+func jump(m addressMap) expression {
+	return expression{"lookup", func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_LOOKUP_SET, m.name)
+		e.Uint32(unix.NFTA_LOOKUP_SET_ID, m.id)
+		e.Uint32(unix.NFTA_LOOKUP_SREG, reg1)
+		e.Uint32(unix.NFTA_LOOKUP_DREG, regVerdict)
+	}}
+}
+
+func count(counter string) expression {
+	return expression{"objref", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_OBJREF_IMM_TYPE, unix.NFT_OBJECT_COUNTER)
+		e.String(unix.NFTA_OBJREF_IMM_NAME, counter)
+	}}
+}
+
+// decide ends the chain.
+func decide(code int32) expression {
+	return expression{"immediate", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_IMMEDIATE_DREG, regVerdict)
+		e.Nested(unix.NFTA_IMMEDIATE_DATA, verdict(code, ""))
+	}}
+}

@@ -1,0 +1,99 @@
+package floor
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// watch begins to restore the lasting table whenever somebody else has changed it.
+func (f *Floor) watch() error {
+	watcher, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return err
+	}
+	if err := watcher.JoinGroup(unix.NFNLGRP_NFTABLES); err != nil {
+		return errors.Join(err, watcher.Close())
+	}
+	ours, err := portID(f.conn)
+	if err != nil {
+		return errors.Join(err, watcher.Close())
+	}
+	f.watcher = watcher
+	f.watching.Go(func() {
+		var told time.Time
+		for {
+			messages, err := watcher.Receive()
+			if err != nil && !errors.Is(err, unix.ENOBUFS) { // closed
+				return
+			}
+			changed := err != nil // news were lost
+			for _, m := range messages {
+				changed = changed || m.Header.PID != ours && concerns(m, lasting)
+			}
+			if changed { // the news of one change come in parts
+				f.restore(time.Since(told) > time.Second)
+				told = time.Now()
+			}
+		}
+	})
+	return nil
+}
+
+// restore makes the lasting table what it should be.
+func (f *Floor) restore(tell bool) {
+	f.mu.Lock()
+	wanted := len(f.flows) > 0
+	var err error
+	if wanted {
+		err = f.renew()
+	}
+	f.mu.Unlock()
+	switch {
+	case !wanted || !tell:
+	case err != nil:
+		f.restored("somebody has changed the table inet " + lasting + " of nf_tables, and it could not be restored: " + err.Error())
+	default:
+		f.restored("somebody had changed the table inet " + lasting + " of nf_tables; it is restored")
+	}
+}
+
+// concerns reports whether a message is about that table.
+func concerns(m netlink.Message, table string) bool {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 || m.Data[0] != familyInet ||
+		m.Header.Type&0xff == unix.NFT_MSG_NEWGEN {
+		return false
+	}
+	d, err := netlink.NewAttributeDecoder(m.Data[4:])
+	if err != nil {
+		return false
+	}
+	d.ByteOrder = binary.BigEndian
+	for d.Next() {
+		if d.Type() == unix.NFTA_TABLE_NAME { // the first attribute of a message of every kind is the table's name
+			return d.String() == table
+		}
+	}
+	return false
+}
+
+// portID is how the kernel names the socket as the author of changes.
+func portID(conn *netlink.Conn) (uint32, error) {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var id uint32
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		address, err := unix.Getsockname(int(fd))
+		failed = err
+		if netlinkAddress, ok := address.(*unix.SockaddrNetlink); ok {
+			id = netlinkAddress.Pid
+		}
+	})
+	return id, errors.Join(err, failed)
+}

@@ -1,0 +1,36 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// probeESP finds out whether the kernel can do ESP with AES-GCM, which has it load its modules: it makes an association between
+// two addresses of documentation (RFC 5737), which nobody uses, and removes it.
+func probeESP() error {
+	handle, err := netlink.NewHandle(unix.NETLINK_XFRM)
+	if err != nil {
+		return missingESP(err)
+	}
+	defer handle.Close()
+	sa := &netlink.XfrmState{
+		Src: net.IPv4(192, 0, 2, 254), Dst: net.IPv4(192, 0, 2, 255), Proto: netlink.XFRM_PROTO_ESP, Mode: netlink.XFRM_MODE_TRANSPORT,
+		Spi: 0x6c327476, Aead: &netlink.XfrmStateAlgo{Name: "rfc4106(gcm(aes))", Key: make([]byte, 36), ICVLen: 128},
+	}
+	if err := handle.XfrmStateAdd(sa); err != nil && !errors.Is(err, unix.EEXIST) {
+		return missingESP(err)
+	}
+	return handle.XfrmStateDel(sa)
+}
+
+func missingESP(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("no right to use IPsec: %w; want CAP_NET_ADMIN, as root has", err)
+	}
+	return fmt.Errorf("this kernel has no ESP (RFC 4303): %w; want one with CONFIG_INET_ESP, CONFIG_INET6_ESP and CONFIG_CRYPTO_GCM, as Debian's "+
+		"linux-image-amd64, and in a container `modprobe esp4 esp6` on its host", err)
+}

@@ -1,0 +1,171 @@
+package strongswan
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// prefix begins the names of all that is ours in charon. What has other names we leave alone.
+const prefix = "l2tpvl-"
+
+// connection is the argument of load-conn, as swanctl.conf(5) has it.
+type connection struct {
+	Version     string           `vici:"version"`
+	LocalAddrs  []string         `vici:"local_addrs"`
+	RemoteAddrs []string         `vici:"remote_addrs"`
+	Proposals   []string         `vici:"proposals"`
+	RekeyTime   string           `vici:"rekey_time"`
+	DPDDelay    string           `vici:"dpd_delay"`
+	Mobike      bool             `vici:"mobike"`
+	Unique      string           `vici:"unique"`
+	Tries       string           `vici:"keyingtries"`
+	Local       authentication   `vici:"local"`
+	Remote      authentication   `vici:"remote"`
+	Children    map[string]child `vici:"children"`
+}
+
+type authentication struct {
+	Auth    string   `vici:"auth"`
+	ID      string   `vici:"id"`
+	Certs   []string `vici:"certs"`
+	CACerts []string `vici:"cacerts"`
+}
+
+type child struct {
+	Mode         string   `vici:"mode"`
+	LocalTS      []string `vici:"local_ts"`
+	RemoteTS     []string `vici:"remote_ts"`
+	Proposals    []string `vici:"esp_proposals"`
+	RekeyTime    string   `vici:"rekey_time"`
+	RekeyBytes   string   `vici:"rekey_bytes"`
+	ReplayWindow string   `vici:"replay_window"`
+}
+
+// secret is the argument of load-shared.
+type secret struct {
+	ID     string   `vici:"id"`
+	Type   string   `vici:"type"`
+	Data   string   `vici:"data"`
+	Owners []string `vici:"owners"`
+}
+
+// check says why charon could not take the peer, as far as we can tell.
+func check(p ipsec.Peer) error {
+	if p.Auth.PSK == nil && p.Auth.RemoteID == "" {
+		return errors.New("want the identity in the peer's certificate: without it every holder of a certificate of the same CA could be the peer")
+	}
+	if p.Auth.PSK == nil && len(p.Auth.CAs) == 0 {
+		return errors.New("want a CA that has issued the peer's certificate")
+	}
+	return nil
+}
+
+// connectionOf is how charon is to keep the SAs with a peer. It installs no traps: we ask for the SAs, on one of the two sides
+// alone, and until they are there the floor has the packets.
+func connectionOf(p ipsec.Peer) connection {
+	c := connection{
+		Version:     "2",
+		RemoteAddrs: []string{p.Flow.Remote.String()},
+		Proposals:   p.IKE.Proposals,
+		RekeyTime:   seconds(p.IKE.Rekey),
+		DPDDelay:    seconds(p.IKE.DPD),
+		Unique:      "replace",
+		Tries:       "1", // we try again ourselves
+		Local:       authentication{ID: localID(p)},
+		Remote:      authentication{ID: remoteID(p)},
+		Children: map[string]child{prefix + p.Name: {
+			Mode:         "transport",
+			LocalTS:      []string{selector(p.Flow, p.Flow.LocalPort)},
+			RemoteTS:     []string{selector(p.Flow, p.Flow.RemotePort)},
+			Proposals:    p.Child.Proposals,
+			RekeyTime:    seconds(p.Child.Rekey),
+			RekeyBytes:   strconv.FormatUint(p.Child.RekeyOctets, 10),
+			ReplayWindow: strconv.Itoa(p.Child.ReplayWindow),
+		}},
+	}
+	if p.Flow.Local.IsValid() {
+		c.LocalAddrs = []string{p.Flow.Local.String()}
+	}
+	if p.Auth.PSK != nil {
+		c.Local.Auth, c.Remote.Auth = "psk", "psk"
+		return c
+	}
+	c.Local.Auth, c.Remote.Auth = "pubkey", "pubkey"
+	c.Local.Certs = []string{string(p.Auth.Certificate)}
+	for _, ca := range p.Auth.CAs {
+		c.Remote.CACerts = append(c.Remote.CACerts, string(ca))
+	}
+	return c
+}
+
+// selector selects what of an address belongs to the flow.
+func selector(f ipsec.Flow, port uint16) string {
+	if f.LocalPort == 0 && f.RemotePort == 0 {
+		return "dynamic[115]"
+	}
+	return fmt.Sprintf("dynamic[udp/%d]", port)
+}
+
+func localID(p ipsec.Peer) string {
+	if p.Auth.LocalID == "" && p.Auth.PSK != nil && p.Flow.Local.IsValid() {
+		return p.Flow.Local.String()
+	}
+	return p.Auth.LocalID
+}
+
+func remoteID(p ipsec.Peer) string {
+	if p.Auth.RemoteID == "" {
+		return p.Flow.Remote.String()
+	}
+	return p.Auth.RemoteID
+}
+
+func secretOf(p ipsec.Peer) secret {
+	s := secret{ID: prefix + p.Name, Type: "IKE", Data: string(p.Auth.PSK), Owners: []string{remoteID(p)}}
+	if id := localID(p); id != "" {
+		s.Owners = append(s.Owners, id)
+	}
+	return s
+}
+
+// seconds is a time as charon takes it. A rekey after 0 s would be none at all.
+func seconds(d time.Duration) string { return strconv.Itoa(int(max(d, time.Second)/time.Second)) + "s" }
+
+// sameSAs reports whether SAs of one configuration may stay under the other: lifetimes and the secret count from the next on.
+func sameSAs(a, b ipsec.Peer) bool {
+	same := func(a, b [][]byte) bool {
+		return slices.EqualFunc(a, b, func(a, b []byte) bool { return string(a) == string(b) })
+	}
+	return a.Flow == b.Flow && a.Auth.LocalID == b.Auth.LocalID && a.Auth.RemoteID == b.Auth.RemoteID &&
+		(a.Auth.PSK == nil) == (b.Auth.PSK == nil) && string(a.Auth.Certificate) == string(b.Auth.Certificate) &&
+		same(a.Auth.CAs, b.Auth.CAs) && slices.Equal(a.IKE.Proposals, b.IKE.Proposals) &&
+		slices.Equal(a.Child.Proposals, b.Child.Proposals) && a.Child.ReplayWindow == b.Child.ReplayWindow
+}
+
+// carries reports whether a CHILD SA with these traffic selectors, as charon writes them, is for the flow:
+// "192.0.2.1/32[udp/1701]", "192.0.2.1/32[l2tp]".
+func carries(f ipsec.Flow, local, remote []string) bool {
+	return selects(local, f.Local, f, f.LocalPort) && selects(remote, f.Remote, f, f.RemotePort)
+}
+
+func selects(selectors []string, address netip.Addr, f ipsec.Flow, port uint16) bool {
+	if len(selectors) != 1 {
+		return false
+	}
+	subnet, what, _ := strings.Cut(strings.TrimSuffix(selectors[0], "]"), "[")
+	if prefix, err := netip.ParsePrefix(subnet); err != nil || address.IsValid() && prefix.Addr() != address.WithZone("") {
+		return false
+	}
+	protocol, ports, _ := strings.Cut(what, "/")
+	if f.LocalPort == 0 && f.RemotePort == 0 {
+		return protocol == "115" || protocol == "l2tp"
+	}
+	return protocol == "udp" && (ports == strconv.Itoa(int(port)) || port == 1701 && ports == "l2tp" || port == 1701 && ports == "l2f")
+}

@@ -1,0 +1,162 @@
+package strongswan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// load has charon have the configuration of all peers, and what is to be removed no more. What charon refuses is kept with
+// the peer; an error means that charon is gone.
+func (m *Manager) load(s *session) error {
+	connections, err := s.names("get-conns", "conns")
+	if err != nil {
+		return err
+	}
+	secrets, err := s.names("get-shared", "keys")
+	if err != nil {
+		return err
+	}
+	keys, err := s.names("get-keys", "keys")
+	if err != nil {
+		return err
+	}
+
+	m.mu.Lock()
+	tidy := m.tidy
+	m.tidy = false
+	wanted := map[string]bool{}
+	var removed []string
+	missing := map[string]peer{} // as they are wanted now
+	for name, x := range m.peers {
+		has := slices.Contains(connections, prefix+name) && (x.want.Auth.PSK == nil || slices.Contains(secrets, prefix+name)) &&
+			(x.keyID == "" || slices.Contains(keys, x.keyID))
+		switch {
+		case x.removed:
+			removed = append(removed, name)
+		case x.refused != nil: // until it is changed
+		case !x.loaded || !has:
+			missing[name] = *x
+		}
+		wanted[prefix+name] = !x.removed
+	}
+	m.mu.Unlock()
+
+	for _, name := range removed {
+		if err := m.unload(s, name); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		keyID, err := loadPeer(s, missing[name].want)
+		if errors.Is(err, errLost) {
+			return err
+		}
+		m.loaded(name, missing[name].version, keyID, err)
+	}
+	if tidy {
+		for _, name := range slices.Concat(connections, secrets) {
+			if strings.HasPrefix(name, prefix) && !wanted[name] {
+				if err := forget(s, name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// loaded notes what has come of loading a peer.
+func (m *Manager) loaded(name string, version int, keyID string, refused error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := m.peers[name]
+	if x == nil || x.version != version {
+		return
+	}
+	x.loaded, x.refused, x.keyID = refused == nil, nil, keyID
+	if refused != nil {
+		x.refused = fmt.Errorf("strongSwan refuses the configuration for %s: %w", name, refused)
+	}
+	x.release()
+}
+
+// loadPeer has charon take the configuration of one peer. It returns charon's name of its private key.
+func loadPeer(s *session, p ipsec.Peer) (keyID string, err error) {
+	if p.Auth.PSK != nil {
+		_, err = s.call("load-shared", secretOf(p))
+	} else {
+		keyID, err = loadKey(s, p.Auth)
+	}
+	if err != nil {
+		return "", err
+	}
+	_, err = s.call("load-conn", map[string]connection{prefix + p.Name: connectionOf(p)})
+	return keyID, err
+}
+
+func loadKey(s *session, a ipsec.Auth) (id string, err error) {
+	answer, err := s.call("load-key", map[string]string{"type": "any", "data": string(a.PrivateKey)})
+	if err != nil {
+		return "", fmt.Errorf("private key: %w", err)
+	}
+	return fields{answer}.text("id"), nil
+}
+
+// unload ends what charon has of a peer that is to be removed.
+func (m *Manager) unload(s *session, name string) error {
+	if err := forget(s, prefix+name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	x := m.peers[name]
+	if !x.removed { // wanted again meanwhile
+		m.mu.Unlock()
+		return nil
+	}
+	keyID := x.keyID
+	delete(m.peers, name)
+	for _, other := range m.peers {
+		if other.keyID == keyID {
+			keyID = ""
+		}
+	}
+	x.release()
+	m.mu.Unlock()
+	if keyID == "" {
+		return nil
+	}
+	return unlessRefused(s.call("unload-key", map[string]string{"id": keyID}))
+}
+
+// forget has charon have no connection, no SAs and no secret of that name. The connection goes first, so that the peer
+// cannot come back.
+func forget(s *session, name string) error {
+	return errors.Join(
+		unlessRefused(s.call("unload-conn", map[string]string{"name": name})),
+		unlessRefused(nil, terminate(name, "")(s)),
+		unlessRefused(s.call("unload-shared", map[string]string{"id": name})),
+	)
+}
+
+// unlessRefused is the error of a call whose refusal means that there was nothing to do.
+func unlessRefused(_ any, err error) error {
+	if errors.Is(err, errLost) {
+		return err
+	}
+	return nil
+}
+
+// endAll has charon forget all of ours.
+func (m *Manager) endAll(s *session) {
+	m.mu.Lock()
+	for _, x := range m.peers {
+		x.removed = true
+	}
+	m.mu.Unlock()
+	_ = m.load(s) // without charon there is nothing to end
+}
