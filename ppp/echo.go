@@ -82,6 +82,16 @@ func (e *echo) start(now time.Time, interval time.Duration) {
 	}
 }
 
+// SetEcho changes Config.EchoInterval, EchoFails and EchoAdaptive of a link that may be up.
+func (l *Link) SetEcho(now time.Time, interval time.Duration, fails int, adaptive bool) {
+	was := l.cfg.EchoInterval
+	l.cfg.EchoInterval, l.cfg.EchoFails, l.cfg.EchoAdaptive = interval, fails, adaptive
+	l.cfg = l.cfg.withDefaults()
+	if l.lcp.state == Opened && l.cfg.EchoInterval != was {
+		l.echo.start(now, l.cfg.EchoInterval)
+	}
+}
+
 func (e *echo) stop() { e.due, e.waiting = time.Time{}, false }
 
 // hear notes that a frame was received.

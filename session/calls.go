@@ -1,6 +1,9 @@
 package session
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // calls are the links that are to ask the peer for a session, in line. Few of them ask at a time: so what the peer answers
 // is not kept waiting behind thousands of requests, none of these grows old in a queue, and a peer that asks for the
@@ -44,6 +47,14 @@ func (p *Pair) ask(now time.Time, out *Output) {
 		l.asking = true
 		p.calls.asking++
 		l.take(c.Open(now, l.VPNID.AppendOctets(nil), &out.control))
+	}
+}
+
+// leave takes a link out of the line.
+func (c *calls) leave(l *Link) {
+	if l.inLine {
+		l.inLine = false
+		c.line = slices.DeleteFunc(c.line, func(other *Link) bool { return other == l })
 	}
 }
 

@@ -94,17 +94,6 @@ func (l *Link) noConnection() {
 	l.schedule()
 }
 
-// stop ends the link for good.
-func (l *Link) stop(now time.Time, out *Output) {
-	l.callAt = time.Time{}
-	if l.session != nil {
-		l.note(LayerSession, "shut down here")
-		l.session.Close(now, result(l2tp.CDNAdministrative, "shutting down"), &out.control)
-		l.down(now, out)
-	}
-	l.schedule()
-}
-
 // down undoes the attempt. The control session is over by now.
 func (l *Link) down(now time.Time, out *Output) {
 	l.setInUse(now, false, out)

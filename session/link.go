@@ -13,7 +13,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// LinkConfig is what the operator wants of one link. It does not change.
+// LinkConfig is what the operator wants of one link. Pair.ChangeLink changes some of it; VPN, VPNID, VR and Interface stay.
 type LinkConfig struct {
 	VPN       string
 	VPNID     endid.VPNID
@@ -42,8 +42,9 @@ type Link struct {
 	wanted vr.Interface        // what Configure was last asked for
 	inUse  bool                // Configure was carried out since open became not empty
 
-	setDown bool // the operator has set our interface down
-	paused  bool // our interface or the peer's is down
+	disabled bool // the operator has taken the link down
+	setDown  bool // the operator has set our interface down
+	paused   bool // our interface or the peer's is down
 
 	callAt   time.Time // when to ask the peer for a session; zero: not planned
 	inLine   bool      // it waits for its turn to ask

@@ -82,6 +82,9 @@ type (
 		Attempt Attempt
 	}
 
+	// Forget says that a link is no more: after what was asked for before there is nothing of it.
+	Forget struct{ Link *Link }
+
 	// Repath asks for the path to the peer to be opened anew: nothing came through the old one, and the host's addresses
 	// and routes may have changed since it was opened. The links' sessions on it were deleted before.
 	Repath struct{}
@@ -100,6 +103,7 @@ func (Create) effect()    {}
 func (Open) effect()      {}
 func (Configure) effect() {}
 func (Delete) effect()    {}
+func (Forget) effect()    {}
 func (Repath) effect()    {}
 func (Note) effect()      {}
 

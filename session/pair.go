@@ -70,9 +70,7 @@ func NewPair(cfg PairConfig) *Pair {
 		p.astray[id] = time.Time{}
 	}
 	for _, lc := range cfg.Links {
-		l := &Link{LinkConfig: lc, pair: p, place: nowhere}
-		p.links[lc.VPNID] = l
-		p.order = append(p.order, l)
+		p.newLink(lc)
 	}
 	p.cfg.Links = nil // each link has its own
 	return p
@@ -95,7 +93,7 @@ func (p *Pair) Start(now time.Time, out *Output) {
 func (p *Pair) Stop(now time.Time, out *Output) {
 	p.stopping = true
 	for _, l := range p.order {
-		l.stop(now, out)
+		l.end(now, "shutting down", out)
 	}
 	p.control.Stop(now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, &out.control)
 	p.drain(now, out)
@@ -265,8 +263,7 @@ func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 			if l.layer == LayerConnection {
 				l.note(0, "") // it is there again
 			}
-			l.call(now)
-			l.schedule()
+			l.begin(now)
 		}
 	}
 }
@@ -322,6 +319,8 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("VPN %s %s", id, p.wrongClass()), out)
 	case l == nil:
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
+	case l.disabled:
+		p.refuse(now, s, l2tp.CDNAdministrative, fmt.Sprintf("VPN %s is %s here", id, disabledText), out)
 	case l.session != nil:
 		p.refuse(now, s, l2tp.CDNTemporaryFacilities, fmt.Sprintf("VPN %s has a session already", id), out)
 	default:

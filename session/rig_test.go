@@ -313,6 +313,11 @@ func (p *pe) execute(effect Effect) {
 			delete(p.byID, p.sessions[e.Attempt].cfg.LocalID)
 			delete(p.sessions, e.Attempt)
 		})
+	case Forget:
+		if p.newest[e.Link] != 0 || slices.Contains(p.pair.order, e.Link) {
+			p.t.Fatalf("%s: %s is to be forgotten, and is there", p.name, e.Link.VPN)
+		}
+		delete(p.newest, e.Link)
 	case Repath:
 		p.repaths++
 	case Note:

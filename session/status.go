@@ -30,6 +30,7 @@ type LinkStatus struct {
 	PPP       *ppp.Status    // nil: PPP was not reached
 	Open      dataplane.Protocols
 	Interface vr.Interface // as it was last asked for
+	Disabled  bool         // the operator has taken the link down
 	SetDown   bool         // the operator has set the interface down
 	Paused    bool         // the interface here or at the peer is down, and PPP stands still
 }
@@ -90,7 +91,7 @@ func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
 		Failures: l.failures, CallAt: l.callAt, InLine: l.inLine, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
-		SetDown: l.setDown, Paused: l.paused,
+		Disabled: l.disabled, SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
 		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie, c.Circuit, c.PeerCircuit}

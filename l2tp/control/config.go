@@ -16,7 +16,7 @@ const (
 	Passive
 )
 
-// Config is what a Peer is made with. It does not change, but for the secrets by Peer.SetSecrets.
+// Config is what a Peer is made with. Peer.Reconfigure changes it.
 type Config struct {
 	HostName   string // Host Name AVP; 1 to 1017 octets
 	RouterID   uint32 // Router ID AVP
