@@ -1,0 +1,44 @@
+// Package pppol2tp has Debian's pppd at the far end of our sessions, as an LNS would: its plugin pppol2tp takes a socket of
+// the kernel's PPP over L2TP. So all of PPP, and what carries it, is by others there. Only the control connection, which no
+// other program speaks, is ours: l2tp/control.
+//
+//	VR of PE1                                                                                    PE2
+//	vl-red-pe2 - l2tpvld ----------- control messages ----------- farEnd ----- session ----- L2TP of the kernel
+//	              `----------------- data messages ------------------------------------------ `- pppd - ppp1
+package pppol2tp
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/integration/vm"
+)
+
+func TestMain(m *testing.M) {
+	if vm.Inside() {
+		if err := prepare(); err != nil {
+			fmt.Fprintln(os.Stderr, "pppol2tp:", err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(vm.MainWithPrograms(m))
+}
+
+// prepare hides the settings of this machine from pppd, and loads the modules.
+func prepare() error {
+	const folder = "/etc/ppp"
+	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
+		return fmt.Errorf("mount tmpfs at %s: %w", folder, err)
+	}
+	if err := os.WriteFile(folder+"/options", nil, 0o600); err != nil {
+		return err
+	}
+	if out, err := exec.Command("/sbin/modprobe", "--all", "l2tp_ppp", "l2tp_netlink").CombinedOutput(); err != nil {
+		return fmt.Errorf("modprobe: %w: %s", err, out)
+	}
+	return nil
+}
