@@ -89,11 +89,45 @@ func (a *LinkAddress6) UnmarshalText(text []byte) error {
 // String is the address as it is written.
 func (a LinkAddress6) String() string { return a.Prefix.String() }
 
+// InterfaceAddress is an address of an interface towards a customer.
+type InterfaceAddress struct {
+	Prefix netip.Prefix // the address with the length of its prefix
+}
+
+// UnmarshalText reads an IPv4 or IPv6 address with the length of its prefix.
+func (a *InterfaceAddress) UnmarshalText(text []byte) error {
+	s := string(text)
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil || prefix.Addr().Is4In6() {
+		return fmt.Errorf("%q is no address with the length of its prefix, such as 10.1.1.1/24 or 2001:db8:1::1/64", s)
+	}
+	if why := notHost(prefix.Addr()); why != "" {
+		return fmt.Errorf("%q %s; want the address of a host", s, why)
+	}
+	subnet := prefix.Masked() == prefix && !prefix.IsSingleIP()
+	switch {
+	case prefix.Addr().Is4() && prefix.Bits() < 31: // RFC 3021: a /31 has two hosts and nothing else
+		switch first, last := ends(prefix); {
+		case subnet:
+			return fmt.Errorf("%q is the subnet itself; want a host of it, such as %s", s, netip.PrefixFrom(first.Next(), prefix.Bits()))
+		case prefix.Addr() == last:
+			return fmt.Errorf("%q is the subnet's broadcast address; want a host of it, such as %s", s, netip.PrefixFrom(last.Prev(), prefix.Bits()))
+		}
+	case prefix.Addr().Is6() && prefix.Bits() < 127 && subnet: // RFC 6164
+		return fmt.Errorf("%q is the subnet itself; want a host of it, such as %s", s, netip.PrefixFrom(prefix.Addr().Next(), prefix.Bits()))
+	}
+	*a = InterfaceAddress{prefix}
+	return nil
+}
+
+// String is the address as it is written.
+func (a InterfaceAddress) String() string { return a.Prefix.String() }
+
 // ends are the lowest and the highest address of an IPv4 prefix.
 func ends(prefix netip.Prefix) (first, last netip.Addr) {
 	first = prefix.Masked().Addr()
 	octets := first.As4()
-	binary.BigEndian.PutUint32(octets[:], binary.BigEndian.Uint32(octets[:])|1<<(32-prefix.Bits())-1)
+	binary.BigEndian.PutUint32(octets[:], binary.BigEndian.Uint32(octets[:])|(1<<(32-prefix.Bits())-1))
 	return first, netip.AddrFrom4(octets)
 }
 

@@ -152,6 +152,7 @@ func (c *Config) checkVPNs(r *report) {
 			byID[v.VPNID] = v.Name
 		}
 		v.VR.check(r, join(at, "vr"), vrfs)
+		v.checkInterfaces(r)
 		carriesIPv6 := slices.ContainsFunc(v.Links, func(l Link) bool { return l.IPv6 })
 		if v.MTU != 0 && v.MTU < minMTU6 && carriesIPv6 {
 			r.add(join(at, "mtu"), "%d is too little for IPv6; want %d or more, or ipv6: false at each link", v.MTU, minMTU6)

@@ -182,6 +182,35 @@ func TestContradictions(t *testing.T) {
 			`FILE: vpns.red.vr.netns: "/run/netns/red" is no name of a network namespace; want 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
 		},
 		{
+			"customer's interface without a name", vpn("interfaces: [{addresses: [10.1.1.1/24]}]"),
+			`FILE: vpns.red.interfaces[0].name: is missing; want text such as eth1`,
+		},
+		{
+			"customer's interface with a name that none has", vpn("interfaces: [{name: lo}]"),
+			`FILE: vpns.red.interfaces[0].name: "lo" is no name for an interface; want letters, digits, '.', '_' and '-', and none of . .. lo all default`,
+		},
+		{
+			"customer's interface with addresses that no host has",
+			vpn("interfaces: [{name: eth1, addresses: [10.1.1.1, 10.1.1.0/24, 10.1.1.255/24, 0.0.0.0/0, '2001:db8::/64', 10.1.1.1/24, 10.1.1.1/24]}]"),
+			lines(
+				`FILE: vpns.red.interfaces[0].addresses[0]: "10.1.1.1" is no address with the length of its prefix, such as 10.1.1.1/24 or 2001:db8:1::1/64`,
+				`FILE: vpns.red.interfaces[0].addresses[1]: "10.1.1.0/24" is the subnet itself; want a host of it, such as 10.1.1.1/24`,
+				`FILE: vpns.red.interfaces[0].addresses[2]: "10.1.1.255/24" is the subnet's broadcast address; want a host of it, such as 10.1.1.254/24`,
+				`FILE: vpns.red.interfaces[0].addresses[3]: "0.0.0.0/0" is the unspecified address; want the address of a host`,
+				`FILE: vpns.red.interfaces[0].addresses[4]: "2001:db8::/64" is the subnet itself; want a host of it, such as 2001:db8::1/64`,
+				`FILE: vpns.red.interfaces[0].addresses[6]: "10.1.1.1/24" is there twice; want it once`,
+			),
+		},
+		{
+			"customer's interface in two VPNs",
+			change("vr: {netns: red}", "vr: {netns: red}\n    interfaces: [{name: eth1}]", "vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, interfaces: [{name: eth1}]}\n"),
+			`FILE: vpns.red.interfaces[0].name: "eth1" is taken in the daemon's own namespace by vpns.blue.interfaces[0].name; want another`,
+		},
+		{
+			"customer's interface named like a link's", vpn("interfaces: [{name: vl-red-pe2}]"),
+			`FILE: vpns.red.links[0].interface: "vl-red-pe2" is taken in netns red by vpns.red.interfaces[0].name; want another`,
+		},
+		{
 			"IPsec misspelt", vpn("ipsec: yes please"),
 			`FILE: vpns.red.ipsec: "yes please" is unknown; want none or required`,
 		},

@@ -146,7 +146,10 @@ type VPN struct {
 	MTU   int         `key:"mtu" live:"in place" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 	Echo  Echo        `key:"echo" live:"in place" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
 	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
-	Links []Link      `key:"links" live:"link" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
+
+	Interfaces []CustomerInterface `key:"interfaces" live:"in place" doc:"Interfaces towards the customer. Each is put into the virtual router as soon as both are there, is given its addresses and set up; at the end it is given back to the host, down."`
+
+	Links []Link `key:"links" live:"link" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
 }
 
 // VR is where a virtual router lives: in a network namespace or in a VRF.
@@ -154,6 +157,12 @@ type VR struct {
 	NetNS string `key:"netns" like:"red" doc:"Network namespace, named as in ip netns. If it is not there it is made, forwarding packets, and removed at the end; one that is there keeps its settings."`
 	VRF   string `key:"vrf" like:"red" doc:"VRF device, in place of netns. If it is not there it is made, and removed at the end. Whether it forwards is the host's to say: net.ipv4.ip_forward and net.ipv6.conf.all.forwarding."`
 	Table int    `key:"table" like:"1001" min:"1" max:"4294967295" doc:"Routing table of the VRF; vrf needs it."`
+}
+
+// CustomerInterface is an interface of the host that belongs into a virtual router.
+type CustomerInterface struct {
+	Name      string             `key:"name" like:"eth1" required:"yes" doc:"Name of the interface."`
+	Addresses []InterfaceAddress `key:"addresses" doc:"IPv4 and IPv6 addresses of the interface in the virtual router, each with the length of its prefix; others that it has are left."`
 }
 
 // Echo says how LCP echo watches over a link.

@@ -26,6 +26,8 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[endid.VPNID]():    "a VPN-ID such as 00005e:00000001",
 	reflect.TypeFor[LinkAddress]():    "learn or an IPv4 address such as 10.255.0.0/31",
 	reflect.TypeFor[LinkAddress6]():   "an IPv6 address such as 2001:db8::1/64",
+
+	reflect.TypeFor[InterfaceAddress](): "an address with the length of its prefix such as 10.1.1.1/24",
 }
 
 // kindOf is what a value of a field is called, or "" if it is none but a table or a list.

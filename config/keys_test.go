@@ -38,6 +38,7 @@ func TestKeys(t *testing.T) {
 		"vpns.*.ppp_auth", "vpns.*.ppp_auth.require", "vpns.*.ppp_auth.allow", "vpns.*.ppp_auth.name",
 		"vpns.*.ppp_auth.secret_file", "vpns.*.ppp_auth.secret_env", "vpns.*.ppp_auth.peer_name",
 		"vpns.*.ppp_auth.peer_secret_file", "vpns.*.ppp_auth.peer_secret_env", "vpns.*.ppp_auth.rechallenge",
+		"vpns.*.interfaces", "vpns.*.interfaces[].name", "vpns.*.interfaces[].addresses",
 		"vpns.*.links", "vpns.*.links[].peer", "vpns.*.links[].address", "vpns.*.links[].peer_address", "vpns.*.links[].address6", "vpns.*.links[].ipsec",
 		"vpns.*.links[].interface", "vpns.*.links[].routes", "vpns.*.links[].ipv4", "vpns.*.links[].ipv6",
 		"vpns.*.links[].ppp_auth", "vpns.*.links[].ppp_auth.require", "vpns.*.links[].ppp_auth.allow", "vpns.*.links[].ppp_auth.name",

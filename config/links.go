@@ -52,6 +52,9 @@ func (c *Config) checkLinks(r *report) {
 		}
 	}
 	for _, v := range c.VPNs {
+		v.claimInterfaces(r, used)
+	}
+	for _, v := range c.VPNs {
 		toPeer := map[string]int{}
 		for i, l := range v.Links {
 			key := func(k string) string { return linkKey(v.Name, i, k) }

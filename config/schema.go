@@ -27,6 +27,8 @@ var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[endid.VPNID]():    {"type": "string", "pattern": `^[0-9A-Fa-f]{1,6}:[0-9A-Fa-f]{1,8}$`},
 	reflect.TypeFor[LinkAddress]():    {"type": "string", "pattern": `^(learn|[0-9.]+(/[0-9]+)?)$`},
 	reflect.TypeFor[LinkAddress6]():   {"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]+)?$`},
+
+	reflect.TypeFor[InterfaceAddress](): {"type": "string", "pattern": `^[0-9A-Fa-f:.]+/[0-9]+$`},
 }
 
 // Schema is the JSON Schema of the file, for editors that check and complete while one types.

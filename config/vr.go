@@ -58,10 +58,59 @@ func (v *VR) String() string {
 	return "netns " + v.NetNS
 }
 
+// hostDevices is where the interfaces of the host have their names, for people.
+const hostDevices = "the daemon's own namespace"
+
 // devices is where the interfaces of the virtual router have their names, for people: those of VRFs are all in one place.
 func (v *VR) devices() string {
 	if v.VRF != "" {
-		return "the daemon's own namespace"
+		return hostDevices
 	}
 	return v.String()
+}
+
+// checkInterfaces reports names and addresses that no interface towards a customer can have.
+func (v *VPN) checkInterfaces(r *report) {
+	for i, c := range v.Interfaces {
+		at := v.interfaceKey(i)
+		checkInterfaceName(r, join(at, "name"), c.Name)
+		seen := map[InterfaceAddress]bool{}
+		for j, a := range c.Addresses {
+			if seen[a] && a.Prefix.IsValid() {
+				r.add(element(join(at, "addresses"), j), "%q is there twice; want it once", a.Prefix)
+			}
+			seen[a] = true
+		}
+	}
+}
+
+// interfaceKey is the path of interface i towards the customer.
+func (v *VPN) interfaceKey(i int) string { return element(join("vpns", v.Name, "interfaces"), i) }
+
+// claimInterfaces reports an interface of the host that two virtual routers want.
+func (v *VPN) claimInterfaces(r *report, used uses) {
+	if !v.VR.isSet() {
+		return
+	}
+	for i, c := range v.Interfaces {
+		if c.Name == "" {
+			continue
+		}
+		key := join(v.interfaceKey(i), "name")
+		used.claim(r, key, hostDevices, c.Name)
+		if v.VR.devices() != hostDevices {
+			used.claim(r, key, v.VR.devices(), c.Name)
+		}
+	}
+}
+
+// InterfacesOf are those towards customers of a virtual router, which several VPNs may have in common.
+func (c *Config) InterfacesOf(vr VR) []CustomerInterface {
+	var all []CustomerInterface
+	for _, v := range c.VPNs {
+		if v.VR == vr {
+			all = append(all, v.Interfaces...)
+		}
+	}
+	return all
 }

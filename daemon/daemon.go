@@ -41,6 +41,8 @@ type Daemon struct {
 type Routers interface {
 	// Ensure gives the virtual router, and makes it if it is not there.
 	Ensure(vr.Spec) (Router, error)
+	// Attach has interfaces of the host be in the virtual router, whenever both are there. It tells what came of each.
+	Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error
 	// Close removes those that Ensure has made.
 	Close() error
 }
@@ -169,6 +171,7 @@ func (d *Daemon) runLoops(ctx context.Context) {
 // that cannot be made is tried again by its links, which tell why.
 func (d *Daemon) ensureRouters() {
 	for _, vpn := range d.cfg.VPNs {
+		d.attach(d.cfg, vpn.VR)
 		if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
 			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 		}

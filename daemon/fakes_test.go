@@ -312,6 +312,13 @@ func (v *vrs) Ensure(s vr.Spec) (Router, error) {
 	return &fakeRouter{v, s.Name()}, v.refused
 }
 
+func (v *vrs) Attach(_ vr.Spec, wanted []vr.Attachment, told func(string, error)) error {
+	for _, a := range wanted {
+		told(a.Name, nil)
+	}
+	return nil
+}
+
 func (v *vrs) Close() error { return nil }
 
 // refuse makes Ensure fail, or no longer.

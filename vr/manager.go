@@ -32,6 +32,10 @@ type Manager struct {
 	watching bool              // for changes of VRFs
 	routers  map[Spec]*Router  // those held
 	created  map[Spec]identity // what we made, as long as it is there
+
+	attaching    sync.Mutex // before mu
+	attachments  map[Spec]*attachments
+	watchingHome bool // for interfaces that belong into a router
 }
 
 // kind finds and makes virtual routers of one kind.
@@ -91,6 +95,8 @@ func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up 
 		done:    make(chan struct{}),
 		routers: make(map[Spec]*Router),
 		created: make(map[Spec]identity),
+
+		attachments: make(map[Spec]*attachments),
 	}
 	m.watched.Go(m.watch)
 	return m, nil
@@ -105,14 +111,17 @@ func (m *Manager) kind(s Spec) kind {
 
 // Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback interface up, that
 // forwards, or a VRF, which forwards as the host does. One that is there is left as it is. The same Router is returned as
-// long as its namespace or VRF is there.
+// long as its namespace or VRF is there. Interfaces that belong into it, by Attach, are in it when Ensure returns.
 func (m *Manager) Ensure(s Spec) (*Router, error) {
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	r, lost, err := m.ensure(s)
+	r, lost, fresh, err := m.ensure(s)
 	if lost != nil {
 		m.deleted(lost)
+	}
+	if fresh {
+		m.attachTo(r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("VR %s: %w", s.Name(), err)
@@ -120,21 +129,21 @@ func (m *Manager) Ensure(s Spec) (*Router, error) {
 	return r, nil
 }
 
-func (m *Manager) ensure(s Spec) (r, lost *Router, err error) {
+func (m *Manager) ensure(s Spec) (r, lost *Router, fresh bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.closed {
-		return nil, nil, os.ErrClosed
+		return nil, nil, false, os.ErrClosed
 	}
 	if s.VRF != "" && !m.watching {
 		if err := m.watchVRFs(); err != nil {
-			return nil, nil, err
+			return nil, nil, false, err
 		}
 		m.watching = true
 	}
 	lost = m.letGoIfLost(s)
 	if r := m.routers[s]; r != nil {
-		return r, lost, nil
+		return r, lost, false, nil
 	}
 	kind := m.kind(s)
 	at, err := kind.open(s)
@@ -144,17 +153,17 @@ func (m *Manager) ensure(s Spec) (r, lost *Router, err error) {
 		}
 	}
 	if err != nil {
-		return nil, lost, err
+		return nil, lost, false, err
 	}
 	r = &Router{spec: s, created: m.created[s] == at.id, home: m.home, place: at, gone: make(chan struct{})}
 	if s.NetNS != "" {
 		if err := m.watchNamespace(r); err != nil {
 			r.release()
-			return nil, lost, err
+			return nil, lost, false, err
 		}
 	}
 	m.routers[s] = r
-	return r, lost, nil
+	return r, lost, true, nil
 }
 
 // letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it then.
@@ -245,12 +254,13 @@ func (m *Manager) look(at func(*Router) bool) {
 	}
 }
 
-// Close removes what Ensure created, leaves what it found, and lets go of all.
+// Close gives back what Attach has put into routers, removes what Ensure created, leaves what it found, and lets go of all.
 func (m *Manager) Close() error {
+	err := m.detachAll()
 	m.mu.Lock()
 	if m.closed {
 		m.mu.Unlock()
-		return nil
+		return err
 	}
 	m.closed = true
 	close(m.done)
@@ -258,7 +268,7 @@ func (m *Manager) Close() error {
 		r.release()
 	}
 	m.mu.Unlock()
-	err := m.watcher.Close()
+	err = errors.Join(err, m.watcher.Close())
 	m.watched.Wait()
 
 	for s, id := range m.created {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -108,17 +107,6 @@ func forward() error {
 		return err
 	}
 	return nil
-}
-
-// writeSysctl sets a parameter below net in the namespace of the calling thread, where it is not so yet: /proc/sys may be
-// read-only and right.
-func writeSysctl(key, value string) error {
-	path := filepath.Join("/proc/sys/net", key)
-	now, err := os.ReadFile(path)
-	if err != nil || strings.TrimSpace(string(now)) == value {
-		return err
-	}
-	return os.WriteFile(path, []byte(value), 0)
 }
 
 // shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen, and can be deleted,

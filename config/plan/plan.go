@@ -3,6 +3,7 @@
 package plan
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/l2tpvl/l2tpvl/config"
@@ -48,10 +49,10 @@ type Link struct {
 	Of      []config.Change // of the peer, which restart the connection and so the link
 }
 
-// Router is a virtual router that one of the configurations has alone.
+// Router is a virtual router that one of the configurations has alone, or that has other interfaces towards customers.
 type Router struct {
 	VR     config.VR
-	Action Action // Add or Remove
+	Action Action // Add, Remove or Change
 }
 
 // Empty reports whether nothing is to be done.
@@ -209,6 +210,13 @@ func routers(from, to *config.Config) []Router {
 	}
 	only(from, to, Remove)
 	only(to, from, Add)
+	for _, v := range to.VPNs {
+		r := Router{v.VR, Change}
+		known := slices.ContainsFunc(from.VPNs, func(other config.VPN) bool { return other.VR == v.VR })
+		if known && !slices.Contains(found, r) && !reflect.DeepEqual(from.InterfacesOf(v.VR), to.InterfacesOf(v.VR)) {
+			found = append(found, r)
+		}
+	}
 	return found
 }
 

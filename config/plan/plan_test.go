@@ -150,6 +150,11 @@ func TestMake(t *testing.T) {
 			},
 		},
 		{
+			"an interface towards the customer",
+			[]string{"{netns: blue}", "{netns: blue}\n    interfaces: [{name: eth1}]"},
+			[]string{"change netns blue"},
+		},
+		{
 			"echo and MTU of a VPN",
 			[]string{"{netns: red}", "{netns: red}\n    mtu: 1400\n    echo: {interval: 1s}"},
 			[]string{

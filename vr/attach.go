@@ -1,0 +1,209 @@
+package vr
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Attachment is an interface of the host, towards a customer, that belongs into a virtual router.
+type Attachment struct {
+	Name      string
+	Addresses []netip.Prefix // each with the length of its prefix; others that the interface has are left
+}
+
+// attachments are the interfaces that belong into one router.
+type attachments struct {
+	wanted []Attachment
+	taken  map[string]bool // by name: those that we have put there, and so give back
+	told   func(name string, err error)
+}
+
+// Attach has these interfaces of the daemon's own namespace be in the virtual router, set up and with their addresses, now
+// or as soon as both the router and the interface are there; so also an interface that comes later or comes back, and a
+// router that is made anew. One that is in the router already is taken as it is. Those that an earlier call named, and this
+// one does not, are given back, as all are by Close: down, and without the addresses that they were given.
+//
+// told hears of each interface that was put there, and why one could not be; the error wraps os.ErrNotExist for one that is
+// not there. It may be called from goroutines of the manager, and must neither block nor call it.
+func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err error)) error {
+	m.attaching.Lock()
+	defer m.attaching.Unlock()
+	before := m.attachments[s]
+	if before == nil {
+		before = &attachments{taken: make(map[string]bool)}
+	}
+	keep := make(map[string]bool)
+	for _, a := range wanted {
+		keep[a.Name] = true
+	}
+	err := m.giveBack(s, before, keep)
+	m.attachments[s] = &attachments{wanted: wanted, taken: before.taken, told: told}
+	if len(wanted) == 0 {
+		return err
+	}
+	if !m.watchingHome {
+		if e := watchLinks(m.home, m.done, m.watched.Go, m.arrived, func() {}); e != nil {
+			return errors.Join(err, e)
+		}
+		m.watchingHome = true
+	}
+	if r := m.router(s); r != nil {
+		m.attachAll(r)
+	}
+	return err
+}
+
+// router is the router of that Spec, if it is held.
+func (m *Manager) router(s Spec) *Router {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.routers[s]
+}
+
+// attachTo puts all interfaces that belong into a new router there.
+func (m *Manager) attachTo(r *Router) {
+	m.attaching.Lock()
+	defer m.attaching.Unlock()
+	if of := m.attachments[r.spec]; of != nil {
+		clear(of.taken) // they were in another router, which is gone
+		m.attachAll(r)
+	}
+}
+
+// attachAll is called with m.attaching locked.
+func (m *Manager) attachAll(r *Router) {
+	of := m.attachments[r.spec]
+	for _, a := range of.wanted {
+		of.told(a.Name, m.attach(r, of, a))
+	}
+}
+
+// arrived looks whether an interface of the daemon's own namespace belongs into a router.
+func (m *Manager) arrived(u netlink.LinkUpdate) {
+	if u.Header.Type == unix.RTM_DELLINK {
+		return
+	}
+	m.attaching.Lock()
+	defer m.attaching.Unlock()
+	for s, of := range m.attachments {
+		for _, a := range of.wanted {
+			if a.Name != u.Attrs().Name {
+				continue
+			}
+			r := m.router(s)
+			if r == nil {
+				continue
+			}
+			// As it is now: the event may be older than what we have done since.
+			if link, err := m.vrfs.find(a.Name); err == nil && (r.place.vrf == 0 || r.place.vrf != link.Attrs().MasterIndex) {
+				of.told(a.Name, m.attach(r, of, a))
+			}
+		}
+	}
+}
+
+// attach puts an interface into a router, if it is not there, gives it its addresses and sets it up.
+func (m *Manager) attach(r *Router, of *attachments, a Attachment) error {
+	link, err := m.vrfs.find(a.Name)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && r.place.vrf == 0: // it may be inside
+	case err != nil:
+		return err
+	case r.place.vrf == 0 || r.place.vrf != link.Attrs().MasterIndex:
+		if err := r.take(m.vrfs.kernel, link); err != nil {
+			return fmt.Errorf("put into %s: %w", r.spec, err)
+		}
+		of.taken[a.Name] = true
+	}
+	return r.Do(func() error {
+		link, err := netlink.LinkByName(a.Name)
+		if errors.As(err, new(netlink.LinkNotFoundError)) {
+			return os.ErrNotExist
+		}
+		if err != nil {
+			return err
+		}
+		if err := netlink.LinkSetUp(link); err != nil {
+			return fmt.Errorf("set up: %w", err)
+		}
+		for _, p := range a.Addresses {
+			if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil {
+				return fmt.Errorf("add address %s: %w", p, err)
+			}
+		}
+		return nil
+	})
+}
+
+// take puts an interface of the daemon's own namespace into the router.
+func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
+	if vrf := r.place.vrf; vrf != 0 {
+		return home.LinkSetMasterByIndex(link, vrf)
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.released {
+		return fmt.Errorf("%s: %w", r.spec, os.ErrClosed)
+	}
+	return home.LinkSetNsFd(link, int(r.place.namespace.handle))
+}
+
+// giveBack takes the interfaces that we have put into a router out of it, but for those to be kept. In the daemon's own
+// namespace they are down, and without the customer's addresses: nothing of his is to be routed there.
+func (m *Manager) giveBack(s Spec, of *attachments, keep map[string]bool) error {
+	r := m.router(s)
+	var err error
+	for _, a := range of.wanted {
+		if keep[a.Name] || !of.taken[a.Name] {
+			continue
+		}
+		delete(of.taken, a.Name)
+		if r == nil {
+			continue // it is where the kernel puts what was in a namespace that has gone
+		}
+		if e := r.Do(func() error { return r.expel(m.home, a) }); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("give interface %s back: %w", a.Name, e))
+		}
+	}
+	return err
+}
+
+// detachAll gives all interfaces back, for good.
+func (m *Manager) detachAll() error {
+	m.attaching.Lock()
+	defer m.attaching.Unlock()
+	var err error
+	for s, of := range m.attachments {
+		delete(m.attachments, s)
+		err = errors.Join(err, m.giveBack(s, of, nil))
+	}
+	return err
+}
+
+// expel takes an interface out of the router, in the namespace of the calling thread.
+func (r *Router) expel(home namespace, a Attachment) error {
+	link, err := netlink.LinkByName(a.Name)
+	if errors.As(err, new(netlink.LinkNotFoundError)) {
+		return os.ErrNotExist
+	}
+	if err != nil {
+		return err
+	}
+	if err := netlink.LinkSetDown(link); err != nil {
+		return err
+	}
+	if r.place.vrf == 0 {
+		return netlink.LinkSetNsFd(link, int(home.handle)) // its addresses stay behind
+	}
+	for _, p := range a.Addresses {
+		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fmt.Errorf("remove address %s: %w", p, err)
+		}
+	}
+	return netlink.LinkSetNoMaster(link)
+}
