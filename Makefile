@@ -4,6 +4,7 @@ GO                    ?= go
 GOFUMPT_VERSION       := v0.12.0
 GOLANGCI_LINT_VERSION := v2.15.0
 FUZZTIME              ?= 3s
+TAG                   ?= latest
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
@@ -23,6 +24,11 @@ help: ## this list
 
 build: ## bin/l2tpvld and bin/l2tpvl-ctl, static
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ ./cmd/...
+
+image: build ## container images l2tpvl, and l2tpvl-customer for trying it, FROM scratch
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./integration/compose/customer
+	docker build --tag l2tpvl:$(TAG) .
+	docker build --tag l2tpvl-customer:$(TAG) --file integration/compose/customer/Dockerfile .
 
 check: fmt lint fuzz ## format, vet, linters, import rules, and a short run of each fuzz test
 

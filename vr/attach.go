@@ -19,6 +19,7 @@ type Attachment struct {
 // attachments are the interfaces that belong into one router.
 type attachments struct {
 	wanted []Attachment
+	in     *Router         // that they were put into
 	taken  map[string]bool // by name: those that we have put there, and so give back
 	told   func(name string, err error)
 }
@@ -42,7 +43,8 @@ func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err
 		keep[a.Name] = true
 	}
 	err := m.giveBack(s, before, keep)
-	m.attachments[s] = &attachments{wanted: wanted, taken: before.taken, told: told}
+	of := &attachments{wanted: wanted, in: before.in, taken: before.taken, told: told}
+	m.attachments[s] = of
 	if len(wanted) == 0 {
 		return err
 	}
@@ -53,7 +55,9 @@ func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err
 		m.watchingHome = true
 	}
 	if r := m.router(s); r != nil {
-		m.attachAll(r)
+		for _, a := range wanted {
+			told(a.Name, m.attach(r, of, a))
+		}
 	}
 	return err
 }
@@ -69,17 +73,14 @@ func (m *Manager) router(s Spec) *Router {
 func (m *Manager) attachTo(r *Router) {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
-	if of := m.attachments[r.spec]; of != nil {
-		clear(of.taken) // they were in another router, which is gone
-		m.attachAll(r)
-	}
-}
-
-// attachAll is called with m.attaching locked.
-func (m *Manager) attachAll(r *Router) {
 	of := m.attachments[r.spec]
+	if of == nil {
+		return
+	}
 	for _, a := range of.wanted {
-		of.told(a.Name, m.attach(r, of, a))
+		if of.in != r || !of.taken[a.Name] { // else it has arrived at the same time
+			of.told(a.Name, m.attach(r, of, a))
+		}
 	}
 }
 
@@ -109,6 +110,10 @@ func (m *Manager) arrived(u netlink.LinkUpdate) {
 
 // attach puts an interface into a router, if it is not there, gives it its addresses and sets it up.
 func (m *Manager) attach(r *Router, of *attachments, a Attachment) error {
+	if of.in != r {
+		of.in = r
+		clear(of.taken) // what was in another router, which is gone
+	}
 	link, err := m.vrfs.find(a.Name)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && r.place.vrf == 0: // it may be inside
