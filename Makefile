@@ -45,16 +45,20 @@ fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
 	done
 
-test: deps test-unit test-netns test-vm ## all tests
+test: deps test-unit test-netns test-vm test-compose ## all tests
 
 test-unit: ## tests of the packages
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/integration|/dataplane/kernel$$')
 
 test-netns: ## two PEs for real, in network namespaces; needs root
-	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v -E '/integration/(vm|pppd)')
+	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v -E '/integration/(vm|pppd|compose|package)')
 
 test-vm: ## what needs a full kernel, in a virtual machine with Debian's
 	$(GO) test -p 1 -count 1 -timeout 20m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
+
+test-compose: ## two PEs and their customers as containers; needs Docker
+	scripts/deps compose
+	$(GO) test -count 1 -timeout 15m ./integration/compose
 
 vm-shell: ## a shell in that virtual machine
 	@integration/vm/run -t
