@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -24,13 +25,27 @@ type attachments struct {
 	told   func(name string, err error)
 }
 
+// has reports whether we have put an interface into that router.
+func (of *attachments) has(r *Router, a Attachment) bool { return of.in == r && of.taken[a.Name] }
+
+// wants are the addresses that an interface is to have.
+func (of *attachments) wants(name string) []netip.Prefix {
+	for _, a := range of.wanted {
+		if a.Name == name {
+			return a.Addresses
+		}
+	}
+	return nil
+}
+
 // Attach has these interfaces of the daemon's own namespace be in the virtual router, set up and with their addresses, now
 // or as soon as both the router and the interface are there; so also an interface that comes later or comes back, and a
 // router that is made anew. One that is in the router already is taken as it is. Those that an earlier call named, and this
 // one does not, are given back, as all are by Close: down, and without the addresses that they were given.
 //
 // told hears of each interface that was put there, and why one could not be; the error wraps os.ErrNotExist for one that is
-// not there. It may be called from goroutines of the manager, and must neither block nor call it.
+// not there. It is not told of one that is where it was. It may be called from goroutines of the manager, and must neither
+// block nor call it.
 func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err error)) error {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
@@ -56,7 +71,9 @@ func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err
 	}
 	if r := m.router(s); r != nil {
 		for _, a := range wanted {
-			told(a.Name, m.attach(r, of, a))
+			if was := before.wants(a.Name); !of.has(r, a) || !slices.Equal(was, a.Addresses) {
+				told(a.Name, errors.Join(m.attach(r, of, a), r.strip(a.Name, was, a.Addresses)))
+			}
 		}
 	}
 	return err
@@ -78,7 +95,7 @@ func (m *Manager) attachTo(r *Router) {
 		return
 	}
 	for _, a := range of.wanted {
-		if of.in != r || !of.taken[a.Name] { // else it has arrived at the same time
+		if !of.has(r, a) { // else it has arrived at the same time
 			of.told(a.Name, m.attach(r, of, a))
 		}
 	}
@@ -205,10 +222,36 @@ func (r *Router) expel(home namespace, a Attachment) error {
 	if r.place.vrf == 0 {
 		return netlink.LinkSetNsFd(link, int(home.handle)) // its addresses stay behind
 	}
-	for _, p := range a.Addresses {
+	if err := removeAddresses(link, a.Addresses); err != nil {
+		return err
+	}
+	return netlink.LinkSetNoMaster(link)
+}
+
+// strip takes addresses off an interface, but for those to be kept.
+func (r *Router) strip(name string, old, keep []netip.Prefix) error {
+	old = slices.DeleteFunc(slices.Clone(old), func(p netip.Prefix) bool { return slices.Contains(keep, p) })
+	if len(old) == 0 {
+		return nil
+	}
+	return r.Do(func() error {
+		link, err := netlink.LinkByName(name)
+		if errors.As(err, new(netlink.LinkNotFoundError)) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return removeAddresses(link, old)
+	})
+}
+
+// removeAddresses takes those of the addresses off that are there.
+func removeAddresses(link netlink.Link, addresses []netip.Prefix) error {
+	for _, p := range addresses {
 		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fmt.Errorf("remove address %s: %w", p, err)
 		}
 	}
-	return netlink.LinkSetNoMaster(link)
+	return nil
 }

@@ -105,12 +105,22 @@ func TestAttach(t *testing.T) {
 	if err := m.Attach(spec, customers(early), attaching(told)); err != nil {
 		t.Fatal(err)
 	}
-	hear(t, told, early+" attached")
 	if got := inside(t, "", late); got != "DOWN" {
 		t.Errorf("%s, no longer wanted, is %q", late, got)
 	}
 	if got := inside(t, name, early); got != up {
 		t.Errorf("%s is %q, want %q", early, got, up)
+	}
+
+	// Other addresses take the place of those that it was given.
+	other := customers(early)
+	other[0].Addresses = []netip.Prefix{netip.MustParsePrefix("10.1.1.1/24"), netip.MustParsePrefix("10.9.9.9/32")}
+	if err := m.Attach(spec, other, attaching(told)); err != nil {
+		t.Fatal(err)
+	}
+	hear(t, told, early+" attached")
+	if got, want := inside(t, name, early), "UP 10.1.1.1/24 10.9.9.9/32"; got != want {
+		t.Errorf("%s is %q, want %q", early, got, want)
 	}
 
 	// At the end all are given back, and not lost with the namespace.
