@@ -138,12 +138,7 @@ func (d *Daemon) followEvents(r *http.Request) (iter.Seq[[]api.Event], error) {
 	if err != nil {
 		return nil, err
 	}
-	last, follow := keptEvents, false
-	if text := query.Get("last"); text != "" {
-		if last, err = strconv.Atoi(text); err != nil || last < 0 {
-			return nil, refused(http.StatusBadRequest, "last is %q; want a number of events", text)
-		}
-	}
+	follow := false
 	if text := query.Get("follow"); text != "" {
 		if follow, err = strconv.ParseBool(text); err != nil {
 			return nil, refused(http.StatusBadRequest, "follow is %q; want true or false", text)
@@ -154,7 +149,6 @@ func (d *Daemon) followEvents(r *http.Request) (iter.Seq[[]api.Event], error) {
 		for len(list) > 0 && list[0].Time.Before(since.time) {
 			list = list[1:]
 		}
-		list = list[max(0, len(list)-last):]
 		for yield(list) && follow {
 			select {
 			case <-news:

@@ -25,7 +25,6 @@ func (d *Daemon) routes() []route {
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
 		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
 			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").
-			with("last", "Of what has happened only this many, the last ones.").
 			with("follow", "If true, go on with what happens."),
 		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
 	}

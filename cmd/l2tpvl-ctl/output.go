@@ -30,6 +30,23 @@ func show[T any](a *app, data T, render func(data T, now time.Time, s style) str
 	return err
 }
 
+// showOne prints one of many values, each as it comes: JSON in a line, YAML as a document, or a line for people.
+func showOne[T any](a *app, one T, line func(one T, now time.Time, s style) string) error {
+	switch a.output.value {
+	case outputJSON:
+		e := json.NewEncoder(a.stdout)
+		e.SetEscapeHTML(false)
+		return e.Encode(one)
+	case outputYAML:
+		if _, err := io.WriteString(a.stdout, "---\n"); err != nil {
+			return err
+		}
+		return writeYAML(a.stdout, one)
+	}
+	_, err := io.WriteString(a.stdout, line(one, a.now(), a.style())+"\n")
+	return err
+}
+
 func writeJSON(w io.Writer, data any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

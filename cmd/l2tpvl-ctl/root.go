@@ -32,7 +32,10 @@ type app struct {
 }
 
 // run carries out one command line, without the program's name, and returns the exit code.
-func run(args []string, env environment) int {
+func run(args []string, env environment) int { return runIn(context.Background(), args, env) }
+
+// runIn is run, where what would go on for ever ends with ctx.
+func runIn(ctx context.Context, args []string, env environment) int {
 	a := &app{
 		environment: env,
 		output:      choice{value: outputTable, of: []string{outputTable, outputWide, outputJSON, outputYAML}},
@@ -42,7 +45,7 @@ func run(args []string, env environment) int {
 	root.SetArgs(args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)
-	return a.report(root.ExecuteContext(context.Background()))
+	return a.report(root.ExecuteContext(ctx))
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -87,7 +90,7 @@ Exit codes:
 	}
 	root.AddCommand(
 		a.linksCommand(), a.peersCommand(), a.sessionsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
-		a.decodeCommand(),
+		a.eventsCommand(), a.decodeCommand(),
 	)
 	return root
 }

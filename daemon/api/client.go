@@ -109,7 +109,6 @@ func (c *Client) Status(ctx context.Context) (Status, error) { return get[Status
 type EventsWanted struct {
 	After  uint64    // only those after the one of this sequence number
 	Since  time.Time // only those from this time on, unless After is given
-	Last   *int      // of those there are only so many, the last ones; nil: all
 	Follow bool      // go on with what happens
 }
 
@@ -122,9 +121,6 @@ func (c *Client) Events(ctx context.Context, wanted EventsWanted) iter.Seq2[Even
 		query.Set("since", strconv.FormatUint(wanted.After, 10))
 	case !wanted.Since.IsZero():
 		query.Set("since", wanted.Since.Format(time.RFC3339Nano))
-	}
-	if wanted.Last != nil {
-		query.Set("last", strconv.Itoa(*wanted.Last))
 	}
 	if wanted.Follow {
 		query.Set("follow", "true")
