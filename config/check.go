@@ -75,10 +75,6 @@ func (c *Config) checkPeers(r *report) {
 		if p.Retransmit.Initial > p.Retransmit.Cap && p.Retransmit.Cap != 0 {
 			r.add(join(at, "retransmit", "cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
 		}
-		if c.DataPlane == DataPlaneKernel && p.Encapsulation == EncapsulationIP {
-			r.add(join(at, "encapsulation"), "%q is not built yet for dataplane %q; want udp, or dataplane: auto, which takes userspace for this peer",
-				p.Encapsulation, c.DataPlane)
-		}
 		if !p.Address.IsValid() {
 			continue
 		}

@@ -318,10 +318,6 @@ func TestContradictions(t *testing.T) {
 			`FILE: dataplane: "ebpf" is unknown; want auto, kernel or userspace`,
 		},
 		{
-			"kernel data plane over IP", change("    secret_file: pe2.secret\n", "    secret_file: pe2.secret\n    encapsulation: ip\n") + "dataplane: kernel\n",
-			`FILE: peers.pe2.encapsulation: "ip" is not built yet for dataplane "kernel"; want udp, or dataplane: auto, which takes userspace for this peer`,
-		},
-		{
 			"socket", minimalYAML + "api: {socket: l2tpvl.sock}\n",
 			`FILE: api.socket: "l2tpvl.sock" is no path for a socket; want an absolute path of at most 107 octets`,
 		},

@@ -29,7 +29,7 @@ type Config struct {
 	Local     Local     `key:"local" live:"daemon" doc:"This router."`
 	Peers     []Peer    `key:"peers" live:"connection" doc:"The provider edge routers at the other ends, by name."`
 	VPNs      []VPN     `key:"vpns" live:"link" doc:"The VPNs that this router has virtual routers of, by name."`
-	DataPlane DataPlane `key:"dataplane" live:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: the L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if that has all it takes, but userspace for peers over IP (encapsulation: ip), which the kernel data plane does not do yet, and for those over IPv6, where Linux would send IPv4 packets in fragments."`
+	DataPlane DataPlane `key:"dataplane" live:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: the L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if that has all it takes, but userspace for peers over IPv6, where Linux would send IPv4 packets in fragments."`
 	API       API       `key:"api" live:"daemon" doc:"Where l2tpvl-ctl finds the daemon."`
 	Metrics   Metrics   `key:"metrics" live:"daemon" doc:"What the daemon tells Prometheus."`
 	Log       Log       `key:"log" live:"in place" doc:"What the daemon says on standard error."`

@@ -29,6 +29,7 @@ type Daemon struct {
 
 	plane       dataplane.Plane
 	planeReason string
+	support     dataplane.Support // what plane was picked by
 	vrs         Routers
 	executor    *executor
 	admission   *admission

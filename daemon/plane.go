@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/l2tpvl/l2tpvl/config"
@@ -14,13 +15,19 @@ import (
 // for by name and lacks something is an error, which says what would help.
 func (d *Daemon) pickPlane(has dataplane.Support) error {
 	name, reason := string(d.cfg.DataPlane), "the configuration says so"
-	switch {
-	case d.cfg.DataPlane == config.DataPlaneAuto:
+	switch d.cfg.DataPlane {
+	case config.DataPlaneAuto:
 		name, reason = has.Pick()
-	case d.cfg.DataPlane == config.DataPlaneKernel && !has.Kernel():
-		return fmt.Errorf("dataplane: kernel: %s; mend that, or say dataplane: auto", strings.Join(has.Missing, "; "))
+	case config.DataPlaneKernel:
+		missing := has.Missing
+		if slices.ContainsFunc(d.cfg.Peers, overIP) {
+			missing = slices.Concat(missing, has.MissingOverIP)
+		}
+		if len(missing) > 0 {
+			return fmt.Errorf("dataplane: kernel: %s; mend that, or say dataplane: auto", strings.Join(missing, "; "))
+		}
 	}
-	d.plane, d.planeReason = userspace.Plane{}, reason
+	d.plane, d.planeReason, d.support = userspace.Plane{}, reason, has
 	if name == (kernel.Plane{}).Name() {
 		d.plane = kernel.Plane{}
 	}
@@ -32,16 +39,19 @@ func (d *Daemon) pickPlane(has dataplane.Support) error {
 	return nil
 }
 
-// notForKernel is why the kernel data plane does not carry the links of a peer; empty: it may.
+func overIP(p config.Peer) bool { return p.Encapsulation == config.EncapsulationIP }
+
+// notForKernel is why the kernel data plane does not carry the links of a peer with auto; empty: it does.
 //
 // Linux 6.1 takes the mark that it has forwarded an IPv4 packet, in the packet's control block, for the size of an IPv6
 // fragment: L2TP over IPv6 then sends each such packet in fragments of 1280 octets at most. Many networks drop these.
 func (d *Daemon) notForKernel(p config.Peer) string {
 	switch {
-	case p.Encapsulation == config.EncapsulationIP:
-		return "it is reached over IP, and the kernel data plane has UDP alone"
-	case p.Address.Is6() && d.cfg.DataPlane == config.DataPlaneAuto:
+	case d.cfg.DataPlane != config.DataPlaneAuto:
+	case p.Address.Is6():
 		return "it is reached over IPv6, where the kernel sends IPv4 packets in fragments"
+	case overIP(p) && len(d.support.MissingOverIP) > 0:
+		return "it is reached over IP: " + strings.Join(d.support.MissingOverIP, "; ")
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ func TestPickPlane(t *testing.T) {
 	overIPv6 := config.Peer{Name: "pe3", Encapsulation: config.EncapsulationUDP, Address: netip.MustParseAddr("2001:db8::3")}
 	overIP := config.Peer{Name: "pe4", Encapsulation: config.EncapsulationIP, Address: netip.MustParseAddr("192.0.2.4")}
 	full, lacking := dataplane.Support{}, dataplane.Support{Missing: []string{"no L2TP (modprobe l2tp_netlink)", "no PPP"}}
+	overUDPAlone := dataplane.Support{MissingOverIP: []string{"no L2TP over IPv4 (modprobe l2tp_ip)"}}
 	for _, tt := range []struct {
 		name    string
 		asked   config.DataPlane
@@ -35,10 +36,9 @@ func TestPickPlane(t *testing.T) {
 			"auto, not for all peers", config.DataPlaneAuto, full,
 			[]config.Peer{overIPv4, overIPv6, overIP},
 			"kernel",
-			[]string{"kernel", "userspace", "userspace"},
+			[]string{"kernel", "userspace", "kernel"},
 			"the kernel has L2TP and PPP" +
-				"; userspace for pe3, as it is reached over IPv6, where the kernel sends IPv4 packets in fragments" +
-				"; userspace for pe4, as it is reached over IP, and the kernel data plane has UDP alone",
+				"; userspace for pe3, as it is reached over IPv6, where the kernel sends IPv4 packets in fragments",
 		},
 		{
 			"auto, the kernel lacks something", config.DataPlaneAuto, lacking,
@@ -48,10 +48,29 @@ func TestPickPlane(t *testing.T) {
 			"no L2TP (modprobe l2tp_netlink); no PPP",
 		},
 		{
-			"kernel", config.DataPlaneKernel, full,
-			[]config.Peer{overIPv4, overIPv6},
+			"auto, the kernel lacks something over IP", config.DataPlaneAuto, overUDPAlone,
+			[]config.Peer{overIPv4, overIP},
 			"kernel",
-			[]string{"kernel", "kernel"},
+			[]string{"kernel", "userspace"},
+			"the kernel has L2TP and PPP; userspace for pe4, as it is reached over IP: no L2TP over IPv4 (modprobe l2tp_ip)",
+		},
+		{
+			"kernel", config.DataPlaneKernel, full,
+			[]config.Peer{overIPv4, overIPv6, overIP},
+			"kernel",
+			[]string{"kernel", "kernel", "kernel"},
+			"the configuration says so",
+		},
+		{
+			"kernel, but it lacks something over IP", config.DataPlaneKernel, overUDPAlone,
+			[]config.Peer{overIPv4, overIP},
+			"", nil, "dataplane: kernel: no L2TP over IPv4 (modprobe l2tp_ip); mend that, or say dataplane: auto",
+		},
+		{
+			"kernel, and nothing over IP is needed", config.DataPlaneKernel, overUDPAlone,
+			[]config.Peer{overIPv4},
+			"kernel",
+			[]string{"kernel"},
 			"the configuration says so",
 		},
 		{

@@ -158,7 +158,7 @@ type Stats struct {
 type TunnelStats struct {
 	Control        uint64 // handed to Control
 	Malformed      uint64 // dropped: too short, or of another version
-	UnknownSession uint64 // dropped: no such session here
+	UnknownSession uint64 // dropped: no such session here; over IP the kernel does not tell of these
 
 	LastHeard time.Time // the last data message that a session accepted; zero if none
 }

@@ -14,6 +14,9 @@ import (
 type Support struct {
 	// Missing says of each thing that the kernel has not, in a sentence, what it is and what would help.
 	Missing []string
+
+	// MissingOverIP is the same of what it needs for peers over IP besides.
+	MissingOverIP []string
 }
 
 // Kernel reports whether the kernel has all that a kernel data plane needs.
@@ -27,13 +30,18 @@ func (s Support) Pick() (name, reason string) {
 	return "userspace", strings.Join(s.Missing, "; ")
 }
 
-// Detect asks the kernel for L2TP by generic netlink, for PPP by /dev/ppp, and for PPP over L2TP by a socket. To be asked
-// has it load its modules, where it may and has them.
+// Detect asks the kernel for L2TP by generic netlink, for PPP by /dev/ppp, and for PPP over L2TP and L2TP over IP by a socket.
+// To be asked has it load its modules, where it may and has them.
 func Detect() Support {
 	var s Support
 	for _, probe := range []func() error{probeL2TP, probePPP, probePPPoverL2TP} {
 		if err := probe(); err != nil {
 			s.Missing = append(s.Missing, err.Error())
+		}
+	}
+	for _, probe := range []func() error{probeL2TPoverIPv4, probeL2TPoverIPv6} {
+		if err := probe(); err != nil {
+			s.MissingOverIP = append(s.MissingOverIP, err.Error())
 		}
 	}
 	return s
@@ -70,12 +78,25 @@ func probePPP() error {
 const protocolOL2TP = 1
 
 func probePPPoverL2TP() error {
-	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocolOL2TP)
+	return probeSocket("PPP over L2TP", "l2tp_ppp", unix.AF_PPPOX, protocolOL2TP)
+}
+
+func probeL2TPoverIPv4() error {
+	return probeSocket("L2TP over IPv4", "l2tp_ip", unix.AF_INET, unix.IPPROTO_L2TP)
+}
+
+func probeL2TPoverIPv6() error {
+	return probeSocket("L2TP over IPv6", "l2tp_ip6", unix.AF_INET6, unix.IPPROTO_L2TP)
+}
+
+// probeSocket opens a socket for what, which that module has.
+func probeSocket(what, module string, family, protocol int) error {
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocol)
 	switch {
 	case err == nil:
 		return unix.Close(fd)
 	case errors.Is(err, unix.EAFNOSUPPORT), errors.Is(err, unix.EPROTONOSUPPORT):
-		return errors.New("the kernel has no PPP over L2TP (no such socket: modprobe l2tp_ppp)")
+		return fmt.Errorf("the kernel has no %s (no such socket: modprobe %s)", what, module)
 	}
-	return fmt.Errorf("the kernel's PPP over L2TP cannot be asked for: %w", err)
+	return fmt.Errorf("the kernel's %s cannot be asked for: %w", what, err)
 }

@@ -32,7 +32,7 @@ func TestPick(t *testing.T) {
 func TestDetect(t *testing.T) {
 	support := Detect()
 	misses := func(what string) bool {
-		return slices.ContainsFunc(support.Missing, func(s string) bool {
+		return slices.ContainsFunc(slices.Concat(support.Missing, support.MissingOverIP), func(s string) bool {
 			return strings.Contains(s, "kernel has no "+what+" (") || strings.Contains(s, "kernel's "+what+" cannot be asked")
 		})
 	}
@@ -46,12 +46,21 @@ func TestDetect(t *testing.T) {
 	if misses("PPP") != (err != nil) {
 		t.Errorf("missing %q, but /dev/ppp says: %v", support.Missing, err)
 	}
-	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM, protocolOL2TP)
-	if err == nil {
-		unix.Close(fd)
+	for _, tt := range []struct {
+		what             string
+		family, protocol int
+	}{
+		{"PPP over L2TP", unix.AF_PPPOX, protocolOL2TP},
+		{"L2TP over IPv4", unix.AF_INET, unix.IPPROTO_L2TP},
+		{"L2TP over IPv6", unix.AF_INET6, unix.IPPROTO_L2TP},
+	} {
+		fd, err := unix.Socket(tt.family, unix.SOCK_DGRAM, tt.protocol)
+		if err == nil {
+			unix.Close(fd)
+		}
+		if misses(tt.what) != (err != nil) {
+			t.Errorf("missing %q and over IP %q, but a socket of %s says: %v", support.Missing, support.MissingOverIP, tt.what, err)
+		}
 	}
-	if misses("PPP over L2TP") != (err != nil) {
-		t.Errorf("missing %q, but a socket of PPP over L2TP says: %v", support.Missing, err)
-	}
-	t.Logf("missing: %q", support.Missing)
+	t.Logf("missing: %q, over IP: %q", support.Missing, support.MissingOverIP)
 }

@@ -59,11 +59,8 @@ func (s *session) settle() {
 	s.counts.settled = true
 }
 
-// The octets of a data message that are no user's: RFC 3931 section 4.1.2.1 and RFC 1662 section 3.1.
-const (
-	addressControl = 2
-	protocolField  = 2
-)
+// protocolField is the size of a frame's protocol field in octets.
+const protocolField = 2
 
 // Stats are the kernel's counts of data messages, less those that were frames. The kernel does not tell which packets
 // it dropped because their NCP is closed or the interface down: those received are counted as received, those sent
@@ -87,10 +84,15 @@ func (s *session) Stats() dataplane.Stats {
 	}
 	stats.RxPackets = less(kernel.RxPackets, stats.RxFrames+stats.RxClosed+stats.RxMalformed)
 	stats.TxPackets = less(kernel.TxPackets, stats.TxFrames)
-	overhead := uint64(headerSize + addressControl + protocolField)
-	stats.RxOctets = less(kernel.RxOctets, kernel.RxPackets*(overhead+uint64(len(s.cfg.LocalCookie)))+c.rxFrameOctets.Load())
-	stats.TxOctets = less(kernel.TxOctets, kernel.TxPackets*(overhead+uint64(len(s.cfg.PeerCookie)))+c.txFrameOctets.Load())
+	stats.RxOctets = less(kernel.RxOctets, kernel.RxPackets*s.overhead(s.cfg.LocalCookie)+c.rxFrameOctets.Load())
+	stats.TxOctets = less(kernel.TxOctets, kernel.TxPackets*s.overhead(s.cfg.PeerCookie)+c.txFrameOctets.Load())
 	return stats
+}
+
+// overhead is how many octets of a data message with that cookie, as the kernel counts them, are no user's.
+func (s *session) overhead(cookie []byte) uint64 {
+	o := s.tunnel.cfg.Encapsulation.Overhead(s.tunnel.cfg.Peer.Addr(), len(cookie))
+	return uint64(o.Total() - o.IP - o.UDP)
 }
 
 // less is a-b, and 0 where a frame has been counted on one side alone.

@@ -2,8 +2,14 @@ package kernel
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"runtime"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
@@ -34,7 +40,29 @@ func pass(t *testing.T, ends [2]*planetest.End) {
 	}
 }
 
-// The virtual router's namespace goes: so do its interfaces, and their owners are told.
+func descriptor(t *testing.T, file *os.File) (fd int) {
+	t.Helper()
+	planetest.Must(t, control(file, func(is int) error {
+		fd = is
+		return nil
+	}))
+	return fd
+}
+
+// poll is what the kernel says of a file within that time, in milliseconds; -1: for ever.
+func poll(t *testing.T, fd, timeout int) (events int16) {
+	t.Helper()
+	polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(polled, timeout)
+		if !errors.Is(err, unix.EINTR) {
+			planetest.Must(t, err)
+			return polled[0].Revents
+		}
+	}
+}
+
+// The virtual router's namespace goes: so do its interfaces, the units hang up, and their owners are told.
 func TestNamespaceDeleted(t *testing.T) {
 	g := newRig(t)
 	var ends []*planetest.End
@@ -46,42 +74,157 @@ func TestNamespaceDeleted(t *testing.T) {
 	}
 	g.PEs[0].VR.Delete()
 	for _, e := range ends {
+		if events := poll(t, descriptor(t, e.Session.(*session).unit), -1); events&unix.POLLHUP == 0 {
+			t.Errorf("the unit of a deleted interface polls as %#x, want POLLHUP in it", events)
+		}
 		planetest.ExpectGone(t, e)
 	}
 }
 
-// Somebody deletes a session, or the tunnel with all of them, by netlink, of which the kernel says nothing: the owners are
-// told, and what they create then works, on the same control connection.
+// Somebody deletes a session, or the tunnel with all of them, by netlink: the owners are told, and what they create then
+// works, on the same control connection.
 func TestDeletedByHand(t *testing.T) {
-	for _, tt := range []struct {
-		name   string
-		delete func(*l2tp, dataplane.SessionConfig) error
-		gone   int // of two sessions
-	}{
-		{"session", func(l *l2tp, c dataplane.SessionConfig) error {
-			return l.do(uapi.Session{TunnelID: c.LocalConnectionID, LocalID: c.LocalID}.Delete())
-		}, 1},
-		{"tunnel", func(l *l2tp, c dataplane.SessionConfig) error {
-			return l.do(uapi.DeleteTunnel(c.LocalConnectionID))
-		}, 2},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			g := newRig(t)
-			first, second := g.OpenSession(t, 1, 8, 1400), g.OpenSession(t, 2, 8, 1400)
-			pass(t, first)
-			planetest.Must(t, tt.delete(byHand(t, first[0].Host), first[0].Config))
-			planetest.ExpectGone(t, first[0])
-			if tt.gone == 2 {
-				planetest.ExpectGone(t, second[0])
-			} else {
-				pass(t, second)
-			}
-			again := g.End(0, 1, 8)
-			planetest.Must(t, again.Create())
-			pass(t, [2]*planetest.End{again, first[1]})
-			g.Settle(t, first[0].PE)
-			g.Settle(t, first[1].PE)
-		})
+	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
+		for _, tt := range []struct {
+			name   string
+			delete func(*l2tp, dataplane.SessionConfig) error
+			gone   int // of two sessions
+		}{
+			{"session", func(l *l2tp, c dataplane.SessionConfig) error {
+				return l.do(uapi.Session{TunnelID: c.LocalConnectionID, LocalID: c.LocalID}.Delete())
+			}, 1},
+			{"tunnel", func(l *l2tp, c dataplane.SessionConfig) error {
+				return l.do(uapi.DeleteTunnel(c.LocalConnectionID))
+			}, 2},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				g := newRigOver(t, over)
+				first, second := g.OpenSession(t, 1, 8, 1400), g.OpenSession(t, 2, 8, 1400)
+				pass(t, first)
+				planetest.Must(t, tt.delete(byHand(t, first[0].Host), first[0].Config))
+				planetest.ExpectGone(t, first[0])
+				if tt.gone == 2 {
+					planetest.ExpectGone(t, second[0])
+				} else {
+					pass(t, second)
+				}
+				again := g.End(0, 1, 8)
+				planetest.Must(t, again.Create())
+				pass(t, [2]*planetest.End{again, first[1]})
+				g.Settle(t, first[0].PE)
+				g.Settle(t, first[1].PE)
+			})
+		}
+	})
+}
+
+// The kernel tells nobody that a session was deleted by netlink: its interface stays up, and nothing that we have open of it
+// says a word. So the kernel has to be asked.
+func TestDeletedSessionIsSilent(t *testing.T) {
+	g := newRig(t)
+	e := g.OpenSession(t, 1, 8, 1400)[0]
+	s := e.Session.(*session)
+	planetest.Must(t, byHand(t, e.Host).do(s.kernel.Delete()))
+	if err := s.ask(); !errors.Is(err, unix.ENODEV) {
+		t.Fatalf("the kernel says of a session that was deleted: %v, want ENODEV", err)
+	}
+	for what, fd := range map[string]int{"socket": s.channel.socket, "channel": descriptor(t, s.channel.File), "unit": descriptor(t, s.unit)} {
+		if events := poll(t, fd, 0); events != 0 {
+			t.Errorf("%s: the kernel tells of the end of a session, which is new: %#x", what, events)
+		}
+	}
+	if flags := e.VR.Link(t, e.Config.Interface).Attrs().Flags; flags&net.FlagUp == 0 {
+		t.Error("the interface went down with its session, which is new")
+	}
+	if err := <-e.Gone; !errors.Is(err, errDeleted) {
+		t.Errorf("gone: %v, want that watch has found it", err)
+	}
+}
+
+// A session ends with its PPPoX socket, but its interface stays, and stays up. The channel says so.
+func TestSocketClosed(t *testing.T) {
+	g := newRig(t)
+	e := g.OpenSession(t, 1, 8, 1400)[0]
+	s := e.Session.(*session)
+	null, err := os.Open(os.DevNull)
+	planetest.Must(t, err)
+	defer null.Close()
+	planetest.Must(t, unix.Dup3(int(null.Fd()), s.channel.socket, unix.O_CLOEXEC)) // closes it, and keeps its number
+	for err = s.ask(); err == nil; err = s.ask() {
+		runtime.Gosched()
+	}
+	if !errors.Is(err, unix.ENODEV) {
+		t.Errorf("the kernel says of a session whose socket is closed: %v, want ENODEV", err)
+	}
+	if flags := e.VR.Link(t, e.Config.Interface).Attrs().Flags; flags&net.FlagUp == 0 {
+		t.Error("the interface went down with its session, which is new")
+	}
+	planetest.ExpectGone(t, e)
+	if links := e.VR.Links(t); len(links) != 0 {
+		t.Errorf("left behind: %q", links)
+	}
+}
+
+// A thread that is blocked in recvfrom keeps a closed socket open, and the kernel's tunnel on it: its ID is taken until the
+// thread is back. No thread of ours blocks there.
+func TestBlockedReaderKeepsTunnel(t *testing.T) {
+	g := newRig(t)
+	e := g.End(0, 1, 8)
+	l := byHand(t, e.Host)
+	var old *peersocket.Socket
+	planetest.Must(t, e.Host.Do(func() (err error) {
+		old, err = dialOld(e)
+		return err
+	}))
+	var socket int
+	planetest.Must(t, old.Control(func(fd int) (err error) {
+		socket, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		return err
+	}))
+	planetest.Must(t, old.Close())
+	planetest.Must(t, unix.SetNonblock(socket, false))
+	id := e.Config.LocalConnectionID
+	tunnel := uapi.Tunnel{LocalID: id, PeerID: 9, Encapsulation: uapi.UDP, Socket: socket}
+	planetest.Must(t, l.do(tunnel.Create()))
+
+	thread, back := make(chan int), make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		// Not for ever: the thread is to come back when all has been seen.
+		err := unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 3})
+		thread <- unix.Gettid()
+		if err == nil {
+			_, _, err = unix.Recvfrom(socket, make([]byte, 1), 0)
+		}
+		back <- err
+	}()
+	waitBlocked(t, <-thread, unix.SYS_RECVFROM)
+	planetest.Must(t, unix.Close(socket))
+	created := make(chan error)
+	go func() { created <- e.Create() }()
+	select {
+	case err := <-created:
+		t.Errorf("the tunnel went while a thread was blocked on its socket, which is new: %v", err)
+		planetest.Must(t, <-back)
+	case err := <-back:
+		if !errors.Is(err, unix.EAGAIN) {
+			t.Errorf("recvfrom: %v, want EAGAIN", err)
+		}
+		planetest.Must(t, <-created)
+	}
+}
+
+// waitBlocked waits until a thread of this process is asleep in a system call.
+func waitBlocked(t *testing.T, thread, call int) {
+	t.Helper()
+	for {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
+		planetest.Must(t, err)
+		if strings.HasPrefix(string(text), fmt.Sprintf("%d ", call)) { // "running" if it is not asleep
+			return
+		}
+		runtime.Gosched()
 	}
 }
 
@@ -111,8 +254,10 @@ func TestSuspects(t *testing.T) {
 
 // A killed daemon's tunnel keeps its ID for as long as the kernel clears its sessions: CreateSession waits for the ID,
 // but not longer than the tunnel is open.
-func TestTunnelIDTaken(t *testing.T) {
-	g := newRig(t)
+func TestTunnelIDTaken(t *testing.T) { overEach(t, testTunnelIDTaken) }
+
+func testTunnelIDTaken(t *testing.T, over dataplane.Encapsulation) {
+	g := newRigOver(t, over)
 	for _, freed := range []bool{true, false} {
 		e := g.End(0, 1, 8)
 		l := byHand(t, e.Host)
@@ -149,8 +294,10 @@ func dialOld(e *planetest.End) (*peersocket.Socket, error) {
 }
 
 // Once a newer control connection has sessions, an older one gets none.
-func TestConnectionRetired(t *testing.T) {
-	g := newRig(t)
+func TestConnectionRetired(t *testing.T) { overEach(t, testConnectionRetired) }
+
+func testConnectionRetired(t *testing.T, over dataplane.Encapsulation) {
+	g := newRigOver(t, over)
 	old, now, late := g.End(0, 1, 8), g.End(0, 2, 8), g.End(0, 3, 8)
 	now.Config.LocalConnectionID++
 	planetest.Must(t, old.Create())

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// victim says in the environment that this process is the one to be killed.
+// victim says in the environment that this process is the one to be killed, and by how much its Control Connection ID is
+// another than that of its successor.
 const victim = "L2TPVL_VICTIM"
 
 // victimSessions is how many sessions the victim has.
@@ -37,6 +39,10 @@ func beVictim() error {
 		}
 		addresses[i] = address
 	}
+	offset, err := strconv.Atoi(os.Getenv(victim))
+	if err != nil {
+		return err
+	}
 	tunnel, err := Plane{}.OpenTunnel(dataplane.TunnelConfig{
 		Local: addrPort(addresses[0], 1701), Peer: addrPort(addresses[1], 1701),
 		Control: func([]byte) {}, PathChanged: func() {}, Unreachable: func(error) {},
@@ -49,7 +55,7 @@ func beVictim() error {
 	for id := range uint32(victimSessions) {
 		e := g.End(0, id+1, 8)
 		e.Config.Namespace = inherited{}
-		e.Config.LocalConnectionID += 0x100
+		e.Config.LocalConnectionID += uint32(offset)
 		if err := e.Create(); err != nil {
 			return err
 		}
@@ -59,13 +65,27 @@ func beVictim() error {
 	return err
 }
 
-// A daemon is killed, and another takes its place at once, while the kernel still clears what the first one had: the
-// second one's sessions come up under the same names with the same peer as soon as these are free, and work.
+// A daemon is killed, or ends and leaves all to the kernel, and another takes its place at once, while the kernel still clears
+// what the first one had: the second one's sessions come up under the same names with the same peer as soon as these are
+// free, and work. So they do with the same Control Connection ID, which is taken until then, too.
 func TestKilled(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		offset int
+		end    func(p *os.Process, stdin io.Closer) error
+	}{
+		{"killed", 0x100, func(p *os.Process, _ io.Closer) error { return p.Kill() }},
+		{"exit, same ID", 0, func(_ *os.Process, stdin io.Closer) error { return stdin.Close() }},
+	} {
+		t.Run(tt.name, func(t *testing.T) { testKilled(t, tt.offset, tt.end) })
+	}
+}
+
+func testKilled(t *testing.T, offset int, end func(p *os.Process, stdin io.Closer) error) {
 	g := planetest.NewRig(t, [2]dataplane.Plane{Plane{}, Plane{}})
 	p := g.PEs[0]
 	cmd := exec.Command("/proc/self/exe", "-test.run=^$", p.V4.String(), g.PEs[1].V4.String())
-	cmd.Env = append(os.Environ(), victim+"=1")
+	cmd.Env = append(os.Environ(), victim+"="+strconv.Itoa(offset))
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{p.VR.File(t)}
 	stdin, err := cmd.StdinPipe()
@@ -81,7 +101,7 @@ func TestKilled(t *testing.T) {
 	if links := p.VR.Links(t); len(links) != victimSessions {
 		t.Fatalf("the victim has the interfaces %q, want %d", links, victimSessions)
 	}
-	planetest.Must(t, cmd.Process.Kill())
+	planetest.Must(t, end(cmd.Process, stdin))
 	g.OpenTunnels(t, false)
 	var creating errgroup.Group
 	for id := range uint32(victimSessions) {
@@ -111,5 +131,8 @@ func TestKilled(t *testing.T) {
 	var killed *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &killed) {
 		t.Errorf("the victim ended with %v", err)
+	}
+	if old := p.VR.Links(t); len(old) != victimSessions {
+		t.Errorf("the second one has the interfaces %q, want %d", old, victimSessions)
 	}
 }

@@ -12,7 +12,8 @@ var _ dataplane.Plane = Plane{}
 // Name is "kernel".
 func (Plane) Name() string { return "kernel" }
 
-// OpenTunnel opens a connected UDP socket to the peer, which the kernel takes with the first session. All of the tunnel
+// OpenTunnel opens a connected socket to the peer. The kernel's tunnel is made with the first session: over UDP on this very
+// socket, over IP on one of its own beside it. All of the tunnel
 // but the interfaces of its sessions is in the network namespace of the calling thread. From the first session on the
 // kernel keeps to itself what ICMP says of a socket: Unreachable is told of errors of this host alone, and PathChanged
 // some seconds later.

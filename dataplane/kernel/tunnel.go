@@ -21,7 +21,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
 )
 
-// tunnel is the way to a peer: its carrier, the goroutines that hear of it, and the sessions.
+// tunnel is the way to a peer: its wire, the kernel's tunnel on it, the goroutines that hear of them, and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
 	home   home
@@ -37,8 +37,9 @@ type tunnel struct {
 
 	lastHeard atomic.Int64 // of any session: nanoseconds since 1970, 0: never
 
-	carrier   atomic.Pointer[carrier]
-	replacing sync.Mutex // guards the choice of the carrier, and retired
+	wire      wire
+	replacing sync.Mutex // guards carrier and retired
+	carrier   *carrier   // nil: no session has asked for one yet
 	retired   map[connection]bool
 
 	closing  sync.Once
@@ -70,16 +71,13 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 	if t.kernel, err = openL2TP(); err != nil {
 		return nil, err
 	}
-	first, err := dialCarrier(cfg.Local, cfg.Peer)
-	if err != nil {
+	t.hints = peersocket.NewHints(cfg, func() (int, error) { return t.wire.PathMTU() })
+	if t.wire, err = t.openWire(); err != nil {
 		return nil, err
 	}
-	t.carrier.Store(first)
-	t.hints = peersocket.NewHints(cfg, func() (int, error) { return t.carrier.Load().PathMTU() })
 	if _, err := t.PathMTU(); err != nil {
 		return nil, err
 	}
-	t.work.Go(func() { t.read(first) })
 	t.work.Go(func() { t.hints.Tell(t.done) })
 	t.work.Go(t.watch)
 	return t, nil
@@ -88,8 +86,8 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 // release lets go of all that the tunnel has of the kernel.
 func (t *tunnel) release() error {
 	var errs []error
-	if c := t.carrier.Load(); c != nil {
-		errs = append(errs, c.Close())
+	if t.wire != nil {
+		errs = append(errs, t.wire.Close())
 	}
 	t.work.Wait()
 	if t.kernel != nil {
@@ -101,12 +99,15 @@ func (t *tunnel) release() error {
 	return errors.Join(errs...)
 }
 
-func (t *tunnel) LocalAddr() netip.AddrPort { return t.carrier.Load().LocalAddrPort() }
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.wire.LocalAddrPort() }
 
 func (t *tunnel) PathMTU() (int, error) { return t.hints.PathMTU() }
 
 func (t *tunnel) SendControl(message []byte) error {
-	return t.hints.Send(t.carrier.Load().Socket, message)
+	if t.cfg.Encapsulation == dataplane.IP {
+		message = append(make([]byte, sessionIDSize, sessionIDSize+len(message)), message...)
+	}
+	return t.hints.Send(t.wire, message)
 }
 
 func (t *tunnel) Stats() dataplane.TunnelStats {
@@ -126,46 +127,39 @@ func timeOf(nanoseconds *atomic.Int64) (t time.Time) {
 	return t
 }
 
-// The start of a message over UDP (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or Reserved |
-// Control Connection ID or Session ID.
+// The start of a message (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or Reserved | Control Connection
+// ID or Session ID. Over IP session ID 0 precedes a control message (section 4.1.1.2).
 const (
-	headerSize  = 8
-	tBit        = 0x80
-	versionMask = 0x0f
-	version     = 3
+	headerSize    = 8
+	idAt          = 4
+	sessionIDSize = 4
+	tBit          = 0x80
+	versionMask   = 0x0f
+	version       = 3
 
 	maxDatagram = 1<<16 - 1
 )
 
-// read takes what the kernel leaves to us of what comes to the carrier, until it is closed.
-func (t *tunnel) read(c *carrier) {
-	buffer := make([]byte, maxDatagram)
-	for {
-		n, fromPeer, err := c.Receive(buffer)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			t.hints.Report(err)
-		case fromPeer:
-			t.receive(buffer[:n])
-		}
-	}
+func isControl(message []byte) bool { return message[0]&tBit != 0 }
+
+func malformed(message []byte) bool {
+	return len(message) < headerSize || message[1]&versionMask != version
 }
 
+// receive takes what the kernel leaves to us of what comes over UDP.
 func (t *tunnel) receive(datagram []byte) {
-	if len(datagram) < headerSize || datagram[1]&versionMask != version {
+	if malformed(datagram) {
 		t.malformed.Add(1)
 		return
 	}
-	if datagram[0]&tBit != 0 {
+	if isControl(datagram) {
 		t.control.Add(1)
 		t.cfg.Control(datagram)
 		return
 	}
 	t.unknown.Add(1)
 	t.mu.Lock()
-	s := t.sessions[binary.BigEndian.Uint32(datagram[4:])]
+	s := t.sessions[binary.BigEndian.Uint32(datagram[idAt:])]
 	t.mu.Unlock()
 	// The kernel keeps to itself what is for a session that it knows. The cookie is not for strangers to guess.
 	if s != nil && strings.HasPrefix(string(datagram[headerSize:]), string(s.cfg.LocalCookie)) {
@@ -173,6 +167,19 @@ func (t *tunnel) receive(datagram []byte) {
 		case t.suspects <- s:
 		default: // the next look at all of them will see
 		}
+	}
+}
+
+// receiveOverIP takes what comes to session ID 0. What comes to unknown sessions the kernel drops, and tells nobody.
+func (t *tunnel) receiveOverIP(packet []byte) {
+	message := packet[min(sessionIDSize, len(packet)):]
+	switch {
+	case malformed(message) || !isControl(message):
+		t.malformed.Add(1)
+	case binary.BigEndian.Uint32(message[idAt:]) == 0: // to no control connection: the listener has it too
+	default:
+		t.control.Add(1)
+		t.cfg.Control(message)
 	}
 }
 

@@ -180,6 +180,14 @@ func (n *Namespace) DeleteDefaultRoute(t testing.TB, gateway netip.Addr) {
 	Must(t, n.kernel.RouteDel(defaultRoute(gateway)))
 }
 
+// prohibit has the namespace tell whoever sends to an address that this is prohibited, until allow.
+func (n *Namespace) prohibit(t testing.TB, to netip.Addr) (allow func()) {
+	t.Helper()
+	route := &netlink.Route{Dst: ipNet(netip.PrefixFrom(to, to.BitLen())), Type: unix.RTN_PROHIBIT}
+	Must(t, n.kernel.RouteAdd(route))
+	return func() { Must(t, n.kernel.RouteDel(route)) }
+}
+
 func defaultRoute(gateway netip.Addr) *netlink.Route {
 	unspecified := netip.IPv4Unspecified()
 	if gateway.Is6() {

@@ -11,12 +11,18 @@ type test struct {
 	run  func(*testing.T, *Rig)
 }
 
-var tests = []test{
+// onTheWire are about what two data planes have to agree on.
+var onTheWire = []test{
 	{"Packets", testPackets},
 	{"Frames", testFrames},
+	{"WrongCookie", testWrongCookie},
+	{"NewConnection", testNewConnection},
+}
+
+// onOneSide are about what each does by itself.
+var onOneSide = []test{
 	{"FrameWhileInterfaceIsMade", testFrameWhileInterfaceIsMade},
 	{"InterfaceAtHome", testInterfaceAtHome},
-	{"WrongCookie", testWrongCookie},
 	{"ClosedProtocol", testClosedProtocol},
 	{"InterfaceDown", testInterfaceDown},
 	{"InterfaceDeleted", testInterfaceDeleted},
@@ -24,24 +30,45 @@ var tests = []test{
 	{"CreateSessionRefuses", testCreateSessionRefuses},
 	{"ManySessions", testManySessions},
 	{"SessionsUnderTraffic", testSessionsUnderTraffic},
-	{"NewConnection", testNewConnection},
 	{"Unreachable", testUnreachable},
 	{"OpenTunnelRefuses", testOpenTunnelRefuses},
 	{"TunnelClose", testTunnelClose},
 }
 
-// testsOverUDP are about its datagrams and ports.
-var testsOverUDP = []test{
+// overUDP are about its datagrams and ports.
+var overUDP = []test{
 	{"Datagrams", testDatagrams},
 	{"BesideListener", testBesideListener},
 }
 
-// Run tests a data plane over UDP, with peer as that of the other PE.
-func Run(t *testing.T, plane, peer dataplane.Plane) { RunOver(t, dataplane.UDP, plane, peer) }
+// encapsulations are all there are.
+var encapsulations = []dataplane.Encapsulation{dataplane.UDP, dataplane.IP}
 
-// RunOver is Run with another encapsulation.
-func RunOver(t *testing.T, over dataplane.Encapsulation, plane, peer dataplane.Plane) {
-	run := func(test test) {
+// Run tests a data plane, over each encapsulation.
+func Run(t *testing.T, plane dataplane.Plane) {
+	for _, over := range encapsulations {
+		t.Run(over.String(), func(t *testing.T) {
+			run(t, over, plane, plane, onTheWire)
+			run(t, over, plane, plane, onOneSide)
+			if over == dataplane.UDP {
+				run(t, over, plane, plane, overUDP)
+			}
+		})
+	}
+}
+
+// RunWith tests that two data planes understand each other, over each encapsulation.
+func RunWith(t *testing.T, plane, peer dataplane.Plane) {
+	for _, over := range encapsulations {
+		t.Run(over.String(), func(t *testing.T) {
+			run(t, over, plane, peer, onTheWire)
+			run(t, over, plane, peer, []test{{"SessionsUnderTraffic", testSessionsUnderTraffic}})
+		})
+	}
+}
+
+func run(t *testing.T, over dataplane.Encapsulation, plane, peer dataplane.Plane, tests []test) {
+	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			g := NewRig(t, [2]dataplane.Plane{plane, peer})
 			for _, p := range g.PEs {
@@ -49,13 +76,5 @@ func RunOver(t *testing.T, over dataplane.Encapsulation, plane, peer dataplane.P
 			}
 			test.run(t, g)
 		})
-	}
-	for _, test := range tests {
-		run(test)
-	}
-	if over == dataplane.UDP {
-		for _, test := range testsOverUDP {
-			run(test)
-		}
 	}
 }

@@ -110,19 +110,20 @@ func testUnreachable(t *testing.T, g *Rig) {
 			g.OpenTunnels(t, overIPv6)
 			p, peer := g.PEs[0], g.PEs[1]
 			local, remote := p.Tunnel.LocalAddr().Addr(), peer.Tunnel.LocalAddr().Addr()
-			Must(t, peer.Tunnel.Close())
+			if p.Encapsulation == dataplane.UDP { // the peer's host says that nobody is there: port unreachable
+				Must(t, peer.Tunnel.Close())
+				Must(t, p.Tunnel.SendControl(ControlMessage))
+				p.expectUnreachable(t, unix.ECONNREFUSED)
+				Must(t, peer.Open(remote, local))
+			}
+			want := unix.EHOSTUNREACH // of communication administratively prohibited
+			if overIPv6 {
+				want = unix.EACCES
+			}
+			allow := g.Core.prohibit(t, remote)
 			Must(t, p.Tunnel.SendControl(ControlMessage))
-			want := unix.ECONNREFUSED // of ICMP's port unreachable
-			if p.Encapsulation == dataplane.IP {
-				want = unix.ENOPROTOOPT // protocol unreachable
-				if overIPv6 {
-					want = unix.EPROTO // unrecognized next header
-				}
-			}
-			if err := <-p.Unreachable; !errors.Is(err, want) {
-				t.Errorf("told of %v, want %v", err, want)
-			}
-			Must(t, peer.Open(remote, local))
+			p.expectUnreachable(t, want)
+			allow()
 			g.Settle(t, p)
 			g.Settle(t, peer)
 
@@ -132,14 +133,19 @@ func testUnreachable(t *testing.T, g *Rig) {
 			if err := p.Tunnel.SendControl(ControlMessage); !errors.Is(err, unix.ENETUNREACH) {
 				t.Errorf("SendControl without a route: %v, want ENETUNREACH", err)
 			}
-			if err := <-p.Unreachable; !errors.Is(err, unix.ENETUNREACH) {
-				t.Errorf("told of %v, want ENETUNREACH", err)
-			}
+			p.expectUnreachable(t, unix.ENETUNREACH)
 			p.Host.DefaultRoute(t, local.Next())
 			g.Settle(t, peer)
 			Must(t, p.Tunnel.Close())
 			Must(t, peer.Tunnel.Close())
 		})
+	}
+}
+
+func (p *PE) expectUnreachable(t *testing.T, want error) {
+	t.Helper()
+	if err := <-p.Unreachable; !errors.Is(err, want) {
+		t.Errorf("told of %v, want %v", err, want)
 	}
 }
 

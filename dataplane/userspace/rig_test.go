@@ -7,11 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-func TestPlane(t *testing.T) {
-	for _, over := range []dataplane.Encapsulation{dataplane.UDP, dataplane.IP} {
-		t.Run(over.String(), func(t *testing.T) { planetest.RunOver(t, over, Plane{}, Plane{}) })
-	}
-}
+func TestPlane(t *testing.T) { planetest.Run(t, Plane{}) }
 
 func newRig(t testing.TB) *planetest.Rig {
 	t.Helper()

@@ -8,14 +8,12 @@ import (
 	"time"
 )
 
-var kernelToKernel = variant{planes: [2]string{"kernel", "kernel"}}
-
 // ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
 var ids = regexp.MustCompile(`[0-9]+`)
 
 // What is taken from under the daemon's feet it makes anew.
 func TestHeals(t *testing.T) {
-	w := newWorld(t, kernelToKernel)
+	w := newWorld(t, variant{planes: bothKernel})
 	red := w.PE1.Sites["red"]
 	w.heals("an interface deleted", []string{"red"}, func() {
 		w.must(red.VR.IP("link delete " + w.link(w.PE1, "red").Interface))
@@ -44,7 +42,7 @@ func TestHeals(t *testing.T) {
 
 // A VRF that is deleted is made anew, with its links.
 func TestVRFHeals(t *testing.T) {
-	w := newWorld(t, variant{planes: kernelToKernel.planes, vrfs: true})
+	w := newWorld(t, variant{planes: bothKernel, vrfs: true})
 	w.heals("a VRF deleted", []string{"red"}, func() {
 		before := time.Now()
 		w.must(w.PE1.NS.IP("link delete red"))
@@ -57,15 +55,20 @@ func TestVRFHeals(t *testing.T) {
 // A daemon is killed and another started at once, while the kernel still clears what the first one had: it brings all links
 // back, under the same names.
 func TestKilledAndRestarted(t *testing.T) {
-	w := newWorld(t, kernelToKernel)
-	for _, pe := range w.PEs() {
-		w.heals(pe.Name+" killed", w.VPNs, func() {
-			w.must(pe.Daemon.Kill())
-			w.must(pe.Restart(w.ctx))
+	// Over IP the peer's kernel still has its tunnel when the new daemon's first words come, and so the socket to it.
+	for _, encapsulation := range []string{"udp", "ip"} {
+		t.Run(encapsulation, func(t *testing.T) {
+			w := newWorld(t, variant{planes: bothKernel, encapsulation: encapsulation})
+			for _, pe := range w.PEs() {
+				w.heals(pe.Name+" killed", w.VPNs, func() {
+					w.must(pe.Daemon.Kill())
+					w.must(pe.Restart(w.ctx))
+				})
+			}
+			w.found = true // the first daemons' namespaces, by the second ones
+			w.stop()
 		})
 	}
-	w.found = true // the first daemons' namespaces, by the second ones
-	w.stop()
 }
 
 // heals breaks something; links of these VPNs, and of no other, go down and come up again, and all VPNs have their way then.

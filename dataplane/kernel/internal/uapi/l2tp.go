@@ -60,8 +60,11 @@ const (
 // Encapsulation is what carries a tunnel's messages (enum l2tp_encap_type).
 type Encapsulation uint16
 
-// UDP is L2TP over UDP (RFC 3931 section 4.1.2).
-const UDP Encapsulation = 0
+// The encapsulations.
+const (
+	UDP Encapsulation = 0 // RFC 3931 section 4.1.2
+	IP  Encapsulation = 1 // RFC 3931 section 4.1.1; the kernel wants its own kind of socket for it, of IPPROTO_L2TP
+)
 
 // Tunnel is an L2TPv3 tunnel on a socket of ours, which names both ends.
 type Tunnel struct {
