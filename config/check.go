@@ -19,6 +19,7 @@ func (c *Config) check(r *report) {
 	c.checkAuth(r)
 	c.checkIPsec(r)
 	c.checkIKE(r)
+	c.checkStatic(r)
 	checkSocket(r, "api.socket", c.API.Socket)
 	checkSocket(r, "local.vici_socket", c.Local.VICISocket)
 }
@@ -67,11 +68,19 @@ func checkRouted(r *report, key string, addr netip.Addr) {
 	}
 }
 
+// path is what tells the sockets to two peers apart, beside our own address. Over IP there are no ports.
+type path struct {
+	peer      netip.AddrPort
+	localPort uint16
+}
+
 func (c *Config) checkPeers(r *report) {
 	callers := callers{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
-		p.checkAuthentication(r, at)
+		if !p.IsStatic() {
+			p.checkAuthentication(r, at)
+		}
 		if p.Retransmit.Initial > p.Retransmit.Cap && p.Retransmit.Cap != 0 {
 			r.add(join(at, "retransmit", "cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
 		}
@@ -85,13 +94,14 @@ func (c *Config) checkPeers(r *report) {
 			localKey = join(at, "local_address")
 			checkRouted(r, localKey, local)
 		}
-		switch other := callers.claim(local, p.AddrPort(), p.Name); {
+		way := path{p.AddrPort(), c.LocalPort(p)}
+		switch other := callers.claim(local, way, p.Name); {
 		case other != "":
 			r.add(address, "%q is also the address of peer %s; want another address, port or local_address", p.Where(), other)
-		case p.AddrPort() == netip.AddrPortFrom(local, c.Local.Port):
-			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
 		case p.Encapsulation == EncapsulationIP && p.Address == local:
 			r.add(address, "%q is our own address; want the peer's", p.Address)
+		case p.AddrPort() == netip.AddrPortFrom(local, way.localPort):
+			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
 		case local.IsValid() && local.Is4() != p.Address.Is4():
 			r.add(address, "%q cannot be reached from %s %q; want both IPv4 or both IPv6, or no %[2]s", p.Address, localKey, local)
 		}
@@ -99,7 +109,7 @@ func (c *Config) checkPeers(r *report) {
 }
 
 // callers are the peers by where they call from, and where to.
-type callers map[netip.AddrPort][]caller
+type callers map[path][]caller
 
 type caller struct {
 	local netip.Addr
@@ -107,7 +117,7 @@ type caller struct {
 }
 
 // claim notes that a peer calls from there; it gives the one that nothing tells from it, if there is any.
-func (c callers) claim(local netip.Addr, remote netip.AddrPort, peer string) (other string) {
+func (c callers) claim(local netip.Addr, remote path, peer string) (other string) {
 	for _, known := range c[remote] {
 		if known.local == local || !known.local.IsValid() || !local.IsValid() {
 			return known.peer

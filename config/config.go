@@ -53,7 +53,7 @@ type Peer struct {
 	Address        netip.Addr     `key:"address" required:"yes" doc:"IPv4 or IPv6 address of the peer."`
 	LocalAddress   netip.Addr     `key:"local_address" derived:"local.address" doc:"Our own address towards this peer. With it a router with two addresses may be two peers here, one for links in clear and one for those that IPsec protects."`
 	Encapsulation  Encapsulation  `key:"encapsulation" default:"udp" oneof:"udp|ip" doc:"What carries L2TP to the peer: UDP, or IP itself as protocol 115 (RFC 3931 section 4.1)."`
-	Port           uint16         `key:"port" live:"clear connection" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one."`
+	Port           uint16         `key:"port" live:"clear connection" default:"1702" min:"1" doc:"UDP port of the peer; it may call from another one, and answer from another one, unless its signalling is static."`
 	PortProtected  uint16         `key:"port_protected" live:"protected connection" default:"1701" min:"1" doc:"UDP port of the peer for what IPsec protects."`
 	Authentication Authentication `key:"authentication" default:"secret" oneof:"secret|none" doc:"Whether control messages prove by a shared secret where they come from (RFC 3931 section 4.3)."`
 	SecretFile     string         `key:"secret_file" live:"content" like:"/etc/l2tpvl/pe2.secret" doc:"File that holds the shared secret; a relative name starts at the configuration's folder."`
@@ -67,6 +67,8 @@ type Peer struct {
 	Hello          time.Duration  `key:"hello" live:"in place" default:"60s" min:"1s" max:"1h" doc:"Silence of the peer after which it is sent a Hello (RFC 3931 section 4.4)."`
 	Retransmit     Retransmit     `key:"retransmit" live:"in place" doc:"Retransmission of control messages (RFC 3931 section 4.2)."`
 	IKE            IKE            `key:"ike" live:"protected connection" doc:"Keys for the links with ipsec: required; they need a pre-shared key, or certificates."`
+	Signalling     Signalling     `key:"signalling" default:"l2tp" oneof:"l2tp|static" doc:"How the two ends agree on sessions: by L2TP's control messages, or by their configurations alone (static), for a peer that speaks no L2TP control protocol. With static there is no control connection, so none of authentication, secrets, digest, role, hello and retransmit."`
+	Static         StaticTunnel   `key:"static" doc:"The tunnel to a peer whose signalling is static."`
 }
 
 // LocalAddress is our address towards the peer; the zero address: the routing table chooses.
@@ -184,6 +186,7 @@ type Link struct {
 	IPv4        bool           `key:"ipv4" default:"true" doc:"Whether the link carries IPv4 (IPCP, RFC 1332)."`
 	IPv6        bool           `key:"ipv6" default:"true" doc:"Whether the link carries IPv6 (IPV6CP, RFC 5072)."`
 	Auth        PPPAuth        `key:"ppp_auth" doc:"Authentication of this link; a key that is not here is taken from the VPN's ppp_auth."`
+	Static      StaticSession  `key:"static" doc:"The session of a link to a peer whose signalling is static."`
 }
 
 // DataPlane is what carries the packets of the links.

@@ -19,6 +19,7 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[bool]():           "true or false",
 	reflect.TypeFor[int]():            "a number",
 	reflect.TypeFor[uint16]():         "a number up to 65535",
+	reflect.TypeFor[uint32]():         "a number up to 4294967295",
 	reflect.TypeFor[time.Duration]():  "a duration such as 10s or 1m30s",
 	reflect.TypeFor[netip.Addr]():     "an IP address such as 192.0.2.1",
 	reflect.TypeFor[netip.AddrPort](): "an IP address with a port",
@@ -26,6 +27,7 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[endid.VPNID]():    "a VPN-ID such as 00005e:00000001",
 	reflect.TypeFor[LinkAddress]():    "learn or an IPv4 address such as 10.255.0.0/31",
 	reflect.TypeFor[LinkAddress6]():   "an IPv6 address such as 2001:db8::1/64",
+	reflect.TypeFor[Cookie]():         "4 or 8 octets in hexadecimal, in quotes",
 
 	reflect.TypeFor[InterfaceAddress](): "an address with the length of its prefix such as 10.1.1.1/24",
 }

@@ -80,7 +80,7 @@ func (c *Config) checkIKE(r *report) {
 		at := join("peers", p.Name, "ike")
 		p.IKE.check(r, at)
 		protected := c.firstOf(p.Name, IPsecRequired)
-		if protected == "" {
+		if protected == "" || p.IsStatic() {
 			continue
 		}
 		if !p.IKE.hasPSK() && !p.IKE.hasCertificate() {

@@ -91,7 +91,7 @@ func (c *Config) checkIPsec(r *report) {
 			if c.firstOf(p.Name, IPsecRequired) == "" || !p.Address.IsValid() {
 				continue
 			}
-			if other := protectedCallers.claim(c.LocalAddress(&p), protected, p.Name); other != "" {
+			if other := protectedCallers.claim(c.LocalAddress(&p), path{protected, c.Local.PortProtected}, p.Name); other != "" {
 				r.add(join(at, "port_protected"), "%q is also peer %s, for what IPsec protects; want another address or port", protected, other)
 			}
 			continue

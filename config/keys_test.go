@@ -33,6 +33,7 @@ func TestKeys(t *testing.T) {
 		"peers.*.ike.ca_files", "peers.*.ike.local_id", "peers.*.ike.remote_id", "peers.*.ike.start", "peers.*.ike.ike_proposals",
 		"peers.*.ike.esp_proposals", "peers.*.ike.ike_rekey", "peers.*.ike.child_rekey", "peers.*.ike.rekey_octets", "peers.*.ike.dpd",
 		"peers.*.ike.replay_window",
+		"peers.*.signalling", "peers.*.static", "peers.*.static.local_tunnel_id", "peers.*.static.peer_tunnel_id", "peers.*.static.local_port",
 		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu",
 		"vpns.*.echo", "vpns.*.echo.interval", "vpns.*.echo.fails", "vpns.*.echo.adaptive",
 		"vpns.*.ppp_auth", "vpns.*.ppp_auth.require", "vpns.*.ppp_auth.allow", "vpns.*.ppp_auth.name",
@@ -44,6 +45,8 @@ func TestKeys(t *testing.T) {
 		"vpns.*.links[].ppp_auth", "vpns.*.links[].ppp_auth.require", "vpns.*.links[].ppp_auth.allow", "vpns.*.links[].ppp_auth.name",
 		"vpns.*.links[].ppp_auth.secret_file", "vpns.*.links[].ppp_auth.secret_env", "vpns.*.links[].ppp_auth.peer_name",
 		"vpns.*.links[].ppp_auth.peer_secret_file", "vpns.*.links[].ppp_auth.peer_secret_env", "vpns.*.links[].ppp_auth.rechallenge",
+		"vpns.*.links[].static", "vpns.*.links[].static.local_session_id", "vpns.*.links[].static.peer_session_id",
+		"vpns.*.links[].static.local_cookie", "vpns.*.links[].static.peer_cookie",
 		"dataplane", "api", "api.socket", "api.group", "metrics", "metrics.listen", "log", "log.format", "log.level",
 	}
 	if !slices.Equal(got, want) {

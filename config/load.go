@@ -29,6 +29,7 @@ func Parse(path string, text []byte) (*Config, error) {
 	c.completeAuth(r)
 	c.completeIPsec(r)
 	c.completeIKE(r)
+	c.completeStatic()
 	c.check(r)
 	c.readSecrets(r, filepath.Dir(path))
 	c.readAuthSecrets(r, filepath.Dir(path))

@@ -70,6 +70,7 @@ func minimal() *Config {
 			Hello:          60 * time.Second,                                                    // RFC 3931 section 4.4
 			Retransmit:     Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10}, // RFC 3931 section 4.2
 			IKE:            defaultIKE(),
+			Signalling:     SignallingL2TP,
 		}},
 		VPNs: []VPN{{
 			Name:  "red",
@@ -278,6 +279,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 				Digest: DigestMD5, Role: RolePassive, Hello: 10 * time.Second,
 				Retransmit: Retransmit{Initial: 500 * time.Millisecond, Cap: 16 * time.Second, Retries: 5},
 				IKE:        defaultIKE(),
+				Signalling: SignallingL2TP,
 			},
 			{
 				Name: "pe3", Address: netip.MustParseAddr("2001:db8::3"), Encapsulation: EncapsulationIP, Port: 1702, PortProtected: 1701,
@@ -285,6 +287,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 				Digest:         DigestSHA1, Role: RoleBoth, Hello: 60 * time.Second,
 				Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
 				IKE:        defaultIKE(),
+				Signalling: SignallingL2TP,
 			},
 		},
 		VPNs: []VPN{{

@@ -39,7 +39,7 @@ func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflec
 	switch into.Kind() {
 	case reflect.Bool:
 		want = "true or false"
-	case reflect.Int, reflect.Uint16:
+	case reflect.Int, reflect.Uint16, reflect.Uint32:
 		want = "a number"
 	}
 	got := notation(raw)
@@ -94,6 +94,10 @@ func setText(into reflect.Value, text string) error {
 		var n uint64
 		n, err = strconv.ParseUint(text, 10, 16)
 		*v = uint16(n)
+	case *uint32:
+		var n uint64
+		n, err = strconv.ParseUint(text, 10, 32)
+		*v = uint32(n)
 	case *time.Duration:
 		*v, err = time.ParseDuration(text)
 	case *netip.Addr:

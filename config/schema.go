@@ -20,6 +20,7 @@ var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[bool]():           {"type": "boolean"},
 	reflect.TypeFor[int]():            {"type": "integer"},
 	reflect.TypeFor[uint16]():         {"type": "integer", "minimum": 0, "maximum": 65535},
+	reflect.TypeFor[uint32]():         {"type": "integer", "minimum": 0, "maximum": 4294967295},
 	reflect.TypeFor[time.Duration]():  {"type": "string", "pattern": `^[-+]?(0|(([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$`},
 	reflect.TypeFor[netip.Addr]():     {"type": "string", "pattern": `^[0-9A-Fa-f:.]+(%.+)?$`},
 	reflect.TypeFor[netip.AddrPort](): {"type": "string", "pattern": `^(\[[0-9A-Fa-f:.]+(%.+)?\]|[0-9.]+):[0-9]+$`},
@@ -27,6 +28,7 @@ var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[endid.VPNID]():    {"type": "string", "pattern": `^[0-9A-Fa-f]{1,6}:[0-9A-Fa-f]{1,8}$`},
 	reflect.TypeFor[LinkAddress]():    {"type": "string", "pattern": `^(learn|[0-9.]+(/[0-9]+)?)$`},
 	reflect.TypeFor[LinkAddress6]():   {"type": "string", "pattern": `^[0-9A-Fa-f:.]+(/[0-9]+)?$`},
+	reflect.TypeFor[Cookie]():         {"type": "string", "pattern": `^([0-9A-Fa-f]{8}){1,2}$`},
 
 	reflect.TypeFor[InterfaceAddress](): {"type": "string", "pattern": `^[0-9A-Fa-f:.]+/[0-9]+$`},
 }
@@ -95,7 +97,7 @@ func scalarSchema(t reflect.Type, tag reflect.StructTag) schema {
 		return schema{"enum": strings.Split(oneof, "|")}
 	}
 	s := maps.Clone(scalarSchemas[t])
-	if t.Kind() == reflect.Int || t.Kind() == reflect.Uint16 {
+	if s["type"] == "integer" {
 		for from, to := range map[string]string{"min": "minimum", "max": "maximum"} {
 			if text := tag.Get(from); text != "" {
 				s[to] = bound(t, text)
@@ -110,7 +112,7 @@ func schemaValue(t reflect.Type, text string) any {
 	switch t.Kind() {
 	case reflect.Bool:
 		return text == "true"
-	case reflect.Int, reflect.Uint16:
+	case reflect.Int, reflect.Uint16, reflect.Uint32:
 		return json.Number(text)
 	}
 	return text

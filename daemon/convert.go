@@ -44,12 +44,20 @@ func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) sessio
 		Retry: control.Backoff{Min: time.Second, Max: 30 * time.Second},
 		Grace: 2 * time.Second,
 	}
+	if peer.IsStatic() {
+		pc.Static = &session.StaticTunnel{LocalID: peer.Static.LocalTunnelID, PeerID: peer.Static.PeerTunnelID}
+		pc.Retry.Max = 5 * time.Second // the peer cannot call when it is there again
+	}
 	for _, vpn := range cfg.VPNs {
 		for _, link := range vpn.Links {
 			switch {
 			case link.Peer != peer.Name:
 			case link.Class() == class:
-				pc.Links = append(pc.Links, linkConfig(vpn, link))
+				lc := linkConfig(vpn, link)
+				if peer.IsStatic() {
+					lc.Static = staticSession(link.Static)
+				}
+				pc.Links = append(pc.Links, lc)
 			default:
 				pc.Elsewhere = append(pc.Elsewhere, vpn.VPNID)
 			}
@@ -91,6 +99,13 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 		lc.PPP.IPv6 = &ppp.IPv6Config{}
 	}
 	return lc
+}
+
+func staticSession(s config.StaticSession) *session.StaticSession {
+	return &session.StaticSession{
+		LocalID: s.LocalSessionID, PeerID: s.PeerSessionID,
+		LocalCookie: s.LocalCookie.Octets, PeerCookie: s.PeerCookie.Octets,
+	}
 }
 
 // spec names a virtual router to package vr.

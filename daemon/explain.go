@@ -134,6 +134,8 @@ func (e explainer) peer() finding {
 	case e.Path.Err != nil:
 		return broken(fmt.Sprintf("%s: %v", where, e.Path.Err), fmt.Sprintf("Look at `ip route get %s` and `ip address` on this host. "+
 			"l2tpvld goes on by itself once there is a way.", e.Config.Address))
+	case e.Static != nil:
+		return e.staticPeer(where)
 	case e.connected():
 		return fine("%s, last heard %s", where, ago(e.Now, later(c.LastHeard, e.Path.Stats.LastHeard)))
 	case e.refusedAuth():
@@ -184,11 +186,6 @@ func (e explainer) silenceAdvice() string {
 		"`l2tpvl-ctl explain` there say so.", e.Config.Address, e.Peer, e.Path.Local, carrier)
 }
 
-// connected reports whether there is a control connection.
-func (e explainer) connected() bool {
-	return e.Connection != nil && e.Connection.State == control.Established
-}
-
 // refusedAuth reports whether the peer calls us with a digest that is wrong.
 func (e explainer) refusedAuth() bool {
 	return !e.Control.RefusedAuth.IsZero() && e.Now.Sub(e.Control.RefusedAuth) < 2*time.Minute
@@ -197,6 +194,8 @@ func (e explainer) refusedAuth() bool {
 func (e explainer) connection() finding {
 	c := e.Connection
 	switch {
+	case e.Static != nil:
+		return e.staticConnection()
 	case e.connected():
 		return fine("%s ⇄ %s, up %s, window %d, %s", idText(c.ID), idText(c.PeerID),
 			durationText(e.Now.Sub(c.Since)), c.Counters.PeerWindow, plural(c.Counters.Retransmitted, "retransmission"))
@@ -236,6 +235,8 @@ func (e explainer) connectionAdvice() string {
 func (e explainer) session() finding {
 	s := e.l.Session
 	switch {
+	case e.Static != nil:
+		return e.staticSession()
 	case s != nil && s.State == control.SessionEstablished:
 		by := e.Peer
 		if s.Initiator {
@@ -324,6 +325,9 @@ func (e explainer) lcp() finding {
 // lcpAdvice is what to do about a link whose frames do not pass. The control connection notices a dead peer later than
 // the echoes in the links do.
 func (e explainer) lcpAdvice() string {
+	if e.Static != nil {
+		return e.staticAdvice()
+	}
 	if c := e.Connection; c != nil && !c.LastHeard.After(e.l.Since) {
 		return fmt.Sprintf("Nothing at all has been heard of %s for %s: it may be dead or cut off, which the control connection will "+
 			"find out by itself. Is l2tpvld running there, and does the way to it work?", e.Peer, durationText(e.Now.Sub(c.LastHeard)))

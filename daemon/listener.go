@@ -104,6 +104,9 @@ func newListener(loops []*loop, log *zap.Logger) *listener {
 		if loop.class == config.IPsecRequired {
 			continue // without IPsec nothing could tell the peer from others
 		}
+		if loop.peer.IsStatic() {
+			continue // it has nothing to say
+		}
 		from := plain(loop.peer.AddrPort())
 		l.peers[from] = loop
 		if from.Port() == 0 {

@@ -33,6 +33,7 @@ type loop struct {
 
 	dropped atomic.Uint64 // messages and frames that found the mailbox full
 	tooLong atomic.Uint64 // messages longer than any that a peer has reason to send
+	unasked atomic.Uint64 // control messages of a static peer
 }
 
 // mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
@@ -162,6 +163,10 @@ func (l *loop) deadline() time.Time {
 // receive takes a control message that has arrived from a port of the peer's address; it may be called from any
 // goroutine, and does not keep the octets.
 func (l *loop) receive(message []byte, from netip.AddrPort) {
+	if l.peer.IsStatic() {
+		l.unasked.Add(1)
+		return
+	}
 	if len(message) > maxMessage {
 		l.tooLong.Add(1)
 		return

@@ -61,6 +61,14 @@ func addressOf(t dataplane.Tunnel) string {
 	return t.LocalAddr().String()
 }
 
+// localAddrPort is where the way to the peer begins; the zero address leaves it to the routing table.
+func (l *loop) localAddrPort() netip.AddrPort {
+	if l.peer.IsStatic() {
+		return netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.peer.Static.LocalPort)
+	}
+	return l.daemon.localAddrPort()
+}
+
 // openTunnel opens a way to the peer. It is the one place that does.
 func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	if l.class == config.IPsecRequired {
@@ -68,7 +76,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	}
 	return l.daemon.planeOf(l.peer).OpenTunnel(dataplane.TunnelConfig{
 		Encapsulation: encapsulations[l.peer.Encapsulation],
-		Local:         l.daemon.localAddrPort(), Peer: peer,
+		Local:         l.localAddrPort(), Peer: peer,
 		Control:     func(message []byte) { l.receive(message, peer) },
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
@@ -80,7 +88,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 // openPath opens the way to the peer in place of the one there is.
 func (l *loop) openPath(now time.Time) {
 	p := &l.path
-	local, peer := l.daemon.localAddrPort(), p.peer
+	local, peer := l.localAddrPort(), p.peer
 	tunnel, err := l.openTunnel(peer)
 	l.closePath()
 	p.tunnel = tunnel

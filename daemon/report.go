@@ -53,6 +53,8 @@ func (v *view) drops() map[string]uint64 {
 		"unknown session": v.Path.Stats.UnknownSession,
 		"overload":        v.Path.Dropped,
 		"too long":        v.Path.TooLong,
+
+		"control message of a static peer": v.Path.Unasked,
 	}
 	for reason, n := range v.Control.Drops {
 		drops[control.Drop(reason).String()] += n
@@ -125,7 +127,7 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 	if link.State != api.LinkUp {
 		link.Attempt = l.Failures
 		at := l.CallAt
-		if v.Connection == nil || v.Connection.State != control.Established {
+		if !v.agreed() {
 			link.Reason = v.noConnectionReason()
 			at = v.retryAt()
 			link.Attempt = v.Control.Failures
@@ -155,9 +157,9 @@ func reached(l *session.LinkStatus) session.Layer {
 	switch {
 	case l.Session == nil:
 		return session.LayerConnection
-	case l.Session.State != control.SessionEstablished && l.Attempt != 0 && !l.Ready:
+	case !established(l) && l.Attempt != 0 && !l.Ready:
 		return session.LayerDataPlane
-	case l.Session.State != control.SessionEstablished:
+	case !established(l):
 		return session.LayerSession
 	case l.PPP == nil || l.PPP.LCP != ppp.Opened:
 		return session.LayerLCP
@@ -165,6 +167,25 @@ func reached(l *session.LinkStatus) session.Layer {
 		return session.LayerIPCP
 	}
 	return session.LayerInterface
+}
+
+// established reports whether both ends have what a session is: by its messages or, where there is no signalling, ours by
+// its interface.
+func established(l *session.LinkStatus) bool {
+	return l.Session.State == control.SessionEstablished || l.Session.State == control.SessionStatic && l.Ready
+}
+
+// agreed reports whether links can have sessions: there is a control connection, or there need be none and there is a path.
+func (v *view) agreed() bool {
+	if v.Static != nil {
+		return v.Path.Err == nil
+	}
+	return v.connected()
+}
+
+// connected reports whether there is a control connection.
+func (v *view) connected() bool {
+	return v.Connection != nil && v.Connection.State == control.Established
 }
 
 // silence is how often the message that the peer should acknowledge was sent again.
@@ -226,7 +247,13 @@ func (v *view) peer() api.Peer {
 		p.Window = c.Counters.PeerWindow
 		p.Sent, p.Received, p.Retransmissions = c.Counters.Sent, c.Counters.Received, c.Counters.Retransmitted
 	}
-	if p.State != control.Established.String() {
+	if t := v.Static; t != nil {
+		p.State, p.LocalID, p.RemoteID = "static", idText(t.LocalID), idText(t.PeerID)
+		if heard := v.Path.Stats.LastHeard; !heard.IsZero() {
+			p.LastHeard = &heard
+		}
+	}
+	if !v.agreed() {
 		p.Reason = v.noConnectionReason()
 		if at := v.retryAt(); !at.IsZero() {
 			p.RetryAt = &at
@@ -247,16 +274,19 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer,
 		State: control.SessionIdle.String(), LCP: ppp.Initial.String(), IPCP: ppp.Initial.String(), IPv6CP: ppp.Initial.String(),
 	}
-	if v.Connection == nil || v.Connection.State != control.Established {
+	if !v.agreed() {
 		s.State = "wait-control-conn"
 	}
 	if c := l.Session; c != nil {
-		s.State, s.Role = c.State.String(), "responder"
-		if c.Initiator {
-			s.Role = "initiator"
-		}
+		s.State = c.State.String()
 		s.LocalID, s.LocalCookie = idText(c.ID), maskCookie(c.LocalCookie)
-		s.Circuit, s.RemoteCircuit = c.Circuit.String(), c.PeerCircuit.String()
+		if v.Static == nil {
+			s.Role = "responder"
+			if c.Initiator {
+				s.Role = "initiator"
+			}
+			s.Circuit, s.RemoteCircuit = c.Circuit.String(), c.PeerCircuit.String()
+		}
 		if c.PeerID != 0 {
 			s.RemoteID, s.RemoteCookie = idText(c.PeerID), maskCookie(c.PeerCookie)
 		}

@@ -34,6 +34,7 @@ type pathView struct {
 	Stats   dataplane.TunnelStats
 	Dropped uint64 // messages and frames for which the loop had no time
 	TooLong uint64 // messages dropped for their length
+	Unasked uint64 // control messages dropped, as the peer is static
 }
 
 // hintAge is for how long a report of the network is of interest.
@@ -63,7 +64,7 @@ func (l *loop) look(now time.Time) view {
 	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Stats: make(map[session.Attempt]dataplane.Stats)}
 	p := &l.path
 	v.Path = pathView{
-		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(),
+		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), Unasked: l.unasked.Load(),
 	}
 	if p.hint != nil && now.Sub(p.hintAt) < hintAge {
 		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt

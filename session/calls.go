@@ -41,12 +41,16 @@ func (p *Pair) ask(now time.Time, out *Output) {
 		p.calls.line[0] = nil
 		p.calls.line = p.calls.line[1:]
 		l.inLine = false
-		if c == nil || l.session != nil {
+		if c == nil && !p.isStatic() || l.session != nil || p.stopping {
 			continue // the connection is gone, or the peer has asked
 		}
 		l.asking = true
 		p.calls.asking++
-		l.take(c.Open(now, l.VPNID.AppendOctets(nil), &out.control))
+		if p.isStatic() {
+			l.begun(out)
+		} else {
+			l.take(c.Open(now, l.VPNID.AppendOctets(nil), &out.control))
+		}
 	}
 }
 

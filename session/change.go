@@ -103,8 +103,19 @@ func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 	p.drain(now, out)
 }
 
-// Reset ends the control connection, with all links, and begins anew at once, as far as the role lets us.
+// Reset ends the control connection, if there is to be one, with all links, and begins anew at once, as far as the role lets us.
 func (p *Pair) Reset(now time.Time, out *Output) {
+	if p.isStatic() {
+		for _, l := range p.order {
+			if !l.disabled {
+				l.end(now, resetText, out)
+				l.again(now)
+			}
+		}
+		out.effect(Note{Message: "links reset by the operator"})
+		p.drain(now, out)
+		return
+	}
 	out.effect(Note{Message: "control connection reset by the operator"})
 	p.control.Reset(now, resetText, &out.control)
 	p.drain(now, out)
@@ -117,9 +128,9 @@ func (l *Link) again(now time.Time) {
 	l.begin(now)
 }
 
-// begin asks the peer for a session, if there is a control connection; else that begins it.
+// begin asks the peer for a session, if there is a control connection; else that begins it. A static link asks nobody.
 func (l *Link) begin(now time.Time) {
-	if !l.disabled && l.pair.control.Established() != nil {
+	if !l.disabled && (l.pair.control.Established() != nil || l.pair.isStatic()) {
 		l.call(now)
 		l.schedule()
 	}
@@ -131,6 +142,7 @@ func (l *Link) end(now time.Time, why string, out *Output) {
 	l.pair.calls.leave(l)
 	l.note(LayerSession, why)
 	if l.session != nil {
+		l.bidFarewell(now, why, out)
 		l.session.Close(now, result(l2tp.CDNAdministrative, why), &out.control)
 		l.down(now, out)
 	}

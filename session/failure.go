@@ -34,9 +34,11 @@ func (l *Link) note(layer Layer, reason string) {
 // fail ends the attempt for a reason on our side: the peer gets a CDN, and we try again later.
 func (l *Link) fail(now time.Time, layer Layer, reason string, code l2tp.CDNCode, out *Output) {
 	l.note(layer, reason)
+	l.bidFarewell(now, reason, out)
 	l.session.Close(now, result(code, reason), &out.control)
 	l.down(now, out)
 	l.retry(now, out)
+	l.pair.repathStatic(layer, out)
 }
 
 // failed takes the word of the data plane or the virtual router that something cannot be had, or has vanished.

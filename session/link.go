@@ -23,6 +23,8 @@ type LinkConfig struct {
 	Routes    []netip.Prefix
 	Addresses []netip.Prefix // IPv6 addresses of our end, beside the link-local one
 	PPP       ppp.Config     // its MRU is the link's to fill in
+
+	Static *StaticSession // nil: the session is agreed upon by control messages
 }
 
 // Link is one VPN towards one peer.
@@ -119,8 +121,9 @@ func (l *Link) create(out *Output) {
 	l.attempt = p.attempts
 	p.byAttempt[l.attempt] = l
 	s := l.session
+	connection, peerConnection := p.connectionOf(s)
 	out.effect(Create{l, l.attempt, dataplane.SessionConfig{
-		LocalConnectionID: s.Connection.ID, PeerConnectionID: s.Connection.PeerID,
+		LocalConnectionID: connection, PeerConnectionID: peerConnection,
 		LocalID: s.ID, PeerID: s.PeerID,
 		LocalCookie: s.LocalCookie, PeerCookie: s.PeerCookie,
 		Interface: l.Interface, MTU: l.mtu(0),
@@ -131,11 +134,15 @@ func (l *Link) create(out *Output) {
 // frame finds us.
 func (l *Link) created(now time.Time, out *Output) {
 	l.ready = true
+	if l.pair.isStatic() {
+		l.established(now, out)
+		return
+	}
 	l.session.Accept(now, &out.control)
 	l.session.Connect(now, &out.control)
 }
 
-// established says that the peers agree on the session: PPP begins.
+// established says that the peers agree on the session, or were configured to: PPP begins.
 func (l *Link) established(now time.Time, out *Output) {
 	l.asked()
 	cfg := l.PPP

@@ -23,6 +23,10 @@ type PairConfig struct {
 	Control       control.Config
 	Links         []LinkConfig
 
+	// Static is the tunnel to a peer without signalling, which the links' Static sessions are in; nil: there are control
+	// messages.
+	Static *StaticTunnel
+
 	// Protected says that IPsec protects the control connection, and so its sessions. Elsewhere are the VPNs whose links to
 	// this peer are on its other control connection, which is of the other class: calls for them are refused here.
 	Protected bool
@@ -84,7 +88,11 @@ func (p *Pair) Start(now time.Time, out *Output) {
 	for _, l := range p.order {
 		l.since = now
 	}
-	p.control.Start(now, &out.control)
+	if p.isStatic() {
+		p.beginAll(now)
+	} else {
+		p.control.Start(now, &out.control)
+	}
 	p.drain(now, out)
 }
 
@@ -102,8 +110,11 @@ func (p *Pair) Stop(now time.Time, out *Output) {
 // Done reports whether nothing is left to be sent or acknowledged.
 func (p *Pair) Done() bool { return p.control.Done() }
 
-// Receive takes a control message from the peer's address.
+// Receive takes a control message from the peer's address. A static peer has none to send.
 func (p *Pair) Receive(now time.Time, message []byte, out *Output) {
+	if p.isStatic() {
+		return
+	}
 	p.control.Receive(now, message, &out.control)
 	p.drain(now, out)
 }
@@ -116,6 +127,14 @@ func (p *Pair) PeerConnectionID() uint32 {
 	return 0
 }
 
+// connectionOf are the IDs of a session's control connection, or static tunnel: ours and the peer's.
+func (p *Pair) connectionOf(s *control.Session) (id, peerID uint32) {
+	if p.isStatic() {
+		return p.cfg.Static.LocalID, p.cfg.Static.PeerID
+	}
+	return s.Connection.ID, s.Connection.PeerID
+}
+
 // SetSecrets changes the secrets that authenticate control messages. Connection and links stay as long as each side has,
 // at any time, a secret that the other has; next nil: there is no second one.
 func (p *Pair) SetSecrets(now time.Time, secret, next []byte, out *Output) {
@@ -125,7 +144,11 @@ func (p *Pair) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 
 // Hurry makes an attempt that waits for its time start now.
 func (p *Pair) Hurry(now time.Time, out *Output) {
-	p.control.Hurry(now, &out.control)
+	if p.isStatic() {
+		p.beginAll(now)
+	} else {
+		p.control.Hurry(now, &out.control)
+	}
 	p.drain(now, out)
 }
 

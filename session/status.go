@@ -49,6 +49,7 @@ type PairStatus struct {
 	Peer       string
 	Control    control.Status // its Connection is nil: see Connection
 	Connection *ConnectionStatus
+	Static     *StaticTunnel // nil: there is signalling
 	Links      []LinkStatus
 	RTTs       ppp.RTTs                  // of the LCP echoes of all links, those of attempts that are over too
 	Astray     map[endid.VPNID]time.Time // when the peer last called for a VPN of PairConfig.Elsewhere; zero: never
@@ -68,7 +69,7 @@ type ConnectionStatus struct {
 
 // Status returns the present status.
 func (p *Pair) Status() PairStatus {
-	s := PairStatus{Peer: p.cfg.Peer, Control: p.control.Status(), RTTs: p.rtts, Astray: maps.Clone(p.astray)}
+	s := PairStatus{Peer: p.cfg.Peer, Static: p.cfg.Static, Control: p.control.Status(), RTTs: p.rtts, Astray: maps.Clone(p.astray)}
 	if c := s.Control.Connection; c != nil {
 		s.Connection = &ConnectionStatus{
 			State: c.State, Since: c.Since, Initiator: c.Initiator, ID: c.ID, PeerID: c.PeerID,

@@ -11,14 +11,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// established is the name that RFC 3931 gives to the last state, of control connections and of sessions.
-const established = "established"
+const (
+	// established is the name that RFC 3931 gives to the last state, of control connections and of sessions.
+	established = "established"
+
+	// static is the state of both without signalling: there is nothing to establish.
+	static = "static"
+)
 
 func (a *app) peersCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "peers [NAME]",
 		Short: "List the control connections to the peers",
-		Long:  "List the control connections to all peers, or to one, as RFC 3931 section 7.2 names their states.",
+		Long: "List the control connections to all peers, or to one, as RFC 3931 section 7.2 names their states, and the static " +
+			"tunnels to those that have none.",
 		Example: `  l2tpvl-ctl peers
   l2tpvl-ctl peers pe2 -o json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -51,14 +57,18 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		if p.LastHeard != nil {
 			heard = formatDuration(now.Sub(*p.LastHeard)) + " ago"
 		}
+		upFor := p.Reason
+		if p.State != static {
+			upFor = formatUpFor(up, p.State, p.Reason, p.Since, now)
+		}
 		t.add(
 			plain(p.Name), plain(p.HostName), plain(p.RouterID), plain(p.Vendor), plain(p.Address),
-			cell{text: p.State, colour: stateColour(up, p.State == "idle")},
+			cell{text: p.State, colour: stateColour(up || p.State == static, p.State == "idle")},
 			plain(idPair(p.LocalID, p.RemoteID)), plain(ipsecOf(p.IPsec)), plain(p.Authentication),
 			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
 			maybe(uint64(p.Window)), maybe(uint64(p.PathMTU)),
 			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),
-			plain(formatUpFor(up, p.State, p.Reason, p.Since, now)),
+			plain(upFor),
 		)
 	}
 	return t.render(s)

@@ -12,7 +12,7 @@ func (a *app) sessionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sessions [VPN]",
 		Short: "List the L2TP sessions and what runs in them",
-		Long: `List the L2TP sessions of all VPNs, or of one: the session's state as RFC 3931 section 7.3 names it,
+		Long: `List the L2TP sessions of all VPNs, or of one: the session's state as RFC 3931 section 7.3 names it, or static,
 the states of the PPP protocols in it as RFC 1661 section 4.2 names them, and the user traffic since it came up.`,
 		Example: `  l2tpvl-ctl sessions
   l2tpvl-ctl sessions red -o json`,
@@ -55,7 +55,7 @@ func renderSessions(sessions []api.Session, _ time.Time, s style) string {
 		}
 		t.add(
 			plain(x.VPN), plain(x.VPNID), plain(x.Peer),
-			cell{text: x.State, colour: stateColour(x.State == established, x.State == "idle")},
+			cell{text: x.State, colour: stateColour(x.State == established || x.State == static, x.State == "idle")},
 			plain(x.Role), plain(idPair(x.LocalID, x.RemoteID)),
 			plain(idPair(x.LocalCookie, x.RemoteCookie)), plain(idPair(x.Circuit, x.RemoteCircuit)),
 			plain(x.LCP), plain(x.IPCP), plain(x.IPv6CP),

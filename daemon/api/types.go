@@ -79,10 +79,10 @@ type Peer struct {
 	Name            string     `json:"name"`
 	Address         string     `json:"address"` // address:port
 	IPsec           string     `json:"ipsec"`   // class of the links that it carries: "none", "required"; a peer may have both
-	State           string     `json:"state"`   // RFC 3931 section 7.2: idle, wait-ctl-reply, wait-ctl-conn, established
+	State           string     `json:"state"`   // RFC 3931 section 7.2: idle, wait-ctl-reply, wait-ctl-conn, established; or static: there is no signalling
 	Since           time.Time  `json:"since"`
 	LastHeard       *time.Time `json:"last_heard,omitempty"`
-	LocalID         string     `json:"local_id,omitempty"` // control connection IDs, 0x and 8 digits
+	LocalID         string     `json:"local_id,omitempty"` // control connection IDs, or those of a static tunnel; 0x and 8 digits
 	RemoteID        string     `json:"remote_id,omitempty"`
 	HostName        string     `json:"hostname,omitempty"` // as the peer says
 	RouterID        string     `json:"router_id,omitempty"`
@@ -104,8 +104,8 @@ type Session struct {
 	VPN           string   `json:"vpn"`
 	VPNID         string   `json:"vpn_id"`
 	Peer          string   `json:"peer"`
-	State         string   `json:"state"`        // RFC 3931 section 7.3: idle, wait-control-conn, wait-reply, wait-connect, established
-	Role          string   `json:"role"`         // "initiator" or "responder" of the incoming call
+	State         string   `json:"state"`        // RFC 3931 section 7.3: idle, wait-control-conn, wait-reply, wait-connect, established; or static: configured at both ends
+	Role          string   `json:"role"`         // "initiator" or "responder" of the incoming call; empty if it is static
 	LocalID       string   `json:"local_id"`     // session IDs, 0x and 8 digits
 	RemoteID      string   `json:"remote_id"`    // empty until known
 	LocalCookie   string   `json:"local_cookie"` // masked: the first octet and the length

@@ -20,9 +20,10 @@ const (
 	WaitConnect                      // ICRQ received, ICRP sent; or the owner has yet to accept it
 	WaitCSAnswer                     // OCRQ received, and the owner has yet to accept it
 	SessionEstablished
+	SessionStatic // without signalling, see NewStaticSession
 )
 
-var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "wait-cs-answer", "established"}
+var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "wait-cs-answer", "established", "static"}
 
 // String is the state's name in RFC 3931.
 func (s SessionState) String() string { return sessionStateNames[s] }
@@ -151,7 +152,7 @@ func (s *Session) complete(t l2tp.MessageType, out *Output) {
 
 // Close ends the session, or refuses the incoming call, with a CDN. There is no SessionDown for it.
 func (s *Session) Close(now time.Time, result l2tp.Result, out *Output) {
-	if s.State == SessionIdle {
+	if s.State == SessionIdle || s.State == SessionStatic {
 		return
 	}
 	s.disconnect(result)
