@@ -108,6 +108,25 @@ func calling(v *view, retries int) {
 	}
 }
 
+// withoutSignalling makes the link a static one.
+func withoutSignalling(v *view, l *session.LinkStatus) {
+	v.Connection, v.Static = nil, &session.StaticTunnel{LocalID: 3001, PeerID: 4001}
+	v.Config.Signalling = config.SignallingStatic
+	v.Path.Stats.LastHeard = before(2 * time.Second)
+	l.Config.Static = &session.StaticSession{LocalID: 11, PeerID: 22, LocalCookie: []byte{0x5c, 0xa1, 0xab, 0x1e}}
+	l.Session = &session.SessionStatus{State: control.SessionStatic, ID: 11, PeerID: 22}
+}
+
+// unansweredStatic is a static link whose PPP has no answer, and something that tells why.
+func unansweredStatic(why func(*view, *session.LinkStatus)) func(*view, *session.LinkStatus) {
+	return func(v *view, l *session.LinkStatus) {
+		withoutSignalling(v, l)
+		v.Path.Stats.LastHeard = time.Time{}
+		failedAttempt(session.LayerLCP, "the peer did not answer 10 Configure-Requests")(v, l)
+		why(v, l)
+	}
+}
+
 // situations break each layer once, and more than once where the advice differs.
 // protected is a link that IPsec is to protect.
 func protected(v *view, l *session.LinkStatus) {
@@ -251,6 +270,34 @@ var situations = []struct {
 	}},
 	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer claims 10.255.0.0, which is ours")},
 	{"interface on its way", func(_ *view, l *session.LinkStatus) { l.Up = false }},
+	{"static", withoutSignalling},
+	{"static, just begun", func(v *view, l *session.LinkStatus) {
+		withoutSignalling(v, l)
+		v.Path.Stats.LastHeard = time.Time{}
+		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
+	}},
+	{"static, waiting for a path", func(v *view, l *session.LinkStatus) {
+		withoutSignalling(v, l)
+		failedAttempt(session.LayerDataPlane, "there is no path to the peer")(v, l)
+		v.Path = pathView{Err: errors.New("this host has no route to 192.0.2.2: network is unreachable"), RetryAt: explained.Add(2 * time.Second)}
+	}},
+	{"static, interface cannot be made", func(v *view, l *session.LinkStatus) {
+		withoutSignalling(v, l)
+		failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")(v, l)
+	}},
+	{"static, nobody answers", unansweredStatic(func(*view, *session.LinkStatus) {})},
+	{"static, nobody answers over IP", unansweredStatic(func(v *view, _ *session.LinkStatus) {
+		v.Config.Encapsulation, v.Path.Local = config.EncapsulationIP, "192.0.2.1"
+	})},
+	{"static, and the port is closed", unansweredStatic(func(v *view, _ *session.LinkStatus) {
+		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
+	})},
+	{"static, and the peer has other session IDs", unansweredStatic(func(v *view, _ *session.LinkStatus) { v.Path.Stats.UnknownSession = 7 })},
+	{"static, and the peer has another cookie", unansweredStatic(func(v *view, l *session.LinkStatus) {
+		l.Session, l.Attempt, l.Ready = &session.SessionStatus{State: control.SessionStatic}, 2, true
+		l.PPP, l.CallAt = &ppp.Status{LCP: ppp.ReqSent}, time.Time{}
+		v.Stats = map[session.Attempt]dataplane.Stats{2: {RxCookie: 3}}
+	})},
 	{"virtual router deleted", failedAttempt(session.LayerInterface, "the network namespace red was deleted")},
 }
 

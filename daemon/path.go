@@ -64,7 +64,7 @@ func addressOf(t dataplane.Tunnel) string {
 // localAddrPort is where the way to the peer begins; the zero address leaves it to the routing table.
 func (l *loop) localAddrPort() netip.AddrPort {
 	if l.peer.IsStatic() {
-		return netip.AddrPortFrom(l.daemon.cfg.Local.Address, l.peer.Static.LocalPort)
+		return netip.AddrPortFrom(l.daemon.cfg.LocalAddress(&l.peer), l.peer.Static.LocalPort)
 	}
 	return l.daemon.localAddrPort()
 }
