@@ -9,6 +9,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/tshark"
 )
 
 // withPeer is a configuration with another way to its peers.
@@ -103,15 +104,20 @@ func (r *rig) wantOnWire(c *lab.Capture, filter string) {
 		"malformed":            {"l2tp && _ws.malformed", false},
 		"fragments":            {"ip.flags.mf == 1 || ip.frag_offset > 0 || ipv6.fraghdr", false},
 	} {
-		// Port and options as in tsharkOptions.
-		options := r.tsharkOptions()
-		out, err := exec.CommandContext(r.ctx, "tshark", "-r", c.File, "-d", fmt.Sprintf("udp.port==%d,l2tp", options.Port),
-			"-o", "l2tp.shared_secret:"+options.Secret, "-o", "ip.defragment:FALSE", "-Y", wanted.filter).Output()
-		r.must(err)
+		out := r.onWire(c, r.tsharkOptions(), wanted.filter)
 		if (len(out) > 0) != wanted.some {
 			r.Errorf("%s (%s) on the wire: %v, want %v\n%s", what, wanted.filter, len(out) > 0, wanted.some, out)
 		}
 	}
+}
+
+// onWire is what tshark tells of the packets in a capture that a display filter takes.
+func (r *rig) onWire(c *lab.Capture, options tshark.Options, filter string) string {
+	r.Helper()
+	out, err := exec.CommandContext(r.ctx, "tshark", "-r", c.File, "-d", fmt.Sprintf("udp.port==%d,l2tp", options.Port),
+		"-o", "l2tp.shared_secret:"+options.Secret, "-o", "ip.defragment:FALSE", "-Y", filter).Output()
+	r.must(err)
+	return string(out)
 }
 
 // A PE has one port for all of its peers.

@@ -38,6 +38,20 @@ type Peer struct {
 	Hello          string     `yaml:"hello,omitempty"`
 	Retransmit     Retransmit `yaml:"retransmit,omitempty"`
 	IKE            IKE        `yaml:"ike,omitempty"`
+	Port           int        `yaml:"port,omitempty"`
+	Signalling     string     `yaml:"signalling,omitempty"`
+	Static         Static     `yaml:"static,omitempty"`
+}
+
+// Static is the key "static", of a peer or of a link to one.
+type Static struct {
+	LocalTunnelID  int    `yaml:"local_tunnel_id,omitempty"`
+	PeerTunnelID   int    `yaml:"peer_tunnel_id,omitempty"`
+	LocalPort      int    `yaml:"local_port,omitempty"`
+	LocalSessionID int    `yaml:"local_session_id,omitempty"`
+	PeerSessionID  int    `yaml:"peer_session_id,omitempty"`
+	LocalCookie    string `yaml:"local_cookie,omitempty"`
+	PeerCookie     string `yaml:"peer_cookie,omitempty"`
 }
 
 // IKE is the key "ike" of a peer.
@@ -107,6 +121,7 @@ type Link struct {
 	Interface   string   `yaml:"interface,omitempty"`
 	Address6    []string `yaml:"address6,omitempty"`
 	Routes      []string `yaml:"routes,omitempty"`
+	Static      Static   `yaml:"static,omitempty"`
 }
 
 // API is the key "api".
