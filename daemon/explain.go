@@ -267,7 +267,7 @@ func (e explainer) sessionAdvice() string {
 	id := e.l.Config.VPNID
 	switch e.l.Refused {
 	case l2tp.CDNPermanentFacilities:
-		return fmt.Sprintf("%s has no such link to this host. Compare `l2tpvl-ctl links` on both: the VPN-ID, %s, and IPsec must be the "+
+		return fmt.Sprintf("%s has no such link to this host. Compare `l2tpvl-ctl vpns` on both: the VPN-ID, %s, and IPsec must be the "+
 			"same, and each side's `links` must name the other.", e.Peer, id)
 	case l2tp.CDNTemporaryFacilities:
 		return fmt.Sprintf("%s cannot make its end of the link now. `l2tpvl-ctl explain` there says why.", e.Peer)

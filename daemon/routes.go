@@ -22,6 +22,7 @@ func (d *Daemon) routes() []route {
 		get(api.PathLinks, "All virtual links", d.links),
 		get(api.PathPeers, "The control connections to all peers", d.peers),
 		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", d.sessions),
+		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone", d.vpns),
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
 		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
 			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").

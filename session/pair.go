@@ -55,6 +55,7 @@ type Pair struct {
 	pathMTU   int
 	stopping  bool
 	astray    map[endid.VPNID]time.Time // when the peer last called here for a VPN of the other class; zero: never
+	unknown   map[endid.VPNID]Calls     // for what has no link here
 	rtts      ppp.RTTs                  // of the echoes of attempts that are over
 	told      string                    // why there is no control connection, as the log was last told; empty while there is one
 }
@@ -68,6 +69,7 @@ func NewPair(cfg PairConfig) *Pair {
 		bySession: make(map[*control.Session]*Link),
 		byAttempt: make(map[Attempt]*Link),
 		astray:    make(map[endid.VPNID]time.Time),
+		unknown:   make(map[endid.VPNID]Calls),
 		pathMTU:   defaultPathMTU,
 	}
 	for _, id := range cfg.Elsewhere {
@@ -341,6 +343,7 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 		p.astray[id] = now
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("VPN %s %s", id, p.wrongClass()), out)
 	case l == nil:
+		p.noteUnknown(now, id)
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
 	case l.disabled:
 		p.refuse(now, s, l2tp.CDNAdministrative, fmt.Sprintf("VPN %s is %s here", id, disabledText), out)

@@ -53,6 +53,7 @@ type PairStatus struct {
 	Links      []LinkStatus
 	RTTs       ppp.RTTs                  // of the LCP echoes of all links, those of attempts that are over too
 	Astray     map[endid.VPNID]time.Time // when the peer last called for a VPN of PairConfig.Elsewhere; zero: never
+	Unknown    map[endid.VPNID]Calls     // the peer's for what has no link here, the latest of them
 }
 
 // ConnectionStatus is what is known of a control connection.
@@ -69,7 +70,10 @@ type ConnectionStatus struct {
 
 // Status returns the present status.
 func (p *Pair) Status() PairStatus {
-	s := PairStatus{Peer: p.cfg.Peer, Static: p.cfg.Static, Control: p.control.Status(), RTTs: p.rtts, Astray: maps.Clone(p.astray)}
+	s := PairStatus{
+		Peer: p.cfg.Peer, Static: p.cfg.Static, Control: p.control.Status(), RTTs: p.rtts,
+		Astray: maps.Clone(p.astray), Unknown: maps.Clone(p.unknown),
+	}
 	if c := s.Control.Connection; c != nil {
 		s.Connection = &ConnectionStatus{
 			State: c.State, Since: c.Since, Initiator: c.Initiator, ID: c.ID, PeerID: c.PeerID,

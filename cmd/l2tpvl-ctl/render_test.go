@@ -82,6 +82,17 @@ var (
 		},
 	}
 
+	vpns = []api.VPN{
+		{VPNID: "00005e:00000001", VPN: "red", Peer: "pe2", IPsec: "none", Counterpart: api.CounterpartThere},
+		{VPNID: "00005e:00000002", VPN: "blue", Peer: "pe2", IPsec: "required", Counterpart: api.CounterpartOtherClass, Reason: "pe2 calls for it with another `ipsec`", CalledAt: ptr(at(29, 14, 2, 11))},
+		{
+			VPNID: "00005e:00000007", VPN: "green", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartMissing,
+			Reason: `refused by pe3: no VPN 00005e:00000007 here for "pe1" (CDN result 5)`,
+		},
+		{VPNID: "00005e:00000008", VPN: "grey", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartUnknown, Reason: "waiting for pe3 to call"},
+		{VPNID: "00005e:00000070", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartThere, Reason: "no VPN has this VPN-ID here", CalledAt: ptr(at(29, 14, 2, 1)), Calls: 41},
+	}
+
 	refused = api.Explanation{
 		Link: greenLink,
 		Now:  now,
@@ -98,7 +109,7 @@ var (
 			{Layer: "IPV6CP", Mark: api.MarkSkipped, Text: "not wanted"},
 			{Layer: "interface", Mark: api.MarkSkipped, Text: "not reached"},
 		},
-		Advice: "pe3 has no link to pe1 in a VPN with this VPN-ID. Compare `l2tpvl-ctl links` on both.",
+		Advice: "pe3 has no link to pe1 in a VPN with this VPN-ID. Compare `l2tpvl-ctl vpns` on both.",
 	}
 	starting = api.Explanation{
 		Link: greyLink,
@@ -147,6 +158,9 @@ func TestRender(t *testing.T) {
 		"explain-retrying-now":  renderExplanation(retryingNow, now, inUTF8),
 		"explain-starting":      renderExplanation(starting, now, inUTF8),
 		"explain-up":            renderExplanation(up, now, inUTF8),
+		"vpns-none":             renderVPNs(nil, now, inUTF8),
+		"vpns-fine":             renderVPNs(vpns[:1], now, inUTF8),
+		"vpns-terminal":         renderVPNs(vpns, now, onTerminal),
 		"status":                renderStatus(status, now, inUTF8),
 		"status-no-drops":       renderStatus(fresh, now, inUTF8),
 		"version":               renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0"}, now, inUTF8),

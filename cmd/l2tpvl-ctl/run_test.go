@@ -29,6 +29,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathLinks, http.StatusOK, links)
 	fixed(api.PathPeers, http.StatusOK, peers)
 	fixed(api.PathSessions, http.StatusOK, sessions)
+	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
 	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
 	fixed(api.PathExplain+"/red/pe2", http.StatusOK, up)
@@ -108,6 +109,9 @@ func TestRunTables(t *testing.T) {
 		{"sessions red", exitFine, "run-sessions-red"},
 		{"sessions green", exitFine, "sessions-none"}, // the VPN is there, its session is not
 		{"status", exitFine, "status"},
+		{"vpns", exitFine, "vpns"},
+		{"vpns -o wide", exitFine, "vpns-wide"},
+		{"vpns pe2", exitFine, "run-vpns-pe2"},
 		{"explain red pe2", exitFine, "explain-up"},
 		{"explain green pe3", exitNo, "explain-down"},
 		{"explain green pe3 --color always", exitNo, "explain-down-terminal"},
@@ -142,6 +146,7 @@ func TestRunErrors(t *testing.T) {
 		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"links gren --wait 3s", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"sessions gren", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"vpns pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
 		{"peers pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
 		{"explain gren pe3", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"explain green pe2", exitUsage, `there is no link of VPN green to peer "pe2": did you mean pe3?`},
@@ -191,6 +196,7 @@ func TestRunJSON(t *testing.T) {
 		{"sessions green", exitFine, []api.Session{}},
 		{"explain green pe3", exitNo, refused},
 		{"status", exitFine, status},
+		{"vpns", exitFine, vpns},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := append(strings.Fields(test.args), "-o", "json", "-s", socket, "--color", "always")

@@ -97,6 +97,9 @@ func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 	return get[[]Session](ctx, c, PathSessions)
 }
 
+// VPNs returns which VPN-IDs both ends have, and which one of them alone.
+func (c *Client) VPNs(ctx context.Context) ([]VPN, error) { return get[[]VPN](ctx, c, PathVPNs) }
+
 // Explain returns why the link of a VPN towards a peer is as it is.
 func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, error) {
 	return get[Explanation](ctx, c, PathExplain+"/"+url.PathEscape(vpn)+"/"+url.PathEscape(peer))

@@ -20,6 +20,7 @@ const (
 	PathLinks    = "/v1/links"    // []Link
 	PathPeers    = "/v1/peers"    // []Peer
 	PathSessions = "/v1/sessions" // []Session
+	PathVPNs     = "/v1/vpns"     // []VPN
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
 	PathStatus   = "/v1/status"   // Status
 	PathEvents   = "/v1/events"   // Event, one a line
