@@ -68,6 +68,10 @@ func (v *view) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartUnknown,
 	}
 	switch {
+	case v.Static != nil && l.Up:
+		row.Counterpart = api.CounterpartThere // PPP has found it
+	case v.Static != nil:
+		row.Reason = l.Reason
 	case l.Session != nil && l.Session.State == control.SessionEstablished:
 		row.Counterpart = api.CounterpartThere
 	case !astray.IsZero():
