@@ -1,36 +1,50 @@
 package daemon
 
 import (
-	"errors"
-	"fmt"
-	"time"
+	"net/netip"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/ipsec"
 )
-
-// errNoIPsec is why nothing is sent to a peer where IPsec is required.
-var errNoIPsec = errors.New("IPsec protection is required, and not built yet in this version; nothing is sent in clear instead")
 
 // atClass is a peer as control connections of that class find it.
 func atClass(peer config.Peer, class config.IPsec) config.Peer {
 	if class == config.IPsecRequired {
 		peer.Port = peer.PortProtected
-		peer.Role = config.RolePassive // as long as there is no IPsec nobody is called
 	}
 	return peer
 }
 
-func (e explainer) ipsec() finding {
-	text, advice := errNoIPsec.Error(), fmt.Sprintf("The link stays down until there is a version with IPsec. If the provider's network may "+
-		"see and change its packets, say `ipsec: none` for the VPN or the link, on %s too.", e.Peer)
-	return broken(text+e.astrayText("in clear"), advice)
+// localOf is where we send from and listen at for a peer and class; the zero address leaves it to the routing table.
+func localOf(cfg *config.Config, peer *config.Peer, class config.IPsec) netip.AddrPort {
+	port := cfg.Local.Port
+	switch {
+	case peer.IsStatic():
+		port = peer.Static.LocalPort
+	case class == config.IPsecRequired:
+		port = cfg.Local.PortProtected
+	}
+	return netip.AddrPortFrom(cfg.LocalAddress(peer), port)
 }
 
-// astrayText says that the peer has asked for the link on its connection of the other class, not long ago.
-func (e explainer) astrayText(how string) string {
-	at := e.Astray[e.l.Config.VPNID]
-	if at.IsZero() || e.Now.Sub(at) > 2*time.Minute {
-		return ""
+// protectionConfig makes of the configuration what the guard takes; peer is as those of the protected class find it.
+func protectionConfig(cfg *config.Config, peer *config.Peer) ipsec.Peer {
+	k, local := &peer.IKE, localOf(cfg, peer, config.IPsecRequired)
+	p := ipsec.Peer{
+		Name: peer.Name,
+		Flow: ipsec.Flow{Local: local.Addr(), Remote: peer.Address},
+		Auth: ipsec.Auth{
+			LocalID: k.LocalID, RemoteID: k.RemoteID,
+			PSK: k.PSK, Certificate: k.Certificate, PrivateKey: k.PrivateKey, CAs: k.CAs,
+		},
+		IKE: ipsec.IKE{Proposals: k.IKEProposals, Rekey: k.IKERekey, DPD: k.DPD},
+		Child: ipsec.Child{
+			Proposals: k.ESPProposals, Rekey: k.ChildRekey, RekeyOctets: uint64(k.RekeyOctets), ReplayWindow: k.ReplayWindow,
+		},
+		Starts: peer.Starts(local.Addr()),
 	}
-	return fmt.Sprintf("; %s asked for the link %s %s, and was refused", e.Peer, how, ago(e.Now, at))
+	if peer.Encapsulation != config.EncapsulationIP {
+		p.Flow.LocalPort, p.Flow.RemotePort = local.Port(), peer.Port
+	}
+	return p
 }

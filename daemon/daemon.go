@@ -6,8 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,6 +15,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/ipsec"
+	"github.com/l2tpvl/l2tpvl/ipsec/guard"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -34,8 +36,10 @@ type Daemon struct {
 	executor    *executor
 	admission   *admission
 	interfaces  interfaces
-	listener    *listener
-	loops       []*loop // in the order of the configuration; of one peer, one for each class that its links have
+	listeners   []*listener
+	guard       ipsec.Guard
+	unprotected atomic.Int64 // loops that are to be protected, and are not yet
+	loops       []*loop      // in the order of the configuration; of one peer, one for each class that its links have
 }
 
 // Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
@@ -67,6 +71,7 @@ func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensu
 func Run(ctx context.Context, cfg *config.Config, reload Reload, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
 	d.reloads = reload
+	d.guard = guard.New(guard.Options{Socket: cfg.Local.VICISocket, Events: d.guardEvent})
 	if err := d.pickPlane(dataplane.Detect()); err != nil {
 		return err
 	}
@@ -92,6 +97,7 @@ func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 	return &Daemon{
 		cfg: cfg, version: version, log: events.recorded(log), events: events, started: started,
 		executor: newExecutor(), admission: newAdmission(),
+		guard: absentGuard{errNoGuard},
 	}
 }
 
@@ -116,19 +122,20 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		return fmt.Errorf("virtual routers: %w", err)
 	}
 	d.makeLoops()
-	d.listener, err = listen(d.localAddrPort(), d.loops, d.log)
-	if err != nil {
+	if err := d.listen(); err != nil {
 		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
 	}
 	d.ensureRouters()
 
 	var serving sync.WaitGroup
-	serving.Go(d.listener.run)
+	for _, l := range d.listeners {
+		serving.Go(l.run)
+	}
 	serving.Go(server.serve)
 	serving.Go(page.serve)
 	serving.Go(func() { d.reload(ctx, d.reloads) })
 	d.runLoops(ctx)
-	d.listener.close()
+	d.closeListeners()
 	server.close()
 	_ = page.Close()
 	serving.Wait()
@@ -139,21 +146,21 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	return nil
 }
 
-// localAddrPort is where we send from and listen at; the zero address leaves it to the routing table.
-func (d *Daemon) localAddrPort() netip.AddrPort {
-	return netip.AddrPortFrom(d.cfg.Local.Address, d.cfg.Local.Port)
-}
-
 func (d *Daemon) makeLoops() {
 	for _, p := range d.cfg.Peers {
 		for _, class := range d.cfg.Classes(p.Name) {
-			d.loops = append(d.loops, newLoop(d, p, class))
+			l := newLoop(d, p, class)
+			if l.protection != nil {
+				d.unprotected.Add(1)
+			}
+			d.loops = append(d.loops, l)
 		}
 	}
 }
 
 // runLoops runs the loops until ctx is done and all links are taken down.
 func (d *Daemon) runLoops(ctx context.Context) {
+	d.tidyGuard()
 	var loops sync.WaitGroup
 	for _, l := range d.loops {
 		loops.Go(func() { l.run(ctx) })
@@ -166,6 +173,10 @@ func (d *Daemon) runLoops(ctx context.Context) {
 		l.closePath()
 	}
 	d.executor.wait()
+	// Only when no socket of ours is open.
+	if err := d.guard.Close(); err != nil {
+		d.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
+	}
 }
 
 // ensureRouters makes the virtual routers, so that customers' interfaces can be put into them before any link is up. One

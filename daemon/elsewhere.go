@@ -35,7 +35,7 @@ func (l *loop) receiveFrom(now time.Time, message []byte, from netip.AddrPort) {
 	}
 	before := l.pair.PeerConnectionID()
 	if before != 0 && l.peer.Secret == nil {
-		l.daemon.listener.foreignPort.Add(1) // whoever can send it could take the connection over
+		l.foreignPort.Add(1) // whoever can send it could take the connection over
 		return
 	}
 	l.pair.Receive(now, message, &l.out)

@@ -22,10 +22,7 @@ var (
 // as makes the daemon anew with another configuration of its peer.
 func (p *pe) as(n *network, change func(*config.Peer)) {
 	change(&p.cfg.Peers[0])
-	p.loops = nil
-	p.makeLoops()
-	p.listener = newListener(p.loops, p.log)
-	n.hosts[p.localAddrPort()] = p.listener
+	p.remake()
 }
 
 // leadsTo fails the test unless all is well, over one tunnel, to that address.
@@ -212,7 +209,7 @@ func TestWithoutASecretAnEstablishedConnectionStays(t *testing.T) {
 		a.listener.take(call, pe2else2)
 		pass(time.Second)
 		a.leadsTo(t, pe2else)
-		if n := a.listener.foreignPort.Load(); n != 1 {
+		if n := a.loops[0].foreignPort.Load(); n != 1 {
 			t.Errorf("%d messages from a foreign port, want 1", n)
 		}
 	})

@@ -129,15 +129,15 @@ func (e explainer) peer() finding {
 	where := fmt.Sprintf("%s %s", e.Peer, e.Config.Where())
 	c := e.Connection
 	switch {
-	case errors.Is(e.Path.Err, errNoIPsec):
-		return skipped(where + ", not called without IPsec")
-	case e.Path.Err != nil:
+	case e.Path.Err != nil && e.noProtection() == nil:
 		return broken(fmt.Sprintf("%s: %v", where, e.Path.Err), fmt.Sprintf("Look at `ip route get %s` and `ip address` on this host. "+
 			"l2tpvld goes on by itself once there is a way.", e.Config.Address))
 	case e.Static != nil:
 		return e.staticPeer(where)
 	case e.connected():
 		return fine("%s, last heard %s", where, ago(e.Now, later(c.LastHeard, e.Path.Stats.LastHeard)))
+	case e.unprotected():
+		return skipped(where + ", not called without IPsec")
 	case e.refusedAuth():
 		return fine("%s, last heard %s", where, ago(e.Now, e.Control.RefusedAuth))
 	case e.silence() > 0 || e.Control.Ended && e.Control.Why.Cause == control.CauseSilent:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -127,19 +128,14 @@ func unansweredStatic(why func(*view, *session.LinkStatus)) func(*view, *session
 	}
 }
 
-// situations break each layer once, and more than once where the advice differs.
-// protected is a link that IPsec is to protect.
-func protected(v *view, l *session.LinkStatus) {
-	noConnection(v)
-	l.Up, l.Session, l.PPP, l.Attempt, l.Ready, l.Open = false, nil, nil, 0, false, 0
-	v.Class, v.Config.Port = config.IPsecRequired, 1701
-	v.Path = pathView{Err: errNoIPsec}
-}
-
-var situations = []struct {
+// situation is a link with something the matter.
+type situation struct {
 	name string
 	make func(*view, *session.LinkStatus)
-}{
+}
+
+// situations break each layer once, and more than once where the advice differs.
+var situations = []situation{
 	{"all is well", func(*view, *session.LinkStatus) {}},
 	{"unnumbered, IPv4 alone", func(_ *view, l *session.LinkStatus) {
 		l.Config.PPP.IPv6, l.Open, l.Interface = nil, dataplane.IPv4, vr.Interface{MTU: 1452, Up: true}
@@ -208,11 +204,6 @@ var situations = []struct {
 	}},
 	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `no VPN 00005e:00000001 here for "pe1"`)},
 	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")},
-	{"IPsec required", protected},
-	{"IPsec required, and the peer asks in clear", func(v *view, l *session.LinkStatus) {
-		protected(v, l)
-		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
-	}},
 	{"in clear, and the peer asks under IPsec", func(v *view, l *session.LinkStatus) {
 		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")(v, l)
 		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
@@ -325,14 +316,18 @@ func text(x api.Explanation) string {
 // What is explained of each situation is in testdata/explain.txt, to be read.
 func TestExplain(t *testing.T) {
 	var all bytes.Buffer
-	for _, tt := range situations {
+	for _, tt := range slices.Concat(situations, situationsOfIPsec) {
 		v := healthy()
 		tt.make(v, &v.Links[0])
 		x := explainLink(v, &v.Links[0])
 		fmt.Fprintf(&all, "# %s\n%s\n", tt.name, text(x))
 
-		if len(x.Steps) != 9 && v.Class == config.IPsecNone {
-			t.Errorf("%s: %d steps", tt.name, len(x.Steps))
+		steps := 9
+		if v.Class == config.IPsecRequired {
+			steps++
+		}
+		if len(x.Steps) != steps {
+			t.Errorf("%s: %d steps, want %d", tt.name, len(x.Steps), steps)
 		}
 		failed := 0
 		for i, s := range x.Steps {

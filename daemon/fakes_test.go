@@ -41,6 +41,7 @@ type network struct {
 	hosts   map[netip.AddrPort]*listener
 	nat     map[netip.AddrPort]netip.AddrPort             // as what others see an address; what they send there gets to it
 	seen    func(message []byte, from, to netip.AddrPort) // told of each control message; nil: nobody
+	passes  func(from, to netip.AddrPort) bool            // whether packets pass between two addresses; nil: they do
 }
 
 // ends are the addresses of a tunnel, as a connected socket has them.
@@ -81,7 +82,7 @@ func (n *network) setCut(cut bool) {
 func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toListener func(l *listener, from netip.AddrPort)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.cut {
+	if n.cut || n.passes != nil && !n.passes(from, to) {
 		return
 	}
 	from, to = n.outside(from), n.inside(to)
@@ -113,7 +114,8 @@ func (n *network) arrive() {
 // plane is a data plane of one PE.
 type plane struct {
 	network *network
-	block   func() // what CreateSession waits for; nil: nothing
+	block   func()                       // what CreateSession waits for; nil: nothing
+	opened  func(dataplane.TunnelConfig) // told of each tunnel; nil: nobody
 
 	mu       sync.Mutex
 	refused  error     // why a tunnel cannot be opened; nil: it can
@@ -131,6 +133,9 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	p.asked, p.askedAt = p.asked+1, time.Now()
 	if p.refused != nil {
 		return nil, fmt.Errorf("open: %w", p.refused)
+	}
+	if p.opened != nil {
+		p.opened(cfg)
 	}
 	t := &tunnel{plane: p, cfg: cfg, sessions: make(map[uint32]*planeSession)}
 	t.mtu.Store(1500)
@@ -371,9 +376,11 @@ func (p *pe) turn(vpn string, up bool) {
 // pe is a daemon in the bubble, without the sockets and the kernel.
 type pe struct {
 	*Daemon
-	plane *plane
-	vrs   *vrs
-	logs  *observer.ObservedLogs
+	plane    *plane
+	vrs      *vrs
+	guard    *fakeGuard
+	logs     *observer.ObservedLogs
+	listener *listener
 
 	stop func() // ends the daemon, and waits for its end
 }
@@ -400,13 +407,28 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 		plane: &plane{network: n},
 		vrs:   &vrs{interfaces: make(map[string]vr.Interface), setDown: make(map[string]bool)},
 		logs:  logs,
+		guard: newFakeGuard(),
 	}
 	p.Daemon = newDaemon(cfg, "test", zap.New(core))
 	p.Daemon.plane, p.Daemon.vrs = p.plane, p.vrs
-	p.makeLoops()
-	p.listener = newListener(p.loops, p.log)
-	n.hosts[netip.AddrPortFrom(cfg.Local.Address, cfg.Local.Port)] = p.listener
+	p.Daemon.guard = p.guard
+	p.remake()
 	return p
+}
+
+// remake makes the loops and what listens for them, of the configuration as it is now.
+func (p *pe) remake() {
+	p.loops, p.listeners = nil, nil
+	p.unprotected.Store(0)
+	p.makeLoops()
+	p.listener = newListener(inClear(p.loops), p.log)
+	p.listeners = []*listener{p.listener}
+	p.plane.network.hosts[p.localAddrPort()] = p.listener
+}
+
+// localAddrPort is where the daemon listens for links in clear.
+func (p *pe) localAddrPort() netip.AddrPort {
+	return netip.AddrPortFrom(p.cfg.Local.Address, p.cfg.Local.Port)
 }
 
 // start runs the daemon until stop, or the end of the test.

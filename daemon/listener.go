@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ type listener struct {
 	ip    []*net.IPConn // by version of IP
 	peers map[netip.AddrPort]*loop
 	hosts map[netip.Addr]*loop // the peer with that address, over UDP; nil: there are several
+	quiet map[netip.Addr]bool  // whom over IP another listener hears; we get a copy
 	log   *zap.Logger
 
 	stranger, foreignPort, notControl atomic.Uint64 // datagrams dropped
@@ -37,6 +39,64 @@ type listener struct {
 
 // protocolL2TP is the IP protocol number of L2TP (RFC 3931 section 4.1.1).
 const protocolL2TP = 115
+
+// listen opens a listener for each address that we have towards peers. Those whose flow IPsec protects are none of theirs: a
+// socket that was there before the protection could have what came in clear.
+func (d *Daemon) listen() error {
+	byLocal := make(map[netip.AddrPort][]*loop)
+	for _, l := range inClear(d.loops) {
+		if l.peer.IsStatic() {
+			continue // its data messages are for its tunnel
+		}
+		byLocal[l.local] = append(byLocal[l.local], l)
+	}
+	overIP := make(map[netip.Addr]bool)
+	for _, l := range d.loops {
+		if l.peer.Encapsulation == config.EncapsulationIP {
+			overIP[plain(l.peer.AddrPort()).Addr()] = true
+		}
+	}
+	for local, loops := range byLocal {
+		l, err := listen(local, loops, d.log)
+		if err != nil {
+			d.closeListeners()
+			return err
+		}
+		l.quiet = overIP
+		d.listeners = append(d.listeners, l)
+	}
+	return nil
+}
+
+// inClear are the loops whose class is in clear.
+func inClear(loops []*loop) []*loop {
+	return slices.DeleteFunc(slices.Clone(loops), func(l *loop) bool { return l.protection != nil })
+}
+
+func (d *Daemon) closeListeners() {
+	for _, l := range d.listeners {
+		l.close()
+	}
+}
+
+// listenTo opens a listener for one peer over IP alone.
+func listenTo(peer *loop) (*listener, error) {
+	l := newListener([]*loop{peer}, peer.log)
+	network := "ip6"
+	if peer.peer.Address.Is4() {
+		network = "ip4"
+	}
+	dialer := net.Dialer{Control: prepareListener}
+	if local := peer.local.Addr(); local.IsValid() {
+		dialer.LocalAddr = &net.IPAddr{IP: local.AsSlice()}
+	}
+	conn, err := dialer.Dial(fmt.Sprintf("%s:%d", network, protocolL2TP), peer.peer.Address.String())
+	if err != nil {
+		return nil, err
+	}
+	l.ip = append(l.ip, conn.(*net.IPConn))
+	return l, nil
+}
 
 // listen opens the sockets. That of UDP shares its port with the tunnels' connected ones. The local address need not be
 // there yet.
@@ -101,9 +161,6 @@ func prepareListener(network, _ string, raw syscall.RawConn) error {
 func newListener(loops []*loop, log *zap.Logger) *listener {
 	l := &listener{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]*loop), log: log}
 	for _, loop := range loops {
-		if loop.class == config.IPsecRequired {
-			continue // without IPsec nothing could tell the peer from others
-		}
 		if loop.peer.IsStatic() {
 			continue // it has nothing to say
 		}
@@ -187,6 +244,7 @@ func (l *listener) take(message []byte, from netip.AddrPort) {
 		loop = host
 	}
 	switch {
+	case loop == nil && from.Port() == 0 && l.quiet[from.Addr()]:
 	case loop == nil && known:
 		l.foreignPort.Add(1)
 	case loop == nil:

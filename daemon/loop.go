@@ -20,7 +20,10 @@ type loop struct {
 	daemon *Daemon
 	peer   config.Peer // as those of this class find it
 	class  config.IPsec
+	local  netip.AddrPort // where we send from and listen at; the zero address leaves it to the routing table
 	log    *zap.Logger
+
+	protection *protection // nil: the class is in clear
 
 	pair    *session.Pair
 	out     session.Output
@@ -34,6 +37,8 @@ type loop struct {
 	dropped atomic.Uint64 // messages and frames that found the mailbox full
 	tooLong atomic.Uint64 // messages longer than any that a peer has reason to send
 	unasked atomic.Uint64 // control messages of a static peer
+
+	foreignPort atomic.Uint64 // messages from another port than the peer's
 }
 
 // mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
@@ -53,10 +58,11 @@ func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
 	if class == config.IPsecRequired {
 		log = log.With(zap.String("ipsec", string(class)))
 	}
-	return &loop{
+	l := &loop{
 		daemon:  d,
 		peer:    peer,
 		class:   class,
+		local:   localOf(d.cfg, &peer, class),
 		log:     log,
 		pair:    pair,
 		path:    path{peer: peer.AddrPort(), retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
@@ -65,6 +71,10 @@ func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
 		mailbox: make(chan func(time.Time), mailboxSize),
 		over:    make(chan struct{}),
 	}
+	if class == config.IPsecRequired {
+		l.protection = &protection{peer: protectionConfig(d.cfg, &peer), algorithms: peer.IKE.ESPProposals}
+	}
+	return l
 }
 
 // post has f run in the loop, and waits for room to say so. It does nothing once the loop is over.

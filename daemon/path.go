@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/l2tp"
@@ -19,6 +18,7 @@ import (
 // path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no address or route.
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
+	calls    *listener        // for what is said outside of a control connection; nil: the daemon's listener hears that
 	peer     netip.AddrPort   // where it leads: the configured port, or the one that the peer speaks from
 	movedAt  time.Time        // when a way to another port was last opened
 	heardAt  time.Time        // when a control message last came from there
@@ -61,22 +61,15 @@ func addressOf(t dataplane.Tunnel) string {
 	return t.LocalAddr().String()
 }
 
-// localAddrPort is where the way to the peer begins; the zero address leaves it to the routing table.
-func (l *loop) localAddrPort() netip.AddrPort {
-	if l.peer.IsStatic() {
-		return netip.AddrPortFrom(l.daemon.cfg.LocalAddress(&l.peer), l.peer.Static.LocalPort)
-	}
-	return l.daemon.localAddrPort()
-}
-
 // openTunnel opens a way to the peer. It is the one place that does.
 func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
-	if l.class == config.IPsecRequired {
-		return nil, errNoIPsec
+	if l.protection != nil && !l.protection.stands {
+		return nil, errUnprotected
 	}
 	return l.daemon.planeOf(l.peer).OpenTunnel(dataplane.TunnelConfig{
 		Encapsulation: encapsulations[l.peer.Encapsulation],
-		Local:         l.localAddrPort(), Peer: peer,
+		Local:         l.local, Peer: peer,
+		Protected:   l.protection != nil,
 		Control:     func(message []byte) { l.receive(message, peer) },
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
@@ -85,23 +78,22 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	})
 }
 
-// openPath opens the way to the peer in place of the one there is.
+// openPath opens the way to the peer in place of the one there is. What is to be protected has to be that first.
 func (l *loop) openPath(now time.Time) {
 	p := &l.path
-	local, peer := l.localAddrPort(), p.peer
-	tunnel, err := l.openTunnel(peer)
+	if l.protection != nil && !l.protection.stands {
+		l.protect()
+		return
+	}
+	tunnel, err := l.openTunnel(p.peer)
 	l.closePath()
-	p.tunnel = tunnel
+	if err == nil {
+		p.tunnel = tunnel
+		err = l.listenForCalls()
+	}
 	if err != nil {
-		p.tunnel = nil
-		if p.failures == 0 {
-			l.log.Warn("no path to the peer", event(api.EventPathFailed), zap.String("reason", explainPath(err, local, peer).Error()))
-		}
-		p.err, p.errAt = explainPath(err, local, peer), now
-		p.failures++
-		if !errors.Is(err, errNoIPsec) { // a later try may succeed
-			p.retryAt = now.Add(p.retry.Delay(p.failures-1, random32()))
-		}
+		l.closePath()
+		l.noPath(now, explainPath(err, l.local, p.peer))
 		return
 	}
 	if p.failures > 0 {
@@ -109,6 +101,30 @@ func (l *loop) openPath(now time.Time) {
 	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
+}
+
+// noPath takes note of why there is no way to the peer, and when to try again.
+func (l *loop) noPath(now time.Time, err error) {
+	p := &l.path
+	if p.err == nil || p.err.Error() != err.Error() {
+		l.log.Warn("no path to the peer", event(api.EventPathFailed), zap.String("reason", err.Error()))
+	}
+	p.err, p.errAt = err, now
+	p.failures++
+	p.retryAt = now.Add(p.retry.Delay(p.failures-1, random32()))
+}
+
+// listenForCalls has somebody hear what the peer says outside of a control connection, if the daemon's listener must not:
+// it was there before the protection was. Over UDP a connected socket hears it all.
+func (l *loop) listenForCalls() (err error) {
+	if l.protection == nil || l.path.peer.Port() != 0 {
+		return nil
+	}
+	if l.path.calls, err = listenTo(l); err != nil {
+		return err
+	}
+	l.daemon.executor.later(l.path.calls.run)
+	return nil
 }
 
 // pathChanged takes the path's MTU, which may have changed.
@@ -125,7 +141,7 @@ func (l *loop) pathChanged(now time.Time) {
 		l.log.Info("path MTU", event(api.EventPathMTU), zap.Int("octets", mtu))
 	}
 	l.path.mtu = mtu
-	l.pair.SetPathMTU(now, mtu, &l.out)
+	l.pair.SetPathMTU(now, l.room(mtu), &l.out)
 }
 
 // closePath closes the way to the peer, and the one aside, if there are. The sessions on it are over.
@@ -133,6 +149,10 @@ func (l *loop) closePath() {
 	l.closeAside()
 	l.closeTunnel(l.path.tunnel)
 	l.path.tunnel = nil
+	if l.path.calls != nil {
+		l.path.calls.close()
+		l.path.calls = nil
+	}
 }
 
 func (l *loop) closeAside() {

@@ -39,12 +39,18 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 
 // strangersDrops are the datagrams dropped before any peer's loop has seen them, by reason.
 func (d *Daemon) strangersDrops() map[string]uint64 {
-	return map[string]uint64{
-		"stranger":                d.listener.stranger.Load(),
-		"foreign port":            d.listener.foreignPort.Load(),
-		"data without tunnel":     d.listener.notControl.Load(),
+	drops := map[string]uint64{
+		"stranger":                0,
+		"foreign port":            0,
+		"data without tunnel":     0,
 		control.DropRate.String(): d.admission.refused.Load(),
 	}
+	for _, l := range d.listeners {
+		drops["stranger"] += l.stranger.Load()
+		drops["foreign port"] += l.foreignPort.Load()
+		drops["data without tunnel"] += l.notControl.Load()
+	}
+	return drops
 }
 
 // drops are the datagrams from the peer that changed nothing, by reason, but for those of its sessions.
@@ -53,8 +59,13 @@ func (v *view) drops() map[string]uint64 {
 		"unknown session": v.Path.Stats.UnknownSession,
 		"overload":        v.Path.Dropped,
 		"too long":        v.Path.TooLong,
+		"foreign port":    v.Path.ForeignPort,
 
 		"control message of a static peer": v.Path.Unasked,
+	}
+	if v.IPsec != nil {
+		drops["in clear, not sent"] = v.IPsec.DroppedOut
+		drops["in clear, not taken"] = v.IPsec.DroppedIn
 	}
 	for reason, n := range v.Control.Drops {
 		drops[control.Drop(reason).String()] += n
@@ -92,6 +103,20 @@ func (d *Daemon) peers(r *http.Request) ([]api.Peer, error) {
 	return peers, nil
 }
 
+func (d *Daemon) protections(r *http.Request) ([]api.Protection, error) {
+	views, err := d.views(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	protections := []api.Protection{}
+	for _, v := range views {
+		if v.IPsec != nil {
+			protections = append(protections, v.protection())
+		}
+	}
+	return protections, nil
+}
+
 func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
 	views, err := d.views(r.Context())
 	if err != nil {
@@ -110,7 +135,7 @@ func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
 func (v *view) link(l *session.LinkStatus) api.Link {
 	link := api.Link{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, VR: l.Config.VR.String(),
-		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: string(v.Class), Reason: l.Reason,
+		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: string(v.Class), ESP: v.esp(), Reason: l.Reason,
 	}
 	if l.Ready {
 		link.Interface = l.Config.Interface
@@ -146,7 +171,7 @@ func (v *view) linkState(l *session.LinkStatus) api.LinkState {
 		return api.LinkUp
 	case l.Session != nil && (l.Reason == "" || l.Layer < reached(l)):
 		return api.LinkStarting
-	case l.Reason == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.silence() == 0:
+	case l.Reason == "" && v.unprotectedReason() == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.silence() == 0:
 		return api.LinkStarting
 	}
 	return api.LinkDown
@@ -206,9 +231,13 @@ func (v *view) retryAt() time.Time {
 
 // noConnectionReason says in a few words why there is no control connection.
 func (v *view) noConnectionReason() string {
-	switch {
+	switch reason := v.unprotectedReason(); {
+	case reason != "":
+		return reason
 	case v.Path.Err != nil:
 		return v.Path.Err.Error()
+	case v.IPsec != nil && !v.IPsec.Up():
+		return "waiting for IPsec"
 	case v.silence() > 0 && v.Path.Hint != nil:
 		return fmt.Sprintf("no answer from %s: %v", v.Peer, v.Path.Hint)
 	case v.silence() > 0:
@@ -224,7 +253,10 @@ func (v *view) noConnectionReason() string {
 func (v *view) peer() api.Peer {
 	p := api.Peer{
 		Name: v.Peer, Address: v.Config.Where(), IPsec: string(v.Class), State: control.Idle.String(),
-		Authentication: v.authentication(), Links: len(v.Links), PathMTU: v.Path.MTU,
+		Authentication: v.authentication(), Links: len(v.Links), PathMTU: v.Path.MTU, ESP: v.esp(),
+	}
+	if v.IPsec != nil {
+		p.IKE = ikeState(v.IPsec)
 	}
 	for _, l := range v.Links {
 		if l.Up {

@@ -21,6 +21,7 @@ func (d *Daemon) routes() []route {
 		get(api.PathStatus, "The daemon as a whole", d.status),
 		get(api.PathLinks, "All virtual links", d.links),
 		get(api.PathPeers, "The control connections to all peers", d.peers),
+		get(api.PathIPsec, "How IPsec protects the links to each peer that require it", d.protections),
 		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", d.sessions),
 		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone", d.vpns),
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),

@@ -4,37 +4,45 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/ipsec"
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
 // view is what the daemon knows of one peer and its links at one time.
 type view struct {
 	session.PairStatus
-	Now    time.Time
-	Config config.Peer // as those of its class find it
-	Class  config.IPsec
-	Path   pathView
-	Stats  map[session.Attempt]dataplane.Stats // of the sessions that are there
+	Now        time.Time
+	Config     config.Peer // as those of its class find it
+	Class      config.IPsec
+	Local      netip.AddrPort // where we send from, as configured
+	VICISocket string         // where strongSwan is asked
+	Path       pathView
+	Stats      map[session.Attempt]dataplane.Stats // of the sessions that are there
+	IPsec      *ipsec.Status                       // nil: the class is in clear
 }
 
 // pathView is what is known of the way to the peer.
 type pathView struct {
-	Open    bool
-	Local   string // address and port
-	MTU     int    // octets; 0: not known
-	Err     error  // why it is not open
-	Hint    error  // what the network has reported last of what we sent, not long ago; it proves nothing
-	HintAt  time.Time
-	RetryAt time.Time // when it is tried again; zero: it is open
-	Stats   dataplane.TunnelStats
-	Dropped uint64 // messages and frames for which the loop had no time
-	TooLong uint64 // messages dropped for their length
-	Unasked uint64 // control messages dropped, as the peer is static
+	Open      bool
+	Protected bool   // IPsec protects it, or drops what it cannot
+	Local     string // address and port
+	MTU       int    // octets; 0: not known
+	Err       error  // why it is not open
+	Hint      error  // what the network has reported last of what we sent, not long ago; it proves nothing
+	HintAt    time.Time
+	RetryAt   time.Time // when it is tried again; zero: it is open
+	Stats     dataplane.TunnelStats
+	Dropped   uint64 // messages and frames for which the loop had no time
+	TooLong   uint64 // messages dropped for their length
+	Unasked   uint64 // control messages dropped, as the peer is static
+
+	ForeignPort uint64 // messages dropped as they came from another port than the peer's
 }
 
 // hintAge is for how long a report of the network is of interest.
@@ -45,11 +53,14 @@ const viewTimeout = time.Second
 
 // view asks the loop for what it knows. One that is too busy to answer is represented by what it has told last.
 func (l *loop) view(ctx context.Context) (view, error) {
-	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	asked, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	v, err := ask(ctx, l, l.look)
+	v, err := ask(asked, l, l.look)
 	switch last := l.last.Load(); {
 	case err == nil:
+		if l.protection != nil {
+			v.IPsec = l.protection.status(ctx, l.daemon.guard)
+		}
 		l.last.Store(&v)
 	case errors.Is(err, context.DeadlineExceeded) && last != nil:
 		return *last, nil
@@ -61,14 +72,16 @@ func (l *loop) view(ctx context.Context) (view, error) {
 
 // look is the view from within the loop.
 func (l *loop) look(now time.Time) view {
-	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Stats: make(map[session.Attempt]dataplane.Stats)}
+	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local, VICISocket: l.daemon.cfg.Local.VICISocket, Stats: make(map[session.Attempt]dataplane.Stats)}
 	p := &l.path
 	v.Path = pathView{
 		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), Unasked: l.unasked.Load(),
+		ForeignPort: l.foreignPort.Load(),
 	}
 	if p.hint != nil && now.Sub(p.hintAt) < hintAge {
 		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt
 	}
+	v.Path.Protected = l.protection != nil && l.protection.stands
 	if p.tunnel != nil {
 		v.Path.Open, v.Path.Local, v.Path.Stats = true, addressOf(p.tunnel), p.tunnel.Stats()
 	}

@@ -42,6 +42,7 @@ type TunnelConfig struct {
 	Encapsulation Encapsulation
 	Local         netip.AddrPort // the zero address lets the routing table choose; the port counts over UDP alone
 	Peer          netip.AddrPort // the port counts over UDP alone
+	Protected     bool           // IPsec protects what is sent: PathMTU is still that of the path, for ESP and all
 
 	// Control takes each control message (T bit set) that arrives from Peer, from the first octet of its header: over IP
 	// without the zero session ID before it (RFC 3931 section 4.1.1.2). Over IP, where every socket gets every message, those

@@ -113,7 +113,8 @@ type Status struct {
 	DroppedIn    uint64 // packets that arrived in clear
 	LastError    string // why there is no IKE SA, as far as is known: the last failure and when
 	LastErrorAt  time.Time
-	IKE          *IKESA // nil: there is none
+	Failure      Failure // what kind of failure that was
+	IKE          *IKESA  // nil: there is none
 	Children     []ChildSA
 	Manager      string // what makes the associations, with its version: "strongSwan 5.9.8"; empty: it does not answer
 	ManagerError string // why it does not
@@ -121,6 +122,18 @@ type Status struct {
 
 // Up reports whether packets pass.
 func (s *Status) Up() bool { return s.Floor && len(s.Children) > 0 }
+
+// Failure is a kind of failure to make an IKE SA or ESP's.
+type Failure string
+
+// The failures that an operator does different things about.
+const (
+	FailureOther          Failure = ""
+	FailureAuthentication Failure = "authentication" // one side does not believe the other: keys, certificates or identities differ
+	FailureProposal       Failure = "proposal"       // they have no algorithms in common
+	FailureSilent         Failure = "silent"         // the peer does not answer
+	FailureFlow           Failure = "flow"           // the peer does not want this flow protected so: addresses, ports or mode differ
+)
 
 // IKESA is an IKE SA.
 type IKESA struct {

@@ -92,6 +92,11 @@ func (c *Client) Links(ctx context.Context) ([]Link, error) { return get[[]Link]
 // Peers returns the control connections to all peers.
 func (c *Client) Peers(ctx context.Context) ([]Peer, error) { return get[[]Peer](ctx, c, PathPeers) }
 
+// IPsec returns how IPsec protects the links to each peer that require it.
+func (c *Client) IPsec(ctx context.Context) ([]Protection, error) {
+	return get[[]Protection](ctx, c, PathIPsec)
+}
+
 // Sessions returns the sessions of all links.
 func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 	return get[[]Session](ctx, c, PathSessions)

@@ -32,23 +32,34 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventStarting         EventKind = "starting"          // the daemon
-	EventStopping         EventKind = "stopping"          // the daemon
-	EventLinkUp           EventKind = "link-up"           // packets pass
-	EventLinkDown         EventKind = "link-down"         // it was up
-	EventLinkFailed       EventKind = "link-failed"       // it does not come up
-	EventLinkPartial      EventKind = "link-partial"      // it goes on without one of its network protocols
-	EventConnectionUp     EventKind = "connection-up"     // a control connection
-	EventConnectionDown   EventKind = "connection-down"   // we have closed it
-	EventConnectionFailed EventKind = "connection-failed" // it has ended, or does not come up
-	EventPeerRestarted    EventKind = "peer-restarted"    // a peer has made a new control connection in place of its old one
-	EventCallRefused      EventKind = "call-refused"      // a peer has asked for a session that is not to be
-	EventPathOpen         EventKind = "path-open"         // the way to a peer, after it was not
-	EventPathFailed       EventKind = "path-failed"       // there is no way to a peer
-	EventPathMTU          EventKind = "path-mtu"          // of a peer is known, or has changed
-	EventRouterGone       EventKind = "vr-gone"           // somebody has deleted a virtual router
-	EventReloaded         EventKind = "reloaded"          // the configuration
-	EventReloadFailed     EventKind = "reload-failed"     // the configuration has mistakes, and nothing is changed
-	EventSecretsChanged   EventKind = "secrets-changed"   // of a peer
-	EventAPIEnded         EventKind = "api-ended"         // nobody can ask the daemon any more
+	EventStarting         EventKind = "starting"              // the daemon
+	EventStopping         EventKind = "stopping"              // the daemon
+	EventLinkUp           EventKind = "link-up"               // packets pass
+	EventLinkDown         EventKind = "link-down"             // it was up
+	EventLinkFailed       EventKind = "link-failed"           // it does not come up
+	EventLinkPartial      EventKind = "link-partial"          // it goes on without one of its network protocols
+	EventConnectionUp     EventKind = "connection-up"         // a control connection
+	EventConnectionDown   EventKind = "connection-down"       // we have closed it
+	EventConnectionFailed EventKind = "connection-failed"     // it has ended, or does not come up
+	EventPeerRestarted    EventKind = "peer-restarted"        // a peer has made a new control connection in place of its old one
+	EventCallRefused      EventKind = "call-refused"          // a peer has asked for a session that is not to be
+	EventPathOpen         EventKind = "path-open"             // the way to a peer, after it was not
+	EventPathFailed       EventKind = "path-failed"           // there is no way to a peer
+	EventPathMTU          EventKind = "path-mtu"              // of a peer is known, or has changed
+	EventIKEUp            EventKind = "ike-up"                // IPsec: the peer is who it says, and keys can be agreed on
+	EventIKEDown          EventKind = "ike-down"              // IPsec
+	EventIKERekeyed       EventKind = "ike-rekeyed"           // IPsec
+	EventESPUp            EventKind = "child-up"              // IPsec: protected packets pass
+	EventESPDown          EventKind = "child-down"            // IPsec: they do not, nor do they go in clear
+	EventESPRekeyed       EventKind = "child-rekeyed"         // IPsec
+	EventIKERefused       EventKind = "authentication-failed" // IPsec: we do not believe the peer, or it us
+	EventManagerGone      EventKind = "manager-gone"          // strongSwan does not answer
+	EventManagerBack      EventKind = "manager-back"          // strongSwan answers
+	EventFloorRestored    EventKind = "floor-restored"        // somebody had removed what drops packets in clear
+	EventProtected        EventKind = "protected"             // what is to be protected goes as ESP from now on, or not at all
+	EventRouterGone       EventKind = "vr-gone"               // somebody has deleted a virtual router
+	EventReloaded         EventKind = "reloaded"              // the configuration
+	EventReloadFailed     EventKind = "reload-failed"         // the configuration has mistakes, and nothing is changed
+	EventSecretsChanged   EventKind = "secrets-changed"       // of a peer
+	EventAPIEnded         EventKind = "api-ended"             // nobody can ask the daemon any more
 )

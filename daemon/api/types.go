@@ -19,6 +19,7 @@ const DefaultSocket = "/run/l2tpvl/l2tpvl.sock"
 const (
 	PathLinks    = "/v1/links"    // []Link
 	PathPeers    = "/v1/peers"    // []Peer
+	PathIPsec    = "/v1/ipsec"    // []Protection
 	PathSessions = "/v1/sessions" // []Session
 	PathVPNs     = "/v1/vpns"     // []VPN
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
@@ -69,6 +70,7 @@ type Link struct {
 	Remote6   string     `json:"remote6,omitempty"`
 	Protocols []string   `json:"protocols"`         // network protocols that pass: "ipv4", "ipv6"
 	IPsec     string     `json:"ipsec"`             // what is configured: "none", "required"
+	ESP       string     `json:"esp,omitempty"`     // what protects it now, as strongSwan writes it: "aes256gcm16"
 	EchoMS    *float64   `json:"echo_ms,omitempty"` // last LCP echo round trip, in milliseconds
 	Reason    string     `json:"reason,omitempty"`  // why it is not up, or which network protocol it does without and why
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
@@ -78,9 +80,11 @@ type Link struct {
 // Peer is the control connection to one peer for links of one class: those in clear, or those that IPsec protects.
 type Peer struct {
 	Name            string     `json:"name"`
-	Address         string     `json:"address"` // address:port
-	IPsec           string     `json:"ipsec"`   // class of the links that it carries: "none", "required"; a peer may have both
-	State           string     `json:"state"`   // RFC 3931 section 7.2: idle, wait-ctl-reply, wait-ctl-conn, established; or static: there is no signalling
+	Address         string     `json:"address"`       // address:port
+	IPsec           string     `json:"ipsec"`         // class of the links that it carries: "none", "required"; a peer may have both
+	IKE             string     `json:"ike,omitempty"` // if IPsec protects it, the state of its IKE SA as strongSwan says it: "ESTABLISHED"; "none" if there is none
+	ESP             string     `json:"esp,omitempty"` // what protects it now: "aes256gcm16"
+	State           string     `json:"state"`         // RFC 3931 section 7.2: idle, wait-ctl-reply, wait-ctl-conn, established; or static: there is no signalling
 	Since           time.Time  `json:"since"`
 	LastHeard       *time.Time `json:"last_heard,omitempty"`
 	LocalID         string     `json:"local_id,omitempty"` // control connection IDs, or those of a static tunnel; 0x and 8 digits

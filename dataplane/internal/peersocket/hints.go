@@ -23,6 +23,9 @@ type Hints struct {
 
 // NewHints is the hints for the owner that cfg names, whose tunnel has that path MTU.
 func NewHints(cfg dataplane.TunnelConfig, pathMTU func() (int, error)) *Hints {
+	if cfg.Protected { // what the socket says has ESP's part taken off, or not, as there are security associations
+		pathMTU = func() (int, error) { return routeMTU(cfg.Local.Addr(), cfg.Peer.Addr()) }
+	}
 	return &Hints{cfg: cfg, pathMTU: pathMTU, mayDiffer: make(chan struct{}, 1), unreachable: make(chan error, 1)}
 }
 

@@ -108,6 +108,24 @@ func (s *Socket) LocalAddrPort() netip.AddrPort {
 // PathMTU is what the kernel knows about the path to the peer, in octets of IP packet.
 func (s *Socket) PathMTU() (int, error) { return pathMTU(s, s.peer.Addr()) }
 
+// discard is a port to which nothing is sent (RFC 863): a socket that leads there is asked about the route, and closed.
+const discard = 9
+
+// routeMTU is what the kernel knows about the path to an address, whatever IPsec does with packets of a tunnel there.
+func routeMTU(local, peer netip.Addr) (int, error) {
+	family, address, err := between(local, peer.Unmap())
+	if err != nil {
+		return 0, err
+	}
+	dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(netip.AddrPortFrom(address, 0))}
+	conn, err := dialer.Dial("udp"+family, netip.AddrPortFrom(peer.Unmap(), discard).String())
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return pathMTU(conn.(*net.UDPConn), peer.Unmap())
+}
+
 func pathMTU(conn syscall.Conn, peer netip.Addr) (mtu int, err error) {
 	level, option := unix.IPPROTO_IP, unix.IP_MTU
 	if peer.Is6() {

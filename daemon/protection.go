@@ -1,0 +1,198 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// protection is IPsec for the flow of a loop. Until it stands no socket is opened; from then on the flow passes as ESP or not
+// at all, which is the guard's to see to.
+type protection struct {
+	peer   ipsec.Peer
+	stands bool // the guard has taken it
+	asked  bool // the guard was asked, and has not answered yet
+
+	// What its packets grow by: algorithms that may be in use, and whether they are in UDP, for a NAT.
+	algorithms   []string
+	encapsulated bool
+
+	asking singleflight.Group // for its status
+	last   atomic.Pointer[ipsec.Status]
+}
+
+// status asks the guard how the protection is. The guard asks others, and may take its time: in place of what takes too long
+// there is what was told last.
+func (p *protection) status(ctx context.Context, guard ipsec.Guard) *ipsec.Status {
+	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
+	defer cancel()
+	answer := p.asking.DoChan("", func() (any, error) {
+		s := guard.Status(p.peer.Name)
+		p.last.Store(&s)
+		return &s, nil
+	})
+	select {
+	case s := <-answer:
+		return s.Val.(*ipsec.Status)
+	case <-ctx.Done():
+	}
+	if last := p.last.Load(); last != nil {
+		return last
+	}
+	return &ipsec.Status{ManagerError: fmt.Sprintf("nothing was heard of it for %v", viewTimeout)}
+}
+
+// unprotectedError is why there is no protection, and so no socket.
+type unprotectedError struct{ error }
+
+func (e *unprotectedError) Unwrap() error { return e.error }
+
+var errUnprotected = &unprotectedError{errors.New("the protection does not stand yet")}
+
+// protect asks the guard for the protection. The path is opened when it stands.
+func (l *loop) protect() {
+	p := l.protection
+	if p.asked {
+		return
+	}
+	p.asked = true
+	l.path.retryAt = time.Time{}
+	l.daemon.executor.later(func() {
+		err := l.daemon.guard.Protect(p.peer)
+		l.post(func(now time.Time) { l.protected(now, err) })
+	})
+}
+
+// protected takes the guard's answer.
+func (l *loop) protected(now time.Time, err error) {
+	l.protection.asked = false
+	if err != nil {
+		l.noPath(now, &unprotectedError{err})
+		return
+	}
+	l.protection.stands = true
+	l.log.Info("protected: what is sent to the peer goes as ESP or not at all", event(api.EventProtected))
+	l.daemon.unprotected.Add(-1)
+	l.daemon.tidyGuard()
+	l.openPath(now)
+	if l.path.tunnel != nil {
+		l.pair.Hurry(now, &l.out)
+	}
+}
+
+// tidyGuard has the guard take back what an earlier run has left, if all that is to be protected now is.
+func (d *Daemon) tidyGuard() {
+	if d.unprotected.Load() != 0 {
+		return
+	}
+	d.executor.later(func() {
+		if err := d.guard.Tidy(); err != nil {
+			d.log.Warn("what an earlier run has left of IPsec is not removed", zap.String("reason", err.Error()))
+		}
+	})
+}
+
+// room is the size of the largest packet to the peer that fits into one of mtu octets on the path.
+func (l *loop) room(mtu int) int {
+	if l.protection == nil {
+		return mtu
+	}
+	header := 20
+	if l.peer.Address.Is6() {
+		header = 40
+	}
+	return ipsec.Room(mtu, header, l.protection.algorithms, l.protection.encapsulated)
+}
+
+// guardEvents are the events of the guard: how the log tells them, and what they mean for the loops.
+var guardEvents = map[ipsec.EventKind]struct {
+	as      api.EventKind
+	message string
+	warn    bool
+	act     func(l *loop, now time.Time)
+}{
+	ipsec.IKEUp:                {as: api.EventIKEUp, message: "IKE is up", act: (*loop).hurry},
+	ipsec.IKEDown:              {as: api.EventIKEDown, message: "IKE is down", warn: true},
+	ipsec.IKERekeyed:           {as: api.EventIKERekeyed, message: "IKE was rekeyed"},
+	ipsec.ChildUp:              {as: api.EventESPUp, message: "ESP is up", act: (*loop).shielded},
+	ipsec.ChildDown:            {as: api.EventESPDown, message: "ESP is down", warn: true},
+	ipsec.ChildRekeyed:         {as: api.EventESPRekeyed, message: "ESP was rekeyed", act: (*loop).shielded},
+	ipsec.AuthenticationFailed: {as: api.EventIKERefused, message: "IKE authentication failed", warn: true},
+	ipsec.ManagerGone:          {as: api.EventManagerGone, message: "strongSwan does not answer", warn: true},
+	ipsec.ManagerBack:          {as: api.EventManagerBack, message: "strongSwan answers", act: (*loop).hurry},
+	ipsec.FloorRestored:        {as: api.EventFloorRestored, message: "the floor was gone and is there again", warn: true},
+}
+
+// guardEvent takes an event of the guard. It may be called from any goroutine.
+func (d *Daemon) guardEvent(e ipsec.Event) {
+	known := guardEvents[e.Kind]
+	fields := []zap.Field{event(known.as), zap.String("reason", e.Text)}
+	if e.Peer != "" {
+		fields = append(fields, zap.String("peer", e.Peer))
+	}
+	if known.warn {
+		d.log.Warn(known.message, fields...)
+	} else {
+		d.log.Info(known.message, fields...)
+	}
+	if known.act == nil {
+		return
+	}
+	for _, l := range d.loops {
+		if l.protection != nil && (e.Peer == "" || e.Peer == l.peer.Name) {
+			l.post(func(now time.Time) { known.act(l, now) })
+		}
+	}
+}
+
+// hurry has what waits for its time begin now, as packets may pass again.
+func (l *loop) hurry(now time.Time) {
+	if !l.protection.stands {
+		l.openPath(now)
+		return
+	}
+	l.pair.Hurry(now, &l.out)
+}
+
+// shielded takes the security associations that are there now.
+func (l *loop) shielded(now time.Time) {
+	l.hurry(now)
+	l.daemon.executor.later(func() {
+		status := l.daemon.guard.Status(l.protection.peer.Name)
+		var algorithms []string
+		encapsulated := false
+		for _, child := range status.Children {
+			algorithms = append(algorithms, child.Algorithms)
+			encapsulated = encapsulated || child.Encapsulated
+		}
+		if algorithms == nil {
+			return // gone already
+		}
+		l.post(func(now time.Time) {
+			l.protection.algorithms, l.protection.encapsulated = algorithms, encapsulated
+			l.pathChanged(now)
+		})
+	})
+}
+
+// absentGuard stands where there is none: nothing is protected, and so nothing sent.
+type absentGuard struct{ why error }
+
+func (g absentGuard) Protect(ipsec.Peer) error { return g.why }
+func (g absentGuard) Release(string) error     { return nil }
+func (g absentGuard) Reconnect(string) error   { return g.why }
+func (g absentGuard) Tidy() error              { return nil }
+func (g absentGuard) Status(string) ipsec.Status {
+	return ipsec.Status{Missing: []string{g.why.Error()}}
+}
+func (g absentGuard) Close() error { return nil }
+
+var errNoGuard = fmt.Errorf("IPsec is not there in this run")

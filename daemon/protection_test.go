@@ -1,0 +1,349 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// protect has a VPN's links be protected by IPsec.
+func protect(vpn int) func(*config.Config) {
+	return func(c *config.Config) {
+		c.Local.PortProtected, c.Peers[0].PortProtected = 1701, 1701
+		c.Peers[0].IKE = config.IKE{
+			PSK: config.Secret("psk"), Start: config.StartAuto, RekeyOctets: 1 << 30, ReplayWindow: 64,
+			IKEProposals: []string{"aes256gcm16-prfsha256-ecp256"}, ESPProposals: []string{"aes256gcm16-ecp256"},
+			IKERekey: 4 * time.Hour, ChildRekey: time.Hour, DPD: 30 * time.Second,
+		}
+		c.VPNs[vpn].Links[0].IPsec = config.IPsecRequired
+	}
+}
+
+// protectedPEs are two daemons with blue in clear and red protected, and IPsec between them, which is down.
+func protectedPEs(t *testing.T) (*shield, *pe, *pe) {
+	n, a, b := twoPEs("blue", "red")
+	for _, p := range []*pe{a, b} {
+		p.reconfigure(protect(1))
+		p.plane.opened = func(cfg dataplane.TunnelConfig) {
+			isProtected := cfg.Local.Port() == 1701
+			if isProtected && !p.guard.protects(cfg.Local, cfg.Peer) {
+				t.Errorf("%s opened a socket from %s to %s, which nothing protects", p.cfg.Local.HostName, cfg.Local, cfg.Peer)
+			}
+			if isProtected != cfg.Protected || isProtected != (cfg.Peer.Port() == 1701) {
+				t.Errorf("%s opened %+v", p.cfg.Local.HostName, cfg)
+			}
+		}
+	}
+	red := endid.New(0x5e, 2).AppendOctets(nil)
+	n.seen = func(message []byte, from, to netip.AddrPort) {
+		if bytes.Contains(message, red) && (from.Port() != 1701 || to.Port() != 1701) {
+			t.Errorf("sent from %s to %s: %x", from, to, message)
+		}
+	}
+	return shieldBetween(n), a, b
+}
+
+// linkOf is what the API tells of a VPN's link.
+func (p *pe) linkOf(t *testing.T, vpn string) api.Link {
+	t.Helper()
+	for _, l := range p.allLinks(t) {
+		if l.VPN == vpn {
+			return l
+		}
+	}
+	t.Fatalf("there is no link of %s", vpn)
+	return api.Link{}
+}
+
+// protectionsOf are what the API tells of IPsec.
+func (p *pe) protectionsOf(t *testing.T) []api.Protection {
+	t.Helper()
+	all, err := p.protections(request(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// A protected link comes up as soon as IPsec is, beside one in clear, and says so.
+func TestProtectedLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		a.start(t)
+		b.start(t)
+		pass(3 * time.Minute) // long enough for attempts to be given up
+		for _, p := range []*pe{a, b} {
+			if l := p.linkOf(t, "blue"); l.State != api.LinkUp || l.IPsec != "none" || l.ESP != "" || l.MTU != 1452 {
+				t.Errorf("blue at %s is %+v", p.cfg.Local.HostName, l)
+			}
+			if l := p.linkOf(t, "red"); l.State == api.LinkUp || l.IPsec != "required" || l.ESP != "" {
+				t.Errorf("red at %s is %+v", p.cfg.Local.HostName, l)
+			}
+			if x := p.protectionsOf(t); len(x) != 1 || x[0].Up || !x[0].Floor || x[0].Reason == "" || x[0].Starts != (p == a) {
+				t.Errorf("protection at %s: %+v", p.cfg.Local.HostName, x)
+			}
+		}
+
+		s.raise(true, a, b)
+		pass(10 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+		for _, p := range []*pe{a, b} {
+			// 1500 - 20 - 8 - 8 - 16 for ESP leaves 1446 with the trailer; 28 of these are L2TP's and PPP's.
+			if l := p.linkOf(t, "red"); l.ESP != "aes256gcm16" || l.MTU != 1418 {
+				t.Errorf("red at %s is %+v", p.cfg.Local.HostName, l)
+			}
+			peers := p.allPeers(t)
+			if peers[0].IKE != "" || peers[1].IKE != "ESTABLISHED" || peers[1].ESP != "aes256gcm16" || peers[1].PathMTU != 1500 {
+				t.Errorf("peers of %s: %+v", p.cfg.Local.HostName, peers)
+			}
+			x := p.protectionsOf(t)
+			if len(x) != 1 || !x[0].Up || x[0].IKE == nil || len(x[0].ESP) != 1 || x[0].Reason != "" || x[0].Address != peers[1].Address {
+				t.Errorf("protection at %s: %+v", p.cfg.Local.HostName, x)
+			}
+			if n := p.said("IKE is up"); n != 1 {
+				t.Errorf("%s told %d times that IKE is up", p.cfg.Local.HostName, n)
+			}
+		}
+
+		s.raise(false, a, b)
+		pass(time.Minute)
+		if l := a.linkOf(t, "red"); l.State == api.LinkUp || l.ESP != "" {
+			t.Errorf("without IPsec red is %+v", l)
+		}
+		if l := a.linkOf(t, "blue"); l.State != api.LinkUp {
+			t.Errorf("blue is %+v", l)
+		}
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+	})
+}
+
+// The guard is told what the configuration says.
+func TestProtectionConfig(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := protectedPEs(t)
+		b.reconfigure(func(c *config.Config) {
+			c.Peers[0].Encapsulation = config.EncapsulationIP
+			c.Peers[0].IKE.PSK = nil
+			c.Peers[0].IKE.Certificate, c.Peers[0].IKE.PrivateKey, c.Peers[0].IKE.CAs = []byte("cert"), config.Secret("key"), [][]byte{[]byte("ca")}
+			c.Peers[0].IKE.LocalID, c.Peers[0].IKE.RemoteID = "us", "them"
+			c.VPNs[0].Links[0].IPsec = config.IPsecRequired
+		})
+		p := a.loops[1].protection.peer
+		want := ipsec.Flow{Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.MustParseAddr("192.0.2.2"), LocalPort: 1701, RemotePort: 1701}
+		if p.Name != "pe2" || p.Flow != want || string(p.Auth.PSK) != "psk" || !p.Starts ||
+			p.IKE.Rekey != 4*time.Hour || p.IKE.DPD != 30*time.Second || p.Child.Rekey != time.Hour || p.Child.RekeyOctets != 1<<30 || p.Child.ReplayWindow != 64 {
+			t.Errorf("pe1 protects %+v", p)
+		}
+		if len(b.loops) != 1 {
+			t.Fatalf("pe2 has %d loops", len(b.loops))
+		}
+		p = b.loops[0].protection.peer
+		want = ipsec.Flow{Local: netip.MustParseAddr("192.0.2.2"), Remote: netip.MustParseAddr("192.0.2.1")}
+		if p.Flow != want || p.Auth.PSK != nil || string(p.Auth.Certificate) != "cert" || string(p.Auth.PrivateKey) != "key" || len(p.Auth.CAs) != 1 ||
+			p.Auth.LocalID != "us" || p.Auth.RemoteID != "them" || p.Starts {
+			t.Errorf("pe2 protects %+v", p)
+		}
+	})
+}
+
+// As long as the guard refuses or has not answered, no socket is opened and nothing is sent, and all may know why. It is tried
+// again, and at once when the key manager is back.
+func TestNoSocketWithoutProtection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		s.raise(true)
+		release := make(chan struct{})
+		a.guard.refused = errors.New("nft: operation not permitted")
+		b.guard.block = release
+		a.start(t)
+		b.start(t)
+		pass(time.Hour)
+		for _, p := range []*pe{a, b} {
+			if opened, _, _ := p.plane.count(); opened != 1 {
+				t.Errorf("%s opened %d tunnels", p.cfg.Local.HostName, opened)
+			}
+			if p.linkOf(t, "blue").State != api.LinkUp {
+				t.Errorf("blue is not up at %s", p.cfg.Local.HostName)
+			}
+		}
+		const why = "not protected yet: nft: operation not permitted"
+		if l := a.linkOf(t, "red"); l.State != api.LinkDown || l.Reason != why || l.RetryAt == nil {
+			t.Errorf("red is %+v", l)
+		}
+		if x := a.explained(t, "red", "pe2"); x.Steps[2].Layer != "IPsec" || x.Steps[2].Mark != api.MarkFailed ||
+			!strings.Contains(x.Steps[2].Text, "nft: operation not permitted") || x.Advice == "" {
+			t.Errorf("explained: %+v", x)
+		}
+		if n := a.said("no path to the peer"); n != 1 {
+			t.Errorf("the log tells %d times that there is no path", n)
+		}
+		if n := len(a.guard.tried); n < 300 || n > 3600 {
+			t.Errorf("within an hour the guard was asked %d times", n)
+		}
+		if n := len(b.guard.tried); n != 1 {
+			t.Errorf("the guard was asked %d times before it has answered", n)
+		}
+
+		b.guard.set(func(g *fakeGuard) { g.block = nil })
+		close(release)
+		a.guard.set(func(g *fakeGuard) { g.refused = nil })
+		asked := len(a.guard.tried)
+		a.guardEvent(ipsec.Event{Kind: ipsec.ManagerBack, Text: "strongSwan is back"})
+		synctest.Wait()
+		if n := len(a.guard.tried); n != asked+1 {
+			t.Errorf("when the manager is back the guard is asked %d times", n-asked)
+		}
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+		if opened, _, _ := a.plane.count(); opened != 2 {
+			t.Errorf("pe1 opened %d tunnels", opened)
+		}
+		for _, p := range []*pe{a, b} {
+			if n := slices.Index(p.guard.calls, "tidy"); n != len(p.guard.calls)-1 {
+				t.Errorf("%s asked the guard: %q", p.cfg.Local.HostName, p.guard.calls[max(0, len(p.guard.calls)-5):])
+			}
+		}
+	})
+}
+
+// The end: sockets first, then IPsec; the floor is not given up.
+func TestProtectionOutlivesTheSockets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		a.start(t)
+		b.start(t)
+		pass(time.Second)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		a.guard.closing = func() {
+			if _, open, _ := a.plane.count(); open != 0 {
+				t.Errorf("IPsec ends while %d sockets are open", open)
+			}
+		}
+		a.stop()
+		if want := []string{"protect pe2", "tidy", "close"}; !slices.Equal(a.guard.calls, want) {
+			t.Errorf("the guard was asked %q, want %q", a.guard.calls, want)
+		}
+		if l := b.linkOf(t, "red"); l.State == api.LinkUp {
+			t.Error("the peer was not told")
+		}
+	})
+}
+
+// A protected flow is between the configured ports, and stays there: from another port nobody is heard, and no socket leads there.
+func TestProtectedPathStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		s.n.translate(netip.MustParseAddrPort("192.0.2.2:1701"), netip.MustParseAddrPort("192.0.2.2:4711"))
+		s.n.passes = nil
+		a.start(t)
+		b.start(t)
+		s.raise(true, a, b)
+		pass(5 * time.Minute)
+		if l := a.linkOf(t, "red"); l.State == api.LinkUp {
+			t.Errorf("red is %+v", l)
+		}
+		for _, tunnel := range a.plane.tunnels {
+			if tunnel.cfg.Peer.Port() == 4711 {
+				t.Error("the path has followed to another port")
+			}
+		}
+		a.listener.take([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddrPort("192.0.2.2:1701"))
+		if n := len(a.loops[1].mailbox); n != 0 {
+			t.Error("the listener for what is in clear has handed a message to the protected loop")
+		}
+	})
+}
+
+// A NAT between the two takes 8 octets more, other algorithms what they take, as soon as that is known.
+func TestRoomForESP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		a.start(t)
+		b.start(t)
+		pass(time.Second)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		for _, tt := range []struct {
+			child ipsec.ChildSA
+			mtu   int
+		}{
+			{ipsec.ChildSA{Algorithms: "aes256gcm16"}, 1418},
+			{ipsec.ChildSA{Algorithms: "aes256gcm16", Encapsulated: true}, 1410},
+			{ipsec.ChildSA{Algorithms: "aes256-sha256"}, 1410},
+		} {
+			a.guard.set(func(g *fakeGuard) { g.status.Children = []ipsec.ChildSA{tt.child} })
+			a.guardEvent(ipsec.Event{Peer: "pe2", Kind: ipsec.ChildRekeyed, Text: "rekeyed"})
+			pass(time.Second)
+			if l := a.linkOf(t, "red"); l.MTU != tt.mtu || l.State != api.LinkUp {
+				t.Errorf("with %+v red is %+v", tt.child, l)
+			}
+		}
+	})
+}
+
+// What the floor drops is told among the drops.
+func TestFloorDropsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := protectedPEs(t)
+		a.guard.status.DroppedOut, a.guard.status.DroppedIn = 3, 5
+		a.start(t)
+		pass(time.Second)
+		status, err := a.status(request(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status.Drops["in clear, not sent"] != 3 || status.Drops["in clear, not taken"] != 5 {
+			t.Errorf("drops %v", status.Drops)
+		}
+	})
+}
+
+// A guard that takes its time holds up whoever asks about IPsec, and nobody else: the loop goes on.
+func TestSlowGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		a.start(t)
+		b.start(t)
+		pass(time.Second)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.guard.set(func(g *fakeGuard) { g.slow = time.Hour })
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		links, err := a.links(r)
+		if err != nil || len(links) != 2 || time.Since(start) > 3*time.Second {
+			t.Errorf("after %v: %d links, %v", time.Since(start), len(links), err)
+		}
+		pass(2 * time.Minute)
+		b.isUp(t)
+		a.guard.set(func(g *fakeGuard) { g.slow = 0 })
+		pass(2 * time.Hour)
+		a.isUp(t)
+	})
+}
