@@ -12,6 +12,8 @@ func peerOfLink(l api.Link) string      { return l.Peer }
 func vpnOfSession(s api.Session) string { return s.VPN }
 func nameOfPeer(p api.Peer) string      { return p.Name }
 
+func peerOfProtection(p api.Protection) string { return p.Peer }
+
 // firstOf returns the first argument, or "".
 func firstOf(args []string) string {
 	if len(args) == 0 {

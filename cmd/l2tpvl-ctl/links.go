@@ -65,7 +65,7 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 			plain(l.VPN), plain(l.VPNID), plain(l.Peer),
 			cell{text: string(l.State), colour: stateColour(up, l.State == api.LinkDown)},
 			plain(l.VR), plain(l.Interface), maybe(uint64(l.MTU)), plain(addresses(l)), plain(addressPair(l.Local6, l.Remote6)),
-			plain(ipsecOf(l.IPsec)), plain(echo),
+			plain(cmp.Or(l.ESP, ipsecOf(l.IPsec))), plain(echo),
 			plain(formatUpFor(up, string(l.State), l.Reason, l.Since, now)),
 		)
 	}

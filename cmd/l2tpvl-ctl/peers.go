@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		return "l2tpvld has no peers configured\n"
 	}
 	t := table{titles: []string{
-		"PEER", "HOST NAME", "ROUTER ID", "VENDOR", "ADDRESS", "STATE", "CONNECTION", "IPSEC", "AUTH", "LINKS UP",
+		"PEER", "HOST NAME", "ROUTER ID", "VENDOR", "ADDRESS", "STATE", "CONNECTION", "IPSEC", "IKE", "AUTH", "LINKS UP",
 		"WINDOW", "PATH MTU", "SENT", "RECEIVED", "RESENT", "HEARD", "UP FOR",
 	}, wide: []string{"HOST NAME", "ROUTER ID", "VENDOR", "WINDOW", "PATH MTU"}}
 	for _, p := range peers {
@@ -64,7 +65,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		t.add(
 			plain(p.Name), plain(p.HostName), plain(p.RouterID), plain(p.Vendor), plain(p.Address),
 			cell{text: p.State, colour: stateColour(up || p.State == static, p.State == "idle")},
-			plain(idPair(p.LocalID, p.RemoteID)), plain(ipsecOf(p.IPsec)), plain(p.Authentication),
+			plain(idPair(p.LocalID, p.RemoteID)), plain(cmp.Or(p.ESP, ipsecOf(p.IPsec))), plain(strings.ToLower(p.IKE)), plain(p.Authentication),
 			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
 			maybe(uint64(p.Window)), maybe(uint64(p.PathMTU)),
 			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),

@@ -41,7 +41,7 @@ var (
 	sixLink = api.Link{
 		VPN: "six", VPNID: "00005e:00000003", Peer: "pe2", State: api.LinkUp, Since: at(29, 12, 2, 23),
 		VR: "netns six", Interface: "vl-six-pe2", MTU: 1438, Local6: "fe80::1", Remote6: "fe80::2",
-		Protocols: []string{"ipv6"}, IPsec: "aes256gcm",
+		Protocols: []string{"ipv6"}, IPsec: "required", ESP: "aes256gcm16",
 	}
 	greenLink = api.Link{
 		VPN: "green", VPNID: "00005e:00000007", Peer: "pe3", State: api.LinkDown, Since: at(29, 14, 2, 11),
@@ -65,7 +65,36 @@ var (
 			LocalID: "0x00c0ffee", Authentication: "none", Sent: 5, LinksUp: 0, Links: 2, Reason: "no answer",
 		},
 		{Name: "pe4", Address: "192.0.2.4:1702", IPsec: "none", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
-		{Name: "pe4", Address: "192.0.2.4:1701", IPsec: "required", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
+		{Name: "pe4", Address: "192.0.2.4:1701", IPsec: "required", IKE: "none", State: "idle", Since: at(29, 14, 2, 11), Authentication: "hmac-md5"},
+		{
+			Name: "pe5", Address: "192.0.2.5:1701", IPsec: "required", IKE: "ESTABLISHED", ESP: "aes256gcm16", State: "established",
+			Since: at(29, 14, 2, 11), Authentication: "hmac-sha1", LocalID: "0x00000001", RemoteID: "0x00000002", LinksUp: 1, Links: 1,
+		},
+	}
+
+	protections = []api.Protection{
+		{
+			Peer: "pe4", Address: "192.0.2.4:1701", Reason: "no IPsec: pe4 refused our authentication: AUTHENTICATION_FAILED",
+			LastError: "pe4 refused our authentication: AUTHENTICATION_FAILED", LastErrorAt: ptr(at(29, 14, 2, 20)),
+			Manager: "strongSwan 5.9.8", Floor: true, DroppedOut: 12, ESP: []api.ESP{},
+		},
+		{
+			Peer: "pe5", Address: "192.0.2.5:1701", Up: true, Starts: true, Manager: "strongSwan 5.9.8", Floor: true, DroppedIn: 7,
+			IKE: &api.IKESA{
+				State: "ESTABLISHED", LocalID: "192.0.2.1", RemoteID: "192.0.2.5", LocalSPI: "0011223344556677", RemoteSPI: "8899aabbccddeeff",
+				Initiator: true, Algorithms: "aes256gcm16-prfsha256-ecp256", Established: ptr(at(29, 12, 2, 23)), RekeyAt: ptr(at(29, 15, 50, 3)),
+			},
+			ESP: []api.ESP{
+				{
+					State: "REKEYED", LocalSPI: "c1c2c3c4", RemoteSPI: "d1d2d3d4", Algorithms: "aes256gcm16", Installed: ptr(at(29, 13, 2, 23)),
+					RxOctets: 1_000_000, TxOctets: 2_000_000, RxPackets: 1000, TxPackets: 2000, Replays: 3,
+				},
+				{
+					State: "INSTALLED", LocalSPI: "c5c6c7c8", RemoteSPI: "d5d6d7d8", Algorithms: "aes256gcm16", Encapsulated: true,
+					Installed: ptr(at(29, 14, 2, 20)), RekeyAt: ptr(at(29, 14, 58, 0)), RxOctets: 1400, TxOctets: 900, IntegrityFailures: 1,
+				},
+			},
+		},
 	}
 
 	sessions = []api.Session{

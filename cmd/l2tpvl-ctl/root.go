@@ -89,7 +89,7 @@ Exit codes:
 		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
 	}
 	root.AddCommand(
-		a.linksCommand(), a.peersCommand(), a.sessionsCommand(), a.vpnsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
+		a.linksCommand(), a.peersCommand(), a.ipsecCommand(), a.sessionsCommand(), a.vpnsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
 		a.eventsCommand(), a.decodeCommand(),
 	)
 	return root

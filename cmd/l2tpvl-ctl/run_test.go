@@ -28,6 +28,7 @@ func serve(t *testing.T) (socket string) {
 	}
 	fixed(api.PathLinks, http.StatusOK, links)
 	fixed(api.PathPeers, http.StatusOK, peers)
+	fixed(api.PathIPsec, http.StatusOK, protections)
 	fixed(api.PathSessions, http.StatusOK, sessions)
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
@@ -105,6 +106,8 @@ func TestRunTables(t *testing.T) {
 		{"links red --wait 0s", exitFine, "run-links-red"},
 		{"peers", exitFine, "peers"},
 		{"peers pe2", exitFine, "run-peers-pe2"},
+		{"ipsec", exitFine, "ipsec"},
+		{"ipsec pe5 -o wide", exitFine, "ipsec-wide"},
 		{"sessions", exitFine, "sessions"},
 		{"sessions red", exitFine, "run-sessions-red"},
 		{"sessions green", exitFine, "sessions-none"}, // the VPN is there, its session is not
@@ -226,7 +229,7 @@ func TestCompletion(t *testing.T) {
 		{[]string{"links", ""}, "blue\ngreen\ngrey\nred\nsix\n:4\n"},
 		{[]string{"links", "red", ""}, ":4\n"},
 		{[]string{"sessions", ""}, "blue\ngreen\ngrey\nred\nsix\n:4\n"},
-		{[]string{"peers", ""}, "pe2\npe3\npe4\n:4\n"},
+		{[]string{"peers", ""}, "pe2\npe3\npe4\npe5\n:4\n"},
 		{[]string{"peers", "pe2", ""}, ":4\n"},
 		{[]string{"explain", "green", ""}, "pe3\n:4\n"},
 		{[]string{"explain", "green", "pe3", ""}, ":4\n"},

@@ -22,7 +22,7 @@ var version = "(devel)"
 
 const usage = `l2tpvld makes and keeps virtual links to other provider edge routers.
 
-Usage: l2tpvld --config FILE [--check]
+Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
 SIGHUP has it read the configuration again and take new secrets of peers; SIGTERM has it take all links down and end.
 
@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := pflag.NewFlagSet("l2tpvld", pflag.ContinueOnError)
 	file := flags.StringP("config", "c", "", "the configuration: YAML, TOML or JSON, by its extension (required)")
 	check := flags.Bool("check", false, "check the configuration, print what is wrong with it, and touch nothing")
+	requireIPsec := flags.Bool("require-ipsec", false, "refuse a configuration with a link in clear (ipsec: none)")
 	showVersion := flags.Bool("version", false, "print the version")
 	flags.SortFlags = false
 	flags.Usage = func() { fmt.Fprint(stdout, usage+flags.FlagUsages()) }
@@ -61,7 +62,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return complain(exitUsage, errors.New("no configuration; say --config FILE"))
 	}
 
-	cfg, err := config.Load(*file)
+	load := func() (*config.Config, error) {
+		cfg, err := config.Load(*file)
+		if err == nil && *requireIPsec {
+			err = cfg.RefuseClear(*file)
+		}
+		return cfg, err
+	}
+	cfg, err := load()
 	if err != nil {
 		return complain(exitUsage, err)
 	}
@@ -79,7 +87,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	reload := daemon.Reload{When: hangups, Read: func() (*config.Config, error) { return config.Load(*file) }}
+	reload := daemon.Reload{When: hangups, Read: load}
 	if err := daemon.Run(ctx, cfg, reload, version, log); err != nil {
 		return complain(exitFailed, err)
 	}

@@ -21,12 +21,13 @@ vpns:
 
 const help = `l2tpvld makes and keeps virtual links to other provider edge routers.
 
-Usage: l2tpvld --config FILE [--check]
+Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
 SIGHUP has it read the configuration again and take new secrets of peers; SIGTERM has it take all links down and end.
 
   -c, --config string   the configuration: YAML, TOML or JSON, by its extension (required)
       --check           check the configuration, print what is wrong with it, and touch nothing
+      --require-ipsec   refuse a configuration with a link in clear (ipsec: none)
       --version         print the version
 `
 
@@ -60,6 +61,12 @@ func TestRun(t *testing.T) {
 		{"good", []string{"--check", "-c", fine}, 0, fine + ": fine: 1 peer, 1 VPN\n", nil},
 		{"two mistakes", []string{"--check", "-c", two}, exitUsage, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
 		{"mistakes without --check", []string{"-c", two}, exitUsage, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
+		{
+			"link in clear",
+			[]string{"--require-ipsec", "--check", "-c", fine},
+			exitUsage, "",
+			[]string{`vpns.red.links[0].ipsec: "none" is refused, as the daemon runs with --require-ipsec; want required`},
+		},
 		{"cannot start", []string{"-c", stuck}, exitFailed, "", []string{"l2tpvld: api.socket: "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -171,11 +171,13 @@ func (pe *PE) Config() Config {
 	return c
 }
 
-// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key; PE1 starts.
+// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key; PE1 starts. The PE's own charon
+// is asked, and none but that.
 func (pe *PE) Protect(c Config, vpn string) Config {
 	v := c.VPNs[vpn]
 	v.IPsec = "required"
 	c.VPNs[vpn] = v
+	c.Local.VICISocket = pe.lab.path(pe.Name + ".vici")
 	for name, peer := range c.Peers {
 		peer.IKE = IKE{PSKFile: pe.lab.PSKFile(), Start: "no", DPD: "5s"}
 		if pe.Number == 1 {

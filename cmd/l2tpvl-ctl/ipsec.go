@@ -1,0 +1,81 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+func (a *app) ipsecCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "ipsec [PEER]",
+		Short: "Say how IPsec protects the links that require it",
+		Long: `Say how IPsec protects the links to all peers, or to one, that require it: the IKE SA and the pairs of ESP SAs (two while keys
+are renewed), their algorithms and ages, when keys are renewed next, octets, and packets that were dropped: repeated ones
+(REPLAYS), forged or damaged ones (FORGED), and those that would have left (CLEAR OUT) or have arrived (CLEAR IN) in clear.`,
+		Example: `  l2tpvl-ctl ipsec
+  l2tpvl-ctl ipsec pe2 -o wide`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completion(a.listPeers),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			protections, err := a.client().IPsec(cmd.Context())
+			if err != nil {
+				return err
+			}
+			protections, err = pick(protections, "peer with links that require IPsec,", firstOf(args), peerOfProtection)
+			if err != nil {
+				return err
+			}
+			return show(a, protections, renderProtections)
+		},
+	}
+}
+
+func renderProtections(protections []api.Protection, now time.Time, s style) string {
+	if len(protections) == 0 {
+		return "no link requires IPsec\n"
+	}
+	t := table{titles: []string{
+		"PEER", "ADDRESS", "IKE", "IKE ALGORITHMS", "LOCAL ID", "REMOTE ID", "IKE AGE", "IKE REKEY IN",
+		"ESP", "SPI", "ESP AGE", "REKEY IN", "RX OCTETS", "TX OCTETS", "REPLAYS", "FORGED", "CLEAR OUT", "CLEAR IN", "MANAGER", "REASON",
+	}, wide: []string{"ADDRESS", "IKE ALGORITHMS", "LOCAL ID", "REMOTE ID", "IKE REKEY IN", "SPI", "MANAGER"}}
+	for _, p := range protections {
+		ike := api.IKESA{State: "none"}
+		if p.IKE != nil {
+			ike = *p.IKE
+		}
+		esps := p.ESP
+		if len(esps) == 0 {
+			esps = []api.ESP{{}}
+		}
+		for _, esp := range esps {
+			t.add(
+				plain(p.Peer), plain(p.Address), cell{text: strings.ToLower(ike.State), colour: stateColour(p.Up, p.Reason != "")}, plain(ike.Algorithms),
+				plain(ike.LocalID), plain(ike.RemoteID), plain(ageOf(ike.Established, now)), plain(timeTo(ike.RekeyAt, now)),
+				plain(esp.Algorithms), plain(idPair(esp.LocalSPI, esp.RemoteSPI)), plain(ageOf(esp.Installed, now)), plain(timeTo(esp.RekeyAt, now)),
+				count(esp.RxOctets), count(esp.TxOctets), count(esp.Replays), count(esp.IntegrityFailures),
+				count(p.DroppedOut), count(p.DroppedIn), plain(p.Manager), plain(p.Reason),
+			)
+		}
+	}
+	return t.render(s)
+}
+
+// ageOf is how long ago a time was, or "" if there is none.
+func ageOf(at *time.Time, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return formatDuration(now.Sub(*at))
+}
+
+// timeTo is how long it is until a time, or "" if there is none.
+func timeTo(at *time.Time, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return formatDuration(max(0, at.Sub(now)))
+}
