@@ -137,6 +137,9 @@ func (v *view) collect(page chan<- prometheus.Metric) {
 		metricPeerDrops.send(page, float64(n), peer, class, reason)
 	}
 	page <- histogram(&v.RTTs, peer, class)
+	if v.IPsec != nil {
+		collectIPsec(page, peer, v.IPsec)
+	}
 }
 
 // histogram is what the echoes of a peer's links have shown.

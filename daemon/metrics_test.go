@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
 // page is what Prometheus gets of a PE.
@@ -75,7 +77,7 @@ func TestMetrics(t *testing.T) {
 			`start_time_seconds 9.466848e+08`, // the bubble's beginning
 		)
 		for _, m := range metrics {
-			if !strings.Contains(page, "# TYPE "+m.name+" ") {
+			if !strings.Contains(page, "# TYPE "+m.name+" ") && !strings.Contains(m.name, "_ipsec_") && !strings.Contains(m.name, "_ike_") {
 				t.Errorf("the page of a PE with a link lacks %s", m.name)
 			}
 		}
@@ -90,11 +92,51 @@ func TestMetrics(t *testing.T) {
 		}
 	})
 
+	lint(t, page)
+}
+
+// lint has Prometheus's own linter read a page.
+func lint(t *testing.T, page string) {
+	t.Helper()
 	check := exec.Command("promtool", "check", "metrics")
 	check.Stdin = strings.NewReader(page)
 	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
+}
+
+// The page of a PE with a protected link, as its guard tells: first that the peer does not believe us, then that all is well.
+func TestMetricsOfIPsec(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, _ := protectedPEs(t)
+		a.start(t)
+		a.guard.set(func(g *fakeGuard) {
+			g.status.Failure, g.status.DroppedOut, g.status.DroppedIn = ipsec.FailureAuthentication, 3, 1
+		})
+		pass(time.Second)
+		page := a.page(t)
+		wantLines(t, page, `ipsec_up{peer="pe2"} 0`, `ike_up{peer="pe2"} 0`, `ipsec_floor{peer="pe2"} 1`,
+			`ipsec_failure{kind="authentication",peer="pe2"} 1`,
+			`ipsec_floor_drops_total{direction="out",peer="pe2"} 3`, `ipsec_floor_drops_total{direction="in",peer="pe2"} 1`,
+			`peer_up{ipsec="required",peer="pe2"} 0`, `peer_up{ipsec="none",peer="pe2"} 0`)
+		lint(t, page)
+
+		a.guard.set(func(g *fakeGuard) {
+			g.status.IKE = &ipsec.IKESA{State: "ESTABLISHED"}
+			g.status.Children = []ipsec.ChildSA{
+				{State: "REKEYED", RxOctets: 1000, TxOctets: 10, Replays: 2},
+				{State: "INSTALLED", RxOctets: 500, TxOctets: 5, IntegrityFailures: 1},
+			}
+		})
+		page = a.page(t)
+		wantLines(t, page, `ipsec_up{peer="pe2"} 1`, `ike_up{peer="pe2"} 1`,
+			`ipsec_receive_bytes_total{peer="pe2"} 1500`, `ipsec_transmit_bytes_total{peer="pe2"} 15`,
+			`ipsec_replays_total{peer="pe2"} 2`, `ipsec_integrity_failures_total{peer="pe2"} 1`)
+		if strings.Contains(page, "l2tpvl_ipsec_failure{") {
+			t.Error("a failure is told of that is over")
+		}
+		lint(t, page)
+	})
 }
 
 const (

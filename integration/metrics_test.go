@@ -165,3 +165,27 @@ func TestAlerts(t *testing.T) {
 		}
 	}
 }
+
+// What alerts and dashboard ask for is on the page of metrics, which is held to the code.
+func TestQueriesAreOfMetricsThereAre(t *testing.T) {
+	page, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofHistogram := regexp.MustCompile(`_(bucket|count|sum)$`)
+	for _, file := range []string{"prometheus/alerts.yaml", "grafana/l2tpvl.json"} {
+		text, err := os.ReadFile(filepath.Join(configs, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := regexp.MustCompile(`\bl2tpvl_\w+`).FindAllString(string(text), -1)
+		if len(names) < 10 {
+			t.Errorf("%s has %d names of metrics", file, len(names))
+		}
+		for _, name := range names {
+			if !strings.Contains(string(page), "| `"+ofHistogram.ReplaceAllString(name, "")+"` |") {
+				t.Errorf("%s asks for %s, which is no metric", file, name)
+			}
+		}
+	}
+}
