@@ -28,6 +28,7 @@ const moveEvery = time.Second
 
 // receiveFrom takes a control message that came from a port of the peer's address.
 func (l *loop) receiveFrom(now time.Time, message []byte, from netip.AddrPort) {
+	l.tapReceived(now, message, from)
 	if from == l.path.peer {
 		l.path.heardAt = now
 		l.pair.Receive(now, message, &l.out)

@@ -30,6 +30,7 @@ type loop struct {
 	path    path
 	links   map[*session.Link]*execution
 	limiter limiter
+	taps    []*tap
 	mailbox chan func(now time.Time)
 	over    chan struct{}        // closed when the loop has ended
 	last    atomic.Pointer[view] // the latest that the loop has told of itself
@@ -131,6 +132,7 @@ func (l *loop) step(now time.Time, f func(now time.Time)) {
 	f(now)
 	l.goHome(now)
 	for message := range l.out.Datagrams() {
+		l.tapSent(now, message)
 		l.path.send(message)
 	}
 	for _, frame := range l.out.Frames {

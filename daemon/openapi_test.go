@@ -160,6 +160,9 @@ func (w *describer) schema(t reflect.Type) object {
 	case reflect.Uint, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return object{"type": "integer", "minimum": 0}
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return object{"type": "string", "contentEncoding": "base64"}
+		}
 		return object{"type": "array", "items": w.schema(t.Elem())}
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": w.schema(t.Elem())}

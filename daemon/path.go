@@ -35,14 +35,18 @@ type path struct {
 
 // send sends a control message to where its control connection is.
 func (p *path) send(message []byte) {
-	tunnel := p.tunnel
-	if id, _ := l2tp.PeekConnectionID(message); p.aside.tunnel != nil && id == p.aside.id {
-		tunnel = p.aside.tunnel
-	}
-	if tunnel != nil {
+	if tunnel, _ := p.way(message); tunnel != nil {
 		// An error here is a lost datagram; reliable delivery sends it again, and the network's word comes by Unreachable.
 		_ = tunnel.SendControl(message)
 	}
+}
+
+// way is the one that a message takes, and where it leads.
+func (p *path) way(message []byte) (dataplane.Tunnel, netip.AddrPort) {
+	if id, _ := l2tp.PeekConnectionID(message); p.aside.tunnel != nil && id == p.aside.id {
+		return p.aside.tunnel, p.aside.peer
+	}
+	return p.tunnel, p.peer
 }
 
 // lastHeard is when the last data message came from the peer.

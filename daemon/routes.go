@@ -28,6 +28,8 @@ func (d *Daemon) routes() []route {
 		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
 			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").
 			with("follow", "If true, go on with what happens."),
+		stream(api.PathCapture+"/{peer}", "The control messages of a peer, from now on", d.capture).
+			with("count", "End after this many messages."),
 		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
 	}
 }

@@ -64,6 +64,7 @@ type ConnectionStatus struct {
 	ID, PeerID           uint32
 	HostName, VendorName string
 	RouterID             uint32
+	Nonce, PeerNonce     []byte // of its digests
 	LastHeard            time.Time
 	Counters             control.Counters
 }
@@ -80,6 +81,7 @@ func (p *Pair) Status() PairStatus {
 			HostName: c.HostName, VendorName: c.VendorName, RouterID: c.RouterID,
 			LastHeard: c.LastHeard, Counters: c.Counters(),
 		}
+		s.Connection.Nonce, s.Connection.PeerNonce = c.Nonces()
 		s.Control.Connection = nil
 	}
 	for _, l := range p.order {

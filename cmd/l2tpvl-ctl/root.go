@@ -89,8 +89,17 @@ Exit codes:
 		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
 	}
 	root.AddCommand(
-		a.linksCommand(), a.peersCommand(), a.ipsecCommand(), a.sessionsCommand(), a.vpnsCommand(), a.explainCommand(), a.statusCommand(), a.versionCommand(),
-		a.eventsCommand(), a.decodeCommand(),
+		a.captureCommand(),
+		a.decodeCommand(),
+		a.eventsCommand(),
+		a.explainCommand(),
+		a.ipsecCommand(),
+		a.linksCommand(),
+		a.peersCommand(),
+		a.sessionsCommand(),
+		a.statusCommand(),
+		a.versionCommand(),
+		a.vpnsCommand(),
 	)
 	return root
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -86,6 +87,15 @@ func runWith(env map[string]string, args ...string) outcome {
 		now:    func() time.Time { return now },
 	})
 	return outcome{code, stdout.String(), stderr.String()}
+}
+
+// runOnTerminal runs the program as on a terminal, or in a pipe, without colours.
+func runOnTerminal(terminal bool, stdout, stderr io.Writer, args []string) (code int) {
+	return run(args, environment{
+		stdout: stdout, stderr: stderr, terminal: terminal,
+		getenv: func(key string) string { return map[string]string{"LANG": "C.UTF-8", "NO_COLOR": "1"}[key] },
+		now:    func() time.Time { return now },
+	})
 }
 
 func TestRunTables(t *testing.T) {

@@ -133,25 +133,41 @@ func (c *Client) Events(ctx context.Context, wanted EventsWanted) iter.Seq2[Even
 	if wanted.Follow {
 		query.Set("follow", "true")
 	}
-	return func(yield func(Event, error) bool) {
-		response, err := c.do(ctx, &c.stream, http.MethodGet, PathEvents+"?"+query.Encode(), nil)
+	return lines[Event](ctx, c, PathEvents+"?"+query.Encode(), !wanted.Follow)
+}
+
+// Capture yields the control messages of a peer from now on, until ctx is done or there were count of them; 0: until the daemon
+// has had enough. An error is the last that it yields.
+func (c *Client) Capture(ctx context.Context, peer string, count int) iter.Seq2[Captured, error] {
+	path := PathCapture + "/" + url.PathEscape(peer)
+	if count > 0 {
+		path += "?count=" + strconv.Itoa(count)
+	}
+	return lines[Captured](ctx, c, path, true)
+}
+
+// lines yields what comes in answer to path, one value a line. Where the answer does not end by itself its end is an error.
+func lines[Out any](ctx context.Context, c *Client, path string, ends bool) iter.Seq2[Out, error] {
+	return func(yield func(Out, error) bool) {
+		var none Out
+		response, err := c.do(ctx, &c.stream, http.MethodGet, path, nil)
 		if err != nil {
-			yield(Event{}, err)
+			yield(none, err)
 			return
 		}
 		defer response.Body.Close()
-		for lines := json.NewDecoder(response.Body); ; {
-			var e Event
-			switch err := lines.Decode(&e); {
+		for values := json.NewDecoder(response.Body); ; {
+			var value Out
+			switch err := values.Decode(&value); {
 			case err == nil:
-				if !yield(e, nil) {
+				if !yield(value, nil) {
 					return
 				}
 				continue
 			case ctx.Err() != nil:
-				yield(e, ctx.Err())
-			case wanted.Follow || !errors.Is(err, io.EOF):
-				yield(e, &NotReachableError{Socket: c.socket, Err: errors.New("it has ended the stream of events")})
+				yield(none, ctx.Err())
+			case !ends || !errors.Is(err, io.EOF):
+				yield(none, &NotReachableError{Socket: c.socket, Err: errors.New("it has ended in the midst of its answer")})
 			}
 			return
 		}

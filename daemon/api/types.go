@@ -25,6 +25,7 @@ const (
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
 	PathStatus   = "/v1/status"   // Status
 	PathEvents   = "/v1/events"   // Event, one a line
+	PathCapture  = "/v1/capture"  // Captured, one a line; followed by /PEER
 	PathOpenAPI  = "/v1/openapi.json"
 )
 

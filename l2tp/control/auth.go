@@ -75,6 +75,10 @@ func (a *auth) sign(message []byte) {
 	}
 }
 
+// Nonces are ours and the peer's, which digests on the connection are made with; nil where there is no secret, and the
+// peer's until it has told it.
+func (c *Connection) Nonces() (local, remote []byte) { return c.auth.local, c.auth.remote }
+
 // verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is signed with.
 //
 // A StopCCN that refuses an SCCRQ, or takes one back, may be signed otherwise than ours: as long as the connection is half

@@ -47,6 +47,22 @@ func (p place) authenticated() bool {
 	return sender.signed && receiver.signed
 }
 
+// End is one side of a control connection.
+type End struct {
+	Addr  netip.Addr
+	ID    uint32 // of the connection, that it has assigned
+	Nonce []byte // nil: its messages have no digest
+}
+
+// Know tells of a control connection whose SCCRQ and SCCRP are not among the datagrams.
+func (d *Dissector) Know(a, b End) {
+	c := &connection{}
+	for i, e := range []End{a, b} {
+		c.ends[i] = end{told: true, signed: e.Nonce != nil, nonce: bytes.Clone(e.Nonce)}
+		d.connections[endKey{e.Addr, e.ID}] = place{c, i}
+	}
+}
+
 // find finds the connection that a message belongs to: by its receiver's ID in the header, or, as long as the sender has
 // not heard of one, by the sender's own ID.
 func (d *Dissector) find(g *Datagram, m *l2tp.Message) place {

@@ -53,6 +53,13 @@ func New(secrets []Secret, list bool) *Dissector {
 // Report is what the datagrams so far were.
 func (d *Dissector) Report() *Report { return &d.report }
 
+// Take is Report, and forgets the messages in it.
+func (d *Dissector) Take() *Report {
+	taken := d.report
+	d.report.Messages, d.report.Data = nil, nil
+	return &taken
+}
+
 // AddFragment counts a fragment of an IP packet, which cannot be read.
 func (d *Dissector) AddFragment() { d.report.Fragments++ }
 
