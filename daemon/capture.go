@@ -52,9 +52,15 @@ func (l *loop) tapReceived(now time.Time, message []byte, from netip.AddrPort) {
 	if len(l.taps) == 0 {
 		return
 	}
-	to := l.localAddrPort() // for a message that comes before there is a path
-	if l.path.tunnel != nil {
+	to := l.local
+	switch {
+	case l.path.tunnel != nil:
 		to = l.path.tunnel.LocalAddr()
+	case !to.Addr().IsValid(): // nobody knows yet where the message came to
+		to = netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port())
+		if from.Addr().Is4() {
+			to = netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port())
+		}
 	}
 	l.tap(overheard{at: now, from: from, to: to, octets: message})
 }
