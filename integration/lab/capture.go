@@ -110,12 +110,12 @@ func (c *Capture) read() error {
 		}
 		c.writeFrame(buf[:n])
 	}
-	return c.drain(buf)
+	return drain(c.socket, buf, c.writeFrame)
 }
 
-// drain writes the frames that were waiting when Stop was called.
-func (c *Capture) drain(buf []byte) error {
-	conn, err := c.socket.SyscallConn()
+// drain takes the frames that were waiting when reading was stopped. Its error tells of frames that were lost before.
+func drain(socket *os.File, buf []byte, take func(frame []byte)) error {
+	conn, err := socket.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (c *Capture) drain(buf []byte) error {
 				failed = err
 				return
 			}
-			c.writeFrame(buf[:n])
+			take(buf[:n])
 		}
 		stats, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		if err == nil && stats.Drops > 0 {

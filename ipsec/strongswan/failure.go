@@ -22,7 +22,7 @@ var failures = []failure{
 	{regexp.MustCompile(`no private key found`), "we have no private key for the identity that %s is to see", true},
 	{regexp.MustCompile(`signature validation failed`), "the signature of %s is wrong", true},
 	{regexp.MustCompile(`no matching peer config found`), "%s has given, or asked for, an identity that is not configured", true},
-	{regexp.MustCompile(`received NO_PROPOSAL_CHOSEN`), "%s takes none of our proposals: NO_PROPOSAL_CHOSEN", false},
+	{regexp.MustCompile(`received NO_PROPOSAL_CHOSEN`), "%s does not know us, or takes none of our proposals: NO_PROPOSAL_CHOSEN", false},
 	{regexp.MustCompile(`proposals unacceptable|no acceptable proposal`), "we take none of the proposals of %s", false},
 	{regexp.MustCompile(`received TS_UNACCEPTABLE`), "%s is to protect something else between our addresses: TS_UNACCEPTABLE; want the same ports and encapsulation on both sides", false},
 	{regexp.MustCompile(`traffic selectors .*(un|in)acceptable`), "%s wants to protect something else between our addresses; want the same ports and encapsulation on both sides", false},

@@ -35,7 +35,7 @@ func (e *ears) hear(event vici.Event) (look bool) {
 		case "ike-updown":
 			if up {
 				e.tell(peer, ipsec.IKEUp, "IKE SA with %s (%s) is up: %s", peer, f.text("remote-host"), proposal(f))
-			} else {
+			} else if f.text("established") != "" { // a try that came to nothing is "gone" too
 				e.tell(peer, ipsec.IKEDown, "IKE SA with %s is gone", peer)
 			}
 		case "ike-rekey":

@@ -56,6 +56,9 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 	if newest != nil {
 		status.IKE = &newest.IKESA
 	}
+	if len(status.Children) > 0 { // what had failed has not any more
+		status.LastError, status.LastErrorAt = "", time.Time{}
+	}
 	slices.SortFunc(status.Children, func(a, b ipsec.ChildSA) int { return b.Installed.Compare(a.Installed) })
 }
 

@@ -33,7 +33,7 @@ const (
 	settleTime   = time.Second      // for what charon is changing in the kernel just now
 	patience     = 15 * time.Second // with an attempt that gets no answer
 	maxBackoff   = 30 * time.Second // between attempts
-	hintDelay    = 5 * time.Second  // before a side that does not start tells the other that it has lost its SAs
+	hintDelay    = 10 * time.Second // before a side that does not start tells the other that it has lost its SAs: that may be asking already
 	loadTimeout  = 5 * time.Second  // of Set for charon
 )
 

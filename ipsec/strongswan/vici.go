@@ -98,7 +98,7 @@ func (c *session) names(command, field string) ([]string, error) {
 func (c *session) list(connection string) ([]*vici.Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	question := map[string]string{"noblock": "yes"}
+	question := map[string]string{} // not "noblock": that leaves out an SA with which charon is busy
 	if connection != "" {
 		question["ike"] = connection
 	}

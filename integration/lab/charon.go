@@ -1,0 +1,154 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/strongswan/govici/vici"
+)
+
+// charonTimeout bounds the start of charon, and its end.
+const charonTimeout = 30 * time.Second
+
+// Charon is strongSwan's charon on a PE, with its own socket and nothing of the machine's configuration.
+type Charon struct {
+	// Socket is where it speaks VICI, and LogFile what it has said since the lab began.
+	Socket, LogFile string
+
+	pe    *PE
+	conf  string
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// charonConf is charon's own configuration. It gives a peer up sooner than by default, so that tests see it happen.
+const charonConf = `
+charon {
+	load_modular = yes
+	install_routes = no
+	retransmit_timeout = 1
+	retransmit_base = 1.4
+	retransmit_tries = 4
+	plugins {
+		include /etc/strongswan.d/charon/*.conf
+		vici {
+			socket = unix://%s
+		}
+	}
+	filelog {
+		lab {
+			path = %s
+			append = yes
+			default = 1
+			flush_line = yes
+			time_format = %%T
+		}
+	}
+}
+charon-systemd {
+	journal {
+		default = -1
+	}
+}
+`
+
+// StartCharon starts charon on the PE. It returns once charon listens.
+func (pe *PE) StartCharon(ctx context.Context) (*Charon, error) {
+	c := &Charon{
+		Socket: pe.lab.path(pe.Name + ".vici"), LogFile: pe.lab.path(pe.Name + "-charon.log"),
+		pe: pe, conf: pe.lab.path(pe.Name + "-strongswan.conf"),
+	}
+	if err := os.WriteFile(c.conf, fmt.Appendf(nil, charonConf, c.Socket, c.LogFile), 0o600); err != nil {
+		return nil, err
+	}
+	return c, c.Start(ctx)
+}
+
+// Start starts it again.
+func (c *Charon) Start(ctx context.Context) error {
+	cmd := c.pe.NS.Command(context.Background(), "charon-systemd")
+	cmd.Env = append(os.Environ(), "STRONGSWAN_CONF="+c.conf)
+	log, err := os.OpenFile(c.LogFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	c.cmd, c.ended = cmd, make(chan struct{})
+	go func(ended chan struct{}) {
+		_ = cmd.Wait() // how it has ended tells the log
+		close(ended)
+	}(c.ended)
+	ctx, cancel := context.WithTimeout(ctx, charonTimeout)
+	defer cancel()
+	return Wait(ctx, "charon of "+c.pe.Name, func() (bool, string, error) {
+		conn, err := net.Dial("unix", c.Socket)
+		if err != nil {
+			return false, "", err
+		}
+		return true, "", conn.Close()
+	})
+}
+
+// Stop ends it as its service would, by SIGTERM.
+func (c *Charon) Stop() error { return c.end(syscall.SIGTERM) }
+
+// Kill ends it so that it can do nothing more, by SIGKILL.
+func (c *Charon) Kill() error { return c.end(syscall.SIGKILL) }
+
+func (c *Charon) end(signal syscall.Signal) error {
+	if err := c.cmd.Process.Signal(signal); err != nil {
+		return err
+	}
+	select {
+	case <-c.ended:
+		return nil
+	case <-time.After(charonTimeout):
+		return errors.Join(fmt.Errorf("charon of %s has not ended by %s", c.pe.Name, signal), c.cmd.Process.Kill())
+	}
+}
+
+// Do carries out a command of VICI. It takes far less time than swanctl.
+func (c *Charon) Do(command string, arguments map[string]string) (*vici.Message, error) {
+	session, err := vici.NewSession(vici.WithSocketPath(c.Socket))
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	m, err := vici.MarshalMessage(arguments)
+	if err != nil {
+		return nil, err
+	}
+	return session.Call(context.Background(), command, m)
+}
+
+// Connections are the names of the connections that charon has.
+func (c *Charon) Connections() ([]string, error) {
+	answer, err := c.Do("get-conns", nil)
+	if err != nil {
+		return nil, err
+	}
+	names, _ := answer.Get("conns").([]string)
+	return names, nil
+}
+
+// Swanctl runs swanctl(8) towards this charon and returns what it printed.
+func (c *Charon) Swanctl(args ...string) (output string, err error) {
+	cmd := exec.Command("swanctl", append(args, "--uri", "unix://"+c.Socket)...)
+	cmd.Env = append(os.Environ(), "STRONGSWAN_CONF="+c.conf)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return string(out), err
+}

@@ -1,0 +1,375 @@
+package guard
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// The parts run one after another on the same two routers, each from traffic that passes on.
+func TestGuard(t *testing.T) {
+	r := newRig(t)
+	for _, part := range []struct {
+		name string
+		run  func(*testing.T, *rig)
+	}{
+		{"every kind of flow is protected", testKinds},
+		{"keys change under traffic", testRekey},
+		{"blows heal and leak nothing", testBlows},
+		{"a flushed firewall leaks nothing while strongSwan is away", testFlushedWhileAway},
+		{"a wrong secret is told at both ends, and mended", testWrongSecret},
+		{"certificates of another CA are refused", testWrongCA},
+		{"a silent peer is noticed", testDeadPeer},
+		{"clear packets from outside are dropped and counted", testInjected},
+		{"others' connections are left alone", testNeighbour},
+		{"the floor outlives its maker, and is tidied", testFloorStays},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			defer func() { r.TB = t }()
+			part.run(t, r)
+		})
+		if t.Failed() {
+			break
+		}
+	}
+}
+
+func testKinds(t *testing.T, r *rig) {
+	for _, tt := range []struct {
+		name string
+		variant
+	}{
+		{"UDP, IPv6, certificates", variant{overIPv6: true, certificates: true}},
+		{"protocol 115, IPv4, certificates", variant{overIP: true, certificates: true}},
+		{"protocol 115, IPv6, secret", variant{overIP: true, overIPv6: true}},
+		{"UDP, IPv4, secret", variant{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r.begin(t, tt.variant)
+			before := r.watch.Seen().ESP
+			r.passes()
+			if r.watch.Seen().ESP == before {
+				t.Error("no ESP was seen")
+			}
+			for _, s := range r.sides {
+				status := s.status()
+				if !status.Up() || status.IKE == nil || status.IKE.State != "ESTABLISHED" || status.IKE.Initiator != s.peer.Starts ||
+					status.IKE.Proposal != "aes256gcm16-prfsha384-ecp256" || len(status.Children) != 1 ||
+					status.Children[0].Algorithms != "aes256gcm16" || len(status.Missing) > 0 || status.Manager != "strongSwan 5.9.8" ||
+					status.LastError != "" {
+					t.Fatalf("%s: status %s", s.pe.Name, asJSON(status))
+				}
+				if until := time.Until(status.Children[0].RekeyAt); until < 30*time.Minute || until > time.Hour {
+					t.Errorf("%s: new keys in %v, want an hour at most", s.pe.Name, until)
+				}
+			}
+		})
+	}
+}
+
+func testRekey(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	for i := range 20 {
+		s := r.sides[i%2]
+		spi := s.status().Children[0].LocalSPI
+		_, err := s.charon.Do("rekey", map[string]string{"child": "l2tpvl-" + s.peer.Name})
+		r.must(err)
+		r.wait("other SPIs", func() (bool, string, error) {
+			status := s.status()
+			return len(status.Children) > 0 && status.Children[0].LocalSPI != spi, asJSON(status.Children), nil
+		})
+	}
+	for _, s := range r.sides {
+		since := s.heard()
+		spi := s.status().IKE.LocalSPI
+		_, err := s.charon.Do("rekey", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
+		r.must(err)
+		s.told(since, ipsec.IKERekeyed)
+		if now := s.status().IKE.LocalSPI; now == spi {
+			t.Errorf("%s: the IKE SA has the SPI %s still", s.pe.Name, now)
+		}
+	}
+	r.passes()
+	for _, s := range r.sides {
+		s.told(0, ipsec.ChildRekeyed)
+		s.settles()
+	}
+}
+
+// unrelated is the configuration of somebody else who uses IPsec on the same machine.
+const unrelated = `
+connections {
+	office {
+		remote_addrs = 198.51.100.7
+		local { auth = psk }
+		remote { auth = psk
+			id = office.example.net }
+		children { lan { remote_ts = 10.99.0.0/16
+			start_action = trap } }
+	}
+}
+secrets {
+	ike-office { id = office.example.net
+		secret = "theirs" }
+}
+`
+
+// loadUnrelated loads somebody else's configuration, which makes swanctl remove all that is not in it.
+func (s *side) loadUnrelated() {
+	s.r.Helper()
+	file := filepath.Join(s.r.Dir, "unrelated.conf")
+	s.r.must(os.WriteFile(file, []byte(unrelated), 0o600))
+	out, err := s.charon.Swanctl("--load-all", "--file", file)
+	if err != nil {
+		s.r.Fatalf("%v: %s", err, out)
+	}
+}
+
+// hasSecret reports whether strongSwan has the side's pre-shared key.
+func (s *side) hasSecret() bool {
+	answer, err := s.charon.Do("get-shared", nil)
+	s.r.must(err)
+	names, _ := answer.Get("keys").([]string)
+	return slices.Contains(names, "l2tpvl-"+s.peer.Name)
+}
+
+func testBlows(t *testing.T, r *rig) {
+	for _, blow := range []struct {
+		name   string
+		do     func(*side)
+		mended func(*side) bool // nil: there are other associations
+	}{
+		{"swanctl --terminate", func(s *side) {
+			_, err := s.charon.Do("terminate", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
+			r.must(err)
+		}, nil},
+		{"swanctl --terminate of the CHILD SA", func(s *side) {
+			_, err := s.charon.Do("terminate", map[string]string{"child": "l2tpvl-" + s.peer.Name})
+			r.must(err)
+		}, nil},
+		{"swanctl --load-all of somebody else", (*side).loadUnrelated, (*side).hasSecret},
+		{"policies flushed", func(s *side) { s.run("ip", "xfrm", "policy", "flush") }, nil},
+		{"associations flushed", func(s *side) { s.run("ip", "xfrm", "state", "flush") }, nil},
+		{"firewall flushed", func(s *side) { s.run("nft", "flush", "ruleset") }, func(s *side) bool {
+			return strings.Contains(s.run("nft", "list", "tables"), "inet l2tpvl\n")
+		}},
+		{"charon ended and started", func(s *side) {
+			r.must(s.charon.Stop())
+			r.stands()
+			r.must(s.charon.Start(r.ctx))
+		}, nil},
+		{"charon killed and started", func(s *side) {
+			r.must(s.charon.Kill())
+			r.must(s.charon.Start(r.ctx))
+		}, nil},
+		{"asked to begin anew", func(s *side) { r.must(s.guard.Reconnect(s.peer.Name)) }, nil},
+	} {
+		for _, s := range r.sides {
+			t.Run(blow.name+" on "+s.pe.Name, func(t *testing.T) {
+				r.begin(t, variant{})
+				before := s.settles()
+				mended := blow.mended
+				if mended == nil {
+					mended = func(s *side) bool { return s.settles() != before }
+				}
+				blow.do(s)
+				r.wait("the mending", func() (bool, string, error) { return mended(s), "not mended", nil })
+				r.passes()
+				for _, s := range r.sides {
+					s.settles()
+				}
+			})
+		}
+	}
+	for _, s := range r.sides {
+		s.told(0, ipsec.ManagerGone)
+		s.told(0, ipsec.ManagerBack)
+		s.told(0, ipsec.FloorRestored)
+	}
+}
+
+// Neither an orderly end of strongSwan, which removes its policies, nor a firewall that is loaded anew at just that time.
+func testFlushedWhileAway(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	for _, s := range r.sides {
+		r.must(s.charon.Stop())
+	}
+	r.stands()
+	for _, s := range r.sides {
+		since := s.heard()
+		before := s.status().DroppedOut
+		for range 10 {
+			s.run("nft", "flush", "ruleset")
+		}
+		s.told(since, ipsec.FloorRestored)
+		r.wait("the floor", func() (bool, string, error) {
+			tables := s.run("nft", "list", "tables")
+			return strings.Contains(tables, "inet l2tpvl\n"), tables, nil
+		})
+		r.wait("packets that the floor drops", func() (bool, string, error) {
+			status := s.status()
+			return status.DroppedOut > before+10, asJSON(status), nil
+		})
+		status := s.status()
+		if status.Up() || status.Manager != "" || len(status.Missing) != 1 || !strings.Contains(status.Missing[0], "apt install charon-systemd") {
+			t.Errorf("%s: status %s", s.pe.Name, asJSON(status))
+		}
+	}
+	for _, s := range r.sides {
+		r.must(s.charon.Start(r.ctx))
+	}
+	r.passes()
+}
+
+func testWrongSecret(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s, other := r.sides[0], r.sides[1]
+	wrong := s.peer
+	wrong.Auth.PSK = []byte("another secret")
+	since, otherSince := s.heard(), other.heard()
+	r.must(s.guard.Protect(wrong))
+	r.passes() // what has been agreed on with the old one stays
+	r.must(s.guard.Reconnect(s.peer.Name))
+	s.told(since, ipsec.AuthenticationFailed)
+	other.told(otherSince, ipsec.AuthenticationFailed)
+	r.stands()
+	if status := s.status(); status.LastError != "pe2 refused our authentication: AUTHENTICATION_FAILED" {
+		t.Errorf("pe1: status %s", asJSON(status))
+	}
+	if status := other.status(); status.LastError != "the pre-shared key of pe1 is not ours" {
+		t.Errorf("pe2: status %s", asJSON(status))
+	}
+	for _, s := range r.sides {
+		if strings.Contains(asJSON(s.status())+fmt.Sprint(s.events), "secret") {
+			t.Errorf("%s tells a secret", s.pe.Name)
+		}
+	}
+	r.must(s.guard.Protect(s.peer))
+	r.passes()
+}
+
+func testWrongCA(t *testing.T, r *rig) {
+	r.begin(t, variant{certificates: true})
+	s, other := r.sides[0], r.sides[1]
+	ca, err := lab.NewCA("somebody's")
+	r.must(err)
+	forged := s.peer
+	forged.Auth.Certificate, forged.Auth.PrivateKey, err = ca.Issue(s.peer.Auth.LocalID)
+	r.must(err)
+	since, otherSince := s.heard(), other.heard()
+	r.must(s.guard.Protect(forged)) // another certificate: begins anew by itself
+	other.told(otherSince, ipsec.AuthenticationFailed)
+	s.told(since, ipsec.AuthenticationFailed)
+	r.stands()
+	if status := other.status(); !strings.Contains(status.LastError, "the certificate of pe1 is not of a CA that we trust") {
+		t.Errorf("pe2: status %s", asJSON(status))
+	}
+	r.must(s.guard.Protect(s.peer))
+	r.passes()
+}
+
+func testDeadPeer(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s := r.sides[0]
+	since := s.heard()
+	r.must(r.CutProvider())
+	s.told(since, ipsec.IKEDown)
+	r.wait("the reason", func() (bool, string, error) {
+		status := s.status()
+		return strings.Contains(status.LastError, "does not answer IKE"), asJSON(status), nil
+	})
+	r.must(r.RestoreProvider())
+	r.passes()
+}
+
+// Packets as somebody on the provider's network could make them.
+func testInjected(t *testing.T, r *rig) {
+	for _, v := range []variant{{}, {overIPv6: true}, {overIP: true}} {
+		r.begin(t, v)
+		s := r.sides[0]
+		to, err := s.pe.NS.HardwareAddr(lab.ProviderInterface)
+		r.must(err)
+		before := s.status().DroppedIn
+		const count = 50
+		from, at := r.address(s.pe.Peer), r.address(s.pe)
+		for range count {
+			protocol, payload := byte(115), []byte("not of pe2")
+			if !v.overIP {
+				protocol, payload = 17, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), payload)
+			}
+			r.must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, lab.IPPacket(from, at, protocol, payload)))
+		}
+		r.wait("the count of dropped packets", func() (bool, string, error) {
+			status := s.status()
+			return status.DroppedIn == before+count, asJSON(status), nil
+		})
+		r.passes()
+	}
+}
+
+func testNeighbour(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	for _, s := range r.sides {
+		s.loadUnrelated()
+		for _, done := range []func() error{
+			func() error { return s.guard.Reconnect(s.peer.Name) },
+			s.guard.Tidy,
+			func() error { s.silence(); return s.guard.Release(s.peer.Name) },
+		} {
+			r.must(done())
+			conns, err := s.charon.Connections()
+			r.must(err)
+			traps := s.run("ip", "xfrm", "policy")
+			if !slices.Contains(conns, "office") || !strings.Contains(traps, "10.99.0.0/16") {
+				t.Errorf("%s has nothing of the neighbour's any more: %q\n%s", s.pe.Name, conns, traps)
+			}
+		}
+		conns, err := s.charon.Connections()
+		r.must(err)
+		if slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
+			t.Errorf("%s has connections of ours still: %q", s.pe.Name, conns)
+		}
+		if rules := s.run("nft", "list", "ruleset"); rules != "" {
+			t.Errorf("%s has a floor still: %s", s.pe.Name, rules)
+		}
+	}
+}
+
+func testFloorStays(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s := r.sides[0]
+	r.must(s.guard.Close()) // traffic goes on: that of a socket which somebody else has, say
+	r.stands()
+	if rules := s.run("nft", "list", "ruleset"); !strings.Contains(rules, "table inet l2tpvl {") || strings.Contains(rules, "owner") {
+		t.Errorf("the floor that is left is %q", rules)
+	}
+	if conns, err := s.charon.Connections(); err != nil || slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
+		t.Errorf("strongSwan has still (%v): %q", err, conns)
+	}
+	time.Sleep(time.Second)
+	r.checkWatch()
+
+	s.newGuard()
+	other := s.peer
+	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
+	r.must(s.guard.Protect(other))
+	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || !strings.Contains(rules, "1709") {
+		t.Errorf("the floor of an earlier run is not taken over: %s", rules)
+	}
+	r.must(s.guard.Protect(s.peer))
+	r.must(s.guard.Tidy())
+	r.passes()
+	r.must(s.guard.Release("pe9"))
+	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || strings.Contains(rules, "1709") {
+		t.Errorf("the floor is not what is protected now: %s", rules)
+	}
+	r.passes()
+}
