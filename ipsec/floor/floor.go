@@ -125,6 +125,9 @@ func (f *Floor) Take(peer string) error {
 	}
 	var b batch
 	for _, table := range f.tables {
+		if f.adopted(table) {
+			continue // with the next Tidy
+		}
 		f.address(&b, table, flow.Remote)
 		b.deleteCounter(table, counter(out, peer))
 		b.deleteCounter(table, counter(in, peer))
@@ -136,6 +139,9 @@ func (f *Floor) Take(peer string) error {
 func (f *Floor) Tidy() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.tidied {
+		return nil
+	}
 	f.tidied = true
 	if len(f.flows) == 0 {
 		return f.end()
@@ -298,6 +304,9 @@ func frame(b *batch, table string) {
 	}
 }
 
+// adopted reports whether the table has rules of an earlier run, which stay until Tidy.
+func (f *Floor) adopted(table string) bool { return table == lasting && !f.tidied }
+
 // address makes the chains of an address what the flows there want, none if there are no flows.
 func (f *Floor) address(b *batch, table string, address netip.Addr) {
 	var peers []string
@@ -314,14 +323,16 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 	for _, w := range []way{out, in} {
 		chain := w.name + "-" + strings.ReplaceAll(address.String(), ":", "_")
 		b.addChain(table, chain)
-		b.emptyChain(table, chain)
+		if !f.adopted(table) {
+			b.emptyChain(table, chain)
+		}
 		b.addJump(table, w.maps[family].name, address.AsSlice(), chain)
 		for _, peer := range peers {
 			for _, match := range matches(w, f.flows[peer], family) {
 				b.addRule(table, chain, append(match, count(counter(w, peer)), decide(verdictDrop))...)
 			}
 		}
-		if len(peers) == 0 {
+		if len(peers) == 0 && !f.adopted(table) {
 			b.deleteJump(table, w.maps[family].name, address.AsSlice(), chain)
 			b.deleteChain(table, chain)
 		}

@@ -89,17 +89,17 @@ func (e *ears) line(f fields) (look bool) {
 	if name == "" {
 		return false
 	}
-	text, authentication, ok := failureIn(line, name)
+	text, kind, ok := failureIn(line, name)
 	if !ok {
 		return false
 	}
 	e.m.mu.Lock()
 	x := e.m.peers[name]
 	if x != nil {
-		x.fail(time.Now(), text)
+		x.fail(time.Now(), kind, text)
 	}
 	e.m.mu.Unlock()
-	if x != nil && authentication {
+	if x != nil && kind == ipsec.FailureAuthentication {
 		e.tell(name, ipsec.AuthenticationFailed, "%s", text)
 	}
 	return x != nil

@@ -20,7 +20,7 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 	var flow ipsec.Flow
 	x := m.peers[name]
 	if x != nil {
-		status.LastError, status.LastErrorAt = x.failure, x.failureAt
+		status.LastError, status.LastErrorAt, status.Failure = x.failure, x.failureAt, x.failureKind
 		flow = x.want.Flow
 		if x.refused != nil {
 			status.ManagerError = x.refused.Error()
@@ -57,7 +57,7 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 		status.IKE = &newest.IKESA
 	}
 	if len(status.Children) > 0 { // what had failed has not any more
-		status.LastError, status.LastErrorAt = "", time.Time{}
+		status.LastError, status.LastErrorAt, status.Failure = "", time.Time{}, ipsec.FailureOther
 	}
 	slices.SortFunc(status.Children, func(a, b ipsec.ChildSA) int { return b.Installed.Compare(a.Installed) })
 }

@@ -72,8 +72,9 @@ type peer struct {
 	hinted   bool      // the peer that starts was told
 	vanished bool      // what the kernel should have was not there at the last look
 
-	failure   string
-	failureAt time.Time
+	failure     string // the last
+	failureKind ipsec.Failure
+	failureAt   time.Time
 }
 
 // New begins to look for charon. The kernel's policies and associations are those of the namespace of the calling thread.
@@ -423,7 +424,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(
 			return nil, at
 		}
 		if x.failureAt.Before(x.askedAt) {
-			x.fail(now, fmt.Sprintf("%s does not answer IKE at %s (UDP ports 500 and 4500)", x.want.Name, x.want.Flow.Remote))
+			x.fail(now, ipsec.FailureSilent, fmt.Sprintf("%s does not answer IKE at %s (UDP ports 500 and 4500)", x.want.Name, x.want.Flow.Remote))
 		}
 		return terminate(name, ""), now
 	}
@@ -433,7 +434,9 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(
 	return initiate(name), earlier(at, x.nextAt)
 }
 
-func (x *peer) fail(now time.Time, text string) { x.failure, x.failureAt = text, now }
+func (x *peer) fail(now time.Time, kind ipsec.Failure, text string) {
+	x.failure, x.failureKind, x.failureAt = text, kind, now
+}
 
 // backoff is how long to wait after that many attempts for the next: 1 s to 30 s, with jitter, so that many peers do not ask
 // at once.

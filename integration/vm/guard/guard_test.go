@@ -32,10 +32,8 @@ func TestGuard(t *testing.T) {
 		{"others' connections are left alone", testNeighbour},
 		{"the floor outlives its maker, and is tidied", testFloorStays},
 	} {
-		t.Run(part.name, func(t *testing.T) {
-			defer func() { r.TB = t }()
-			part.run(t, r)
-		})
+		t.Run(part.name, func(t *testing.T) { part.run(t, r) })
+		r.TB = t
 		if t.Failed() {
 			break
 		}
@@ -235,7 +233,7 @@ func testWrongSecret(t *testing.T, r *rig) {
 	wrong := s.peer
 	wrong.Auth.PSK = []byte("another secret")
 	since, otherSince := s.heard(), other.heard()
-	r.must(s.guard.Protect(wrong))
+	r.must(s.protect(wrong))
 	r.passes() // what has been agreed on with the old one stays
 	r.must(s.guard.Reconnect(s.peer.Name))
 	s.told(since, ipsec.AuthenticationFailed)
@@ -252,7 +250,7 @@ func testWrongSecret(t *testing.T, r *rig) {
 			t.Errorf("%s tells a secret", s.pe.Name)
 		}
 	}
-	r.must(s.guard.Protect(s.peer))
+	r.must(s.protect(s.peer))
 	r.passes()
 }
 
@@ -265,14 +263,14 @@ func testWrongCA(t *testing.T, r *rig) {
 	forged.Auth.Certificate, forged.Auth.PrivateKey, err = ca.Issue(s.peer.Auth.LocalID)
 	r.must(err)
 	since, otherSince := s.heard(), other.heard()
-	r.must(s.guard.Protect(forged)) // another certificate: begins anew by itself
+	r.must(s.protect(forged)) // another certificate: begins anew by itself
 	other.told(otherSince, ipsec.AuthenticationFailed)
 	s.told(since, ipsec.AuthenticationFailed)
 	r.stands()
-	if status := other.status(); !strings.Contains(status.LastError, "the certificate of pe1 is not of a CA that we trust") {
+	if status := other.status(); !strings.Contains(status.LastError, "pe1 has shown no certificate of a CA that we trust, or not its key") {
 		t.Errorf("pe2: status %s", asJSON(status))
 	}
-	r.must(s.guard.Protect(s.peer))
+	r.must(s.protect(s.peer))
 	r.passes()
 }
 
@@ -321,7 +319,7 @@ func testNeighbour(t *testing.T, r *rig) {
 		s.loadUnrelated()
 		for _, done := range []func() error{
 			func() error { return s.guard.Reconnect(s.peer.Name) },
-			s.guard.Tidy,
+			s.tidy,
 			func() error { s.silence(); return s.guard.Release(s.peer.Name) },
 		} {
 			r.must(done())
@@ -360,12 +358,12 @@ func testFloorStays(t *testing.T, r *rig) {
 	s.newGuard()
 	other := s.peer
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
-	r.must(s.guard.Protect(other))
+	r.must(s.protect(other))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || !strings.Contains(rules, "1709") {
 		t.Errorf("the floor of an earlier run is not taken over: %s", rules)
 	}
-	r.must(s.guard.Protect(s.peer))
-	r.must(s.guard.Tidy())
+	r.must(s.protect(s.peer))
+	r.must(s.tidy())
 	r.passes()
 	r.must(s.guard.Release("pe9"))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || strings.Contains(rules, "1709") {

@@ -91,7 +91,10 @@ func newRig(t *testing.T) *rig {
 	}
 	r.must(starting.Wait())
 	for _, s := range r.sides {
-		s.newGuard()
+		s.r.must(s.pe.NS.Do(func() error { // as long as New itself looks
+			s.newGuard()
+			return nil
+		}))
 	}
 	return r
 }
@@ -157,15 +160,19 @@ func (r *rig) peer(pe *lab.PE) ipsec.Peer {
 }
 
 func (s *side) newGuard() {
-	s.r.must(s.pe.NS.Do(func() error {
-		s.guard = guard.New(guard.Options{Socket: s.charon.Socket, Events: func(e ipsec.Event) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.events = append(s.events, e)
-		}})
-		return nil
-	}))
+	s.guard = guard.New(guard.Options{Socket: s.charon.Socket, Events: func(e ipsec.Event) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.events = append(s.events, e)
+	}})
 }
+
+// protect and tidy are the guard's, in the namespace that it is to guard.
+func (s *side) protect(p ipsec.Peer) error {
+	return s.pe.NS.Do(func() error { return s.guard.Protect(p) })
+}
+
+func (s *side) tidy() error { return s.pe.NS.Do(s.guard.Tidy) }
 
 // finish removes everything, after a failure with the last words of the charons, and fails the test if anything has leaked.
 func (r *rig) finish() {
@@ -223,7 +230,7 @@ func (r *rig) protect(v variant) {
 	for _, s := range r.sides {
 		s.silence()
 		s.peer = r.peer(s.pe)
-		r.must(s.guard.Protect(s.peer))
+		r.must(s.protect(s.peer))
 	}
 	for _, s := range r.sides {
 		s.talk()
