@@ -10,11 +10,13 @@ import (
 )
 
 // What the daemon has open: for a link over the kernel data plane a socket, a PPP channel and a PPP unit; over the
-// userspace one less. A tunnel has a socket and a few files to ask the kernel with.
+// userspace one less. A virtual router has its namespace and a socket that hears of its interfaces. A tunnel has a socket and a
+// few files to ask the kernel with.
 const (
-	filesPerLink = 3
-	filesPerPeer = 8
-	filesBesides = 512 // of which most are open for a moment only, while links are made
+	filesPerLink   = 3
+	filesPerRouter = 2
+	filesPerPeer   = 8
+	filesBesides   = 512 // of which most are open for a moment only, while links are made
 )
 
 // filesFor is how many files a daemon with that configuration may have open at once.
@@ -23,7 +25,7 @@ func filesFor(cfg *config.Config) uint64 {
 	for _, vpn := range cfg.VPNs {
 		links += len(vpn.Links)
 	}
-	return uint64(filesBesides + filesPerPeer*len(cfg.Peers) + filesPerLink*links)
+	return uint64(filesBesides + filesPerPeer*len(cfg.Peers) + filesPerRouter*len(cfg.VPNs) + filesPerLink*links)
 }
 
 // allowFiles raises the limit of open files, if need be. Up to the hard limit everybody may, and beyond it who has

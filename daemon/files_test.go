@@ -13,8 +13,8 @@ import (
 func TestAllowFiles(t *testing.T) {
 	few := &config.Config{Peers: make([]config.Peer, 1), VPNs: []config.VPN{{Links: make([]config.Link, 1)}}}
 	many := &config.Config{Peers: make([]config.Peer, 2), VPNs: []config.VPN{{Links: make([]config.Link, 60)}, {Links: make([]config.Link, 40)}}}
-	if more, want := filesFor(many)-filesFor(few), uint64(8+99*3); more != want {
-		t.Errorf("a peer and 99 links more may take %d files more, want %d", more, want)
+	if more, want := filesFor(many)-filesFor(few), uint64(8+2+99*3); more != want {
+		t.Errorf("a peer, a VPN and 99 links more may take %d files more, want %d", more, want)
 	}
 
 	current := func() (limit unix.Rlimit) {

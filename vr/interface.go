@@ -188,7 +188,7 @@ func prepareIPv6(ifname string, wanted bool) error {
 
 // setAddresses makes the interface have those addresses and no others.
 func setAddresses(kernel *netlink.Handle, link netlink.Link, wanted []address) error {
-	now, err := kernel.AddrList(link, netlink.FAMILY_ALL)
+	now, err := settled(func() ([]netlink.Addr, error) { return kernel.AddrList(link, netlink.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}
@@ -243,8 +243,10 @@ func (a address) netlink() *netlink.Addr {
 // setRoutes makes these prefixes, and no others of ours, be routed into the interface.
 func setRoutes(kernel *netlink.Handle, link netlink.Link, table int, wanted []netip.Prefix) error {
 	ours := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol, Table: table}
-	now, err := kernel.RouteListFiltered(netlink.FAMILY_ALL, ours,
-		netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
+	now, err := settled(func() ([]netlink.Route, error) {
+		return kernel.RouteListFiltered(netlink.FAMILY_ALL, ours,
+			netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
+	})
 	if err != nil {
 		return fmt.Errorf("list routes: %w", err)
 	}
