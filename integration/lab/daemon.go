@@ -16,7 +16,7 @@ import (
 )
 
 // startTimeout bounds the time from the start of a daemon to its first answer. It does not wait for links.
-const startTimeout = 10 * time.Second
+const startTimeout = time.Minute
 
 // Daemon is one run of l2tpvld on a PE.
 type Daemon struct {
@@ -110,6 +110,9 @@ func (d *Daemon) Kill() error {
 	<-d.ended
 	return err
 }
+
+// PID is the process's.
+func (d *Daemon) PID() int { return d.cmd.Process.Pid }
 
 // Running says whether the daemon has not ended.
 func (d *Daemon) Running() bool {

@@ -65,6 +65,11 @@ func (s *Site) Attach() error {
 	); err != nil {
 		return err
 	}
+	return s.configureHost()
+}
+
+// configureHost sets up the host's end of the wire to its virtual router.
+func (s *Site) configureHost() error {
 	return s.Host.IP(
 		"link set eth0 up",
 		fmt.Sprintf("addr add %s/%d dev eth0", s.Address, s.Subnet.Bits()),

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
 // ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
@@ -47,7 +49,7 @@ func TestVRFHeals(t *testing.T) {
 		before := time.Now()
 		w.must(w.PE1.NS.IP("link delete red"))
 		w.waitUp(before, "red")
-		w.must(w.PE1.NS.IP(fmt.Sprintf("link set %s master red", customer("red"))))
+		w.must(w.PE1.NS.IP(fmt.Sprintf("link set %s master red", lab.CustomerInterface("red"))))
 	})
 	w.stop()
 }

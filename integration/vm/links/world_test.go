@@ -52,7 +52,7 @@ func newWorld(t *testing.T, v variant) *world {
 	})
 	for _, pe := range w.PEs() {
 		if v.vrfs { // whether packets are forwarded is the host's to say there
-			w.must(pe.NS.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) }))
+			w.must(pe.Forward())
 		}
 		w.must(pe.Start(ctx, w.config(pe)))
 	}
@@ -74,12 +74,8 @@ func (w *world) config(pe *lab.PE) lab.Config {
 		peer.Address = pe.Peer.Address6.String()
 	}
 	c.Peers[pe.Peer.Name] = peer
-	for i, name := range w.VPNs {
-		if w.vrfs {
-			vpn := c.VPNs[name]
-			vpn.VR = lab.VR{VRF: name, Table: 1001 + i}
-			c.VPNs[name] = vpn
-		}
+	if w.vrfs {
+		w.UseVRFs(c)
 	}
 	return c
 }
@@ -114,25 +110,12 @@ func (w *world) wait(what string, look func() (done bool, seen string, err error
 // attach joins a customer's host to its virtual router.
 func (w *world) attach(pe *lab.PE, vpn string) {
 	w.Helper()
-	s := pe.Sites[vpn]
-	if !w.vrfs {
-		w.must(s.Attach())
-		return
+	if w.vrfs {
+		w.must(pe.AttachVRF(vpn))
+	} else {
+		w.must(pe.Sites[vpn].Attach())
 	}
-	w.must(s.Host.IP(fmt.Sprintf("link add eth0 type veth peer name %s netns %s", customer(vpn), pe.NS)))
-	w.must(pe.NS.IP(
-		fmt.Sprintf("link set %s master %s up", customer(vpn), vpn),
-		fmt.Sprintf("addr add %s/%d dev %s", s.Router, s.Subnet.Bits(), customer(vpn)),
-	))
-	w.must(s.Host.IP(
-		"link set eth0 up",
-		fmt.Sprintf("addr add %s/%d dev eth0", s.Address, s.Subnet.Bits()),
-		fmt.Sprintf("route add default via %s", s.Router),
-	))
 }
-
-// customer is the interface of a customer's host in its VRF.
-func customer(vpn string) string { return "cust-" + vpn }
 
 // router is where the interfaces of a VPN are.
 func (w *world) router(pe *lab.PE, vpn string) lab.Namespace {
