@@ -2,9 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
+	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
 // BenchmarkSessions is how many sessions with their interfaces are created and closed in a second, by how many do it at a
@@ -46,19 +44,10 @@ func BenchmarkSessions(b *testing.B) {
 	}
 }
 
-// available is the memory that the machine could still give, in KiB: what sessions take of it, of the kernel and of this
-// process, is no other's.
+// available is what is left of the machine's memory, in KiB.
 func available(b *testing.B) int64 {
 	b.Helper()
-	text, err := os.ReadFile("/proc/meminfo")
+	kib, err := vm.Available()
 	planetest.Must(b, err)
-	for line := range strings.Lines(string(text)) {
-		if fields := strings.Fields(line); fields[0] == "MemAvailable:" {
-			n, err := strconv.ParseInt(fields[1], 10, 64)
-			planetest.Must(b, err)
-			return n
-		}
-	}
-	b.Fatal("/proc/meminfo has no MemAvailable")
-	return 0
+	return kib
 }

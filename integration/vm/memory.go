@@ -1,0 +1,23 @@
+package vm
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Available is the memory that the machine could still give, in KiB. What something takes of it, of the kernel and of all
+// processes, is no other's.
+func Available() (kib int64, err error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if fields := strings.Fields(line); fields[0] == "MemAvailable:" {
+			return strconv.ParseInt(fields[1], 10, 64)
+		}
+	}
+	return 0, errors.New("/proc/meminfo has no MemAvailable")
+}
