@@ -16,7 +16,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control bench-kernel demo demo-vm deps clean
+.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -68,15 +68,21 @@ bench-control: ## two daemons bring up 10,000 links, COUNT times each: speed, me
 	$(GO) test -run '^$$' -bench '^BenchmarkControl$$' -benchtime 1x -count $(COUNT) -timeout 1h ./integration/bench
 
 SESSIONS ?= 500
-bench-kernel: ## the kernel makes and removes SESSIONS sessions, by how many at a time, in that virtual machine
+PAIRS    ?= 100
+bench-kernel: ## in that virtual machine: SESSIONS sessions of the kernel; PAIRS links by l2tpvld, and by xl2tpd with pppd
 	$(GO) test -run '^$$' -bench . -benchtime $(SESSIONS)x -timeout 20m ./dataplane/kernel
+	VM_MEMORY=4096 VM_TIMEOUT=3600 $(GO) test -run '^$$' -bench . -benchtime $(PAIRS)x -timeout 1h ./integration/vm/scale
+
+LINKS ?= 2000
+test-scale: ## LINKS links between two daemons in that virtual machine: up, one daemon killed, up again, gone
+	VM_MEMORY=6144 VM_TIMEOUT=7200 L2TPVL_LINKS=$(LINKS) $(GO) test -run '^TestScale$$' -v -count 1 -timeout 2h ./integration/vm/scale
 
 demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
 
-demo-vm: deps build ## the same over the kernel data plane, in that virtual machine
+demo-vm: deps build ## the same over the kernel data plane, in that virtual machine; KEEP=1 ends with a shell there
 	CGO_ENABLED=0 $(GO) build -o bin/demo ./integration/demo
-	@integration/vm/run $$(test -t 0 && test -t 1 && echo -t) bin/demo -bin bin -keep=false
+	@integration/vm/run $$(test -t 0 && test -t 1 && echo -t) bin/demo -bin bin $(if $(KEEP),-keep -shell,-keep=false)
 
 deps: ## install the programs that tests and demo need
 	scripts/deps

@@ -22,7 +22,8 @@ type demo struct {
 	screen      *screen
 	bin         string // of the binaries; empty to build them
 	keep        bool
-	kept        bool            // it was kept running until Ctrl-C
+	shell       bool            // it is kept running while a shell runs, not until Ctrl-C
+	kept        bool            // it was kept running as long as the person wanted
 	interrupted context.Context // ends with Ctrl-C
 
 	*lab.Lab
@@ -76,9 +77,9 @@ func (d *demo) show() error {
 		}
 	}
 	if d.keep {
-		d.lookAround()
-		<-d.interrupted.Done()
-		d.kept = true
+		if err := d.keepRunning(); err != nil {
+			return err
+		}
 	}
 	return d.shutdown()
 }

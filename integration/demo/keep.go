@@ -1,13 +1,37 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 )
 
+// keepRunning lets the person look around until Ctrl-C, or in a shell until that ends.
+func (d *demo) keepRunning() error {
+	d.lookAround()
+	d.kept = true
+	if !d.shell {
+		<-d.interrupted.Done()
+		return nil
+	}
+	shell := exec.Command("bash", "--norc")
+	shell.Stdin, shell.Stdout, shell.Stderr = os.Stdin, os.Stdout, os.Stderr
+	shell.Env = append(os.Environ(), `PS1=demo# `)
+	if err := shell.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) { // the last command's status is no matter
+		return fmt.Errorf("shell: %w", err)
+	}
+	return nil
+}
+
 // lookAround says how to look at what is kept running.
 func (d *demo) lookAround() {
-	d.screen.step("It keeps running until Ctrl-C. To look around, from another terminal, as root:")
+	if d.shell {
+		d.screen.step("It keeps running until you leave this shell (exit). To look around:")
+	} else {
+		d.screen.step("It keeps running until Ctrl-C. To look around, from another terminal, as root:")
+	}
 	red1, red2 := d.PE1.Sites["red"], d.PE2.Sites["red"]
 	inside := "ip netns exec "
 	for _, l := range []struct{ why, command string }{
