@@ -15,8 +15,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// startTimeout bounds the time from the start of a daemon to its first answer. It does not wait for links.
-const startTimeout = time.Minute
+// startTimeout bounds the time from the start of a daemon to its first answer, which comes when it has its virtual routers; of
+// thousands they take a while. It does not wait for links.
+const startTimeout = 10 * time.Minute
 
 // Daemon is one run of l2tpvld on a PE.
 type Daemon struct {
