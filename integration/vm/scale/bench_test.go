@@ -67,15 +67,13 @@ func measure(b *testing.B, of func(*pair) contender) rates {
 type ours struct{ *pair }
 
 func newL2TPVLD(p *pair) contender {
-	var commands strings.Builder
+	var names []string
 	for _, pe := range p.PEs() {
 		for i := range p.links {
-			fmt.Fprintf(&commands, "netns add %s\n", vr(pe, i))
+			names = append(names, string(vr(pe, i)))
 		}
 	}
-	ip := exec.Command("ip", "-batch", "-")
-	ip.Stdin = strings.NewReader(commands.String())
-	p.must(ip.Run())
+	p.must(batch("netns add %s\n", names))
 	return ours{p}
 }
 

@@ -2,10 +2,13 @@ package scale
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -47,9 +50,47 @@ func (p *pair) finish() {
 			p.Logf("end of the log of %s:\n%s", pe.Name, strings.Join(lines[max(0, len(lines)-40):], ""))
 		}
 	}
-	if err := p.Close(); err != nil {
+	if err := errors.Join(p.removeRouters(), p.Close()); err != nil {
 		p.Error(err)
 	}
+}
+
+// removeRouters removes what virtual routers are left, and at once: the lab itself takes its time for each namespace.
+func (p *pair) removeRouters() error {
+	for _, pe := range p.PEs() {
+		if pe.Daemon != nil && pe.Daemon.Running() {
+			_ = pe.Daemon.Kill() // its links would keep the kernel busy
+		}
+	}
+	names, err := p.Remains()
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !p.isVR(name) })
+	return batch("netns delete %s\n", names)
+}
+
+// isVR reports whether a namespace of the lab is a virtual router.
+func (p *pair) isVR(name string) bool {
+	return slices.ContainsFunc(p.PEs(), func(pe *lab.PE) bool {
+		number, of := strings.CutPrefix(name, string(pe.NS)+"-")
+		_, err := strconv.Atoi(number)
+		return of && err == nil
+	})
+}
+
+// batch has ip(8) carry out a command for each name.
+func batch(command string, names []string) error {
+	var commands strings.Builder
+	for _, name := range names {
+		fmt.Fprintf(&commands, command, name)
+	}
+	ip := exec.Command("ip", "-batch", "-")
+	ip.Stdin = strings.NewReader(commands.String())
+	if out, err := ip.CombinedOutput(); err != nil {
+		return fmt.Errorf("ip -batch: %w: %s", err, out)
+	}
+	return nil
 }
 
 func (p *pair) must(err error) {

@@ -77,17 +77,16 @@ func (p *pair) checkGone() {
 	}
 	remains, err := p.Remains()
 	p.must(err)
-	routers := 0
+	left := map[*lab.PE]int{}
 	for _, name := range remains {
-		if strings.HasPrefix(name, string(p.PE1.NS)+"-") && name != string(p.PE1.Sites["first"].Host) {
-			p.Errorf("PE1 has left namespace %s", name)
-		}
-		if strings.HasPrefix(name, string(p.PE2.NS)+"-") && name != string(p.PE2.Sites["first"].Host) {
-			routers++
+		for _, pe := range p.PEs() {
+			if p.isVR(name) && strings.HasPrefix(name, string(pe.NS)+"-") {
+				left[pe]++
+			}
 		}
 	}
-	if routers != p.links {
-		p.Errorf("PE2 has left %d virtual routers, want the %d that its second daemon has found", routers, p.links)
+	if left[p.PE1] != 0 || left[p.PE2] != p.links {
+		p.Errorf("PE1 has left %d virtual routers, want none; PE2 %d, want the %d that its second daemon has found", left[p.PE1], left[p.PE2], p.links)
 	}
 	for _, vpn := range []int{0, p.links / 2, p.links - 1} {
 		names, err := vr(p.PE2, vpn).Interfaces()
