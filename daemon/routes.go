@@ -24,6 +24,7 @@ func (d *Daemon) routes() []route {
 		get(api.PathIPsec, "How IPsec protects the links to each peer that require it", d.protections),
 		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", d.sessions),
 		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone", d.vpns),
+		get(api.PathMTU, "The MTU of all links, and what takes how much of the path's", d.mtus),
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
 		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
 			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").

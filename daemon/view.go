@@ -33,6 +33,7 @@ type pathView struct {
 	Protected bool   // IPsec protects it, or drops what it cannot
 	Local     string // address and port
 	MTU       int    // octets; 0: not known
+	ESP       int    // what ESP takes of that
 	Err       error  // why it is not open
 	Hint      error  // what the network has reported last of what we sent, not long ago; it proves nothing
 	HintAt    time.Time
@@ -81,6 +82,7 @@ func (l *loop) look(now time.Time) view {
 	if p.hint != nil && now.Sub(p.hintAt) < hintAge {
 		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt
 	}
+	v.Path.ESP = p.mtu - l.room(p.mtu)
 	v.Path.Protected = l.protection != nil && l.protection.stands
 	if p.tunnel != nil {
 		v.Path.Open, v.Path.Local, v.Path.Stats = true, addressOf(p.tunnel), p.tunnel.Stats()

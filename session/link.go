@@ -367,9 +367,14 @@ func (l *Link) mtu(peerMRU int) int {
 	return mtu
 }
 
+// overhead is what surrounds packets with a cookie of that many octets.
+func (l *Link) overhead(cookie int) dataplane.Overhead {
+	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie)
+}
+
 // bound is what the path and the operator leave for packets with a cookie of that many octets.
 func (l *Link) bound(cookie int) int {
-	mtu := l.pair.pathMTU - l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie).Total()
+	mtu := l.pair.pathMTU - l.overhead(cookie).Total()
 	if l.MTU != 0 {
 		mtu = min(mtu, l.MTU)
 	}

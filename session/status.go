@@ -29,10 +29,11 @@ type LinkStatus struct {
 	Ready     bool           // the data plane's session is there
 	PPP       *ppp.Status    // nil: PPP was not reached
 	Open      dataplane.Protocols
-	Interface vr.Interface // as it was last asked for
-	Disabled  bool         // the operator has taken the link down
-	SetDown   bool         // the operator has set the interface down
-	Paused    bool         // the interface here or at the peer is down, and PPP stands still
+	Interface vr.Interface       // as it was last asked for
+	Overhead  dataplane.Overhead // of what we send, with the peer's cookie
+	Disabled  bool               // the operator has taken the link down
+	SetDown   bool               // the operator has set the interface down
+	Paused    bool               // the interface here or at the peer is down, and PPP stands still
 }
 
 // SessionStatus is what is known of a control session.
@@ -98,9 +99,10 @@ func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
 		Failures: l.failures, CallAt: l.callAt, InLine: l.inLine, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
-		Disabled: l.disabled, SetDown: l.setDown, Paused: l.paused,
+		Overhead: l.overhead(0), Disabled: l.disabled, SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
+		s.Overhead = l.overhead(len(c.PeerCookie))
 		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie, c.Circuit, c.PeerCircuit}
 	}
 	if l.ppp != nil {

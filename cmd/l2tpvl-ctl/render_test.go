@@ -111,6 +111,21 @@ var (
 		},
 	}
 
+	mtus = []api.MTU{
+		{
+			VPN: "red", Peer: "pe2", VR: "netns red", Interface: "vl-red-pe2", PathMTU: 1500,
+			Overhead: api.Overhead{IP: 20, UDP: 8, L2TP: 8, Cookie: 8, PPP: 4, Total: 48},
+			Room:     1452, PeerMRU: 1452, MTU: 1452, Up: true, MSS4: 1412, MSS6: 1392,
+		},
+		{
+			VPN: "six", Peer: "pe2", VR: "vrf six", Interface: "vl-six-pe2", PathMTU: 1500,
+			Overhead: api.Overhead{IP: 40, ESP: ptr(37), L2TP: 4, Cookie: 8, PPP: 4, Total: 93},
+			Room:     1407, PeerMRU: 1440, Configured: 1400, MTU: 1400, Up: true, MSS4: 1360, MSS6: 1340,
+		},
+		{VPN: "green", Peer: "pe3", VR: "vrf green", Interface: "vl-green-pe3", PathMTU: 1400, Overhead: api.Overhead{IP: 20, UDP: 8, L2TP: 8, PPP: 4, Total: 40}, Room: 1360},
+		{VPN: "grey", Peer: "pe3", VR: "vrf grey", Interface: "vl-grey-pe3", Overhead: api.Overhead{IP: 20, UDP: 8, L2TP: 8, PPP: 4, Total: 40}},
+	}
+
 	vpns = []api.VPN{
 		{VPNID: "00005e:00000001", VPN: "red", Peer: "pe2", IPsec: "none", Counterpart: api.CounterpartThere},
 		{VPNID: "00005e:00000002", VPN: "blue", Peer: "pe2", IPsec: "required", Counterpart: api.CounterpartOtherClass, Reason: "pe2 calls for it with another `ipsec`", CalledAt: ptr(at(29, 14, 2, 11))},

@@ -95,6 +95,7 @@ Exit codes:
 		a.explainCommand(),
 		a.ipsecCommand(),
 		a.linksCommand(),
+		a.mtuCommand(),
 		a.peersCommand(),
 		a.sessionsCommand(),
 		a.statusCommand(),

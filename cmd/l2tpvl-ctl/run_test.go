@@ -31,6 +31,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathPeers, http.StatusOK, peers)
 	fixed(api.PathIPsec, http.StatusOK, protections)
 	fixed(api.PathSessions, http.StatusOK, sessions)
+	fixed(api.PathMTU, http.StatusOK, mtus)
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
 	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
@@ -122,6 +123,12 @@ func TestRunTables(t *testing.T) {
 		{"sessions red", exitFine, "run-sessions-red"},
 		{"sessions green", exitFine, "sessions-none"}, // the VPN is there, its session is not
 		{"status", exitFine, "status"},
+		{"mtu", exitFine, "mtu"},
+		{"mtu -o wide", exitFine, "mtu-wide"},
+		{"mtu red pe2", exitFine, "mtu-red"},
+		{"mtu six pe2", exitFine, "mtu-six"},
+		{"mtu green pe3", exitFine, "mtu-green"},
+		{"mtu grey pe3", exitFine, "mtu-grey"},
 		{"vpns", exitFine, "vpns"},
 		{"vpns -o wide", exitFine, "vpns-wide"},
 		{"vpns pe2", exitFine, "run-vpns-pe2"},
@@ -159,6 +166,8 @@ func TestRunErrors(t *testing.T) {
 		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"links gren --wait 3s", exitUsage, `there is no VPN "gren": did you mean green?`},
 		{"sessions gren", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"mtu gren", exitUsage, `there is no VPN "gren": did you mean green?`},
+		{"mtu red pe3", exitUsage, `there is no link of VPN red to peer "pe3": did you mean pe2?`},
 		{"vpns pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
 		{"peers pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
 		{"explain gren pe3", exitUsage, `there is no VPN "gren": did you mean green?`},

@@ -105,6 +105,9 @@ func (c *Client) Sessions(ctx context.Context) ([]Session, error) {
 // VPNs returns which VPN-IDs both ends have, and which one of them alone.
 func (c *Client) VPNs(ctx context.Context) ([]VPN, error) { return get[[]VPN](ctx, c, PathVPNs) }
 
+// MTUs returns the MTU of all links, and what takes how much of the path's.
+func (c *Client) MTUs(ctx context.Context) ([]MTU, error) { return get[[]MTU](ctx, c, PathMTU) }
+
 // Explain returns why the link of a VPN towards a peer is as it is.
 func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, error) {
 	return get[Explanation](ctx, c, PathExplain+"/"+url.PathEscape(vpn)+"/"+url.PathEscape(peer))

@@ -22,6 +22,7 @@ const (
 	PathIPsec    = "/v1/ipsec"    // []Protection
 	PathSessions = "/v1/sessions" // []Session
 	PathVPNs     = "/v1/vpns"     // []VPN
+	PathMTU      = "/v1/mtu"      // []MTU
 	PathExplain  = "/v1/explain"  // Explanation; followed by /VPN/PEER, each path-escaped
 	PathStatus   = "/v1/status"   // Status
 	PathEvents   = "/v1/events"   // Event, one a line
