@@ -11,6 +11,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/static"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
@@ -70,7 +71,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	if l.protection != nil && !l.protection.stands {
 		return nil, errUnprotected
 	}
-	return l.daemon.planeOf(l.peer).OpenTunnel(dataplane.TunnelConfig{
+	cfg := dataplane.TunnelConfig{
 		Encapsulation: encapsulations[l.peer.Encapsulation],
 		Local:         l.local, Peer: peer,
 		Protected:   l.protection != nil,
@@ -79,7 +80,12 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 		Unreachable: func(err error) {
 			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = cause(err), now })
 		},
-	})
+	}
+	plane := l.daemon.planeOf(l.peer)
+	if l.peer.IsStatic() {
+		return static.OpenTunnel(plane, static.IDs{Local: l.peer.Static.LocalTunnelID, Peer: l.peer.Static.PeerTunnelID}, cfg)
+	}
+	return plane.OpenTunnel(cfg)
 }
 
 // openPath opens the way to the peer in place of the one there is. What is to be protected has to be that first.
