@@ -219,7 +219,7 @@ func (f *farEnd) open(now time.Time, l *line) error {
 		if err := f.kernel.addSession(s); err != nil {
 			return fmt.Errorf("the kernel's session: %w", err)
 		}
-		socket, err = connect(s)
+		socket, err = connect(s.Connection.ID, s.ID, s.Connection.PeerID, s.PeerID)
 		return err
 	})
 	if err != nil {

@@ -106,8 +106,9 @@ type sockaddr struct {
 	IDs      [4][4]byte // of our tunnel and session, and the peer's
 }
 
-// connect makes a socket of PPP over L2TP that is connected with a session of the kernel.
-func connect(s *control.Session) (*os.File, error) {
+// connect makes a socket of PPP over L2TP that is connected with a session of the kernel, by the IDs of its tunnel and itself
+// here and at the peer.
+func connect(tunnel, session, peerTunnel, peerSession uint32) (*os.File, error) {
 	const protocolL2TP = 1 // PX_PROTO_OL2TP
 	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocolL2TP)
 	if err != nil {
@@ -115,7 +116,7 @@ func connect(s *control.Session) (*os.File, error) {
 	}
 	file := os.NewFile(uintptr(fd), "PPP over L2TP")
 	a := sockaddr{Family: unix.AF_PPPOX, Protocol: host(protocolL2TP)}
-	for i, id := range []uint32{s.Connection.ID, s.ID, s.Connection.PeerID, s.PeerID} {
+	for i, id := range []uint32{tunnel, session, peerTunnel, peerSession} {
 		a.IDs[i] = host(id)
 	}
 	var packed bytes.Buffer

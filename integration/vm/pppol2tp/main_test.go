@@ -5,6 +5,8 @@
 //	VR of PE1                                                                                    PE2
 //	vl-red-pe2 - l2tpvld ----------- control messages ----------- farEnd ----- session ----- L2TP of the kernel
 //	              `----------------- data messages ------------------------------------------ `- pppd - ppp1
+//
+// Without signalling ql2tpd, of katalix/go-l2tp, stands in the place of farEnd.
 package pppol2tp
 
 import (
@@ -25,7 +27,7 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(vm.MainWithPrograms(m))
+	os.Exit(vm.MainWithPrograms(m, "github.com/katalix/go-l2tp/cmd/ql2tpd"))
 }
 
 // prepare hides the settings of this machine from pppd, and loads the modules.
