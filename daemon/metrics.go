@@ -7,7 +7,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
-	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/session"
 )
@@ -63,7 +62,7 @@ var (
 	metricEchoSent  = counter("link_echo_requests_total", "LCP Echo-Requests that a link has sent.", "vpn", "peer")
 	metricEchoLost  = counter("link_echo_lost_total", "LCP Echo-Requests of a link that were not answered until the next was due.", "vpn", "peer")
 
-	metricPeerUp         = gauge("peer_up", "Whether the control connection to a peer is established: 1 or 0.", "peer", "ipsec")
+	metricPeerUp         = gauge("peer_up", "Whether the control connection to a peer is established: 1 or 0. Static peers have none.", "peer", "ipsec")
 	metricPeerSince      = gauge("peer_since_seconds", "When the control connection took its state, in seconds since 1970.", "peer", "ipsec")
 	metricPeerLinks      = gauge("peer_links", "Links to a peer.", "peer", "ipsec")
 	metricPeerLinksUp    = gauge("peer_links_up", "Links to a peer that are up.", "peer", "ipsec")
@@ -120,10 +119,12 @@ func (v *view) collect(page chan<- prometheus.Metric) {
 	}
 	peer, class := v.Peer, string(v.Class)
 	c := v.Connection
-	metricPeerUp.send(page, truth(c != nil && c.State == control.Established), peer, class)
+	if v.Static == nil { // else there is no control connection to be up or down
+		metricPeerUp.send(page, truth(v.connected()), peer, class)
+		metricPeerTries.send(page, float64(v.Control.Failures), peer, class)
+	}
 	metricPeerLinks.send(page, float64(len(v.Links)), peer, class)
 	metricPeerLinksUp.send(page, float64(up), peer, class)
-	metricPeerTries.send(page, float64(v.Control.Failures), peer, class)
 	if c != nil {
 		metricPeerSince.send(page, seconds(c.Since), peer, class)
 		metricSent.send(page, float64(c.Counters.Sent), peer, class)

@@ -57,6 +57,12 @@ func TestStaticLinks(t *testing.T) {
 			t.Errorf("drops %v", told)
 		}
 
+		page := a.page(t)
+		wantLines(t, page, `link_up{peer="pe2",vpn="red"} 1`, `peer_links_up{ipsec="none",peer="pe2"} 2`)
+		if strings.Contains(page, "l2tpvl_peer_up{") {
+			t.Error("a control connection is told to be up or down, where there is none")
+		}
+
 		n.setCut(true)
 		pass(time.Minute)
 		for _, l := range a.allLinks(t) {

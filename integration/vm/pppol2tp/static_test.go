@@ -169,7 +169,6 @@ func (r *staticRig) carries() {
 func TestStatic(t *testing.T) {
 	for _, tt := range []struct{ plane, encapsulation, kernel string }{
 		{"kernel", "udp", "Peer tunnel 4001"},
-		{"userspace", "udp", ""},
 		{"userspace", "ip", ""},
 	} {
 		t.Run(tt.plane+" over "+tt.encapsulation, func(t *testing.T) {
