@@ -52,13 +52,23 @@ func New(restored func(why string)) (*Floor, error) {
 		return nil, missing(err)
 	}
 	f := &Floor{restored: restored, conn: conn, flows: map[string]ipsec.Flow{}}
-	if _, err := f.exists(lasting); err != nil {
+	if _, err := exists(f.conn, lasting); err != nil {
 		return nil, errors.Join(missing(err), conn.Close())
 	}
 	if err := f.watch(); err != nil {
 		return nil, errors.Join(missing(err), conn.Close())
 	}
 	return f, nil
+}
+
+// Left reports whether there is a floor, of this run or an earlier one.
+func Left() (bool, error) {
+	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	return exists(conn, lasting)
 }
 
 // missing says what a kernel lacks that answers with that error.
@@ -70,8 +80,8 @@ func missing(err error) error {
 		"want a kernel with CONFIG_NF_TABLES_INET, as Debian's linux-image-amd64, and in a container `modprobe nf_tables` on its host", err)
 }
 
-func (f *Floor) exists(table string) (bool, error) {
-	_, err := ask(f.conn, unix.NFT_MSG_GETTABLE, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
+func exists(conn *netlink.Conn, table string) (bool, error) {
+	_, err := ask(conn, unix.NFT_MSG_GETTABLE, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil
 	}
@@ -168,7 +178,7 @@ func (f *Floor) Standing(peer string) bool {
 	if _, ok := f.flows[peer]; !ok {
 		return false
 	}
-	there, err := f.exists(lasting)
+	there, err := exists(f.conn, lasting)
 	return err == nil && there
 }
 

@@ -20,20 +20,27 @@ type Options struct {
 
 // Guard is an ipsec.Guard with strongSwan as the key manager.
 type Guard struct {
+	options Options
+	begun   sync.Once
+
 	floor   *floor.Floor
 	manager *strongswan.Manager
 	missing []error // what the kernel lacks; then there is neither floor nor manager
 
 	telling sync.Mutex
-	tell    func(ipsec.Event)
 }
 
 var _ ipsec.Guard = (*Guard)(nil)
 
-// New makes a guard for the network namespace of the calling thread. It touches nothing before the first Protect. Where the
-// kernel lacks something, Protect will say so.
-func New(o Options) *Guard {
-	g := &Guard{tell: o.Events}
+// New makes a guard. It touches nothing before the first Protect: who does not use IPsec has no modules loaded for it. Where
+// the kernel lacks something, Protect will say so.
+func New(o Options) *Guard { return &Guard{options: o} }
+
+// begin finds out what there is, in the network namespace of the calling thread. It may have the kernel load modules, which
+// takes its time.
+func (g *Guard) begin() { g.begun.Do(g.start) }
+
+func (g *Guard) start() {
 	if err := probeESP(); err != nil {
 		g.missing = append(g.missing, err)
 	}
@@ -42,24 +49,24 @@ func New(o Options) *Guard {
 		g.missing = append(g.missing, err)
 	}
 	if len(g.missing) == 0 {
-		if g.manager, err = strongswan.New(o.Socket, g.event); err != nil {
+		if g.manager, err = strongswan.New(g.options.Socket, g.event); err != nil {
 			g.missing = append(g.missing, err)
 		}
 	}
-	return g
 }
 
 func (g *Guard) event(e ipsec.Event) {
-	if g.tell == nil {
+	if g.options.Events == nil {
 		return
 	}
 	g.telling.Lock()
 	defer g.telling.Unlock()
-	g.tell(e)
+	g.options.Events(e)
 }
 
 // Protect implements ipsec.Guard.
 func (g *Guard) Protect(p ipsec.Peer) error {
+	g.begin()
 	if len(g.missing) > 0 {
 		return errors.Join(g.missing...)
 	}
@@ -74,6 +81,7 @@ func (g *Guard) Protect(p ipsec.Peer) error {
 
 // Release implements ipsec.Guard.
 func (g *Guard) Release(name string) error {
+	g.begin()
 	if len(g.missing) > 0 {
 		return nil // nothing was protected
 	}
@@ -83,14 +91,19 @@ func (g *Guard) Release(name string) error {
 
 // Reconnect implements ipsec.Guard.
 func (g *Guard) Reconnect(name string) error {
+	g.begin()
 	if len(g.missing) > 0 {
 		return errors.Join(g.missing...)
 	}
 	return g.manager.Reconnect(name)
 }
 
-// Tidy implements ipsec.Guard.
+// Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the floor.
 func (g *Guard) Tidy() error {
+	if left, err := floor.Left(); err != nil || !left {
+		return nil // a kernel that has no floors has none left
+	}
+	g.begin()
 	if g.manager != nil {
 		g.manager.Tidy()
 	}
@@ -102,6 +115,7 @@ func (g *Guard) Tidy() error {
 
 // Status implements ipsec.Guard.
 func (g *Guard) Status(name string) ipsec.Status {
+	g.begin()
 	var s ipsec.Status
 	for _, err := range g.missing {
 		s.Missing = append(s.Missing, err.Error())
@@ -121,6 +135,7 @@ func (g *Guard) Status(name string) ipsec.Status {
 
 // Close implements ipsec.Guard.
 func (g *Guard) Close() error {
+	g.begun.Do(func() { g.missing = append(g.missing, errors.New("the guard is closed")) })
 	var err error
 	if g.manager != nil {
 		err = g.manager.Close()
