@@ -349,9 +349,14 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 	}
 }
 
-// matches are what tells packets of a flow, any of which will do. Of UDP both ports are protected, ours towards every port of
-// the peer, and the peer's towards every one of ours: nothing of what either means to protect gets anywhere in clear.
+// matches are what tells packets of a flow, and what quotes such, any of which will do.
 func matches(w way, flow ipsec.Flow, family int) [][]expression {
+	return append(packetsOf(w, flow, family), quotesOf(w, flow, family)...)
+}
+
+// packetsOf are what tells packets of a flow. Of UDP both ports are protected, ours towards every port of
+// the peer, and the peer's towards every one of ours: nothing of what either means to protect gets anywhere in clear.
+func packetsOf(w way, flow ipsec.Flow, family int) [][]expression {
 	if flow.LocalPort == 0 && flow.RemotePort == 0 {
 		match := []expression{meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP)}
 		if flow.Local.IsValid() { // another address may have links in clear to the same peer
@@ -367,6 +372,54 @@ func matches(w way, flow ipsec.Flow, family int) [][]expression {
 		}
 	}
 	return [][]expression{port(w.ourPort, flow.LocalPort), port(w.peerPort, flow.RemotePort)}
+}
+
+// icmp says where an ICMP error has the packet that it is about (RFC 792, RFC 4443 section 3), and what that is.
+type icmp struct {
+	protocol byte
+	errors   []expression // of its type, any of which will do
+	next     uint32       // offset of the protocol in the IP header of the packet
+	header   uint32       // length of that header
+}
+
+// quoted is the offset of the packet in an ICMP error.
+const quoted = 8
+
+var icmps = [2]icmp{
+	{unix.IPPROTO_ICMP, []expression{equal(3), equal(11), equal(12)}, 9, 20}, // unreachable, time exceeded, parameter problem
+	{unix.IPPROTO_ICMPV6, []expression{below(128)}, 6, 40},
+}
+
+// quotesOf are what tells ICMP errors about packets of a flow. One that this host sends has the beginning of what came under
+// ESP, such as when nobody listens any more; one that arrives in clear is nobody's who has seen such a packet.
+func quotesOf(w way, flow ipsec.Flow, family int) [][]expression {
+	i := icmps[family]
+	transport := func(offset, length uint32) expression {
+		return payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, offset, length)
+	}
+	back := in // what we send is about what has arrived, and the reverse
+	if w.hook == in.hook {
+		back = out
+	}
+	var about []expression
+	switch {
+	case flow.LocalPort != 0 || flow.RemotePort != 0:
+		about = []expression{
+			transport(quoted+i.next, 1), equal(unix.IPPROTO_UDP),
+			transport(quoted+i.header+back.ourPort, 2), equal(binary.BigEndian.AppendUint16(nil, flow.LocalPort)...),
+		}
+	case flow.Local.IsValid():
+		octets := flow.Local.AsSlice()
+		about = []expression{transport(quoted+back.ours[family], uint32(len(octets))), equal(octets...)}
+		fallthrough
+	default:
+		about = append(about, transport(quoted+i.next, 1), equal(unix.IPPROTO_L2TP))
+	}
+	var all [][]expression
+	for _, kind := range i.errors {
+		all = append(all, slices.Concat([]expression{meta(unix.NFT_META_L4PROTO), equal(i.protocol), transport(0, 1), kind}, about))
+	}
+	return all
 }
 
 // counter is the name of a peer's counter: nft(8) wants letters, digits, and few others.

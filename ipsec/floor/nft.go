@@ -328,10 +328,15 @@ func payload(base, offset, length uint32) expression {
 }
 
 // equal matches if register 1 begins with these octets.
-func equal(octets ...byte) expression {
+func equal(octets ...byte) expression { return compare(unix.NFT_CMP_EQ, octets) }
+
+// below matches if register 1 begins with a lower octet.
+func below(octet byte) expression { return compare(unix.NFT_CMP_LT, []byte{octet}) }
+
+func compare(how uint32, octets []byte) expression {
 	return expression{"cmp", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_CMP_SREG, reg1)
-		e.Uint32(unix.NFTA_CMP_OP, unix.NFT_CMP_EQ)
+		e.Uint32(unix.NFTA_CMP_OP, how)
 		e.Nested(unix.NFTA_CMP_DATA, value(octets))
 	}}
 }
