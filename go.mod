@@ -3,6 +3,7 @@ module github.com/l2tpvl/l2tpvl
 go 1.26.0
 
 require (
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/fsnotify/fsnotify v1.10.1
 	github.com/gopacket/gopacket v1.7.7
 	github.com/katalix/go-l2tp v0.1.8

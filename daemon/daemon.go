@@ -29,6 +29,8 @@ type Daemon struct {
 	started time.Time
 	reloads Reload
 
+	supervisor Supervisor
+
 	plane       dataplane.Plane
 	planeReason string
 	support     dataplane.Support // what plane was picked by
@@ -68,9 +70,9 @@ func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensu
 
 // Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
 // the error that keeps it from starting.
-func Run(ctx context.Context, cfg *config.Config, reload Reload, version string, log *zap.Logger) error {
+func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supervisor, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
-	d.reloads = reload
+	d.reloads, d.supervisor = reload, supervisor
 	d.guard = guard.New(guard.Options{Socket: cfg.Local.VICISocket, Events: d.guardEvent})
 	if err := d.pickPlane(dataplane.Detect()); err != nil {
 		return err
@@ -165,6 +167,7 @@ func (d *Daemon) runLoops(ctx context.Context) {
 	for _, l := range d.loops {
 		loops.Go(func() { l.run(ctx) })
 	}
+	loops.Go(func() { d.supervised(ctx, d.supervisor) })
 	<-ctx.Done()
 	d.log.Info("shutting down", event(api.EventStopping))
 	loops.Wait()

@@ -63,7 +63,7 @@ func TestRun(t *testing.T) {
 				Local: config.Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Address: netip.MustParseAddr("127.0.0.1"), Port: tt.port},
 				Peers: tt.peers,
 				API:   config.API{Socket: socket}, DataPlane: config.DataPlaneUserspace,
-			}, Reload{}, "test", zap.New(core))
+			}, Reload{}, Supervisor{}, "test", zap.New(core))
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}

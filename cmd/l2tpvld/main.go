@@ -88,7 +88,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	reload := daemon.Reload{When: hangups, Read: load}
-	if err := daemon.Run(ctx, cfg, reload, version, log); err != nil {
+	if err := daemon.Run(ctx, cfg, reload, systemd(log), version, log); err != nil {
 		return complain(exitFailed, err)
 	}
 	return 0
