@@ -3,20 +3,26 @@
 GO                    ?= go
 GOFUMPT_VERSION       := v0.12.0
 GOLANGCI_LINT_VERSION := v2.15.0
+NFPM_VERSION          := v2.44.0
 FUZZTIME              ?= 3s
 TAG                   ?= latest
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
+# Without a tag, a version that is below all releases and grows with time.
+PACKAGE_VERSION ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null | sed -n 's/^v//; s/-/+/gp' | grep . || \
+	git log -1 --date=format-local:%Y%m%d%H%M%S --format='0~%cd.%h' 2>/dev/null || echo 0)
+
 # Tools are built once, each version in a folder of its own.
 TOOLS         := $(CURDIR)/bin/tools
+NFPM          := $(TOOLS)/nfpm-$(NFPM_VERSION)/nfpm
 GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build check fmt lint fuzz test test-unit test-netns test-vm vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
+.PHONY: help build image package check fmt lint fuzz test test-unit test-netns test-vm test-compose test-package vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,6 +35,14 @@ image: build ## container images l2tpvl, and l2tpvl-customer for trying it, FROM
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/ ./integration/compose/customer
 	docker build --tag l2tpvl:$(TAG) .
 	docker build --tag l2tpvl-customer:$(TAG) --file integration/compose/customer/Dockerfile .
+
+package: build $(NFPM) ## packages for Debian and for what takes RPMs, into bin/packages
+	mkdir -p bin/packages bin/package/man
+	for shell in bash fish zsh; do bin/l2tpvl-ctl completion $$shell >bin/package/$$shell || exit 1; done
+	for format in deb rpm; do \
+		PACKAGE_VERSION=$(PACKAGE_VERSION) PACKAGE_ARCH=$$($(GO) env GOARCH) \
+			$(NFPM) package --config configs/package/nfpm.yaml --packager $$format --target bin/packages/ || exit 1; \
+	done
 
 check: fmt lint fuzz ## format, vet, linters, import rules, and a short run of each fuzz test
 
@@ -45,7 +59,7 @@ fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
 	done
 
-test: deps test-unit test-netns test-vm test-compose ## all tests
+test: deps test-unit test-netns test-vm test-compose test-package ## all tests
 
 test-unit: ## tests of the packages
 	$(GO) test -race $$($(GO) list ./... | grep -v -E '/integration|/dataplane/kernel$$')
@@ -59,6 +73,10 @@ test-vm: ## what needs a full kernel, in a virtual machine with Debian's
 test-compose: ## two PEs and their customers as containers; needs Docker
 	scripts/deps compose
 	$(GO) test -count 1 -timeout 15m ./integration/compose
+
+test-package: $(NFPM) ## the packages: installed, run under systemd, upgraded, removed; needs Docker
+	scripts/deps package
+	$(GO) test -count 1 -timeout 20m ./integration/package
 
 vm-shell: ## a shell in that virtual machine
 	@integration/vm/run -t
@@ -88,10 +106,13 @@ deps: ## install the programs that tests and demo need
 	scripts/deps
 
 clean: ## remove what was built, but for the tools
-	rm -f bin/l2tpvld bin/l2tpvl-ctl bin/demo
+	rm -rf bin/l2tpvld bin/l2tpvl-ctl bin/demo bin/customer bin/package bin/packages
 
 $(GOFUMPT):
 	GOBIN=$(@D) $(GO) install mvdan.cc/gofumpt@$(GOFUMPT_VERSION)
 
 $(GOLANGCI_LINT):
 	GOBIN=$(@D) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+
+$(NFPM):
+	GOBIN=$(@D) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)

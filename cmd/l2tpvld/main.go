@@ -28,10 +28,11 @@ SIGHUP has it read the configuration again and take new secrets of peers; SIGTER
 
 `
 
-// Exit statuses.
+// Exit statuses. 2 is that of a Go program that crashes.
 const (
-	exitFailed = 1 // the daemon could not start, or did not end cleanly
-	exitUsage  = 2 // wrong flags, or a configuration with mistakes
+	exitFailed = 1  // the daemon could not start, or did not end cleanly
+	exitUsage  = 64 // wrong flags: EX_USAGE of sysexits(3head)
+	exitConfig = 78 // a configuration with mistakes: EX_CONFIG; systemd need not try it again
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
@@ -71,7 +72,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	cfg, err := load()
 	if err != nil {
-		return complain(exitUsage, err)
+		return complain(exitConfig, err)
 	}
 	if *check {
 		fmt.Fprintf(stdout, "%s: fine: %s, %s\n", *file, count(len(cfg.Peers), "peer"), count(len(cfg.VPNs), "VPN"))

@@ -150,6 +150,7 @@ func passes(t *testing.T) {
 }
 
 func TestTwoPEs(t *testing.T) {
+	must(t, compose("down", "--timeout", "1")) // what a run has left that was killed
 	must(t, compose("up", "-d", "--no-build"))
 	linksUp(t)
 	// What a user types.
