@@ -241,6 +241,13 @@ END`, number, m.address, peer.address, number-1))
 	m.run("ip", "link", "add", "customer", "type", "veth", "peer", "name", "host")
 }
 
+// dropIn has the service be as the lines say, from the next start.
+func (m *machine) dropIn(lines string) {
+	m.t.Helper()
+	m.sh("mkdir -p /run/systemd/system/" + service + ".d && printf '[Service]\n" + lines + "\n' >/run/systemd/system/" + service + ".d/test.conf")
+	m.run("systemctl", "daemon-reload")
+}
+
 // linksUp waits for the links.
 func (m *machine) linksUp() {
 	m.t.Helper()
@@ -328,8 +335,7 @@ func TestDeb(t *testing.T) {
 	})
 
 	t.Run("watchdog", func(t *testing.T) {
-		pe1.sh("mkdir -p /run/systemd/system/" + service + ".d && printf '[Service]\\nWatchdogSec=5s\\nTimeoutAbortSec=1s\\n' >/run/systemd/system/" + service + ".d/soon.conf")
-		pe1.run("systemctl", "daemon-reload")
+		pe1.dropIn(`WatchdogSec=5s\nTimeoutAbortSec=1s`)
 		pe1.run("systemctl", "restart", service)
 		pe1.linksUp()
 		stuck := pe1.property("MainPID")
@@ -338,6 +344,19 @@ func TestDeb(t *testing.T) {
 			now := pe1.property("MainPID")
 			return now != stuck && now != "0" && pe1.property("ActiveState") == "active"
 		})
+		pe1.linksUp()
+	})
+
+	t.Run("options", func(t *testing.T) {
+		pe1.dropIn(`Environment=OPTIONS=--require-ipsec`)
+		if out, err := pe1.try("systemctl", "restart", service); err == nil {
+			t.Errorf("with --require-ipsec it starts, and has links in clear: %s", out)
+		}
+		if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "the daemon runs with --require-ipsec") {
+			t.Errorf("the journal does not say why it has not started:\n%s", log)
+		}
+		pe1.dropIn("")
+		pe1.run("systemctl", "restart", service)
 		pe1.linksUp()
 	})
 
