@@ -13,6 +13,7 @@ func main() {
 		stdout:   os.Stdout,
 		stderr:   os.Stderr,
 		terminal: term.IsTerminal(int(os.Stdout.Fd())),
+		screen:   screenOf(os.Stdin, os.Stdout),
 		getenv:   os.Getenv,
 		now:      time.Now,
 	}))

@@ -17,7 +17,8 @@ import (
 // environment is the outside world as the commands see it.
 type environment struct {
 	stdout, stderr io.Writer
-	terminal       bool // stdout is one
+	terminal       bool   // stdout is one
+	screen         screen // for pictures that change; nil: there is none
 	getenv         func(string) string
 	now            func() time.Time
 }
@@ -99,6 +100,7 @@ Exit codes:
 		a.peersCommand(),
 		a.sessionsCommand(),
 		a.statusCommand(),
+		a.topCommand(),
 		a.versionCommand(),
 		a.vpnsCommand(),
 	)
