@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -149,18 +150,32 @@ func passes(t *testing.T) {
 	}
 }
 
+// said are the commands in README.md for when all is up.
+var said = regexp.MustCompile(`(?m)^    docker compose (exec -T .*)$`)
+
+// tryReadme types what README.md says, and looks for what that promises.
+func tryReadme(t *testing.T) {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	must(t, err)
+	heard := ""
+	for _, line := range said.FindAllStringSubmatch(string(text), -1) {
+		out, err := composed(strings.Fields(line[1])...)
+		must(t, err)
+		heard += out
+	}
+	for _, want := range []string{"vl-red-pe2", "vl-blue-pe2", "pe2 is UP since", "3 received", "red at site 2", "blue at site 2", "octets arrived as they were sent"} {
+		if !strings.Contains(heard, want) {
+			t.Errorf("what README.md says to type does not give %q, but:\n%s", want, heard)
+		}
+	}
+}
+
 func TestTwoPEs(t *testing.T) {
 	must(t, compose("down", "--timeout", "1")) // what a run has left that was killed
 	must(t, compose("up", "-d", "--no-build"))
 	linksUp(t)
-	// What a user types.
-	links, err := composed("exec", "-T", "pe1", "l2tpvl-ctl", "links")
-	must(t, err)
-	for _, want := range []string{"vl-red-pe2", "vl-blue-pe2"} {
-		if !strings.Contains(links, want) {
-			t.Errorf("l2tpvl-ctl links lacks %s:\n%s", want, links)
-		}
-	}
+	tryReadme(t)
 
 	t.Run("traffic", func(t *testing.T) {
 		passes(t)
