@@ -96,7 +96,7 @@ func (l *loop) listenIn(t *tap, d *dissect.Dissector) bool {
 // capture answers with the control messages of a peer, on its connections of all classes.
 func (d *Daemon) capture(r *http.Request) (iter.Seq[[]api.Captured], error) {
 	name := r.PathValue("peer")
-	loops := slices.DeleteFunc(slices.Clone(d.loops), func(l *loop) bool { return l.peer.Name != name })
+	loops := slices.DeleteFunc(slices.Clone(d.loops()), func(l *loop) bool { return l.name.peer != name })
 	if len(loops) == 0 {
 		return nil, notFound("no peer %q is configured here", name)
 	}
@@ -107,7 +107,10 @@ func (d *Daemon) capture(r *http.Request) (iter.Seq[[]api.Captured], error) {
 			return nil, refused(http.StatusBadRequest, "count is %q; want a number of messages, %d at most", text, maxOverheard)
 		}
 	}
-	peer := loops[0].peer
+	peer, err := ask(r.Context(), loops[0], func(time.Time) config.Peer { return loops[0].peer })
+	if err != nil {
+		return nil, err
+	}
 	if peer.IsStatic() {
 		return nil, refused(http.StatusConflict, "peer %s has no control connection (signalling: static)", name)
 	}

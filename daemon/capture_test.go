@@ -27,7 +27,7 @@ func (p *pe) captureOf(t *testing.T, query string) (end func() []api.Captured) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := request(t).WithContext(ctx)
 	r.URL.RawQuery = query
-	r.SetPathValue("peer", p.cfg.Peers[0].Name)
+	r.SetPathValue("peer", p.cfg().Peers[0].Name)
 	batches, err := p.capture(r)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func (p *pe) captureOf(t *testing.T, query string) (end func() []api.Captured) {
 // tapped is how many listen in.
 func (p *pe) tapped(t *testing.T) int {
 	t.Helper()
-	n, err := ask(t.Context(), p.loops[0], func(time.Time) int { return len(p.loops[0].taps) })
+	n, err := ask(t.Context(), p.loops()[0], func(time.Time) int { return len(p.loops()[0].taps) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestCapture(t *testing.T) {
 				}
 				pass(time.Minute)
 				a.isUp(t)
-				a.routerGone(spec(a.cfg.VPNs[0].VR))
+				a.routerGone(spec(a.cfg().VPNs[0].VR))
 				pass(30 * time.Second)
 
 				var got, types []string
@@ -130,7 +130,7 @@ func TestCapture(t *testing.T) {
 func TestCaptureOfASlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
-		l := a.loops[0]
+		l := a.loops()[0]
 		slow := &tap{heard: make(chan overheard, 2)}
 		l.taps = []*tap{slow}
 		message := []byte{1}

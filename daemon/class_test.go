@@ -13,7 +13,7 @@ import (
 
 // reconfigure changes the configuration of a daemon that is not started.
 func (p *pe) reconfigure(change func(*config.Config)) {
-	change(p.cfg)
+	change(p.cfg())
 	p.remake()
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,12 +23,13 @@ import (
 
 // Daemon is one l2tpvld.
 type Daemon struct {
-	cfg     *config.Config
-	version string
-	log     *zap.Logger
-	events  *events
-	started time.Time
-	reloads Reload
+	running   atomic.Pointer[running] // written by one of the operators at a time
+	operators operators
+	version   string
+	log       *zap.Logger
+	events    *events
+	started   time.Time
+	reloads   Reload
 
 	supervisor Supervisor
 
@@ -38,10 +40,9 @@ type Daemon struct {
 	executor    *executor
 	admission   *admission
 	interfaces  interfaces
-	listeners   []*listener
+	listeners   listeners
 	guard       ipsec.Guard
 	unprotected atomic.Int64 // loops that are to be protected, and are not yet
-	loops       []*loop      // in the order of the configuration; of one peer, one for each class that its links have
 }
 
 // Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
@@ -50,6 +51,8 @@ type Routers interface {
 	Ensure(vr.Spec) (Router, error)
 	// Attach has interfaces of the host be in the virtual router, whenever both are there. It tells what came of each.
 	Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error
+	// Release lets go of a virtual router, and removes it if Ensure has made it.
+	Release(vr.Spec) error
 	// Close removes those that Ensure has made.
 	Close() error
 }
@@ -96,19 +99,23 @@ func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *con
 func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 	started := time.Now()
 	events := newEvents(started)
-	return &Daemon{
-		cfg: cfg, version: version, log: events.recorded(log), events: events, started: started,
+	d := &Daemon{
+		version: version, log: events.recorded(log), events: events, started: started,
 		executor: newExecutor(), admission: newAdmission(),
-		guard: absentGuard{errNoGuard},
+		guard:     absentGuard{errNoGuard},
+		operators: operators{disabled: make(map[linkName]bool)},
+		listeners: listeners{log: log, open: listenPacket, byLocal: make(map[netip.AddrPort]*listener)},
 	}
+	d.running.Store(&running{cfg: cfg})
+	return d
 }
 
 func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {
 	d.log.Info("starting", event(api.EventStarting), zap.String("version", d.version), zap.String("dataplane", d.plane.Name()),
-		zap.String("because", d.planeReason), zap.Int("peers", len(d.cfg.Peers)), zap.Int("vpns", len(d.cfg.VPNs)))
+		zap.String("because", d.because()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
 
 	// The socket comes first: it tells whether another daemon is serving the same configuration.
-	server, err := d.listenAPI()
+	server, err := d.listenAPI(ctx)
 	if err != nil {
 		return err
 	}
@@ -124,20 +131,19 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		return fmt.Errorf("virtual routers: %w", err)
 	}
 	d.makeLoops()
-	if err := d.listen(); err != nil {
+	if err := d.listeners.listenFor(d.loops()); err != nil {
 		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
 	}
+	d.listeners.know(d.loops())
 	d.ensureRouters()
 
+	d.startLoops(ctx)
 	var serving sync.WaitGroup
-	for _, l := range d.listeners {
-		serving.Go(l.run)
-	}
 	serving.Go(server.serve)
 	serving.Go(page.serve)
-	serving.Go(func() { d.reload(ctx, d.reloads) })
-	d.runLoops(ctx)
-	d.closeListeners()
+	serving.Go(func() { d.reload(ctx) })
+	d.awaitEnd(ctx)
+	d.listeners.close()
 	server.close()
 	_ = page.Close()
 	serving.Wait()
@@ -148,45 +154,12 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	return nil
 }
 
-func (d *Daemon) makeLoops() {
-	for _, p := range d.cfg.Peers {
-		for _, class := range d.cfg.Classes(p.Name) {
-			l := newLoop(d, p, class)
-			if l.protection != nil {
-				d.unprotected.Add(1)
-			}
-			d.loops = append(d.loops, l)
-		}
-	}
-}
-
-// runLoops runs the loops until ctx is done and all links are taken down.
-func (d *Daemon) runLoops(ctx context.Context) {
-	d.tidyGuard()
-	var loops sync.WaitGroup
-	for _, l := range d.loops {
-		loops.Go(func() { l.run(ctx) })
-	}
-	loops.Go(func() { d.supervised(ctx, d.supervisor) })
-	<-ctx.Done()
-	d.log.Info("shutting down", event(api.EventStopping))
-	loops.Wait()
-	d.executor.wait()
-	for _, l := range d.loops {
-		l.closePath()
-	}
-	d.executor.wait()
-	// Only when no socket of ours is open.
-	if err := d.guard.Close(); err != nil {
-		d.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
-	}
-}
-
 // ensureRouters makes the virtual routers, so that customers' interfaces can be put into them before any link is up. One
 // that cannot be made is tried again by its links, which tell why.
 func (d *Daemon) ensureRouters() {
-	for _, vpn := range d.cfg.VPNs {
-		d.attach(d.cfg, vpn.VR)
+	cfg := d.cfg()
+	for _, vpn := range cfg.VPNs {
+		d.attach(cfg, vpn.VR)
 		if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
 			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 		}
@@ -196,7 +169,7 @@ func (d *Daemon) ensureRouters() {
 // routerGone tells the loops that a virtual router was deleted.
 func (d *Daemon) routerGone(router vr.Spec) {
 	d.log.Warn("virtual router deleted by somebody", event(api.EventRouterGone), zap.Stringer("vr", router))
-	for _, l := range d.loops {
+	for _, l := range d.loops() {
 		l.post(func(now time.Time) {
 			l.pair.RouterGone(now, router, fmt.Sprintf("the virtual router, %s, was deleted", router), &l.out)
 		})

@@ -92,7 +92,7 @@ func TestNewLogger(t *testing.T) {
 		defer file.Close()
 		stderr := os.Stderr
 		os.Stderr = file
-		log, err := NewLogger(cfg)
+		log, _, err := NewLogger(cfg)
 		os.Stderr = stderr
 		if err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestNewLogger(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &line); err != nil || line.Msg != "link down" || line.Reason != "a\nb" || line.Time == "" {
 		t.Errorf("JSON: %v in %q", err, text)
 	}
-	if _, err := NewLogger(config.Log{Level: "loud"}); err == nil || !strings.HasPrefix(err.Error(), "log.level: ") {
+	if _, _, err := NewLogger(config.Log{Level: "loud"}); err == nil || !strings.HasPrefix(err.Error(), "log.level: ") {
 		t.Errorf("a level that there is not: %v", err)
 	}
 }

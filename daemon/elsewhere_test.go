@@ -21,7 +21,7 @@ var (
 
 // as makes the daemon anew with another configuration of its peer.
 func (p *pe) as(n *network, change func(*config.Peer)) {
-	change(&p.cfg.Peers[0])
+	change(&p.cfg().Peers[0])
 	p.remake()
 }
 
@@ -30,10 +30,10 @@ func (p *pe) leadsTo(t *testing.T, want netip.AddrPort) {
 	t.Helper()
 	p.isUp(t)
 	if got := p.plane.newest().cfg.Peer; got != want {
-		t.Errorf("the tunnel of %s leads to %v, want %v", p.cfg.Local.HostName, got, want)
+		t.Errorf("the tunnel of %s leads to %v, want %v", p.cfg().Local.HostName, got, want)
 	}
 	if _, open, sessions := p.plane.count(); open != 1 || sessions != 1 {
-		t.Errorf("%s has %d tunnels and %d sessions, want one", p.cfg.Local.HostName, open, sessions)
+		t.Errorf("%s has %d tunnels and %d sessions, want one", p.cfg().Local.HostName, open, sessions)
 	}
 }
 
@@ -154,8 +154,8 @@ func TestReplayedCallMovesNothing(t *testing.T) {
 		if v := a.look(t); a.said("link down") != downs || v.Path.Err != nil {
 			t.Error("the link went down")
 		}
-		if a.loops[0].path.peer != pe2 {
-			t.Errorf("the path leads to %v, want %v", a.loops[0].path.peer, pe2)
+		if a.loops()[0].path.peer != pe2 {
+			t.Errorf("the path leads to %v, want %v", a.loops()[0].path.peer, pe2)
 		}
 	})
 }
@@ -209,7 +209,7 @@ func TestWithoutASecretAnEstablishedConnectionStays(t *testing.T) {
 		a.listener.take(call, pe2else2)
 		pass(time.Second)
 		a.leadsTo(t, pe2else)
-		if n := a.loops[0].foreignPort.Load(); n != 1 {
+		if n := a.loops()[0].foreignPort.Load(); n != 1 {
 			t.Errorf("%d messages from a foreign port, want 1", n)
 		}
 	})

@@ -155,7 +155,7 @@ func TestEventsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		for range 1000 {
-			a.loops[0].note(time.Now(), session.Note{Kind: session.CallRefused, Message: "call of the peer refused"})
+			a.loops()[0].note(time.Now(), session.Note{Kind: session.CallRefused, Message: "call of the peer refused"})
 		}
 		if list, _, _ := a.events.after(0); len(list) != notesPerMinute {
 			t.Errorf("%d events, want %d", len(list), notesPerMinute)

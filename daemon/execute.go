@@ -19,6 +19,7 @@ type execution struct {
 	link    *session.Link
 	queue   queue
 	present atomic.Pointer[presence] // written by the queue's jobs alone
+	gone    chan struct{}            // closed when the link is no more, and nothing of it is there
 }
 
 // presence is a session of the data plane.
@@ -46,7 +47,7 @@ func (x *execution) of(a session.Attempt) dataplane.Session {
 func (l *loop) execution(link *session.Link) *execution {
 	x := l.links[link]
 	if x == nil {
-		x = &execution{loop: l, link: link, queue: queue{executor: l.daemon.executor}}
+		x = &execution{loop: l, link: link, queue: queue{executor: l.daemon.executor}, gone: make(chan struct{})}
 		l.links[link] = x
 		l.daemon.interfaces.add(x)
 	}
@@ -79,6 +80,8 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 				}
 			}
 		})
+	case session.Forget:
+		l.forget(e.Link)
 	case session.Repath:
 		l.path.peer = l.peer.AddrPort()
 		if l.path.tunnel != nil { // else it is tried again in its own time
@@ -86,6 +89,18 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 		}
 	case session.Note:
 		l.note(now, e)
+	}
+}
+
+// forget lets go of a link that is no more, behind what was queued for it.
+func (l *loop) forget(link *session.Link) {
+	l.limiter.forget(link)
+	if x := l.links[link]; x != nil {
+		delete(l.links, link)
+		x.queue.add(func() {
+			l.daemon.interfaces.remove(x)
+			close(x.gone)
+		})
 	}
 }
 

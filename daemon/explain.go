@@ -24,8 +24,8 @@ import (
 func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 	vpn, peer := r.PathValue("vpn"), r.PathValue("peer")
 	var views []*view // of all classes
-	for _, l := range d.loops {
-		if l.peer.Name == peer {
+	for _, l := range d.loops() {
+		if l.name.peer == peer {
 			v, err := l.view(r.Context())
 			if err != nil {
 				return api.Explanation{}, err
@@ -122,6 +122,10 @@ func explainLink(v *view, l *session.LinkStatus) api.Explanation {
 
 func (e explainer) configuration() finding {
 	c := &e.l.Config
+	if c.Disabled {
+		return broken(fmt.Sprintf("VPN-ID %s, VR %s: %s", c.VPNID, c.VR, e.l.Reason),
+			fmt.Sprintf("An operator has taken it down; `l2tpvl-ctl up %s %s` lets it come up again.", c.VPN, e.Peer))
+	}
 	return fine("VPN-ID %s, VR %s, IPsec %s", c.VPNID, c.VR, e.Class)
 }
 
@@ -351,7 +355,7 @@ func (e explainer) ipcp() finding {
 	p := e.ppp()
 	return e.ncp(session.LayerIPCP, "ipv4", e.l.Config.PPP.IPv4 != nil, p.IPCP, fmt.Sprintf("Compare `address` and `peer_address` of this "+
 		"link with those on %s: each side's own address must be the one that the other expects, and no two may be the same. "+
-		"After a change restart l2tpvld.", e.Peer))
+		"After a change of the configuration: `l2tpvl-ctl reload`.", e.Peer))
 }
 
 func (e explainer) ipv6cp() finding {

@@ -38,7 +38,7 @@ type network struct {
 	mu      sync.Mutex
 	cut     bool
 	tunnels map[ends]*tunnel // the newest between two addresses
-	hosts   map[netip.AddrPort]*listener
+	hosts   map[netip.AddrPort]*pe
 	nat     map[netip.AddrPort]netip.AddrPort             // as what others see an address; what they send there gets to it
 	seen    func(message []byte, from, to netip.AddrPort) // told of each control message; nil: nobody
 	passes  func(from, to netip.AddrPort) bool            // whether packets pass between two addresses; nil: they do
@@ -88,7 +88,7 @@ func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toLis
 	from, to = n.outside(from), n.inside(to)
 	n.inTransit = append(n.inTransit, func() {
 		n.mu.Lock()
-		t, l := n.tunnels[ends{to, from}], n.hosts[to]
+		t, l := n.tunnels[ends{to, from}], n.hosts[to].hearing(to)
 		n.mu.Unlock()
 		switch {
 		case t != nil:
@@ -307,6 +307,7 @@ func (s *planeSession) remove() {
 type vrs struct {
 	mu         sync.Mutex
 	refused    error
+	released   []string
 	interfaces map[string]vr.Interface // by VR/interface
 	setDown    map[string]bool         // by VR/interface: what an operator has set down
 }
@@ -321,6 +322,14 @@ func (v *vrs) Attach(_ vr.Spec, wanted []vr.Attachment, told func(string, error)
 	for _, a := range wanted {
 		told(a.Name, nil)
 	}
+	return nil
+}
+
+// Release notes what was released.
+func (v *vrs) Release(s vr.Spec) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.released = append(v.released, s.String())
 	return nil
 }
 
@@ -376,11 +385,12 @@ func (p *pe) turn(vpn string, up bool) {
 // pe is a daemon in the bubble, without the sockets and the kernel.
 type pe struct {
 	*Daemon
-	plane    *plane
-	vrs      *vrs
-	guard    *fakeGuard
-	logs     *observer.ObservedLogs
-	listener *listener
+	portTaken error // why no socket can be opened; nil: it can
+	plane     *plane
+	vrs       *vrs
+	guard     *fakeGuard
+	logs      *observer.ObservedLogs
+	listener  *listener
 
 	stop func() // ends the daemon, and waits for its end
 }
@@ -418,17 +428,41 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 
 // remake makes the loops and what listens for them, of the configuration as it is now.
 func (p *pe) remake() {
-	p.loops, p.listeners = nil, nil
 	p.unprotected.Store(0)
 	p.makeLoops()
-	p.listener = newListener(inClear(p.loops), p.log)
-	p.listeners = []*listener{p.listener}
-	p.plane.network.hosts[p.localAddrPort()] = p.listener
+	p.listeners.open = func(string, netip.AddrPort) (net.PacketConn, error) {
+		if p.portTaken != nil {
+			return nil, p.portTaken
+		}
+		return deafConn{}, nil
+	}
+	if err := p.listeners.listenFor(p.loops()); err != nil {
+		panic(err)
+	}
+	p.listeners.know(p.loops())
+	p.listener = p.hearing(p.localAddrPort())
+	p.plane.network.hosts[p.localAddrPort()] = p
 }
+
+// hearing is what listens at an address; nil: nothing.
+func (p *pe) hearing(at netip.AddrPort) *listener {
+	if p == nil {
+		return nil
+	}
+	p.listeners.mu.Lock()
+	defer p.listeners.mu.Unlock()
+	return p.listeners.byLocal[at]
+}
+
+// deafConn is a socket at which nothing arrives: the network calls the listener itself.
+type deafConn struct{ net.PacketConn }
+
+func (deafConn) ReadFrom([]byte) (int, net.Addr, error) { return 0, nil, net.ErrClosed }
+func (deafConn) Close() error                           { return nil }
 
 // localAddrPort is where the daemon listens for links in clear.
 func (p *pe) localAddrPort() netip.AddrPort {
-	return netip.AddrPortFrom(p.cfg.Local.Address, p.cfg.Local.Port)
+	return netip.AddrPortFrom(p.cfg().Local.Address, p.cfg().Local.Port)
 }
 
 // start runs the daemon until stop, or the end of the test.
@@ -437,7 +471,8 @@ func (p *pe) start(t *testing.T) {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		p.runLoops(ctx)
+		p.startLoops(ctx)
+		p.awaitEnd(ctx)
 	}()
 	p.stop = sync.OnceFunc(func() {
 		cancel()
@@ -448,7 +483,7 @@ func (p *pe) start(t *testing.T) {
 
 // twoPEs are two daemons with links of these VPNs between them, not started.
 func twoPEs(vpns ...string) (n *network, a, b *pe) {
-	n = &network{tunnels: make(map[ends]*tunnel), hosts: make(map[netip.AddrPort]*listener), nat: make(map[netip.AddrPort]netip.AddrPort)}
+	n = &network{tunnels: make(map[ends]*tunnel), hosts: make(map[netip.AddrPort]*pe), nat: make(map[netip.AddrPort]netip.AddrPort)}
 	a = newPE(n, "pe1", "192.0.2.1", "pe2", "192.0.2.2", vpns...)
 	b = newPE(n, "pe2", "192.0.2.2", "pe1", "192.0.2.1", vpns...)
 	return n, a, b
@@ -462,7 +497,7 @@ func pass(d time.Duration) {
 
 func (p *pe) look(t *testing.T) *view {
 	t.Helper()
-	v, err := p.loops[0].view(t.Context())
+	v, err := p.loops()[0].view(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,7 +523,7 @@ func (p *pe) isUp(t *testing.T) {
 	t.Helper()
 	for _, l := range p.allLinks(t) {
 		if l.State != api.LinkUp {
-			t.Fatalf("%s at %s is %s: %s", l.VPN, p.cfg.Local.HostName, l.State, l.Reason)
+			t.Fatalf("%s at %s is %s: %s", l.VPN, p.cfg().Local.HostName, l.State, l.Reason)
 		}
 	}
 }

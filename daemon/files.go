@@ -46,7 +46,7 @@ func allowFiles(want uint64) error {
 
 // makeRoom sees that all links can have their files open, or says that they may not.
 func (d *Daemon) makeRoom() {
-	if err := allowFiles(filesFor(d.cfg)); err != nil {
+	if err := allowFiles(filesFor(d.cfg())); err != nil {
 		d.log.Warn("too few files may be open for all links; some may stay down until there may be more (LimitNOFILE, ulimit -Hn)",
 			zap.String("reason", err.Error()))
 	}

@@ -124,7 +124,7 @@ func (s *shield) raise(up bool, pes ...*pe) {
 				g.status.Children = []ipsec.ChildSA{{State: "INSTALLED", Algorithms: "aes256gcm16", Installed: time.Now()}}
 			}
 		})
-		p.guardEvent(ipsec.Event{Peer: p.cfg.Peers[0].Name, Kind: ike, Text: "IKE"})
-		p.guardEvent(ipsec.Event{Peer: p.cfg.Peers[0].Name, Kind: esp, Text: "ESP"})
+		p.guardEvent(ipsec.Event{Peer: p.cfg().Peers[0].Name, Kind: ike, Text: "IKE"})
+		p.guardEvent(ipsec.Event{Peer: p.cfg().Peers[0].Name, Kind: esp, Text: "ESP"})
 	}
 }

@@ -19,6 +19,10 @@ func (i *interfaces) add(x *execution) {
 	i.byName.Store(interfaceName{x.link.VR, x.link.Interface}, x)
 }
 
+func (i *interfaces) remove(x *execution) {
+	i.byName.CompareAndDelete(interfaceName{x.link.VR, x.link.Interface}, x)
+}
+
 // turned takes the word that an interface was set up or down, by us or by somebody else. It does not block.
 func (i *interfaces) turned(router vr.Spec, name string, up bool) {
 	if x, ok := i.byName.Load(interfaceName{router, name}); ok {

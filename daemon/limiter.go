@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/session"
@@ -24,6 +25,11 @@ type talk struct {
 
 // notesPerMinute is above what our own back-off makes of a link that fails, and below what fills a disk.
 const notesPerMinute = 20
+
+// forget lets go of what was said about a link.
+func (l limiter) forget(link *session.Link) {
+	maps.DeleteFunc(l, func(about topic, _ *talk) bool { return about.link == link })
+}
 
 // allow reports whether a note may be written, and how many of its kind were left out before it.
 func (l limiter) allow(now time.Time, n session.Note) (allowed bool, leftOut int) {

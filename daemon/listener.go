@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -27,87 +25,56 @@ import (
 // A datagram over UDP comes either here or to a tunnel. A packet of IP protocol 115 comes to all sockets that it suits;
 // there the tunnels have the messages of control connections, and the listener those to none (Control Connection ID 0).
 type listener struct {
-	udp   *net.UDPConn  // nil: no peer is reached over UDP
-	ip    []*net.IPConn // by version of IP
+	local   netip.AddrPort
+	log     *zap.Logger
+	callers atomic.Pointer[callers]
+	sockets map[string]net.PacketConn // by network: only those over which there are peers
+	reading sync.WaitGroup
+	*strays
+}
+
+// strays count the datagrams that are dropped.
+type strays struct{ stranger, foreignPort, notControl atomic.Uint64 }
+
+// callers are those who may call.
+type callers struct {
 	peers map[netip.AddrPort]*loop
 	hosts map[netip.Addr]*loop // the peer with that address, over UDP; nil: there are several
 	quiet map[netip.Addr]bool  // whom over IP another listener hears; we get a copy
-	log   *zap.Logger
-
-	stranger, foreignPort, notControl atomic.Uint64 // datagrams dropped
 }
 
 // protocolL2TP is the IP protocol number of L2TP (RFC 3931 section 4.1.1).
 const protocolL2TP = 115
 
-// listen opens a listener for each address that we have towards peers. Those whose flow IPsec protects are none of theirs: a
-// socket that was there before the protection could have what came in clear.
-func (d *Daemon) listen() error {
-	byLocal := make(map[netip.AddrPort][]*loop)
-	for _, l := range inClear(d.loops) {
-		if l.peer.IsStatic() {
-			continue // its data messages are for its tunnel
-		}
-		byLocal[l.local] = append(byLocal[l.local], l)
-	}
-	overIP := make(map[netip.Addr]bool)
-	for _, l := range d.loops {
-		if l.peer.Encapsulation == config.EncapsulationIP {
-			overIP[plain(l.peer.AddrPort()).Addr()] = true
-		}
-	}
-	for local, loops := range byLocal {
-		l, err := listen(local, loops, d.log)
-		if err != nil {
-			d.closeListeners()
-			return err
-		}
-		l.quiet = overIP
-		d.listeners = append(d.listeners, l)
-	}
-	return nil
-}
-
-// inClear are the loops whose class is in clear.
-func inClear(loops []*loop) []*loop {
-	return slices.DeleteFunc(slices.Clone(loops), func(l *loop) bool { return l.protection != nil })
-}
-
-func (d *Daemon) closeListeners() {
-	for _, l := range d.listeners {
-		l.close()
-	}
-}
-
 // listenTo opens a listener for one peer over IP alone.
 func listenTo(peer *loop) (*listener, error) {
-	l := newListener([]*loop{peer}, peer.log)
+	l := newListener(peer.local, []*loop{peer}, peer.log)
 	network := "ip6"
-	if peer.peer.Address.Is4() {
+	if peer.from.Addr().Is4() {
 		network = "ip4"
 	}
 	dialer := net.Dialer{Control: prepareListener}
 	if local := peer.local.Addr(); local.IsValid() {
 		dialer.LocalAddr = &net.IPAddr{IP: local.AsSlice()}
 	}
-	conn, err := dialer.Dial(fmt.Sprintf("%s:%d", network, protocolL2TP), peer.peer.Address.String())
+	conn, err := dialer.Dial(fmt.Sprintf("%s:%d", network, protocolL2TP), peer.from.Addr().String())
 	if err != nil {
 		return nil, err
 	}
-	l.ip = append(l.ip, conn.(*net.IPConn))
+	l.hear(network, conn.(*net.IPConn))
 	return l, nil
 }
 
-// listen opens the sockets. That of UDP shares its port with the tunnels' connected ones. The local address need not be
-// there yet.
-func listen(local netip.AddrPort, loops []*loop, log *zap.Logger) (*listener, error) {
-	l := newListener(loops, log)
-	bind := ""
-	if local.Addr().IsValid() {
-		bind = local.Addr().String()
-	}
+// hear takes what comes to a socket.
+func (l *listener) hear(network string, conn net.PacketConn) {
+	l.sockets[network] = conn
+	l.reading.Go(func() { l.read(conn) })
+}
+
+// networks are those over which there are callers.
+func (c *callers) networks() map[string]bool {
 	networks := make(map[string]bool)
-	for peer := range l.peers {
+	for peer := range c.peers {
 		switch {
 		case peer.Port() != 0:
 			networks["udp"] = true
@@ -117,25 +84,21 @@ func listen(local netip.AddrPort, loops []*loop, log *zap.Logger) (*listener, er
 			networks[fmt.Sprintf("ip6:%d", protocolL2TP)] = true
 		}
 	}
-	lc := net.ListenConfig{Control: prepareListener}
-	for network := range networks {
-		at := bind
-		if network == "udp" {
-			at = net.JoinHostPort(bind, fmt.Sprint(local.Port()))
-		}
-		conn, err := lc.ListenPacket(context.Background(), network, at)
-		if err != nil {
-			l.close()
-			return nil, err
-		}
-		switch conn := conn.(type) {
-		case *net.UDPConn:
-			l.udp = conn
-		case *net.IPConn:
-			l.ip = append(l.ip, conn)
-		}
+	return networks
+}
+
+// listenPacket opens a socket. That of UDP shares its port with the tunnels' connected ones. The local address need not be
+// there yet.
+func listenPacket(network string, local netip.AddrPort) (net.PacketConn, error) {
+	at := ""
+	if local.Addr().IsValid() {
+		at = local.Addr().String()
 	}
-	return l, nil
+	if network == "udp" {
+		at = net.JoinHostPort(at, fmt.Sprint(local.Port()))
+	}
+	lc := net.ListenConfig{Control: prepareListener}
+	return lc.ListenPacket(context.Background(), network, at)
 }
 
 // prepareListener sets the options of a socket before it is bound.
@@ -158,23 +121,26 @@ func prepareListener(network, _ string, raw syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-func newListener(loops []*loop, log *zap.Logger) *listener {
-	l := &listener{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]*loop), log: log}
+func newListener(local netip.AddrPort, loops []*loop, log *zap.Logger) *listener {
+	l := &listener{local: local, log: log, sockets: make(map[string]net.PacketConn), strays: new(strays)}
+	l.callers.Store(callersOf(loops))
+	return l
+}
+
+func callersOf(loops []*loop) *callers {
+	c := &callers{peers: make(map[netip.AddrPort]*loop), hosts: make(map[netip.Addr]*loop)}
 	for _, loop := range loops {
-		if loop.peer.IsStatic() {
-			continue // it has nothing to say
-		}
-		from := plain(loop.peer.AddrPort())
-		l.peers[from] = loop
+		from := plain(loop.from)
+		c.peers[from] = loop
 		if from.Port() == 0 {
 			continue
 		}
-		if _, several := l.hosts[from.Addr()]; several {
+		if _, several := c.hosts[from.Addr()]; several {
 			loop = nil
 		}
-		l.hosts[from.Addr()] = loop
+		c.hosts[from.Addr()] = loop
 	}
-	return l
+	return c
 }
 
 // plain is an address as it compares: IPv4 is IPv4, and the zone does not count.
@@ -182,36 +148,11 @@ func plain(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
 
-// run reads until close.
-func (l *listener) run() {
-	var reading sync.WaitGroup
-	for _, conn := range l.ip {
-		reading.Go(func() {
-			l.read(func(buffer []byte) error {
-				n, from, err := conn.ReadFromIP(buffer)
-				if err == nil {
-					l.takePacket(buffer[:n], from)
-				}
-				return err
-			})
-		})
-	}
-	if l.udp != nil {
-		l.read(func(buffer []byte) error {
-			n, from, err := l.udp.ReadFromUDPAddrPort(buffer)
-			if err == nil {
-				l.take(buffer[:n], from)
-			}
-			return err
-		})
-	}
-	reading.Wait()
-}
-
-func (l *listener) read(one func(buffer []byte) error) {
+// read takes what comes to a socket until it is closed.
+func (l *listener) read(conn net.PacketConn) {
 	buffer := make([]byte, 65536)
 	for {
-		err := one(buffer)
+		err := l.readOne(conn, buffer)
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
@@ -220,6 +161,17 @@ func (l *listener) read(one func(buffer []byte) error) {
 			time.Sleep(errorPause)
 		}
 	}
+}
+
+func (l *listener) readOne(conn net.PacketConn, buffer []byte) error {
+	n, from, err := conn.ReadFrom(buffer)
+	switch from := from.(type) {
+	case *net.UDPAddr:
+		l.take(buffer[:n], from.AddrPort())
+	case *net.IPAddr:
+		l.takePacket(buffer[:n], from)
+	}
+	return err
 }
 
 // errorPause is how long to wait after an error of the socket, which comes again at once as a rule.
@@ -238,13 +190,14 @@ func (l *listener) takePacket(packet []byte, from *net.IPAddr) {
 // take takes a message, or what a stranger sends in its place.
 func (l *listener) take(message []byte, from netip.AddrPort) {
 	from = plain(from)
-	loop := l.peers[from]
-	host, known := l.hosts[from.Addr()]
+	callers := l.callers.Load()
+	loop := callers.peers[from]
+	host, known := callers.hosts[from.Addr()]
 	if loop == nil && from.Port() != 0 {
 		loop = host
 	}
 	switch {
-	case loop == nil && from.Port() == 0 && l.quiet[from.Addr()]:
+	case loop == nil && from.Port() == 0 && callers.quiet[from.Addr()]:
 	case loop == nil && known:
 		l.foreignPort.Add(1)
 	case loop == nil:
@@ -256,11 +209,9 @@ func (l *listener) take(message []byte, from netip.AddrPort) {
 	}
 }
 
+// close does not wait for who reads.
 func (l *listener) close() {
-	if l.udp != nil {
-		_ = l.udp.Close()
-	}
-	for _, conn := range l.ip {
+	for _, conn := range l.sockets {
 		_ = conn.Close()
 	}
 }

@@ -46,7 +46,7 @@ func TestListenerTakes(t *testing.T) {
 		{"nothing over IP", "192.0.2.4:0", nil, -1, [3]uint64{0, 0, 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			l := newListener(loops, zap.NewNop())
+			l := newListener(netip.AddrPort{}, loops, zap.NewNop())
 			if from := netip.MustParseAddrPort(tt.from); from.Port() == 0 {
 				l.takePacket(tt.datagram, &net.IPAddr{IP: from.Addr().AsSlice()})
 			} else {
@@ -77,10 +77,21 @@ func peersOver(addresses ...string) []*loop {
 			peer.Encapsulation = config.EncapsulationIP
 		}
 		loops = append(loops, &loop{
-			daemon: &Daemon{admission: newAdmission()}, peer: peer, mailbox: make(chan func(time.Time), 16),
+			daemon: &Daemon{admission: newAdmission()}, peer: peer, from: a, mailbox: make(chan func(time.Time), 16),
 		})
 	}
 	return loops
+}
+
+// listening opens the sockets for loops whose own address is local.
+func listening(local netip.AddrPort, loops []*loop) (*listeners, error) {
+	for _, l := range loops {
+		l.local = local
+	}
+	ls := &listeners{log: zap.NewNop(), open: listenPacket, byLocal: make(map[netip.AddrPort]*listener)}
+	err := ls.listenFor(loops)
+	ls.know(loops)
+	return ls, err
 }
 
 // Over IP the listener gets the messages to no control connection, and the kernel keeps all else from it: of IPv4, where
@@ -88,7 +99,7 @@ func peersOver(addresses ...string) []*loop {
 func TestListenerOverIP(t *testing.T) {
 	for network, address := range map[string]string{"ip4:115": "127.0.0.1", "ip6:115": "::1"} {
 		loops := peersOver(netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
-		l, err := listen(netip.AddrPort{}, loops, zap.NewNop())
+		l, err := listening(netip.AddrPort{}, loops)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,13 +118,10 @@ func TestListenerOverIP(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		over := make(chan struct{})
-		go func() { l.run(); close(over) }()
 		<-loops[0].mailbox // the last of them
 		l.close()
 		conn.Close()
-		<-over
-		if n := len(loops[0].mailbox) + int(l.stranger.Load()+l.foreignPort.Load()+l.notControl.Load()); n != 0 {
+		if n := len(loops[0].mailbox) + int(l.strays.stranger.Load()+l.strays.foreignPort.Load()+l.strays.notControl.Load()); n != 0 {
 			t.Errorf("%s: %d packets more got through to the listener", network, n)
 		}
 	}
@@ -124,14 +132,12 @@ func TestListenBeforeTheAddressIsThere(t *testing.T) {
 	for _, address := range []string{"192.0.2.77:17020", "[2001:db8::77]:17020", "127.0.0.1:17020"} {
 		local := netip.MustParseAddrPort(address)
 		for range 2 {
-			l, err := listen(local, peersOver(netip.AddrPortFrom(local.Addr().Next(), 0).String(), netip.AddrPortFrom(local.Addr().Next(), 1702).String()), zap.NewNop())
+			l, err := listening(local, peersOver(netip.AddrPortFrom(local.Addr().Next(), 0).String(), netip.AddrPortFrom(local.Addr().Next(), 1702).String()))
 			if err != nil {
 				t.Errorf("%s: %v", address, err)
 				continue
 			}
-			over := make(chan struct{})
-			go func() { l.run(); close(over) }()
-			defer func() { l.close(); <-over }()
+			defer l.close()
 		}
 	}
 }

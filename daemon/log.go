@@ -9,11 +9,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// NewLogger makes the log on standard error.
-func NewLogger(cfg config.Log) (*zap.Logger, error) {
+// NewLogger makes the log on standard error, and returns the level of what it logs, which can be changed.
+func NewLogger(cfg config.Log) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(string(cfg.Level))
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, zap.AtomicLevel{}, fmt.Errorf("log.level: %w", err)
 	}
 	zc := zap.NewProductionConfig()
 	zc.Level = zap.NewAtomicLevelAt(level)
@@ -27,5 +27,13 @@ func NewLogger(cfg config.Log) (*zap.Logger, error) {
 		zc.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("2006-01-02 15:04:05.000")
 		zc.EncoderConfig.EncodeLevel = zapcore.CapitalLevelEncoder
 	}
-	return zc.Build()
+	log, err := zc.Build()
+	return log, zc.Level, err
+}
+
+// setLevel changes the level of the log, if that can be changed.
+func (d *Daemon) setLevel(to config.LogLevel) {
+	if level, err := zapcore.ParseLevel(string(to)); err == nil && d.reloads.Level != (zap.AtomicLevel{}) {
+		d.reloads.Level.SetLevel(level)
+	}
 }

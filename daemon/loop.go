@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,8 +19,11 @@ import (
 // loop is the goroutine that owns all state of one peer, or of one class of it. Everything that happens comes through its mailbox.
 type loop struct {
 	daemon *Daemon
-	peer   config.Peer // as those of this class find it
+	name   loopName
+	peer   config.Peer // as those of this class find it; for the loop alone
 	class  config.IPsec
+	from   netip.AddrPort // where the peer is configured to be
+	static bool           // the peer has no control messages
 	local  netip.AddrPort // where we send from and listen at; the zero address leaves it to the routing table
 	log    *zap.Logger
 
@@ -32,7 +36,9 @@ type loop struct {
 	limiter limiter
 	taps    []*tap
 	mailbox chan func(now time.Time)
-	over    chan struct{}        // closed when the loop has ended
+	over    chan struct{} // closed when the loop has ended
+	cancel  context.CancelCauseFunc
+	closing sync.WaitGroup       // tunnels that are being closed, and what else is not to outlive the loop
 	last    atomic.Pointer[view] // the latest that the loop has told of itself
 
 	dropped atomic.Uint64 // messages and frames that found the mailbox full
@@ -52,8 +58,19 @@ const maxMessage = 4096
 // stopTimeout is how long a peer may take to acknowledge that we stop.
 const stopTimeout = 3 * time.Second
 
-func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
-	pair := session.NewPair(pairConfig(d.cfg, peer, class))
+// loopName is what tells a loop from the daemon's others.
+type loopName struct {
+	peer  string
+	class config.IPsec
+}
+
+// newLoop makes the loop of a peer and class; only one of the operators may call it, or the start.
+func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec) *loop {
+	pc := pairConfig(cfg, peer, class)
+	for i := range pc.Links {
+		pc.Links[i].Disabled = d.operators.disabled[linkName{pc.Links[i].VPN, peer.Name}]
+	}
+	pair := session.NewPair(pc)
 	peer = atClass(peer, class)
 	log := d.log.With(zap.String("peer", peer.Name))
 	if class == config.IPsecRequired {
@@ -61,9 +78,12 @@ func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
 	}
 	l := &loop{
 		daemon:  d,
+		name:    loopName{peer.Name, class},
 		peer:    peer,
 		class:   class,
-		local:   localOf(d.cfg, &peer, class),
+		from:    peer.AddrPort(),
+		static:  peer.IsStatic(),
+		local:   localOf(cfg, &peer, class),
 		log:     log,
 		pair:    pair,
 		path:    path{peer: peer.AddrPort(), retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
@@ -73,7 +93,8 @@ func newLoop(d *Daemon, peer config.Peer, class config.IPsec) *loop {
 		over:    make(chan struct{}),
 	}
 	if class == config.IPsecRequired {
-		l.protection = &protection{peer: protectionConfig(d.cfg, &peer), algorithms: peer.IKE.ESPProposals}
+		l.protection = &protection{peer: protectionConfig(cfg, &peer), algorithms: peer.IKE.ESPProposals}
+		d.unprotected.Add(1)
 	}
 	return l
 }
@@ -119,7 +140,13 @@ func (l *loop) run(ctx context.Context) {
 		case <-done:
 			done = nil
 			giveUp = time.After(stopTimeout)
-			l.step(time.Now(), func(now time.Time) { l.pair.Stop(now, &l.out) })
+			l.step(time.Now(), func(now time.Time) {
+				if why, ok := errors.AsType[leaving](context.Cause(ctx)); ok {
+					l.pair.Leave(now, string(why), &l.out)
+				} else {
+					l.pair.Stop(now, &l.out)
+				}
+			})
 		case <-giveUp:
 			l.log.Warn("the peer did not acknowledge the end in time", zap.Duration("waited", stopTimeout))
 			return
@@ -175,7 +202,7 @@ func (l *loop) deadline() time.Time {
 // receive takes a control message that has arrived from a port of the peer's address; it may be called from any
 // goroutine, and does not keep the octets.
 func (l *loop) receive(message []byte, from netip.AddrPort) {
-	if l.peer.IsStatic() {
+	if l.static {
 		l.unasked.Add(1)
 		return
 	}

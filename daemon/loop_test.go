@@ -143,7 +143,7 @@ func TestPeerFindsItsWayFirst(t *testing.T) {
 		tried, _ := a.plane.tried()
 		v := a.look(t)
 		for range 1000 {
-			a.loops[0].receive([]byte("a call"), a.loops[0].peer.AddrPort())
+			a.loops()[0].receive([]byte("a call"), a.loops()[0].peer.AddrPort())
 		}
 		synctest.Wait()
 		if n, _ := a.plane.tried(); n > tried+1 {
@@ -353,7 +353,7 @@ func TestAfterTheEnd(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		a.start(t)
 		a.stop()
-		l := a.loops[0]
+		l := a.loops()[0]
 		for range 2 * mailboxSize {
 			l.post(func(time.Time) { t.Error("done after the end") })
 		}
@@ -373,7 +373,7 @@ func TestOverload(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		a.start(t)
 		synctest.Wait()
-		l := a.loops[0]
+		l := a.loops()[0]
 		free := make(chan struct{})
 		l.post(func(time.Time) { <-free })
 		synctest.Wait()
@@ -411,7 +411,7 @@ func TestViewOfABusyLoop(t *testing.T) {
 		synctest.Wait()
 		free := make(chan struct{})
 		block := func() {
-			a.loops[0].post(func(time.Time) { <-free })
+			a.loops()[0].post(func(time.Time) { <-free })
 			synctest.Wait()
 		}
 
@@ -435,7 +435,7 @@ func TestViewOfABusyLoop(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := a.loops[0].view(ctx); !errors.Is(err, context.Canceled) {
+		if _, err := a.loops()[0].view(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("a client that has gone: %v", err)
 		}
 		close(free)

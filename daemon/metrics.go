@@ -98,7 +98,7 @@ func (c collector) Collect(page chan<- prometheus.Metric) {
 		page <- prometheus.NewInvalidMetric(metricInfo.desc, err)
 		return
 	}
-	metricInfo.send(page, 1, d.version, d.cfg.Local.HostName, d.plane.Name())
+	metricInfo.send(page, 1, d.version, d.cfg().Local.HostName, d.plane.Name())
 	metricStarted.send(page, seconds(d.started))
 	for reason, n := range d.strangersDrops() {
 		metricDrops.send(page, float64(n), reason)

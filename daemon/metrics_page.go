@@ -22,7 +22,7 @@ type metricsPage struct {
 
 // listenMetrics opens the address of the configuration, if there is one.
 func (d *Daemon) listenMetrics() (*metricsPage, error) {
-	at := d.cfg.Metrics.Listen
+	at := d.cfg().Metrics.Listen
 	if !at.IsValid() {
 		return new(metricsPage), nil
 	}

@@ -20,7 +20,10 @@ import (
 )
 
 // requests are what the routes that take JSON are asked with.
-var requests = map[string]any{}
+var requests = map[string]any{
+	"POST " + api.PathPlan:  anotherFile,
+	"POST " + api.PathApply: anotherFile,
+}
 
 // endings are the parameters with which a stream ends by itself.
 var endings = map[string]string{api.PathCapture + "/{peer}": "?count=0"}
@@ -30,6 +33,7 @@ var endings = map[string]string{api.PathCapture + "/{peer}": "?count=0"}
 func TestAnswersAreAsInOpenAPI(t *testing.T) {
 	p, socket := serve(t)
 	p.log.Info("asked", event(api.EventStarting)) // so that there are events
+	p.runs(t, anotherFile)
 	client := clientOf(socket)
 	document := parseDocument(t)
 
@@ -50,6 +54,9 @@ func TestAnswersAreAsInOpenAPI(t *testing.T) {
 					if in = requests[method+" "+path]; in == nil {
 						t.Fatal("nothing to ask it with: add to requests in openapi_answers_test.go")
 					}
+				}
+				if strings.HasSuffix(path, "/"+api.Reset) { // which a link that is taken down refuses
+					do(t, client, method, "/v1/links/red/pe2/up", nil)
 				}
 				got := do(t, client, method, fill.Replace(path)+endings[path], in)
 				if got.status != http.StatusOK {

@@ -130,11 +130,8 @@ func (l *loop) listenForCalls() (err error) {
 	if l.protection == nil || l.path.peer.Port() != 0 {
 		return nil
 	}
-	if l.path.calls, err = listenTo(l); err != nil {
-		return err
-	}
-	l.daemon.executor.later(l.path.calls.run)
-	return nil
+	l.path.calls, err = listenTo(l)
+	return err
 }
 
 // pathChanged takes the path's MTU, which may have changed.
@@ -175,7 +172,9 @@ func (l *loop) closeTunnel(tunnel dataplane.Tunnel) {
 	if tunnel == nil {
 		return
 	}
+	l.closing.Add(1)
 	l.daemon.executor.later(func() {
+		defer l.closing.Done()
 		if err := tunnel.Close(); err != nil {
 			l.log.Warn("path not closed cleanly", zap.String("reason", err.Error()))
 		}

@@ -14,13 +14,13 @@ import (
 // pickPlane takes the data plane that the configuration asks for, or the best that this host has. A kernel that is asked
 // for by name and lacks something is an error, which says what would help.
 func (d *Daemon) pickPlane(has dataplane.Support) error {
-	name, reason := string(d.cfg.DataPlane), "the configuration says so"
-	switch d.cfg.DataPlane {
+	name, reason := string(d.cfg().DataPlane), "the configuration says so"
+	switch d.cfg().DataPlane {
 	case config.DataPlaneAuto:
 		name, reason = has.Pick()
 	case config.DataPlaneKernel:
 		missing := has.Missing
-		if slices.ContainsFunc(d.cfg.Peers, overIP) {
+		if slices.ContainsFunc(d.cfg().Peers, overIP) {
 			missing = slices.Concat(missing, has.MissingOverIP)
 		}
 		if len(missing) > 0 {
@@ -31,12 +31,18 @@ func (d *Daemon) pickPlane(has dataplane.Support) error {
 	if name == (kernel.Plane{}).Name() {
 		d.plane = kernel.Plane{}
 	}
-	for _, p := range d.cfg.Peers {
+	return nil
+}
+
+// because is why the data plane is what it is, and is not for some peers.
+func (d *Daemon) because() string {
+	reason := d.planeReason
+	for _, p := range d.cfg().Peers {
 		if why := d.notForKernel(p); d.plane == (kernel.Plane{}) && why != "" {
-			d.planeReason += fmt.Sprintf("; userspace for %s, as %s", p.Name, why)
+			reason += fmt.Sprintf("; userspace for %s, as %s", p.Name, why)
 		}
 	}
-	return nil
+	return reason
 }
 
 func overIP(p config.Peer) bool { return p.Encapsulation == config.EncapsulationIP }
@@ -47,7 +53,7 @@ func overIP(p config.Peer) bool { return p.Encapsulation == config.Encapsulation
 // fragment: L2TP over IPv6 then sends each such packet in fragments of 1280 octets at most. Many networks drop these.
 func (d *Daemon) notForKernel(p config.Peer) string {
 	switch {
-	case d.cfg.DataPlane != config.DataPlaneAuto:
+	case d.cfg().DataPlane != config.DataPlaneAuto:
 	case p.Address.Is6():
 		return "it is reached over IPv6, where the kernel sends IPv4 packets in fragments"
 	case overIP(p) && len(d.support.MissingOverIP) > 0:

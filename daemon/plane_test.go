@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
@@ -86,15 +88,15 @@ func TestPickPlane(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := &Daemon{cfg: &config.Config{DataPlane: tt.asked, Peers: tt.peers}}
+			d := newDaemon(&config.Config{DataPlane: tt.asked, Peers: tt.peers}, "", zap.NewNop())
 			if err := d.pickPlane(tt.has); err != nil {
 				if tt.plane != "" || err.Error() != tt.because {
 					t.Errorf("error %q, want plane %q, %q", err, tt.plane, tt.because)
 				}
 				return
 			}
-			if d.plane.Name() != tt.plane || d.planeReason != tt.because {
-				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.planeReason, tt.plane, tt.because)
+			if d.plane.Name() != tt.plane || d.because() != tt.because {
+				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.because(), tt.plane, tt.because)
 			}
 			var planes []string
 			for _, p := range tt.peers {

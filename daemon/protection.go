@@ -65,8 +65,10 @@ func (l *loop) protect() {
 	}
 	p.asked = true
 	l.path.retryAt = time.Time{}
+	l.closing.Add(1)
 	l.daemon.executor.later(func() {
 		err := l.daemon.guard.Protect(p.peer)
+		l.closing.Done()
 		l.post(func(now time.Time) { l.protected(now, err) })
 	})
 }
@@ -98,6 +100,20 @@ func (d *Daemon) tidyGuard() {
 			d.log.Warn("what an earlier run has left of IPsec is not removed", zap.String("reason", err.Error()))
 		}
 	})
+}
+
+// unprotect takes the protection back, when no socket is open any more.
+func (l *loop) unprotect() {
+	if l.protection == nil {
+		return
+	}
+	if err := l.daemon.guard.Release(l.name.peer); err != nil {
+		l.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
+	}
+	if !l.protection.stands {
+		l.daemon.unprotected.Add(-1)
+		l.daemon.tidyGuard()
+	}
 }
 
 // room is the size of the largest packet to the peer that fits into one of mtu octets on the path.
@@ -146,8 +162,8 @@ func (d *Daemon) guardEvent(e ipsec.Event) {
 	if known.act == nil {
 		return
 	}
-	for _, l := range d.loops {
-		if l.protection != nil && (e.Peer == "" || e.Peer == l.peer.Name) {
+	for _, l := range d.loops() {
+		if l.protection != nil && (e.Peer == "" || e.Peer == l.name.peer) {
 			l.post(func(now time.Time) { known.act(l, now) })
 		}
 	}

@@ -40,10 +40,10 @@ func protectedPEs(t *testing.T) (*shield, *pe, *pe) {
 		p.plane.opened = func(cfg dataplane.TunnelConfig) {
 			isProtected := cfg.Local.Port() == 1701
 			if isProtected && !p.guard.protects(cfg.Local, cfg.Peer) {
-				t.Errorf("%s opened a socket from %s to %s, which nothing protects", p.cfg.Local.HostName, cfg.Local, cfg.Peer)
+				t.Errorf("%s opened a socket from %s to %s, which nothing protects", p.cfg().Local.HostName, cfg.Local, cfg.Peer)
 			}
 			if isProtected != cfg.Protected || isProtected != (cfg.Peer.Port() == 1701) {
-				t.Errorf("%s opened %+v", p.cfg.Local.HostName, cfg)
+				t.Errorf("%s opened %+v", p.cfg().Local.HostName, cfg)
 			}
 		}
 	}
@@ -87,13 +87,13 @@ func TestProtectedLink(t *testing.T) {
 		pass(3 * time.Minute) // long enough for attempts to be given up
 		for _, p := range []*pe{a, b} {
 			if l := p.linkOf(t, "blue"); l.State != api.LinkUp || l.IPsec != "none" || l.ESP != "" || l.MTU != 1452 {
-				t.Errorf("blue at %s is %+v", p.cfg.Local.HostName, l)
+				t.Errorf("blue at %s is %+v", p.cfg().Local.HostName, l)
 			}
 			if l := p.linkOf(t, "red"); l.State == api.LinkUp || l.IPsec != "required" || l.ESP != "" {
-				t.Errorf("red at %s is %+v", p.cfg.Local.HostName, l)
+				t.Errorf("red at %s is %+v", p.cfg().Local.HostName, l)
 			}
 			if x := p.protectionsOf(t); len(x) != 1 || x[0].Up || !x[0].Floor || x[0].Reason == "" || x[0].Starts != (p == a) {
-				t.Errorf("protection at %s: %+v", p.cfg.Local.HostName, x)
+				t.Errorf("protection at %s: %+v", p.cfg().Local.HostName, x)
 			}
 		}
 
@@ -104,18 +104,18 @@ func TestProtectedLink(t *testing.T) {
 		for _, p := range []*pe{a, b} {
 			// 1500 - 20 - 8 - 8 - 16 for ESP leaves 1446 with the trailer; 28 of these are L2TP's and PPP's.
 			if l := p.linkOf(t, "red"); l.ESP != "aes256gcm16" || l.MTU != 1418 {
-				t.Errorf("red at %s is %+v", p.cfg.Local.HostName, l)
+				t.Errorf("red at %s is %+v", p.cfg().Local.HostName, l)
 			}
 			peers := p.allPeers(t)
 			if peers[0].IKE != "" || peers[1].IKE != "ESTABLISHED" || peers[1].ESP != "aes256gcm16" || peers[1].PathMTU != 1500 {
-				t.Errorf("peers of %s: %+v", p.cfg.Local.HostName, peers)
+				t.Errorf("peers of %s: %+v", p.cfg().Local.HostName, peers)
 			}
 			x := p.protectionsOf(t)
 			if len(x) != 1 || !x[0].Up || x[0].IKE == nil || len(x[0].ESP) != 1 || x[0].Reason != "" || x[0].Address != peers[1].Address {
-				t.Errorf("protection at %s: %+v", p.cfg.Local.HostName, x)
+				t.Errorf("protection at %s: %+v", p.cfg().Local.HostName, x)
 			}
 			if n := p.said("IKE is up"); n != 1 {
-				t.Errorf("%s told %d times that IKE is up", p.cfg.Local.HostName, n)
+				t.Errorf("%s told %d times that IKE is up", p.cfg().Local.HostName, n)
 			}
 		}
 
@@ -145,16 +145,16 @@ func TestProtectionConfig(t *testing.T) {
 			c.Peers[0].IKE.LocalID, c.Peers[0].IKE.RemoteID = "us", "them"
 			c.VPNs[0].Links[0].IPsec = config.IPsecRequired
 		})
-		p := a.loops[1].protection.peer
+		p := a.loops()[1].protection.peer
 		want := ipsec.Flow{Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.MustParseAddr("192.0.2.2"), LocalPort: 1701, RemotePort: 1701}
 		if p.Name != "pe2" || p.Flow != want || string(p.Auth.PSK) != "psk" || !p.Starts ||
 			p.IKE.Rekey != 4*time.Hour || p.IKE.DPD != 30*time.Second || p.Child.Rekey != time.Hour || p.Child.RekeyOctets != 1<<30 || p.Child.ReplayWindow != 64 {
 			t.Errorf("pe1 protects %+v", p)
 		}
-		if len(b.loops) != 1 {
-			t.Fatalf("pe2 has %d loops", len(b.loops))
+		if len(b.loops()) != 1 {
+			t.Fatalf("pe2 has %d loops", len(b.loops()))
 		}
-		p = b.loops[0].protection.peer
+		p = b.loops()[0].protection.peer
 		want = ipsec.Flow{Local: netip.MustParseAddr("192.0.2.2"), Remote: netip.MustParseAddr("192.0.2.1")}
 		if p.Flow != want || p.Auth.PSK != nil || string(p.Auth.Certificate) != "cert" || string(p.Auth.PrivateKey) != "key" || len(p.Auth.CAs) != 1 ||
 			p.Auth.LocalID != "us" || p.Auth.RemoteID != "them" || p.Starts {
@@ -177,10 +177,10 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 		pass(time.Hour)
 		for _, p := range []*pe{a, b} {
 			if opened, _, _ := p.plane.count(); opened != 1 {
-				t.Errorf("%s opened %d tunnels", p.cfg.Local.HostName, opened)
+				t.Errorf("%s opened %d tunnels", p.cfg().Local.HostName, opened)
 			}
 			if p.linkOf(t, "blue").State != api.LinkUp {
-				t.Errorf("blue is not up at %s", p.cfg.Local.HostName)
+				t.Errorf("blue is not up at %s", p.cfg().Local.HostName)
 			}
 		}
 		const why = "not protected yet: nft: operation not permitted"
@@ -219,7 +219,7 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 		}
 		for _, p := range []*pe{a, b} {
 			if n := slices.Index(p.guard.calls, "tidy"); n != len(p.guard.calls)-1 {
-				t.Errorf("%s asked the guard: %q", p.cfg.Local.HostName, p.guard.calls[max(0, len(p.guard.calls)-5):])
+				t.Errorf("%s asked the guard: %q", p.cfg().Local.HostName, p.guard.calls[max(0, len(p.guard.calls)-5):])
 			}
 		}
 	})
@@ -269,7 +269,7 @@ func TestProtectedPathStays(t *testing.T) {
 			}
 		}
 		a.listener.take([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddrPort("192.0.2.2:1701"))
-		if n := len(a.loops[1].mailbox); n != 0 {
+		if n := len(a.loops()[1].mailbox); n != 0 {
 			t.Error("the listener for what is in clear has handed a message to the protected loop")
 		}
 	})

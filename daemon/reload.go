@@ -1,78 +1,105 @@
 package daemon
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"os"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/config/plan"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// Reload says when the configuration is to be read again, and how. The zero value: never.
+// Reload says where the daemon's own configuration is, and when it is to be read again. The zero value: nowhere, and never.
 type Reload struct {
-	When <-chan os.Signal
-	Read func() (*config.Config, error)
+	When  <-chan os.Signal
+	File  string // for people
+	Read  func() (*config.Config, error)
+	Level zap.AtomicLevel // of the log
 }
 
-// reload takes new secrets of peers from the configuration whenever it is told to, until ctx is done. All else is for a
-// restart.
-func (d *Daemon) reload(ctx context.Context, r Reload) {
-	running := d.cfg
+// reload reads the configuration again whenever it is told to, until ctx is done.
+func (d *Daemon) reload(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.When:
+		case <-d.reloads.When:
+			_, _ = d.reread() // the log has been told
 		}
-		next, err := r.Read()
-		if err != nil {
-			for line := range strings.Lines(err.Error()) {
-				d.log.Error("configuration not reloaded, nothing is changed", event(api.EventReloadFailed), zap.String("reason", strings.TrimSpace(line)))
-			}
-			continue
-		}
-		running = d.takeSecrets(running, next)
-		if rest := config.Differences(running, next); len(rest) > 0 {
-			d.log.Warn("only secrets of peers are reloaded; the rest needs a restart", zap.Strings("changed", rest))
-		}
-		d.log.Info("configuration reloaded", event(api.EventReloaded))
 	}
 }
 
-// takeSecrets changes the secrets of peers, where there were and are any, to those of next. It returns what runs then.
-func (d *Daemon) takeSecrets(running, next *config.Config) *config.Config {
-	now := *running
-	now.Peers = append([]config.Peer(nil), running.Peers...)
-	fresh := make(map[string]config.Peer)
-	for _, p := range next.Peers {
-		fresh[p.Name] = p
+// errNoFile is why there is nothing to read.
+var errNoFile = errors.New("this daemon was started without a configuration file")
+
+// reread takes the daemon's own configuration as it is now.
+func (d *Daemon) reread() (*plan.Plan, error) {
+	if d.reloads.Read == nil {
+		return nil, errNoFile
 	}
-	for i := range now.Peers {
-		p := &now.Peers[i]
-		f, found := fresh[p.Name]
-		if !found || len(f.Secret) == 0 || len(p.Secret) == 0 ||
-			bytes.Equal(f.Secret, p.Secret) && bytes.Equal(f.NextSecret, p.NextSecret) {
-			continue
-		}
-		p.Secret, p.NextSecret = f.Secret, f.NextSecret
-		d.setSecrets(p.Name, f.Secret, f.NextSecret)
-	}
-	return &now
+	return d.take(d.reloads.File, d.reloads.Read)
 }
 
-// setSecrets changes the secrets of a peer in place: control connections and links stay.
-func (d *Daemon) setSecrets(peer string, secret, next config.Secret) {
-	for _, l := range d.loops {
-		if l.peer.Name == peer {
-			l.post(func(now time.Time) {
-				l.pair.SetSecrets(now, secret, next, &l.out)
-				l.log.Info("secrets changed", event(api.EventSecretsChanged), zap.Bool("next_secret", next != nil))
-			})
+// mistakesError is what is wrong with a configuration: it joins one error for each mistake.
+type mistakesError struct{ error }
+
+// take reads a configuration and makes it run. What comes of it is logged.
+func (d *Daemon) take(file string, read func() (*config.Config, error)) (*plan.Plan, error) {
+	log := d.log.With(zap.String("file", file))
+	to, err := read()
+	var p *plan.Plan
+	if err != nil {
+		err = &mistakesError{err}
+	} else {
+		p, err = d.change(to, log)
+	}
+	switch {
+	case err != nil:
+		for line := range strings.Lines(err.Error()) {
+			log.Error("configuration not taken, nothing is changed", event(api.EventReloadFailed), zap.String("reason", strings.TrimSpace(line)))
 		}
+	case p.Empty():
+		log.Info("configuration read, nothing to change", event(api.EventReloaded))
+	default:
+		log.Info("configuration changed", append(counts(p), event(api.EventReloaded))...)
+	}
+	return p, err
+}
+
+// counts are how many links come, go, restart and change in place.
+func counts(p *plan.Plan) []zap.Field {
+	n := make(map[plan.Action]int)
+	for _, l := range p.Links {
+		n[l.Action]++
+	}
+	return []zap.Field{
+		zap.Int("links_added", n[plan.Add]), zap.Int("links_removed", n[plan.Remove]),
+		zap.Int("links_restarted", n[plan.Restart]), zap.Int("links_changed", n[plan.Change]),
+	}
+}
+
+// tell logs what is about to be done.
+func tell(log *zap.Logger, p *plan.Plan) {
+	step := func(what string, action plan.Action, changes []config.Change, fields ...zap.Field) {
+		if len(changes) > 0 {
+			fields = append(fields, zap.String("because", texts(changes)))
+		}
+		log.Info("change of configuration: "+string(action)+" "+what, fields...)
+	}
+	if len(p.Daemon) > 0 {
+		step("the daemon", plan.Change, p.Daemon)
+	}
+	for _, r := range p.Routers {
+		step("virtual router", r.Action, nil, zap.Stringer("vr", &r.VR))
+	}
+	for _, c := range p.Connections {
+		step("control connection", c.Action, c.Changes, zap.String("peer", c.Peer), zap.String("ipsec", string(c.Class)))
+	}
+	for _, l := range p.Links {
+		step("link", l.Action, append(l.Of[:len(l.Of):len(l.Of)], l.Changes...), zap.String("vpn", l.VPN), zap.String("peer", l.Peer))
 	}
 }

@@ -25,15 +25,16 @@ type operator struct {
 
 // operate has the daemon reload what the operator writes.
 func operate(t *testing.T, p *pe) *operator {
-	o := &operator{pe: p, hangups: make(chan os.Signal, 1), file: *p.cfg}
+	o := &operator{pe: p, hangups: make(chan os.Signal, 1), file: *p.cfg()}
+	p.reloads = Reload{When: o.hangups, File: "/etc/l2tpvl.yaml", Read: func() (*config.Config, error) {
+		c := o.file
+		return &c, o.mistake
+	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		p.reload(ctx, Reload{o.hangups, func() (*config.Config, error) {
-			c := o.file
-			return &c, o.mistake
-		}})
+		p.reload(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -45,6 +46,9 @@ func operate(t *testing.T, p *pe) *operator {
 // write changes the file and has it read.
 func (o *operator) write(change func(*config.Config)) {
 	o.file.Peers, o.file.VPNs = slices.Clone(o.file.Peers), slices.Clone(o.file.VPNs)
+	for i := range o.file.VPNs {
+		o.file.VPNs[i].Links = slices.Clone(o.file.VPNs[i].Links)
+	}
 	change(&o.file)
 	o.hangups <- syscall.SIGHUP
 	pass(time.Second)
@@ -105,47 +109,6 @@ func TestSecretsChangeOver(t *testing.T) {
 	})
 }
 
-// Of a configuration that differs elsewhere the secrets are taken, and the rest is named.
-func TestReloadTakesSecretsAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		_, a, b := twoPEs("red")
-		a.start(t)
-		b.start(t)
-		o := operate(t, a)
-		pass(10 * time.Second)
-		o.write(func(c *config.Config) {
-			secrets("secret", "other")(c)
-			c.Local.HostName = "pe9"
-			c.Peers[0].Hello = time.Minute
-			c.VPNs = nil
-		})
-		told := a.logs.FilterMessage("only secrets of peers are reloaded; the rest needs a restart").All()
-		want := []any{"local.hostname", "peers.pe2.hello", "vpns.red"}
-		if len(told) != 1 || !slices.Equal(told[0].ContextMap()["changed"].([]any), want) {
-			t.Errorf("told %v, want %q", told, want)
-		}
-		if a.said("secrets changed") != 1 {
-			t.Error("the secrets are not changed")
-		}
-		a.isUp(t)
-
-		o.write(func(*config.Config) {})
-		if a.said("secrets changed") != 1 || a.said("configuration reloaded") != 2 {
-			t.Error("the same secrets are changed again")
-		}
-		// Whether there is a secret is agreed on as a connection begins.
-		o.write(func(c *config.Config) {
-			secrets("", "")(c)
-			c.Peers[0].Authentication = config.AuthenticationNone
-		})
-		last := a.logs.FilterMessage("only secrets of peers are reloaded; the rest needs a restart").All()[2]
-		if !slices.Contains(last.ContextMap()["changed"].([]any), any("peers.pe2.authentication")) || a.said("secrets changed") != 1 {
-			t.Errorf("told %v", last)
-		}
-		a.isUp(t)
-	})
-}
-
 // A configuration with mistakes changes nothing; each is logged.
 func TestReloadOfMistakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -156,13 +119,13 @@ func TestReloadOfMistakes(t *testing.T) {
 		pass(10 * time.Second)
 		o.mistake = errors.Join(errors.New("l2tpvl.yaml: a: is wrong"), errors.New("l2tpvl.yaml: b: is wrong too"))
 		o.write(secrets("other", ""))
-		told := a.logs.FilterMessage("configuration not reloaded, nothing is changed")
+		told := a.logs.FilterMessage("configuration not taken, nothing is changed")
 		if told.Len() != 2 || told.FilterField(zap.String("reason", "l2tpvl.yaml: b: is wrong too")).Len() != 1 {
 			t.Errorf("told %v", told.All())
 		}
 		pass(time.Hour)
 		a.isUp(t)
-		if a.said("secrets changed")+a.said("configuration reloaded") != 0 {
+		if a.said("secrets changed")+a.said("configuration changed") != 0 {
 			t.Error("something was changed")
 		}
 		o.mistake = nil

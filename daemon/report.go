@@ -32,23 +32,19 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 		}
 	}
 	return api.Status{
-		Version: d.version, HostName: d.cfg.Local.HostName, Started: d.started,
-		DataPlane: d.plane.Name(), DataPlaneReason: d.planeReason, Drops: drops,
+		Version: d.version, HostName: d.cfg().Local.HostName, Started: d.started,
+		DataPlane: d.plane.Name(), DataPlaneReason: d.because(), Drops: drops,
 	}, nil
 }
 
 // strangersDrops are the datagrams dropped before any peer's loop has seen them, by reason.
 func (d *Daemon) strangersDrops() map[string]uint64 {
+	strays := &d.listeners.strays
 	drops := map[string]uint64{
-		"stranger":                0,
-		"foreign port":            0,
-		"data without tunnel":     0,
+		"stranger":                strays.stranger.Load(),
+		"foreign port":            strays.foreignPort.Load(),
+		"data without tunnel":     strays.notControl.Load(),
 		control.DropRate.String(): d.admission.refused.Load(),
-	}
-	for _, l := range d.listeners {
-		drops["stranger"] += l.stranger.Load()
-		drops["foreign port"] += l.foreignPort.Load()
-		drops["data without tunnel"] += l.notControl.Load()
 	}
 	return drops
 }
@@ -135,7 +131,7 @@ func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
 func (v *view) link(l *session.LinkStatus) api.Link {
 	link := api.Link{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, VR: l.Config.VR.String(),
-		State: v.linkState(l), Since: l.Since, Protocols: []string{}, IPsec: string(v.Class), ESP: v.esp(), Reason: l.Reason,
+		State: v.linkState(l), Since: l.Since, Disabled: l.Config.Disabled, Protocols: []string{}, IPsec: string(v.Class), ESP: v.esp(), Reason: l.Reason,
 	}
 	if l.Ready {
 		link.Interface = l.Config.Interface
@@ -152,7 +148,7 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 	if link.State != api.LinkUp {
 		link.Attempt = l.Failures
 		at := l.CallAt
-		if !v.agreed() {
+		if !link.Disabled && !v.agreed() {
 			link.Reason = v.noConnectionReason()
 			at = v.retryAt()
 			link.Attempt = v.Control.Failures

@@ -31,6 +31,13 @@ func (d *Daemon) routes() []route {
 			with("follow", "If true, go on with what happens."),
 		stream(api.PathCapture+"/{peer}", "The control messages of a peer, from now on", d.capture).
 			with("count", "End after this many messages."),
+		post(api.PathPlan, "What a configuration would change; nothing is done", d.planFile),
+		post(api.PathApply, "Have a configuration run: what the plan says, and nothing else", d.applyFile),
+		post(api.PathReload, "Have the daemon's own configuration file run as it is now", d.reloadFile),
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Up, "Let a link come up that was taken down", d.enable),
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Down, "Take a link down, and keep it down", d.disable),
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Reset, "End a link's session, and begin anew", d.resetLink),
+		post(api.PathPeers+"/{peer}/"+api.Reset, "End the control connections to a peer, and begin anew", d.resetPeer),
 		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
 	}
 }
@@ -76,6 +83,8 @@ func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, err
 		made.request = t
 	}
 	made.handler = func(w http.ResponseWriter, r *http.Request) {
+		// What is to be done may take longer than to tell something.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * time.Minute))
 		var in In
 		if made.request != nil {
 			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))

@@ -26,12 +26,12 @@ type server struct {
 }
 
 // listenAPI opens the Unix socket. It fails if a daemon answers on it, and clears away what a dead one has left.
-func (d *Daemon) listenAPI() (*server, error) {
-	socket := d.cfg.API.Socket
+func (d *Daemon) listenAPI(ctx context.Context) (*server, error) {
+	socket := d.cfg().API.Socket
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
 		return nil, fmt.Errorf("api.socket: %w", err)
 	}
-	if err := awaitDeath(socket); err != nil {
+	if err := awaitDeath(ctx, socket); err != nil {
 		return nil, err
 	}
 	if info, err := os.Lstat(socket); err == nil {
@@ -57,7 +57,7 @@ func (d *Daemon) listenAPI() (*server, error) {
 // admitGroup lets the group in that api.group names, beside the socket's owner. Who can open the socket can do all that
 // the API can.
 func (d *Daemon) admitGroup(socket string) error {
-	if name := d.cfg.API.Group; name != "" {
+	if name := d.cfg().API.Group; name != "" {
 		group, err := user.LookupGroup(name)
 		if err != nil {
 			return fmt.Errorf("api.group: there is no group %q on this host; `groupadd --system %s` makes it", name, name)
@@ -80,20 +80,28 @@ func (d *Daemon) admitGroup(socket string) error {
 // of them in some twenty seconds, and its socket takes connections until then.
 const deathWait = 30 * time.Second
 
-// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to.
-func awaitDeath(socket string) error {
-	for deadline := time.Now().Add(deathWait); ; time.Sleep(100 * time.Millisecond) {
+// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to, or ctx is done.
+func awaitDeath(ctx context.Context, socket string) error {
+	for deadline := time.Now().Add(deathWait); ; {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
 			return nil
 		}
 		_ = conn.Close()
-		_, err = api.NewClient(socket).Status(context.Background())
+		// One that runs answers at once, and is to be told of even to who has given up.
+		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		_, err = api.NewClient(socket).Status(asking)
+		cancel()
 		if err == nil || errors.As(err, new(*api.StatusError)) {
 			return fmt.Errorf("api.socket %s: another l2tpvld is running and answers there; stop it, or give this one a socket of its own", socket)
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("api.socket %s: somebody holds it and does not answer; end that process, or give this one a socket of its own", socket)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return fmt.Errorf("api.socket %s: somebody holds it and does not answer, and this daemon was ended before it did", socket)
 		}
 	}
 }

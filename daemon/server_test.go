@@ -26,11 +26,10 @@ func serve(t *testing.T) (p *pe, socket string) { return serveWith(t, func(*http
 func serveWith(t *testing.T, change func(*http.Server)) (p *pe, socket string) {
 	t.Helper()
 	_, p, _ = twoPEs("red", "blue")
-	p.cfg.Peers[0].Role = config.RolePassive // there is nobody to say farewell to
-	p.loops = nil
+	p.cfg().Peers[0].Role = config.RolePassive // there is nobody to say farewell to
 	p.makeLoops()
-	p.cfg.API.Socket = shortPath(t)
-	s, err := p.listenAPI()
+	p.cfg().API.Socket = shortPath(t)
+	s, err := p.listenAPI(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +41,11 @@ func serveWith(t *testing.T, change func(*http.Server)) (p *pe, socket string) {
 	t.Cleanup(func() {
 		s.close()
 		<-over
-		if _, err := os.Lstat(p.cfg.API.Socket); !errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Lstat(p.cfg().API.Socket); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the socket is left behind: %v", err)
 		}
 	})
-	return p, p.cfg.API.Socket
+	return p, p.cfg().API.Socket
 }
 
 // shortPath is where a socket can be: its path has 107 octets at most.
@@ -129,14 +128,14 @@ func TestAPISocket(t *testing.T) {
 	p.log = zap.NewNop()
 
 	stale := shortPath(t)
-	p.cfg.API.Socket = stale
-	first, err := p.listenAPI() // makes the folder, too
+	p.cfg().API.Socket = stale
+	first, err := p.listenAPI(t.Context()) // makes the folder, too
 	if err != nil {
 		t.Fatal(err)
 	}
 	first.listener.(*net.UnixListener).SetUnlinkOnClose(false)
 	first.close()
-	second, err := p.listenAPI()
+	second, err := p.listenAPI(t.Context())
 	if err != nil {
 		t.Fatalf("the socket of a daemon that was killed: %v", err)
 	}
@@ -145,11 +144,11 @@ func TestAPISocket(t *testing.T) {
 		t.Errorf("mode %v, %v; want 0660", info.Mode(), err)
 	}
 	go second.serve()
-	if _, err := p.listenAPI(); err == nil || !strings.Contains(err.Error(), "another l2tpvld is running and answers there") {
+	if _, err := p.listenAPI(t.Context()); err == nil || !strings.Contains(err.Error(), "another l2tpvld is running and answers there") {
 		t.Errorf("a live socket: %v", err)
 	}
 	second.close()
-	third, err := p.listenAPI()
+	third, err := p.listenAPI(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +172,7 @@ func TestAPISocket(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	successor, err := p.listenAPI()
+	successor, err := p.listenAPI(t.Context())
 	if err != nil {
 		t.Fatalf("the socket of a daemon that is dying: %v", err)
 	}
@@ -183,15 +182,15 @@ func TestAPISocket(t *testing.T) {
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.cfg.API.Socket = file
-	if _, err := p.listenAPI(); err == nil || !strings.Contains(err.Error(), "something that is not a socket") {
+	p.cfg().API.Socket = file
+	if _, err := p.listenAPI(t.Context()); err == nil || !strings.Contains(err.Error(), "something that is not a socket") {
 		t.Errorf("a file: %v", err)
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
 		t.Errorf("the file is now %q, %v", text, err)
 	}
-	p.cfg.API.Socket = filepath.Join(file, "s")
-	if _, err := p.listenAPI(); err == nil || !strings.HasPrefix(err.Error(), "api.socket: ") {
+	p.cfg().API.Socket = filepath.Join(file, "s")
+	if _, err := p.listenAPI(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "api.socket: ") {
 		t.Errorf("a folder that cannot be made: %v", err)
 	}
 }
@@ -199,7 +198,7 @@ func TestAPISocket(t *testing.T) {
 // A group may be let in beside the owner; one that there is not is an error that says so.
 func TestAPIGroup(t *testing.T) {
 	_, p, _ := twoPEs("red")
-	p.cfg.API.Socket = shortPath(t)
+	p.cfg().API.Socket = shortPath(t)
 	id := 1 // of a group that every Unix has, and is not root's
 	if os.Getuid() != 0 {
 		id = os.Getgid()
@@ -208,13 +207,13 @@ func TestAPIGroup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cfg.API.Group = group.Name
-	s, err := p.listenAPI()
+	p.cfg().API.Group = group.Name
+	s, err := p.listenAPI(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
-	info, err := os.Stat(p.cfg.API.Socket)
+	info, err := os.Stat(p.cfg().API.Socket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,13 +221,13 @@ func TestAPIGroup(t *testing.T) {
 		t.Errorf("group %d, mode %v; want %d and 0660", got, info.Mode().Perm(), id)
 	}
 	s.close()
-	p.cfg.API.Group = "nobody-is-in-it"
-	_, err = p.listenAPI()
+	p.cfg().API.Group = "nobody-is-in-it"
+	_, err = p.listenAPI(t.Context())
 	const want = "api.group: there is no group \"nobody-is-in-it\" on this host; `groupadd --system nobody-is-in-it` makes it"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
-	if _, err := os.Lstat(p.cfg.API.Socket); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Lstat(p.cfg().API.Socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("a socket is left behind: %v", err)
 	}
 }

@@ -16,16 +16,14 @@ import (
 func twoStaticPEs(vpns ...string) (n *network, a, b *pe) {
 	n, a, b = twoPEs(vpns...)
 	for end, p := range []*pe{a, b} {
-		peer := &p.cfg.Peers[0]
+		peer := &p.cfg().Peers[0]
 		peer.Secret, peer.Signalling = nil, config.SignallingStatic
 		peer.Static = config.StaticTunnel{LocalTunnelID: uint32(3001 + end), PeerTunnelID: uint32(3002 - end), LocalPort: 1702}
-		for i := range p.cfg.VPNs {
+		for i := range p.cfg().VPNs {
 			id := uint32(10 * (i + 1))
-			p.cfg.VPNs[i].Links[0].Static = config.StaticSession{LocalSessionID: id + uint32(end), PeerSessionID: id + uint32(1-end)}
+			p.cfg().VPNs[i].Links[0].Static = config.StaticSession{LocalSessionID: id + uint32(end), PeerSessionID: id + uint32(1-end)}
 		}
-		p.loops = nil
-		p.makeLoops()
-		p.listener = newListener(p.loops, p.log)
+		p.remake()
 	}
 	return n, a, b
 }
@@ -51,7 +49,7 @@ func TestStaticLinks(t *testing.T) {
 		}
 
 		// What looks like a control message is none here.
-		a.loops[0].receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops[0].peer.AddrPort())
+		a.loops()[0].receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops()[0].peer.AddrPort())
 		synctest.Wait()
 		if told := a.drops(t); told["control message of a static peer"] != 1 {
 			t.Errorf("drops %v", told)

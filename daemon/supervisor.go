@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -57,7 +58,7 @@ func (d *Daemon) alive(ctx context.Context, within time.Duration) (up, all int, 
 	defer cancel()
 	var mu sync.Mutex
 	var asked sync.WaitGroup
-	for _, l := range d.loops {
+	for _, l := range d.loops() {
 		asked.Go(func() {
 			of, e := ask(ctx, l, func(time.Time) [2]int {
 				var of [2]int
@@ -72,8 +73,8 @@ func (d *Daemon) alive(ctx context.Context, within time.Duration) (up, all int, 
 			mu.Lock()
 			defer mu.Unlock()
 			up, all = up+of[0], all+of[1]
-			if e != nil {
-				err = fmt.Errorf("that of peer %s: %w", l.peer.Name, e)
+			if e != nil && slices.Contains(d.loops(), l) { // else the configuration has no such loop any more
+				err = fmt.Errorf("that of peer %s: %w", l.name.peer, e)
 			}
 		})
 	}

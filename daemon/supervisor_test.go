@@ -52,7 +52,7 @@ func TestSupervisorHearsOfLife(t *testing.T) {
 		hear("WATCHDOG=1\nSTATUS=2 of 2 links up")
 
 		release := make(chan struct{})
-		a.loops[0].post(func(time.Time) { <-release })
+		a.loops()[0].post(func(time.Time) { <-release })
 		pass(time.Minute)
 		hear()
 		close(release) // the peer has given the links up by then

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,14 +67,14 @@ func (l *loop) view(ctx context.Context) (view, error) {
 	case errors.Is(err, context.DeadlineExceeded) && last != nil:
 		return *last, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return v, fmt.Errorf("the loop of peer %s is overloaded: it has not answered for %v", l.peer.Name, viewTimeout)
+		return v, fmt.Errorf("the loop of peer %s is overloaded: it has not answered for %v", l.name.peer, viewTimeout)
 	}
 	return v, err
 }
 
 // look is the view from within the loop.
 func (l *loop) look(now time.Time) view {
-	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local, VICISocket: l.daemon.cfg.Local.VICISocket, Stats: make(map[session.Attempt]dataplane.Stats)}
+	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local, VICISocket: l.daemon.cfg().Local.VICISocket, Stats: make(map[session.Attempt]dataplane.Stats)}
 	p := &l.path
 	v.Path = pathView{
 		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), Unasked: l.unasked.Load(),
@@ -97,11 +98,15 @@ func (l *loop) look(now time.Time) view {
 
 // views asks all loops at once.
 func (d *Daemon) views(ctx context.Context) ([]view, error) {
-	views, errs := make([]view, len(d.loops)), make([]error, len(d.loops))
+	loops := d.loops()
+	views, errs := make([]view, len(loops)), make([]error, len(loops))
 	var asked sync.WaitGroup
-	for i, l := range d.loops {
+	for i, l := range loops {
 		asked.Go(func() { views[i], errs[i] = l.view(ctx) })
 	}
 	asked.Wait()
+	if slices.Contains(errs, errOver) && ctx.Err() == nil && !slices.Equal(loops, d.loops()) {
+		return d.views(ctx) // the configuration was changed meanwhile
+	}
 	return views, errors.Join(errs...)
 }

@@ -93,7 +93,7 @@ func (d *Daemon) missingHere(v *view, id endid.VPNID, calls session.Calls) api.V
 		VPNID: id.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartThere,
 		CalledAt: &calls.Last, Calls: calls.Count, Reason: "no VPN has this VPN-ID here",
 	}
-	for _, vpn := range d.cfg.VPNs {
+	for _, vpn := range d.cfg().VPNs {
 		if vpn.VPNID == id {
 			row.Reason = fmt.Sprintf("VPN %s has no link to %s here", vpn.Name, v.Peer)
 		}

@@ -31,12 +31,12 @@ func TestVPNs(t *testing.T) {
 			var got []row
 			for _, v := range vpns {
 				got = append(got, row{v.VPNID, v.VPN, string(v.Counterpart), v.Reason})
-				if (v.Calls > 0) != (v.VPN == "") || (v.CalledAt != nil) != (v.Calls > 0) || v.Peer != p.cfg.Peers[0].Name || v.IPsec != "none" {
+				if (v.Calls > 0) != (v.VPN == "") || (v.CalledAt != nil) != (v.Calls > 0) || v.Peer != p.cfg().Peers[0].Name || v.IPsec != "none" {
 					t.Errorf("%+v", v)
 				}
 			}
 			if asText(got) != asText(want) {
-				t.Errorf("%s has\n%s\nwant\n%s", p.cfg.Local.HostName, asText(got), asText(want))
+				t.Errorf("%s has\n%s\nwant\n%s", p.cfg().Local.HostName, asText(got), asText(want))
 			}
 		}
 		a.start(t)

@@ -21,16 +21,19 @@ func (p *Pair) Reconfigure(now time.Time, cfg control.Config, elsewhere []endid.
 	p.drain(now, out)
 }
 
-// AddLink adds a link, whose VPN has none yet. One that is disabled waits for SetDisabled.
-func (p *Pair) AddLink(now time.Time, lc LinkConfig, disabled bool, out *Output) {
+// AddLink adds a link, whose VPN has none yet.
+func (p *Pair) AddLink(now time.Time, lc LinkConfig, out *Output) {
 	l := p.newLink(lc)
-	l.since, l.disabled = now, disabled
+	l.since = now
 	l.begin(now)
 	p.drain(now, out)
 }
 
 func (p *Pair) newLink(lc LinkConfig) *Link {
 	l := &Link{LinkConfig: lc, pair: p, place: nowhere}
+	if lc.Disabled {
+		l.note(LayerSession, disabledText)
+	}
 	p.links[lc.VPNID] = l
 	p.order = append(p.order, l)
 	return l
@@ -72,15 +75,15 @@ const disabledText = "administratively down"
 // SetDisabled takes the link of a VPN down, and keeps it down, or lets it come up again.
 func (p *Pair) SetDisabled(now time.Time, id endid.VPNID, disabled bool, out *Output) {
 	l := p.links[id]
-	if l == nil || l.disabled == disabled {
+	if l == nil || l.Disabled == disabled {
 		return
 	}
-	l.disabled = disabled
+	l.Disabled = disabled
 	if disabled {
 		l.end(now, disabledText, out)
-		out.effect(Note{Link: l, Message: "link disabled by the operator"})
+		out.effect(Note{Kind: LinkDisabled, Link: l, Message: "link disabled by the operator"})
 	} else {
-		out.effect(Note{Link: l, Message: "link enabled by the operator"})
+		out.effect(Note{Kind: LinkEnabled, Link: l, Message: "link enabled by the operator"})
 		l.again(now)
 	}
 	p.drain(now, out)
@@ -93,10 +96,10 @@ const resetText = "reset by the operator"
 // connection.
 func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 	l := p.links[id]
-	if l == nil || l.disabled {
+	if l == nil || l.Disabled {
 		return
 	}
-	out.effect(Note{Link: l, Message: "link reset by the operator"})
+	out.effect(Note{Kind: LinkReset, Link: l, Message: "link reset by the operator"})
 	l.end(now, resetText, out)
 	l.again(now)
 	p.control.Hurry(now, &out.control)
@@ -107,16 +110,16 @@ func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 func (p *Pair) Reset(now time.Time, out *Output) {
 	if p.isStatic() {
 		for _, l := range p.order {
-			if !l.disabled {
+			if !l.Disabled {
 				l.end(now, resetText, out)
 				l.again(now)
 			}
 		}
-		out.effect(Note{Message: "links reset by the operator"})
+		out.effect(Note{Kind: ConnectionReset, Message: "links reset by the operator"})
 		p.drain(now, out)
 		return
 	}
-	out.effect(Note{Message: "control connection reset by the operator"})
+	out.effect(Note{Kind: ConnectionReset, Message: "control connection reset by the operator"})
 	p.control.Reset(now, resetText, &out.control)
 	p.drain(now, out)
 }
@@ -130,7 +133,7 @@ func (l *Link) again(now time.Time) {
 
 // begin asks the peer for a session, if there is a control connection; else that begins it. A static link asks nobody.
 func (l *Link) begin(now time.Time) {
-	if !l.disabled && (l.pair.control.Established() != nil || l.pair.isStatic()) {
+	if !l.Disabled && (l.pair.control.Established() != nil || l.pair.isStatic()) {
 		l.call(now)
 		l.schedule()
 	}

@@ -16,7 +16,7 @@ var vpn1, vpn2, vpn3 = endid.New(0x5e, 1), endid.New(0x5e, 2), endid.New(0x5e, 3
 // The operator's doings, each a step.
 func (p *pe) add(lc LinkConfig) {
 	lc.PPP.Rand = p.random
-	p.step(func() { p.pair.AddLink(p.now, lc, false, &p.out) })
+	p.step(func() { p.pair.AddLink(p.now, lc, &p.out) })
 }
 
 func (p *pe) remove(id endid.VPNID, why string) {
@@ -187,7 +187,7 @@ func TestDisabledLink(t *testing.T) {
 
 	w.a.disable(vpn1, true)
 	w.run(time.Hour)
-	if l := w.a.of(vpn1); l.Up || !l.Disabled || l.Reason != "administratively down" || l.Session != nil {
+	if l := w.a.of(vpn1); l.Up || !l.Config.Disabled || l.Reason != "administratively down" || l.Session != nil {
 		t.Errorf("at pe1: %+v", l)
 	}
 	l := w.b.of(vpn1)

@@ -13,7 +13,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// LinkConfig is what the operator wants of one link. Pair.ChangeLink changes some of it; VPN, VPNID, VR and Interface stay.
+// LinkConfig is what the operator wants of one link. Pair.ChangeLink and SetDisabled change some of it; VPN, VPNID, VR and Interface stay.
 type LinkConfig struct {
 	VPN       string
 	VPNID     endid.VPNID
@@ -23,6 +23,7 @@ type LinkConfig struct {
 	Routes    []netip.Prefix
 	Addresses []netip.Prefix // IPv6 addresses of our end, beside the link-local one
 	PPP       ppp.Config     // its MRU is the link's to fill in
+	Disabled  bool           // the link is to stay down
 
 	Static *StaticSession // nil: the session is agreed upon by control messages
 }
@@ -44,9 +45,8 @@ type Link struct {
 	wanted vr.Interface        // what Configure was last asked for
 	inUse  bool                // Configure was carried out since open became not empty
 
-	disabled bool // the operator has taken the link down
-	setDown  bool // the operator has set our interface down
-	paused   bool // our interface or the peer's is down
+	setDown bool // the operator has set our interface down
+	paused  bool // our interface or the peer's is down
 
 	callAt   time.Time // when to ask the peer for a session; zero: not planned
 	inLine   bool      // it waits for its turn to ask

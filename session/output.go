@@ -113,9 +113,13 @@ type NoteKind string
 // The kinds.
 const (
 	LinkUp           NoteKind = "link-up"
-	LinkDown         NoteKind = "link-down"    // it was up
-	LinkFailed       NoteKind = "link-failed"  // it does not come up
-	LinkPartial      NoteKind = "link-partial" // it goes on without one of its network protocols
+	LinkDown         NoteKind = "link-down"     // it was up
+	LinkFailed       NoteKind = "link-failed"   // it does not come up
+	LinkPartial      NoteKind = "link-partial"  // it goes on without one of its network protocols
+	LinkDisabled     NoteKind = "link-disabled" // by the operator
+	LinkEnabled      NoteKind = "link-enabled"
+	LinkReset        NoteKind = "link-reset"
+	ConnectionReset  NoteKind = "connection-reset"
 	ConnectionUp     NoteKind = "connection-up"
 	ConnectionDown   NoteKind = "connection-down"   // we have closed it
 	ConnectionFailed NoteKind = "connection-failed" // it has ended, or does not come up

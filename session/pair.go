@@ -98,14 +98,23 @@ func (p *Pair) Start(now time.Time, out *Output) {
 	p.drain(now, out)
 }
 
-// Stop takes everything down: a CDN for each session, a StopCCN for the connection. Done tells when the peer has
-// acknowledged them.
+// Stop takes everything down, as the daemon ends: a CDN for each session, a StopCCN for the connection. Done tells when the
+// peer has acknowledged them.
 func (p *Pair) Stop(now time.Time, out *Output) {
+	p.stop(now, "shutting down", l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out)
+}
+
+// Leave is Stop for another reason, while the daemon goes on.
+func (p *Pair) Leave(now time.Time, why string, out *Output) {
+	p.stop(now, why, l2tp.Result{Code: uint16(l2tp.StopGeneral), HasError: true, Message: []byte(why)}, out)
+}
+
+func (p *Pair) stop(now time.Time, why string, result l2tp.Result, out *Output) {
 	p.stopping = true
 	for _, l := range p.order {
-		l.end(now, "shutting down", out)
+		l.end(now, why, out)
 	}
-	p.control.Stop(now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, &out.control)
+	p.control.Stop(now, result, &out.control)
 	p.drain(now, out)
 }
 
@@ -135,13 +144,6 @@ func (p *Pair) connectionOf(s *control.Session) (id, peerID uint32) {
 		return p.cfg.Static.LocalID, p.cfg.Static.PeerID
 	}
 	return s.Connection.ID, s.Connection.PeerID
-}
-
-// SetSecrets changes the secrets that authenticate control messages. Connection and links stay as long as each side has,
-// at any time, a secret that the other has; next nil: there is no second one.
-func (p *Pair) SetSecrets(now time.Time, secret, next []byte, out *Output) {
-	p.control.SetSecrets(now, secret, next, &out.control)
-	p.drain(now, out)
 }
 
 // Hurry makes an attempt that waits for its time start now.
@@ -345,7 +347,7 @@ func (p *Pair) incoming(now time.Time, s *control.Session, out *Output) {
 	case l == nil:
 		p.noteUnknown(now, id)
 		p.refuse(now, s, l2tp.CDNPermanentFacilities, fmt.Sprintf("no VPN %s here for %s", id, p.peerName(s)), out)
-	case l.disabled:
+	case l.Disabled:
 		p.refuse(now, s, l2tp.CDNAdministrative, fmt.Sprintf("VPN %s is %s here", id, disabledText), out)
 	case l.session != nil:
 		p.refuse(now, s, l2tp.CDNTemporaryFacilities, fmt.Sprintf("VPN %s has a session already", id), out)

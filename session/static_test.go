@@ -121,7 +121,7 @@ func TestStaticLinksAreChanged(t *testing.T) {
 	w.a.step(func() { w.a.pair.RemoveLink(w.now, removed.VPNID, "removed", &w.a.out) })
 	w.within(time.Second, "the peer hears of it", w.b.down(0))
 	removed.PPP.Rand = w.random
-	w.a.step(func() { w.a.pair.AddLink(w.now, removed, false, &w.a.out) })
+	w.a.step(func() { w.a.pair.AddLink(w.now, removed, &w.a.out) })
 	w.allUp(2 * time.Minute)
 	w.silent()
 }

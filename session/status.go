@@ -31,7 +31,6 @@ type LinkStatus struct {
 	Open      dataplane.Protocols
 	Interface vr.Interface       // as it was last asked for
 	Overhead  dataplane.Overhead // of what we send, with the peer's cookie
-	Disabled  bool               // the operator has taken the link down
 	SetDown   bool               // the operator has set the interface down
 	Paused    bool               // the interface here or at the peer is down, and PPP stands still
 }
@@ -99,7 +98,7 @@ func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
 		Failures: l.failures, CallAt: l.callAt, InLine: l.inLine, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
-		Overhead: l.overhead(0), Disabled: l.disabled, SetDown: l.setDown, Paused: l.paused,
+		Overhead: l.overhead(0), SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
 		s.Overhead = l.overhead(len(c.PeerCookie))

@@ -254,6 +254,40 @@ func (m *Manager) look(at func(*Router) bool) {
 	}
 }
 
+// Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put there is given back. Nothing
+// of it is told. No interface that is somebody's may be in there any more.
+func (m *Manager) Release(s Spec) error {
+	m.attaching.Lock()
+	var err error
+	if of := m.attachments[s]; of != nil {
+		delete(m.attachments, s)
+		err = m.giveBack(s, of, nil)
+	}
+	m.attaching.Unlock()
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errors.Join(err, os.ErrClosed)
+	}
+	if r := m.routers[s]; r != nil {
+		delete(m.routers, s)
+		r.release()
+	}
+	return errors.Join(err, m.removeCreated(s))
+}
+
+// removeCreated removes what we have created, if it is there still.
+func (m *Manager) removeCreated(s Spec) error {
+	id, created := m.created[s]
+	delete(m.created, s)
+	kind := m.kind(s)
+	if now, err := kind.stat(s); !created || err != nil || now != id {
+		return nil
+	}
+	return kind.remove(s)
+}
+
 // Close gives back what Attach has put into routers, removes what Ensure created, leaves what it found, and lets go of all.
 func (m *Manager) Close() error {
 	err := m.detachAll()
@@ -271,11 +305,8 @@ func (m *Manager) Close() error {
 	err = errors.Join(err, m.watcher.Close())
 	m.watched.Wait()
 
-	for s, id := range m.created {
-		kind := m.kind(s)
-		if now, statErr := kind.stat(s); statErr == nil && now == id {
-			err = errors.Join(err, kind.remove(s))
-		}
+	for s := range m.created {
+		err = errors.Join(err, m.removeCreated(s))
 	}
 	m.vrfs.close()
 	m.home.close()

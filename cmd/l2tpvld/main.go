@@ -24,7 +24,8 @@ const usage = `l2tpvld makes and keeps virtual links to other provider edge rout
 
 Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
-SIGHUP has it read the configuration again and take new secrets of peers; SIGTERM has it take all links down and end.
+SIGHUP has it read the configuration again and do what has changed, and nothing else; SIGTERM has it take all links down
+and end.
 
 `
 
@@ -78,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stdout, "%s: fine: %s, %s\n", *file, count(len(cfg.Peers), "peer"), count(len(cfg.VPNs), "VPN"))
 		return 0
 	}
-	log, err := daemon.NewLogger(cfg.Log)
+	log, level, err := daemon.NewLogger(cfg.Log)
 	if err != nil {
 		return complain(exitFailed, err)
 	}
@@ -88,7 +89,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	reload := daemon.Reload{When: hangups, Read: load}
+	reload := daemon.Reload{When: hangups, File: *file, Level: level, Read: load}
 	if err := daemon.Run(ctx, cfg, reload, systemd(log), version, log); err != nil {
 		return complain(exitFailed, err)
 	}

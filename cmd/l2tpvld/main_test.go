@@ -23,7 +23,8 @@ const help = `l2tpvld makes and keeps virtual links to other provider edge route
 
 Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
-SIGHUP has it read the configuration again and take new secrets of peers; SIGTERM has it take all links down and end.
+SIGHUP has it read the configuration again and do what has changed, and nothing else; SIGTERM has it take all links down
+and end.
 
   -c, --config string   the configuration: YAML, TOML or JSON, by its extension (required)
       --check           check the configuration, print what is wrong with it, and touch nothing

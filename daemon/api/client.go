@@ -20,6 +20,10 @@ import (
 // requestTimeout bounds one request: the daemon answers from memory, so a longer silence means that it hangs.
 const requestTimeout = 5 * time.Second
 
+// changeTimeout bounds a request to change something: the kernel takes its time to remove things, and a peer that is left to
+// acknowledge it.
+const changeTimeout = time.Minute
+
 // Client asks the daemon. It is safe for concurrent use and holds nothing that needs closing.
 //
 // Its methods fail with a *NotReachableError if nobody answers at the socket, and with a *StatusError if the daemon
@@ -27,6 +31,7 @@ const requestTimeout = 5 * time.Second
 type Client struct {
 	socket string
 	http   http.Client // for one answer
+	change http.Client // for one that something has to be done for
 	stream http.Client // for one that goes on
 }
 
@@ -40,6 +45,7 @@ func NewClient(socket string) *Client {
 	return &Client{
 		socket: socket,
 		http:   http.Client{Transport: transport, Timeout: requestTimeout},
+		change: http.Client{Transport: transport, Timeout: changeTimeout},
 		stream: http.Client{Transport: transport},
 	}
 }
@@ -111,6 +117,38 @@ func (c *Client) MTUs(ctx context.Context) ([]MTU, error) { return get[[]MTU](ct
 // Explain returns why the link of a VPN towards a peer is as it is.
 func (c *Client) Explain(ctx context.Context, vpn, peer string) (Explanation, error) {
 	return get[Explanation](ctx, c, PathExplain+"/"+url.PathEscape(vpn)+"/"+url.PathEscape(peer))
+}
+
+// Plan returns what a configuration would change. Nothing is done.
+func (c *Client) Plan(ctx context.Context, cfg Configuration) (Plan, error) {
+	return post[Plan](ctx, c, PathPlan, cfg)
+}
+
+// Apply has a configuration run, and returns what that has changed.
+func (c *Client) Apply(ctx context.Context, cfg Configuration) (Plan, error) {
+	return post[Plan](ctx, c, PathApply, cfg)
+}
+
+// Reload has the daemon read its own configuration again, and returns what that has changed.
+func (c *Client) Reload(ctx context.Context) (Plan, error) {
+	return post[Plan](ctx, c, PathReload, nil)
+}
+
+// What an operator may have done to a link.
+const (
+	Up    = "up"    // it may come up again
+	Down  = "down"  // it goes down and stays so
+	Reset = "reset" // it begins anew
+)
+
+// DoToLink does one of these to the link of a VPN to a peer.
+func (c *Client) DoToLink(ctx context.Context, what, vpn, peer string) (Done, error) {
+	return post[Done](ctx, c, PathLinks+"/"+url.PathEscape(vpn)+"/"+url.PathEscape(peer)+"/"+what, nil)
+}
+
+// ResetPeer ends the control connections to a peer, and has them begin anew.
+func (c *Client) ResetPeer(ctx context.Context, peer string) (Done, error) {
+	return post[Done](ctx, c, PathPeers+"/"+url.PathEscape(peer)+"/"+Reset, nil)
 }
 
 // Status returns the daemon as a whole.
@@ -194,7 +232,11 @@ func post[Out any](ctx context.Context, c *Client, path string, in any) (Out, er
 
 func call[Out any](ctx context.Context, c *Client, method, path string, body []byte) (Out, error) {
 	var answer Out
-	response, err := c.do(ctx, &c.http, method, path, body)
+	by := &c.http
+	if method != http.MethodGet {
+		by = &c.change
+	}
+	response, err := c.do(ctx, by, method, path, body)
 	if err != nil {
 		return answer, err
 	}

@@ -38,6 +38,10 @@ const (
 	EventLinkDown         EventKind = "link-down"             // it was up
 	EventLinkFailed       EventKind = "link-failed"           // it does not come up
 	EventLinkPartial      EventKind = "link-partial"          // it goes on without one of its network protocols
+	EventLinkDisabled     EventKind = "link-disabled"         // by the operator: it stays down
+	EventLinkEnabled      EventKind = "link-enabled"          // by the operator
+	EventLinkReset        EventKind = "link-reset"            // by the operator
+	EventConnectionReset  EventKind = "connection-reset"      // by the operator
 	EventConnectionUp     EventKind = "connection-up"         // a control connection
 	EventConnectionDown   EventKind = "connection-down"       // we have closed it
 	EventConnectionFailed EventKind = "connection-failed"     // it has ended, or does not come up

@@ -27,6 +27,9 @@ const (
 	PathStatus   = "/v1/status"   // Status
 	PathEvents   = "/v1/events"   // Event, one a line
 	PathCapture  = "/v1/capture"  // Captured, one a line; followed by /PEER
+	PathPlan     = "/v1/plan"     // POST: Configuration; Plan
+	PathApply    = "/v1/apply"    // POST: Configuration; Plan
+	PathReload   = "/v1/reload"   // POST: Plan
 	PathOpenAPI  = "/v1/openapi.json"
 )
 
@@ -70,11 +73,12 @@ type Link struct {
 	Remote    string     `json:"remote,omitempty"` // IPv4 address of the peer's end
 	Local6    string     `json:"local6,omitempty"` // IPv6 link-local address of our end
 	Remote6   string     `json:"remote6,omitempty"`
-	Protocols []string   `json:"protocols"`         // network protocols that pass: "ipv4", "ipv6"
-	IPsec     string     `json:"ipsec"`             // what is configured: "none", "required"
-	ESP       string     `json:"esp,omitempty"`     // what protects it now, as strongSwan writes it: "aes256gcm16"
-	EchoMS    *float64   `json:"echo_ms,omitempty"` // last LCP echo round trip, in milliseconds
-	Reason    string     `json:"reason,omitempty"`  // why it is not up, or which network protocol it does without and why
+	Protocols []string   `json:"protocols"`          // network protocols that pass: "ipv4", "ipv6"
+	IPsec     string     `json:"ipsec"`              // what is configured: "none", "required"
+	ESP       string     `json:"esp,omitempty"`      // what protects it now, as strongSwan writes it: "aes256gcm16"
+	EchoMS    *float64   `json:"echo_ms,omitempty"`  // last LCP echo round trip, in milliseconds
+	Disabled  bool       `json:"disabled,omitempty"` // the operator has taken it down
+	Reason    string     `json:"reason,omitempty"`   // why it is not up, or which network protocol it does without and why
 	RetryAt   *time.Time `json:"retry_at,omitempty"`
 	Attempt   int        `json:"attempt,omitempty"` // attempts that failed since it was last up for a while
 }

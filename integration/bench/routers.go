@@ -12,6 +12,8 @@ func (r routers) Attach(vr.Spec, []vr.Attachment, func(string, error)) error { r
 
 func (r routers) Ensure(vr.Spec) (daemon.Router, error) { return r, nil }
 
+func (r routers) Release(vr.Spec) error { return nil }
+
 func (r routers) Close() error { return nil }
 
 func (r routers) Do(f func() error) error { return f() }

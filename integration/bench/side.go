@@ -120,7 +120,7 @@ func (o *order) run(in io.Reader, out io.Writer) error {
 	}
 	b := newBoard(interfaces)
 	p := &plane{board: b, loss: o.Loss, seed: o.Seed, mute: !o.PPP}
-	log, err := daemon.NewLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON})
+	log, _, err := daemon.NewLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,29 @@
+package daemon
+
+import (
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+)
+
+// anotherFile is a configuration as a client sends it.
+var anotherFile = api.Configuration{File: "/etc/l2tpvl/another.yaml", Text: `
+local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
+peers: {pe2: {address: 192.0.2.2, authentication: none, role: passive}}
+vpns:
+  blue: {vpn_id: "5e:2", vr: {netns: blue}, links: [{peer: pe2}]}
+  red: {vpn_id: "5e:1", vr: {netns: red}, links: [{peer: pe2}]}
+`}
+
+// runs has a configuration run in a daemon that was made with another one of the same links, and be its own file.
+func (p *pe) runs(t *testing.T, file api.Configuration) {
+	t.Helper()
+	read := func() (*config.Config, error) { return config.Parse(file.File, []byte(file.Text)) }
+	cfg, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.running.Store(&running{cfg, p.loops()})
+	p.reloads = Reload{File: "/etc/l2tpvl/l2tpvl.yaml", Read: read}
+}

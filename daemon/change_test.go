@@ -1,0 +1,322 @@
+package daemon
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+// change changes the daemon's file and has it read.
+func (o *operator) change(t *testing.T, change func(*config.Config)) {
+	t.Helper()
+	changed := o.said("configuration changed")
+	o.write(change)
+	pass(10 * time.Second)
+	if o.said("configuration changed") != changed+1 {
+		t.Fatalf("the configuration was not changed: %v", o.logs.TakeAll())
+	}
+}
+
+// untouched is called before something is done to other links, and what it returns after it.
+func untouched(t *testing.T, vpn string, pes ...*pe) func() {
+	t.Helper()
+	type at struct {
+		since   time.Time
+		session string
+	}
+	look := func(p *pe) at {
+		t.Helper()
+		l := p.linkOf(t, vpn)
+		if l.State != api.LinkUp {
+			t.Fatalf("%s is %s at %s: %s", vpn, l.State, p.cfg().Local.HostName, l.Reason)
+		}
+		for _, s := range ask0(t, p.sessions) {
+			if s.VPN == vpn {
+				return at{l.Since, s.LocalID}
+			}
+		}
+		return at{}
+	}
+	var before []at
+	for _, p := range pes {
+		before = append(before, look(p))
+	}
+	return func() {
+		t.Helper()
+		for i, p := range pes {
+			if now := look(p); now != before[i] {
+				t.Errorf("%s was touched at %s: %v, before %v", vpn, p.cfg().Local.HostName, now, before[i])
+			}
+		}
+	}
+}
+
+// ask0 asks a handler that takes nothing.
+func ask0[T any](t *testing.T, f func(*http.Request) (T, error)) T {
+	t.Helper()
+	answer, err := f(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// vpn is the configuration of another VPN like those of newPE.
+func vpn(like config.VPN, name string, index uint32) config.VPN {
+	like.Name, like.VPNID, like.VR = name, endid.New(0x5e, index), config.VR{NetNS: name}
+	like.Links = slices.Clone(like.Links)
+	like.Links[0].Interface = "vl-" + name
+	return like
+}
+
+// One VPN comes, changes, moves and goes; the other is never touched.
+func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("blue")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		blue := untouched(t, "blue", a, b)
+		oa, ob := operate(t, a), operate(t, b)
+		for _, o := range []*operator{oa, ob} {
+			o.change(t, func(c *config.Config) { c.VPNs = append(c.VPNs, vpn(c.VPNs[0], "red", 2)) })
+		}
+		a.isUp(t)
+		blue()
+
+		// In place.
+		red := untouched(t, "red", a, b)
+		oa.change(t, func(c *config.Config) {
+			c.VPNs[1].MTU = 1400
+			c.VPNs[1].Links[0].Routes = []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}
+			c.VPNs[1].Echo.Interval = time.Second
+		})
+		if i := a.vrs.at("red/vl-red"); i.MTU != 1400 || len(i.Routes) != 1 || !i.Up {
+			t.Errorf("the interface is %+v", i)
+		}
+		red()
+		red = untouched(t, "red", a, b)
+
+		// It restarts under another name of its interface, in another virtual router.
+		oa.change(t, func(c *config.Config) {
+			c.VPNs[1].VR.NetNS = "scarlet"
+			c.VPNs[1].Links[0].Interface = "vl-scarlet"
+		})
+		a.isUp(t)
+		if i := a.vrs.at("scarlet/vl-scarlet"); !i.Up || !slices.Equal(a.vrs.released, []string{"netns red"}) {
+			t.Errorf("the interface is %+v, released are %q", i, a.vrs.released)
+		}
+		if a.linkOf(t, "red").Reason != "" || b.said("link down") != 1 {
+			t.Errorf("the links down at pe2: %d", b.said("link down"))
+		}
+
+		// VPN-IDs are swapped, at both sides.
+		for _, o := range []*operator{oa, ob} {
+			o.change(t, func(c *config.Config) { c.VPNs[1].VPNID = endid.New(0x5e, 7) })
+		}
+		pass(time.Minute)
+		a.isUp(t)
+
+		// The VPN is renamed here, which is nobody else's concern, and goes.
+		oa.change(t, func(c *config.Config) { c.VPNs[1].Name = "crimson" })
+		a.isUp(t)
+		oa.change(t, func(c *config.Config) { c.VPNs = c.VPNs[:1] })
+		if links := a.allLinks(t); len(links) != 1 || len(a.loops()[0].links) != 1 {
+			t.Errorf("links %+v", links)
+		}
+		if _, _, sessions := a.plane.count(); sessions != 1 {
+			t.Errorf("%d sessions are left", sessions)
+		}
+		if l := b.linkOf(t, "red"); l.State != api.LinkDown || !strings.Contains(l.Reason, "refused by pe1: no VPN") {
+			t.Errorf("at pe2 red is %+v", l)
+		}
+		blue()
+
+		// The same again is nothing to do.
+		oa.write(func(*config.Config) {})
+		if a.said("configuration read, nothing to change") != 1 {
+			t.Error("the same configuration is a change")
+		}
+	})
+}
+
+// A peer is reached otherwise, is added and removed: its connection and all of its links begin anew, and another's stay.
+func TestChangeOfAPeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("blue")
+		c := newPE(n, "pe3", "192.0.2.3", "pe1", "192.0.2.1", "green")
+		for _, p := range []*pe{a, b, c} {
+			p.start(t)
+		}
+		pass(10 * time.Second)
+		blue := untouched(t, "blue", a, b)
+		oa := operate(t, a)
+		green := func(cfg *config.Config) {
+			peer := cfg.Peers[0]
+			peer.Name, peer.Address = "pe3", netip.MustParseAddr("192.0.2.3")
+			cfg.Peers = append(cfg.Peers, peer)
+			v := vpn(cfg.VPNs[0], "green", 1)
+			v.VPNID = endid.New(0x5e, 9)
+			v.Links[0].Peer = "pe3"
+			cfg.VPNs = append(cfg.VPNs, v)
+		}
+		operate(t, c).change(t, func(cfg *config.Config) { cfg.VPNs[0].VPNID = endid.New(0x5e, 9) })
+		oa.change(t, green)
+		pass(time.Minute)
+		a.isUp(t)
+		blue()
+		if peers := ask0(t, a.peers); len(peers) != 2 {
+			t.Errorf("peers %+v", peers)
+		}
+
+		// It gets another secret and authentication: the connection is another.
+		opened, _, _ := a.plane.count()
+		oa.change(t, func(cfg *config.Config) {
+			cfg.Peers[1].Authentication, cfg.Peers[1].Secret = config.AuthenticationNone, nil
+		})
+		if now, open, _ := a.plane.count(); now == opened || open != 2 {
+			t.Errorf("%d tunnels were opened, %d are", now, open)
+		}
+		if l := c.linkOf(t, "green"); l.State == api.LinkUp {
+			t.Error("green is up, without its secret")
+		}
+		oa.change(t, func(cfg *config.Config) {
+			cfg.Peers[1].Authentication, cfg.Peers[1].Secret = "", config.Secret("secret")
+		})
+		pass(2 * time.Minute)
+		a.isUp(t)
+		blue()
+
+		oa.change(t, func(cfg *config.Config) { cfg.Peers, cfg.VPNs = cfg.Peers[:1], cfg.VPNs[:1] })
+		if len(ask0(t, a.peers)) != 1 || len(a.loops()) != 1 {
+			t.Error("the peer is there still")
+		}
+		if _, open, sessions := a.plane.count(); open != 1 || sessions != 1 {
+			t.Errorf("left are %d tunnels, %d sessions", open, sessions)
+		}
+		if l := c.linkOf(t, "green"); !strings.Contains(l.Reason, "") || l.State == api.LinkUp {
+			t.Errorf("at pe3 green is %+v", l)
+		}
+		if c.logs.FilterMessage("no control connection").Len() == 0 {
+			t.Error("pe3 was not told")
+		}
+		blue()
+	})
+}
+
+// What cannot be had changes nothing: keys for a restart, sockets that cannot be opened.
+func TestChangeThatIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("blue", "red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		blue, red := untouched(t, "blue", a, b), untouched(t, "red", a, b)
+		before := a.running.Load()
+		o := operate(t, a)
+		o.write(func(c *config.Config) {
+			c.Local.HostName = "pe9"
+			c.VPNs = nil
+		})
+		told := a.logs.FilterMessage("configuration not taken, nothing is changed").All()
+		const want = "local.hostname pe1 → pe9: only a restart of l2tpvld takes that; nothing is changed"
+		if len(told) != 1 || told[0].ContextMap()["reason"] != want {
+			t.Errorf("told %v", told)
+		}
+		o.file = *a.cfg()
+		a.portTaken = errors.New("address in use")
+		o.write(func(c *config.Config) {
+			c.Peers[0].Encapsulation, c.VPNs = config.EncapsulationIP, nil
+		})
+		pass(time.Minute)
+		if a.running.Load() != before || a.said("configuration changed") != 0 {
+			t.Error("something was changed")
+		}
+		if told := a.logs.FilterMessage("configuration not taken, nothing is changed").All(); len(told) != 2 {
+			t.Errorf("told %v", told)
+		}
+		blue()
+		red()
+	})
+}
+
+// A link that is to be protected from now on leaves the connection in clear before it is on the other.
+func TestChangeOfTheClass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		var inClear atomic.Int64
+		a.plane.network.seen = func(_ []byte, from, _ netip.AddrPort) {
+			if from.Port() == 1702 {
+				inClear.Add(1)
+			}
+		}
+		a.start(t)
+		b.start(t)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		oa, ob := operate(t, a), operate(t, b)
+		class := func(class config.IPsec) func(*config.Config) {
+			return func(c *config.Config) {
+				for i := range c.VPNs {
+					c.VPNs[i].Links[0].IPsec = class
+				}
+			}
+		}
+		for range 2 {
+			for _, class := range []func(*config.Config){class(config.IPsecNone), class(config.IPsecRequired)} {
+				oa.change(t, class)
+				ob.change(t, class)
+				s.raise(true, a, b)
+				pass(2 * time.Minute)
+				a.isUp(t)
+				b.isUp(t)
+				if n := len(a.loops()); n != 1 {
+					t.Errorf("%d loops", n)
+				}
+			}
+		}
+		sent := inClear.Load()
+		pass(time.Hour)
+		if n := inClear.Load() - sent; n != 0 {
+			t.Errorf("%d messages were sent in clear after all links are to be protected", n)
+		}
+		if !slices.Contains(a.guard.calls, "release pe2") {
+			t.Errorf("the guard was asked %q", a.guard.calls)
+		}
+	})
+}
+
+// While the configuration changes the API answers.
+func TestAnswersDuringChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("blue", "red")
+		a.start(t)
+		b.start(t)
+		pass(10 * time.Second)
+		o := operate(t, a)
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			for range 200 {
+				ask0(t, a.links)
+				time.Sleep(50 * time.Millisecond)
+			}
+		}()
+		for i := range 4 {
+			o.change(t, func(c *config.Config) { c.Peers[0].Port = uint16(1702 + (i+1)%2) })
+		}
+		<-over
+	})
+}

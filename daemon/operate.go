@@ -1,0 +1,139 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/endid"
+)
+
+// target is a link that an operator has named.
+type target struct {
+	linkName
+	id   endid.VPNID
+	loop *loop
+}
+
+func (t target) String() string { return t.vpn + " ⇄ " + t.peer }
+
+// target finds the link that a request names; one of the operators alone may ask.
+func (d *Daemon) target(r *http.Request) (target, error) {
+	name := linkName{r.PathValue("vpn"), r.PathValue("peer")}
+	now := d.running.Load()
+	lc, found := linksOf(now.cfg)[name]
+	if !found {
+		return target{}, notFound("no link of VPN %q to peer %q is configured here", name.vpn, name.peer)
+	}
+	for _, l := range now.loops {
+		if l.name == (loopName{name.peer, lc.link.Class()}) {
+			return target{name, lc.vpn.VPNID, l}, nil
+		}
+	}
+	return target{}, errOver
+}
+
+// do runs f in the loop of a link, and tells how the link is then.
+func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api.Done, error) {
+	v, err := ask(ctx, t.loop, func(now time.Time) view {
+		f(now)
+		return t.loop.look(now)
+	})
+	if err != nil {
+		return api.Done{}, err
+	}
+	for i := range v.Links {
+		if l := &v.Links[i]; l.Config.VPNID == t.id {
+			return api.Done{Done: done, Link: new(v.link(l))}, nil
+		}
+	}
+	return api.Done{}, errOver
+}
+
+// operate finds a link, and does something to it, as the only one who changes anything.
+func (d *Daemon) operate(r *http.Request, f func(target) (api.Done, error)) (api.Done, error) {
+	d.operators.mu.Lock()
+	defer d.operators.mu.Unlock()
+	t, err := d.target(r)
+	if err != nil {
+		return api.Done{}, err
+	}
+	return f(t)
+}
+
+// disable takes a link down and keeps it so.
+func (d *Daemon) disable(r *http.Request, _ struct{}) (api.Done, error) {
+	return d.setDisabled(r, true)
+}
+
+// enable lets it come up again.
+func (d *Daemon) enable(r *http.Request, _ struct{}) (api.Done, error) {
+	return d.setDisabled(r, false)
+}
+
+func (d *Daemon) setDisabled(r *http.Request, disabled bool) (api.Done, error) {
+	return d.operate(r, func(t target) (api.Done, error) {
+		var done string
+		switch was := d.operators.disabled[t.linkName]; {
+		case disabled && was:
+			done = fmt.Sprintf("%s was taken down already", t)
+		case disabled:
+			d.operators.disabled[t.linkName] = true
+			done = fmt.Sprintf("%s is taken down, until `l2tpvl-ctl up %s %s` or a restart of l2tpvld; a reload leaves it down", t, t.vpn, t.peer)
+		case was:
+			delete(d.operators.disabled, t.linkName)
+			done = fmt.Sprintf("%s may come up again", t)
+		default:
+			done = fmt.Sprintf("%s was not taken down by an operator", t)
+		}
+		return t.do(r.Context(), done, func(now time.Time) {
+			t.loop.pair.SetDisabled(now, t.id, disabled, &t.loop.out)
+		})
+	})
+}
+
+// resetLink ends a link's session, and has it begin anew.
+func (d *Daemon) resetLink(r *http.Request, _ struct{}) (api.Done, error) {
+	return d.operate(r, func(t target) (api.Done, error) {
+		if d.operators.disabled[t.linkName] {
+			return api.Done{}, refused(http.StatusConflict, "%s is taken down by an operator: `l2tpvl-ctl up %s %s` lets it come up", t, t.vpn, t.peer)
+		}
+		return t.do(r.Context(), fmt.Sprintf("%s is reset, and begins anew", t), func(now time.Time) {
+			t.loop.pair.ResetLink(now, t.id, &t.loop.out)
+		})
+	})
+}
+
+// resetPeer ends the control connections to a peer, and has them begin anew.
+func (d *Daemon) resetPeer(r *http.Request, _ struct{}) (api.Done, error) {
+	d.operators.mu.Lock()
+	defer d.operators.mu.Unlock()
+	peer, found, done := r.PathValue("peer"), false, ""
+	for _, l := range d.loops() {
+		if l.name.peer != peer {
+			continue
+		}
+		found = true
+		links, err := ask(r.Context(), l, func(now time.Time) int {
+			l.pair.Reset(now, &l.out)
+			return len(l.pair.Status().Links)
+		})
+		if err != nil {
+			return api.Done{}, err
+		}
+		if done != "" {
+			done += "; "
+		}
+		done += fmt.Sprintf("the control connection to %s is reset, with %s", peer, plural(uint64(links), "link"))
+		if l.class == config.IPsecRequired {
+			done += " that IPsec protects"
+		}
+	}
+	if !found {
+		return api.Done{}, notFound("no peer %q is configured here", peer)
+	}
+	return api.Done{Done: done}, nil
+}
