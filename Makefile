@@ -22,7 +22,7 @@ GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build image package check fmt lint fuzz test test-unit test-netns test-vm test-compose test-package vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
+.PHONY: help build image man package check fmt lint fuzz test test-unit test-netns test-vm test-compose test-package vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -36,7 +36,11 @@ image: build ## container images l2tpvl, and l2tpvl-customer for trying it, FROM
 	docker build --tag l2tpvl:$(TAG) .
 	docker build --tag l2tpvl-customer:$(TAG) --file integration/compose/customer/Dockerfile .
 
-package: build $(NFPM) ## packages for Debian and for what takes RPMs, into bin/packages
+man: build ## manual pages of l2tpvl-ctl, into bin/package/man
+	rm -rf bin/package/man/man1
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 0) bin/l2tpvl-ctl man bin/package/man/man1
+
+package: build man $(NFPM) ## packages for Debian and for what takes RPMs, into bin/packages
 	mkdir -p bin/packages bin/package/man
 	for shell in bash fish zsh; do bin/l2tpvl-ctl completion $$shell >bin/package/$$shell || exit 1; done
 	for format in deb rpm; do \

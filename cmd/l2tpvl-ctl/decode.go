@@ -32,8 +32,8 @@ With the shared secret it checks the digests, and reads AVPs that are hidden. Th
 since the nonces in SCCRQ and SCCRP are part of what is signed. Where a secret is being changed, give both.
 
 The exit code is 1 if there is no L2TP in the file, or a message that a receiver has to reject.`,
-		Example: `  l2tpvl-ctl decode pe1.pcap --secret-file /etc/l2tpvl/pe2.secret
-  tcpdump -w - -i eth0 udp port 1701 or proto 115 | l2tpvl-ctl decode - --data`,
+		Example: `  l2tpvl-ctl decode pe1.pcap --secret-file pe2.secret
+  tcpdump -U -w - -i eth0 'udp port 1702 or ip proto 115' | l2tpvl-ctl decode - --data`,
 		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return []string{"pcap", "pcapng", "cap"}, cobra.ShellCompDirectiveFilterFileExt

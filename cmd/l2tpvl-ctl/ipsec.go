@@ -17,7 +17,7 @@ func (a *app) ipsecCommand() *cobra.Command {
 are renewed), their algorithms and ages, when keys are renewed next, octets, and packets that were dropped: repeated ones
 (REPLAYS), forged or damaged ones (FORGED), and those that would have left (CLEAR OUT) or have arrived (CLEAR IN) in clear.`,
 		Example: `  l2tpvl-ctl ipsec
-  l2tpvl-ctl ipsec pe2 -o wide`,
+  l2tpvl-ctl ipsec pe4 -o wide`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completion(a.listPeers),
 		RunE: func(cmd *cobra.Command, args []string) error {

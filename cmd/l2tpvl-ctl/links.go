@@ -23,7 +23,7 @@ stderr; the exit code is 1 if they are not up in time.`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl links -o wide
   l2tpvl-ctl links red -o json
-  l2tpvl-ctl links --wait 30s && ip netns exec red ping 10.255.0.1`,
+  l2tpvl-ctl links red --wait 30s && ip netns exec red ping 10.255.0.1`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completion(a.listVPNs),
 	}

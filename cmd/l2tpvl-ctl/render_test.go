@@ -207,7 +207,8 @@ func TestRender(t *testing.T) {
 		"vpns-terminal":         renderVPNs(vpns, now, onTerminal),
 		"status":                renderStatus(status, now, inUTF8),
 		"status-no-drops":       renderStatus(fresh, now, inUTF8),
-		"version":               renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0"}, now, inUTF8),
+		"version":               renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Daemon: "v0.2.9"}, now, inUTF8),
+		"version-no-daemon":     renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Reason: "cannot reach l2tpvld at /run/s"}, now, inUTF8),
 	} {
 		t.Run(name, func(t *testing.T) { compareGolden(t, name, got) })
 	}

@@ -104,6 +104,7 @@ Exit codes:
 		a.versionCommand(),
 		a.vpnsCommand(),
 	)
+	root.AddCommand(a.manCommand(root))
 	return root
 }
 

@@ -31,6 +31,12 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathPeers, http.StatusOK, peers)
 	fixed(api.PathIPsec, http.StatusOK, protections)
 	fixed(api.PathSessions, http.StatusOK, sessions)
+	mux.HandleFunc("GET "+api.PathEvents, func(w http.ResponseWriter, _ *http.Request) {
+		for _, e := range happened {
+			_ = json.NewEncoder(w).Encode(e)
+		}
+	})
+	mux.HandleFunc("GET "+api.PathCapture+"/pe2", func(http.ResponseWriter, *http.Request) {})
 	fixed(api.PathMTU, http.StatusOK, mtus)
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
@@ -81,13 +87,17 @@ type outcome struct {
 
 func runWith(env map[string]string, args ...string) outcome {
 	var stdout, stderr strings.Builder
-	code := run(args, environment{
-		stdout: &stdout,
-		stderr: &stderr,
+	code := run(args, environmentFor(env, &stdout, &stderr))
+	return outcome{code, stdout.String(), stderr.String()}
+}
+
+func environmentFor(env map[string]string, stdout, stderr io.Writer) environment {
+	return environment{
+		stdout: stdout,
+		stderr: stderr,
 		getenv: func(key string) string { return env[key] },
 		now:    func() time.Time { return now },
-	})
-	return outcome{code, stdout.String(), stderr.String()}
+	}
 }
 
 // runOnTerminal runs the program as on a terminal, or in a pipe, without colours.

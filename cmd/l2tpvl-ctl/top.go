@@ -30,7 +30,7 @@ func (a *app) topCommand() *cobra.Command {
 of these were lost. Keys: n, r, t, e and l sort by name, received, sent, echo and loss; q ends. In a pipe, or with -o json, it
 answers once, with the rates of one interval.`,
 		Example: `  l2tpvl-ctl top
-  l2tpvl-ctl top --sort received --interval 5s
+  l2tpvl-ctl top --sort received --interval 2s
   l2tpvl-ctl top -o json`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,

@@ -1,35 +1,54 @@
 package main
 
 import (
-	"runtime/debug"
+	"context"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
+// version is set by the build.
+var version = "(devel)"
+
 // versionInfo is what `version` tells.
 type versionInfo struct {
-	Version string `json:"version"` // of the module, "(devel)" if it was built from a working copy
-	Go      string `json:"go"`      // of the toolchain
+	Version string `json:"version"`          // of l2tpvl-ctl
+	Go      string `json:"go"`               // of the toolchain that built it
+	Daemon  string `json:"daemon,omitempty"` // of l2tpvld; empty: it does not answer
+	Reason  string `json:"reason,omitempty"` // why it does not
 }
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Say which l2tpvl-ctl this is",
-		Long:    "Say which l2tpvl-ctl this is. Which l2tpvld runs is told by `l2tpvl-ctl status`.",
-		Example: "  l2tpvl-ctl version",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			var v versionInfo
-			if build, ok := debug.ReadBuildInfo(); ok {
-				v = versionInfo{Version: build.Main.Version, Go: build.GoVersion}
-			}
-			return show(a, v, renderVersion)
+		Use:   "version",
+		Short: "Say which l2tpvl-ctl and which l2tpvld these are",
+		Long:  "Say which l2tpvl-ctl this is, and which l2tpvld answers it, if one does.",
+		Example: `  l2tpvl-ctl version
+  l2tpvl-ctl version -o yaml`,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return show(a, a.versions(cmd.Context()), renderVersion)
 		},
 	}
 }
 
+func (a *app) versions(ctx context.Context) versionInfo {
+	v := versionInfo{Version: version, Go: runtime.Version()}
+	status, err := a.client().Status(ctx)
+	if err != nil {
+		v.Reason = err.Error()
+		return v
+	}
+	v.Daemon = status.Version
+	return v
+}
+
 func renderVersion(v versionInfo, _ time.Time, s style) string {
-	return s.text("l2tpvl-ctl "+v.Version+" ("+v.Go+")") + "\n"
+	text := s.text("l2tpvl-ctl "+v.Version+" ("+v.Go+")") + "\n"
+	if v.Daemon == "" {
+		return text + s.text("l2tpvld    no answer: "+v.Reason) + "\n"
+	}
+	return text + s.text("l2tpvld    "+v.Daemon) + "\n"
 }

@@ -34,6 +34,15 @@ const picture = `
                           ├─ pe1 ════ provider network ════ pe2 ─┤
     blue  10.1.1.2 ── VR ─┘  192.0.2.1                192.0.2.2  └─ VR ── 10.1.2.2  blue`
 
+// version is that of the sources, as make build has it.
+func version() string {
+	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		return "demo"
+	}
+	return strings.TrimSpace(string(out))
+}
+
 // run goes through the demonstration and takes everything away again.
 func (d *demo) run() error {
 	d.screen.line(d.screen.paint(bold, "l2tpvl: two provider edge routers, two customers with the same addresses, one virtual link each"))
@@ -46,7 +55,7 @@ func (d *demo) run() error {
 		defer os.RemoveAll(dir)
 		d.bin = dir
 		d.screen.step("Build l2tpvld and l2tpvl-ctl")
-		if err := lab.Build(d.bin); err != nil {
+		if err := lab.Build(d.bin, "-ldflags", "-X main.version="+version()); err != nil {
 			return err
 		}
 	}
