@@ -99,12 +99,12 @@ LINKS ?= 2000
 test-scale: ## LINKS links between two daemons in that virtual machine: up, one daemon killed, up again, gone
 	VM_MEMORY=6144 VM_TIMEOUT=7200 L2TPVL_LINKS=$(LINKS) $(GO) test -run '^TestScale$$' -v -count 1 -timeout 2h ./integration/vm/scale
 
-demo: deps ## two PEs with their VPNs on this machine; KEEP=1 leaves them running
+demo: deps ## two PEs with their VPNs on this machine, one under IPsec where kernel and strongSwan are there; KEEP=1 leaves them running
 	KEEP=$(KEEP) $(GO) run $(AS_ROOT) ./integration/demo
 
-demo-vm: deps build ## the same over the kernel data plane, in that virtual machine; KEEP=1 ends with a shell there
+demo-vm: deps build ## the same over the kernel data plane and with IPsec, in that virtual machine; KEEP=1 ends with a shell there
 	CGO_ENABLED=0 $(GO) build -o bin/demo ./integration/demo
-	@integration/vm/run $$(test -t 0 && test -t 1 && echo -t) bin/demo -bin bin $(if $(KEEP),-keep -shell,-keep=false)
+	@integration/vm/run $$(test -t 0 && test -t 1 && echo -t) bin/demo -bin bin -ipsec $(if $(KEEP),-keep -shell,-keep=false)
 
 deps: ## install the programs that tests and demo need
 	scripts/deps

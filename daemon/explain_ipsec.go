@@ -24,6 +24,8 @@ func (e explainer) shield() *ipsec.Status {
 func (e explainer) ipsec() finding {
 	s := e.shield()
 	switch {
+	case s.Floor && s.Manager == "":
+		return broken(fmt.Sprintf("strongSwan does not answer%s; nothing is sent in clear instead%s", because(s.ManagerError), e.astrayText("in clear")), e.managerAdvice())
 	case len(s.Missing) > 0:
 		return broken("this host lacks what it takes; nothing is sent in clear instead"+e.astrayText("in clear"), strings.Join(s.Missing, " "))
 	case e.noProtection() != nil:
@@ -37,8 +39,6 @@ func (e explainer) ipsec() finding {
 		return fine("IKE up %s, ESP %s", durationText(e.Now.Sub(s.IKE.Established)), espText(s.Children))
 	case s.Up():
 		return fine("ESP %s", espText(s.Children))
-	case s.Manager == "" && s.ManagerError != "":
-		return broken("strongSwan does not answer: "+s.ManagerError, e.managerAdvice())
 	case s.IKE != nil && s.IKE.State == ikeEstablished && s.LastError != "":
 		return broken(fmt.Sprintf("IKE up %s, ESP not%s", durationText(e.Now.Sub(s.IKE.Established)), e.failureText()), e.failureAdvice())
 	case s.IKE != nil && s.IKE.State == ikeEstablished:
@@ -86,7 +86,7 @@ func algorithms(children []ipsec.ChildSA) string {
 	if len(children) == 0 {
 		return ""
 	}
-	return children[len(children)-1].Algorithms
+	return children[0].Algorithms // of the newest
 }
 
 func (e explainer) failureText() string {
@@ -101,6 +101,14 @@ func (e explainer) failureText() string {
 func (e explainer) managerAdvice() string {
 	return fmt.Sprintf("Is strongSwan running (`systemctl status strongswan`), with its vici plugin at %s (local.vici_socket)? "+
 		"On Debian `apt install charon-systemd strongswan-swanctl` installs it.", e.VICISocket)
+}
+
+// because is a reason to go on with a text; empty if there is none.
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // failureAdvice is what to do about the last failure of IKE.

@@ -68,14 +68,14 @@ func (v *view) unprotectedReason() string {
 	switch {
 	case s == nil || s.Up():
 		return ""
+	case s.Floor && s.Manager == "":
+		return "strongSwan does not answer" + because(s.ManagerError)
 	case len(s.Missing) > 0:
 		return "IPsec cannot be had: " + s.Missing[0]
 	case v.noProtection() != nil:
 		return fmt.Sprintf("not protected yet: %v", v.noProtection())
 	case v.Path.Protected && !s.Floor:
 		return "the floor that drops what would be in clear is gone"
-	case s.Manager == "" && s.ManagerError != "":
-		return "strongSwan does not answer: " + s.ManagerError
 	case s.LastError != "":
 		return "no IPsec: " + s.LastError
 	}

@@ -37,7 +37,7 @@ type LeakWatch struct {
 type Seen struct {
 	ESP   int      // packets of ESP, in UDP too
 	Clear int      // packets of L2TP in clear that are of no protected flow
-	Leaks int      // packets of a protected flow in clear
+	Leaks int      // packets of a protected flow in clear, and ICMP errors that quote such
 	First []string // the first leaks, in words
 }
 
@@ -98,7 +98,8 @@ func (w *LeakWatch) look(frame []byte) {
 			continue
 		}
 		between = true
-		if f.has(p) {
+		about, quotes := p.quoted()
+		if f.has(p) || quotes && f.has(about) {
 			w.seen.Leaks++
 			if len(w.seen.First) < 5 {
 				w.seen.First = append(w.seen.First, fmt.Sprintf("%s protocol %d %s:%d > %s:%d, %d octets: % x", time.Now().Format("15:04:05.000"),
@@ -132,14 +133,33 @@ type ipPacket struct {
 	payload  []byte
 }
 
+// quoted is the packet that an ICMP error is about, of which it has the beginning (RFC 792, RFC 4443).
+func (p ipPacket) quoted() (about ipPacket, ok bool) {
+	const header = 8
+	if len(p.payload) <= header || p.protocol != unix.IPPROTO_ICMP && p.protocol != unix.IPPROTO_ICMPV6 {
+		return about, false
+	}
+	kind := uint16(unix.ETH_P_IP)
+	if p.from.Is6() {
+		kind = unix.ETH_P_IPV6
+	}
+	return parsePacket(kind, p.payload[header:])
+}
+
 // parseIP finds the IP packet in an Ethernet frame.
 func parseIP(frame []byte) (p ipPacket, ok bool) {
 	const ethernet = 14
-	if len(frame) < ethernet+20 {
+	if len(frame) < ethernet {
 		return p, false
 	}
-	b := frame[ethernet:]
-	switch binary.BigEndian.Uint16(frame[12:]) {
+	return parsePacket(binary.BigEndian.Uint16(frame[12:]), frame[ethernet:])
+}
+
+func parsePacket(kind uint16, b []byte) (p ipPacket, ok bool) {
+	if len(b) < 20 {
+		return p, false
+	}
+	switch kind {
 	case unix.ETH_P_IP:
 		p.from, p.to = netip.AddrFrom4([4]byte(b[12:])), netip.AddrFrom4([4]byte(b[16:]))
 		p.protocol, p.ttl = b[9], b[8]

@@ -41,7 +41,7 @@ func New(o Options) *Guard { return &Guard{options: o} }
 func (g *Guard) begin() { g.begun.Do(g.start) }
 
 func (g *Guard) start() {
-	if err := probeESP(); err != nil {
+	if err := ProbeESP(); err != nil {
 		g.missing = append(g.missing, err)
 	}
 	var err error

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probeESP finds out whether the kernel can do ESP with AES-GCM, which has it load its modules: it makes an association between
+// ProbeESP finds out whether the kernel can do ESP with AES-GCM, which has it load its modules: it makes an association between
 // two addresses of documentation (RFC 5737), which nobody uses, and removes it.
-func probeESP() error {
+func ProbeESP() error {
 	handle, err := netlink.NewHandle(unix.NETLINK_XFRM)
 	if err != nil {
 		return missingESP(err)
