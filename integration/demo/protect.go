@@ -34,16 +34,15 @@ func (d *demo) canProtect() string {
 
 // startCharons starts strongSwan on both PEs, and somebody who looks at each packet between them from now on.
 func (d *demo) startCharons(ctx context.Context) (err error) {
-	d.screen.step("strongSwan starts on both: it agrees on keys for red, which requires IPsec; blue does without")
 	d.protect.why = d.canProtect()
 	switch {
 	case d.protect.why != "" && d.mustProtect:
 		return errors.New(d.protect.why)
 	case d.protect.why != "":
-		d.screen.note("not here, so both are in clear: %s", d.protect.why)
-		d.screen.note("make demo-vm shows it in a virtual machine")
+		d.screen.note("without IPsec here, which `make demo-vm` shows in a virtual machine: %s", d.protect.why)
 		return nil
 	}
+	d.screen.step("strongSwan starts on both: it agrees on keys for red, which requires IPsec; blue does without")
 	flow := lab.ProtectedFlow{A: d.PE1.Address, B: d.PE2.Address, Ports: []uint16{portProtected}}
 	if d.protect.watch, err = d.WatchLeaks(d.PE1.NS, lab.ProviderInterface, flow); err != nil {
 		return err
