@@ -52,15 +52,16 @@ func runIn(ctx context.Context, args []string, env environment) int {
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "l2tpvl-ctl",
-		Short: "Inspect the virtual links of l2tpvld, and explain them",
-		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, and explains why a link is as it is. It also says in words
-what a capture of L2TPv3 traffic holds, for which it needs no l2tpvld.
+		Short: "Inspect the virtual links of l2tpvld, explain and change them",
+		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, explains why a link is as it is, and has links changed. It also says
+in words what a capture of L2TPv3 traffic holds, for which it needs no l2tpvld.
 
 Exit codes:
   0  fine
-  1  the answer is no: explain finds the link not up, links --wait ran out of time, decode finds no L2TP, or faults in it
+  1  the answer is no: explain finds the link not up, links --wait ran out of time, decode finds no L2TP, or faults in it,
+     plan finds that a restart is needed
   2  the command line is wrong, or names a VPN or peer that l2tpvld does not have
-  3  l2tpvld cannot be reached, or cannot answer; a file cannot be read`,
+  3  l2tpvld cannot be reached, or cannot do it; a file cannot be read, or is a configuration with mistakes`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl explain green pe3`,
 		SilenceErrors: true,
@@ -90,17 +91,23 @@ Exit codes:
 		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
 	}
 	root.AddCommand(
+		a.applyCommand(),
 		a.captureCommand(),
 		a.decodeCommand(),
+		a.downCommand(),
 		a.eventsCommand(),
 		a.explainCommand(),
 		a.ipsecCommand(),
 		a.linksCommand(),
 		a.mtuCommand(),
 		a.peersCommand(),
+		a.planCommand(),
+		a.reloadCommand(),
+		a.resetCommand(),
 		a.sessionsCommand(),
 		a.statusCommand(),
 		a.topCommand(),
+		a.upCommand(),
 		a.versionCommand(),
 		a.vpnsCommand(),
 	)

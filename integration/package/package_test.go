@@ -324,7 +324,7 @@ func TestDeb(t *testing.T) {
 	t.Run("reload", func(t *testing.T) {
 		pe1.run("systemctl", "reload", service)
 		pe1.await("for the journal to tell of it", func() bool {
-			return strings.Contains(pe1.run("journalctl", "--no-pager", "-u", service), "configuration reloaded")
+			return strings.Contains(pe1.run("journalctl", "--no-pager", "-u", service), "configuration read, nothing to change")
 		})
 		pe1.sh("cp /etc/l2tpvl/l2tpvl.yaml /root/good && echo 'colour: blue' >>/etc/l2tpvl/l2tpvl.yaml")
 		if out, err := pe1.try("systemctl", "reload", service); err == nil {
