@@ -117,10 +117,14 @@ func (r *rig) must(err error) {
 // this host may or may not have the kernel's, which integration/vm/links tests.
 func (r *rig) start(pe *lab.PE, c lab.Config) {
 	r.Helper()
+	r.must(pe.Start(r.ctx, onUserspace(c)))
+}
+
+func onUserspace(c lab.Config) lab.Config {
 	if c.DataPlane == "" {
 		c.DataPlane = "userspace"
 	}
-	r.must(pe.Start(r.ctx, c))
+	return c
 }
 
 // withRole is a configuration with another role towards its peers, withDigest one with another digest.

@@ -20,7 +20,7 @@ func (r *rig) reload(pe *lab.PE, c lab.Config, word string) {
 		return strings.Count(string(log), word)
 	}
 	before := said()
-	r.must(pe.Reload(c))
+	r.must(pe.Reload(onUserspace(c)))
 	r.wait(pe.Name+" to say: "+word, func() (bool, string, error) { return said() > before, "", nil })
 }
 

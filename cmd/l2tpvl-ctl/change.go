@@ -18,7 +18,7 @@ func (a *app) planCommand() *cobra.Command {
 or change while they stay up. Nothing is done.
 
 The file is read here, and l2tpvld reads the secrets that it names: relative names start at the file's folder.`,
-		Example: `  l2tpvl-ctl plan /etc/l2tpvl/l2tpvl.yaml`,
+		Example: `  l2tpvl-ctl plan new.yaml`,
 	}, (*api.Client).Plan, "would be ")
 }
 
@@ -68,7 +68,8 @@ func (a *app) reloadCommand() *cobra.Command {
 		Short: "Have l2tpvld read its own configuration file again",
 		Long: `Have the running l2tpvld read its own configuration file again, as SIGHUP does, and do what has changed, and nothing else. What
 that would be, plan says of the file.`,
-		Args: cobra.NoArgs,
+		Example: `  l2tpvl-ctl reload`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			plan, err := a.client().Reload(cmd.Context())
 			if err != nil {

@@ -30,6 +30,8 @@ var wholePlan = api.Plan{
 	Notes:     []string{"/etc/l2tpvl/l2tpvl.yaml is not what runs now"},
 }
 
+var done = api.Done{Done: "red ⇄ pe2 may come up again"}
+
 func TestRenderPlan(t *testing.T) {
 	for name, got := range map[string]string{
 		"plan":         renderPlan("would be ")(wholePlan, now, inUTF8),

@@ -18,7 +18,7 @@ var ours = regexp.MustCompile(`l2tpvl-ctl ([^|&]*)`)
 func TestExamplesOfTheHelp(t *testing.T) {
 	d := newDialogue(t, oldSecret).linkUp()
 	t.Chdir(t.TempDir())
-	for name, octets := range map[string][]byte{"pe1.pcap": d.pcap(), "pe2.secret": []byte(oldSecret)} {
+	for name, octets := range map[string][]byte{"pe1.pcap": d.pcap(), "pe2.secret": []byte(oldSecret), "new.yaml": []byte("vpns: {}")} {
 		if err := os.WriteFile(name, octets, 0o600); err != nil {
 			t.Fatal(err)
 		}

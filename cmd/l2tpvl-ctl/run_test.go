@@ -40,6 +40,17 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathMTU, http.StatusOK, mtus)
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
+	for path, answer := range map[string]any{
+		api.PathPlan: wholePlan, api.PathApply: wholePlan, api.PathReload: wholePlan,
+		api.PathLinks + "/red/pe2/up": done, api.PathLinks + "/red/pe2/down": done, api.PathLinks + "/red/pe2/reset": done,
+		api.PathPeers + "/pe2/reset": done,
+	} {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) {
+			if err := json.NewEncoder(w).Encode(answer); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
 	fixed(api.PathExplain+"/red/pe2", http.StatusOK, up)
 	fixed(api.PathExplain+"/blue/pe2", http.StatusServiceUnavailable, api.Error{Error: "the daemon is stopping"})
