@@ -14,7 +14,7 @@ import (
 
 // planFile answers what a configuration would change.
 func (d *Daemon) planFile(_ *http.Request, in api.Configuration) (api.Plan, error) {
-	read, err := reader(in)
+	read, err := d.reader(in)
 	if err != nil {
 		return api.Plan{}, err
 	}
@@ -28,7 +28,7 @@ func (d *Daemon) planFile(_ *http.Request, in api.Configuration) (api.Plan, erro
 
 // applyFile has a configuration run.
 func (d *Daemon) applyFile(_ *http.Request, in api.Configuration) (api.Plan, error) {
-	read, err := reader(in)
+	read, err := d.reader(in)
 	if err != nil {
 		return api.Plan{}, err
 	}
@@ -55,11 +55,17 @@ func (d *Daemon) reloadFile(*http.Request, struct{}) (api.Plan, error) {
 }
 
 // reader reads the configuration that comes with a request.
-func reader(in api.Configuration) (func() (*config.Config, error), error) {
+func (d *Daemon) reader(in api.Configuration) (func() (*config.Config, error), error) {
 	if !filepath.IsAbs(in.File) {
 		return nil, refused(http.StatusBadRequest, "file is %q; want an absolute path: relative names in the configuration start at its folder", in.File)
 	}
-	return func() (*config.Config, error) { return config.Parse(in.File, []byte(in.Text)) }, nil
+	return func() (*config.Config, error) {
+		cfg, err := config.Parse(in.File, []byte(in.Text))
+		if err == nil && d.reloads.RequireIPsec {
+			err = cfg.RefuseClear(in.File)
+		}
+		return cfg, err
+	}, nil
 }
 
 // ownFileNote says that the daemon's own file is not what runs now, if that is so.

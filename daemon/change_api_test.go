@@ -1,6 +1,9 @@
 package daemon
 
 import (
+	"errors"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/config"
@@ -26,4 +29,29 @@ func (p *pe) runs(t *testing.T, file api.Configuration) {
 	}
 	p.running.Store(&running{cfg, p.loops()})
 	p.reloads = Reload{File: "/etc/l2tpvl/l2tpvl.yaml", Read: read}
+}
+
+// A daemon that is to have no link in clear takes none from a client either.
+func TestRequireIPsecHoldsForClients(t *testing.T) {
+	_, a, _ := twoPEs("blue", "red")
+	a.runs(t, anotherFile)
+	for _, requires := range []bool{false, true} {
+		a.reloads.RequireIPsec = requires
+		for name, ask := range map[string]func(*http.Request, api.Configuration) (api.Plan, error){"plan": a.planFile, "apply": a.applyFile} {
+			if name == "apply" && !requires {
+				continue // it would, with loops that do not run here
+			}
+			_, err := ask(request(t), anotherFile)
+			if !requires {
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+				continue
+			}
+			r, ok := errors.AsType[*refusal](err)
+			if !ok || r.status != http.StatusUnprocessableEntity || len(r.details) != 2 || !strings.Contains(r.details[0], "--require-ipsec") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }

@@ -19,6 +19,8 @@ type Reload struct {
 	File  string // for people
 	Read  func() (*config.Config, error)
 	Level zap.AtomicLevel // of the log
+
+	RequireIPsec bool // no configuration with a link in clear is taken, whoever sends it
 }
 
 // reload reads the configuration again whenever it is told to, until ctx is done.

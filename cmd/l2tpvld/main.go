@@ -89,7 +89,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	reload := daemon.Reload{When: hangups, File: *file, Level: level, Read: load}
+	reload := daemon.Reload{When: hangups, File: *file, Level: level, Read: load, RequireIPsec: *requireIPsec}
 	if err := daemon.Run(ctx, cfg, reload, systemd(log), version, log); err != nil {
 		return complain(exitFailed, err)
 	}
