@@ -90,6 +90,8 @@ type SessionConfig struct {
 	LocalCookie []byte // 0, 4 or 8 octets; assigned by us, checked on what arrives
 	PeerCookie  []byte // 0, 4 or 8 octets; assigned by the peer, put into what we send
 
+	Sublayer Sublayer // the same both ways
+
 	Namespace Namespace // where the interface is born
 	Interface string    // its name there
 
@@ -105,6 +107,24 @@ type SessionConfig struct {
 	// Nothing but Close is of use then.
 	Gone func(error)
 }
+
+// Sublayer is what stands between the cookie and the PPP frame of a data message (RFC 3931 section 4.6), and whether it
+// numbers messages.
+type Sublayer int
+
+// The sublayers. With sequence numbers, what comes late, twice or without one is dropped.
+const (
+	NoSublayer        Sublayer = iota
+	SublayerAlone              // Default L2-Specific Sublayer without sequence numbers
+	SublayerSequenced          // Default L2-Specific Sublayer with sequence numbers
+
+	// SublayerSequencedNonIP is SublayerSequenced, but IP packets that we send go without numbers; a plane that cannot tell
+	// them from others numbers all.
+	SublayerSequencedNonIP
+)
+
+// Sequenced reports whether messages have sequence numbers.
+func (s Sublayer) Sequenced() bool { return s == SublayerSequenced || s == SublayerSequencedNonIP }
 
 // Session is one session with its interface. It is safe for concurrent use.
 type Session interface {
@@ -147,6 +167,7 @@ type Stats struct {
 	RxFrames, TxFrames  uint64 // PPP control frames
 
 	RxCookie    uint64    // dropped: wrong cookie
+	RxSequence  uint64    // dropped: late, twice, or without a sequence number
 	RxMalformed uint64    // dropped: no PPP frame
 	RxClosed    uint64    // dropped: its NCP is not opened
 	RxErrors    uint64    // dropped: the interface did not take it

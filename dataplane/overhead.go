@@ -12,11 +12,14 @@ type Overhead struct {
 	PPP      int // address, control and protocol fields
 }
 
-// Overhead is that of a link to peer with a cookie of that many octets and no sublayer.
-func (e Encapsulation) Overhead(peer netip.Addr, cookie int) Overhead {
+// Overhead is that of a link to peer with a cookie of that many octets and that sublayer.
+func (e Encapsulation) Overhead(peer netip.Addr, cookie int, sublayer Sublayer) Overhead {
 	o := Overhead{IP: 20, UDP: 8, L2TP: 8, Cookie: cookie, PPP: 4}
 	if e == IP {
 		o.UDP, o.L2TP = 0, 4
+	}
+	if sublayer != NoSublayer {
+		o.Sublayer = 4
 	}
 	if peer.Is6() && !peer.Is4In6() {
 		o.IP = 40

@@ -12,20 +12,24 @@ func TestOverhead(t *testing.T) {
 		encapsulation Encapsulation
 		peer          string
 		cookie        int
+		sublayer      Sublayer
 		want          int
 	}{
-		{UDP, "192.0.2.1", 0, 40},
-		{UDP, "192.0.2.1", 4, 44},
-		{UDP, "192.0.2.1", 8, 48},
-		{UDP, "::ffff:192.0.2.1", 8, 48},
-		{UDP, "2001:db8::1", 0, 60},
-		{UDP, "2001:db8::1", 8, 68},
-		{IP, "192.0.2.1", 0, 28},
-		{IP, "::ffff:192.0.2.1", 8, 36},
-		{IP, "2001:db8::1", 4, 52},
+		{UDP, "192.0.2.1", 0, NoSublayer, 40},
+		{UDP, "192.0.2.1", 4, NoSublayer, 44},
+		{UDP, "192.0.2.1", 8, NoSublayer, 48},
+		{UDP, "::ffff:192.0.2.1", 8, NoSublayer, 48},
+		{UDP, "2001:db8::1", 0, NoSublayer, 60},
+		{UDP, "2001:db8::1", 8, NoSublayer, 68},
+		{IP, "192.0.2.1", 0, NoSublayer, 28},
+		{IP, "::ffff:192.0.2.1", 8, NoSublayer, 36},
+		{IP, "2001:db8::1", 4, NoSublayer, 52},
+		{UDP, "192.0.2.1", 8, SublayerAlone, 52},
+		{IP, "2001:db8::1", 4, SublayerSequenced, 56},
+		{IP, "192.0.2.1", 0, SublayerSequencedNonIP, 32},
 	} {
-		if got := tt.encapsulation.Overhead(netip.MustParseAddr(tt.peer), tt.cookie).Total(); got != tt.want {
-			t.Errorf("over %v to %s with a cookie of %d: %d octets, want %d", tt.encapsulation, tt.peer, tt.cookie, got, tt.want)
+		if got := tt.encapsulation.Overhead(netip.MustParseAddr(tt.peer), tt.cookie, tt.sublayer).Total(); got != tt.want {
+			t.Errorf("over %v to %s with a cookie of %d and sublayer %d: %d octets, want %d", tt.encapsulation, tt.peer, tt.cookie, tt.sublayer, got, tt.want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func TestMTUFitsThePath(t *testing.T) {
 				r.must(pe.NS.IP(fmt.Sprintf("link set %s mtu %d", lab.ProviderInterface, path)))
 			}
 			r.startBoth()
-			want := path - dataplane.UDP.Overhead(r.PE2.Address, cookie).Total()
+			want := path - dataplane.UDP.Overhead(r.PE2.Address, cookie, dataplane.NoSublayer).Total()
 			if got := r.link(r.PE1, "red").MTU; got != want {
 				t.Fatalf("the MTU of the link is %d, want %d", got, want)
 			}

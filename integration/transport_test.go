@@ -53,7 +53,7 @@ func TestTransports(t *testing.T) {
 				address = r.PE2.Address6
 			}
 			const cookie = 8 // octets, by default
-			want := 1500 - tt.encapsulation.Overhead(address, cookie).Total()
+			want := 1500 - tt.encapsulation.Overhead(address, cookie, dataplane.NoSublayer).Total()
 			if got := r.link(r.PE1, "red").MTU; got != want {
 				t.Errorf("the MTU of the link is %d, want %d", got, want)
 			}

@@ -369,7 +369,7 @@ func (l *Link) mtu(peerMRU int) int {
 
 // overhead is what surrounds packets with a cookie of that many octets.
 func (l *Link) overhead(cookie int) dataplane.Overhead {
-	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie)
+	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie, dataplane.NoSublayer)
 }
 
 // bound is what the path and the operator leave for packets with a cookie of that many octets.

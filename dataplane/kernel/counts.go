@@ -77,11 +77,15 @@ func (s *session) Stats() dataplane.Stats {
 		RxClosed: c.rxClosed.Load(), RxMalformed: c.rxMalformed.Load(),
 
 		RxCookie: kernel.RxCookie,
-		RxErrors: less(kernel.RxErrors, kernel.RxCookie),
 		TxErrors: kernel.TxErrors,
 
 		LastHeard: timeOf(&c.lastHeard),
 	}
+	errors := &stats.RxErrors
+	if s.cfg.Sublayer.Sequenced() { // the kernel counts but some of these apart, and knows few other errors
+		errors = &stats.RxSequence
+	}
+	*errors = less(kernel.RxErrors, kernel.RxCookie)
 	stats.RxPackets = less(kernel.RxPackets, stats.RxFrames+stats.RxClosed+stats.RxMalformed)
 	stats.TxPackets = less(kernel.TxPackets, stats.TxFrames)
 	stats.RxOctets = less(kernel.RxOctets, kernel.RxPackets*s.overhead(s.cfg.LocalCookie)+c.rxFrameOctets.Load())
@@ -91,7 +95,7 @@ func (s *session) Stats() dataplane.Stats {
 
 // overhead is how many octets of a data message with that cookie, as the kernel counts them, are no user's.
 func (s *session) overhead(cookie []byte) uint64 {
-	o := s.tunnel.cfg.Encapsulation.Overhead(s.tunnel.cfg.Peer.Addr(), len(cookie))
+	o := s.tunnel.cfg.Encapsulation.Overhead(s.tunnel.cfg.Peer.Addr(), len(cookie), s.cfg.Sublayer)
 	return uint64(o.Total() - o.IP - o.UDP)
 }
 

@@ -69,6 +69,10 @@ func (s *session) open() error {
 	return nil
 }
 
+// reorderTimeout is for how long the kernel waits for a message whose successors are here. Without it the kernel takes a
+// lost message for a disorder, and drops the next ones too.
+const reorderTimeout = 10 * time.Millisecond
+
 // create makes the session in the kernel.
 func (s *session) create() error {
 	t := s.tunnel
@@ -77,6 +81,10 @@ func (s *session) create() error {
 		TunnelID: of.local, PeerTunnelID: of.peer,
 		LocalID: s.cfg.LocalID, PeerID: s.cfg.PeerID,
 		LocalCookie: s.cfg.LocalCookie, PeerCookie: s.cfg.PeerCookie,
+		Sequenced: s.cfg.Sublayer.Sequenced(), ReorderTimeout: reorderTimeout,
+	}
+	if s.cfg.Sublayer != dataplane.NoSublayer {
+		s.kernel.Sublayer = uapi.SublayerDefault
 	}
 	var broken *carrier
 	for {

@@ -154,9 +154,14 @@ func (e *End) ConfigureUp(t testing.TB, other *End) {
 // OpenSession makes both ends of a session, opens the NCPs and brings the interfaces up with that MTU.
 func (g *Rig) OpenSession(t testing.TB, id uint32, cookie, mtu int) [2]*End {
 	t.Helper()
+	return g.openSession(t, id, cookie, mtu, dataplane.NoSublayer)
+}
+
+func (g *Rig) openSession(t testing.TB, id uint32, cookie, mtu int, sublayer dataplane.Sublayer) [2]*End {
+	t.Helper()
 	ends := [2]*End{g.End(0, id, cookie), g.End(1, id, cookie)}
 	for i, e := range ends {
-		e.Config.MTU = mtu
+		e.Config.MTU, e.Config.Sublayer = mtu, sublayer
 		Must(t, e.Create())
 		e.SetOpen(dataplane.IPv4 | dataplane.IPv6)
 		e.ConfigureUp(t, ends[1-i])

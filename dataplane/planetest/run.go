@@ -39,6 +39,8 @@ var onOneSide = []test{
 var overUDP = []test{
 	{"Datagrams", testDatagrams},
 	{"BesideListener", testBesideListener},
+	{"NumbersSent", testNumbersSent},
+	{"NumbersReceived", testNumbersReceived},
 }
 
 // encapsulations are all there are.

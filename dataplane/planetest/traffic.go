@@ -13,15 +13,24 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Packets of either protocol pass in both directions, over both protocols, with cookies of each length; the largest one
+// Packets of either protocol pass in both directions, over both protocols, with cookies of each length and sublayers; the largest one
 // that the path has room for passes whole, with nothing fragmented outside, and one octet more is refused at the interface.
 func testPackets(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
 			g.OpenTunnels(t, overIPv6)
-			for _, cookie := range []int{0, 4, 8} {
-				t.Run(fmt.Sprintf("cookie %d", cookie), func(t *testing.T) {
-					testPacketsWithCookie(t, g, cookie)
+			for i, tt := range []struct {
+				cookie   int
+				sublayer dataplane.Sublayer
+			}{
+				{0, dataplane.NoSublayer},
+				{4, dataplane.NoSublayer},
+				{8, dataplane.NoSublayer},
+				{0, dataplane.SublayerAlone},
+				{8, dataplane.SublayerSequenced},
+			} {
+				t.Run(fmt.Sprintf("cookie %d, sublayer %d", tt.cookie, tt.sublayer), func(t *testing.T) {
+					testPacketsWith(t, g, uint32(i+1), tt.cookie, tt.sublayer)
 				})
 			}
 			for _, p := range g.PEs {
@@ -65,15 +74,15 @@ func (n *Namespace) expectNoFragments(t *testing.T) {
 	}
 }
 
-func testPacketsWithCookie(t *testing.T, g *Rig, cookie int) {
+func testPacketsWith(t *testing.T, g *Rig, id uint32, cookie int, sublayer dataplane.Sublayer) {
 	pathMTU, err := g.PEs[0].Tunnel.PathMTU()
 	Must(t, err)
 	if pathMTU != 1500 {
 		t.Fatalf("path MTU %d, want 1500", pathMTU)
 	}
 	peer := g.PEs[1].Tunnel.LocalAddr().Addr()
-	mtu := pathMTU - g.PEs[0].Encapsulation.Overhead(peer, cookie).Total()
-	ends := g.OpenSession(t, uint32(cookie+1), cookie, mtu)
+	mtu := pathMTU - g.PEs[0].Encapsulation.Overhead(peer, cookie, sublayer).Total()
+	ends := g.openSession(t, id, cookie, mtu, sublayer)
 	for _, version := range []int{4, 6} {
 		ping := ends[0].Pinger(t, ends[1], version)
 		for seq, size := range []int{48, 576, mtu - 1, mtu} {

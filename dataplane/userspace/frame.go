@@ -10,15 +10,16 @@ import (
 // The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1) and over IP (section 4.1.1.1), and PPP in it with address
 // and control octets (RFC 1661 section 3.1 by way of RFC 1662 section 3.1):
 //
-//	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | FF 03 | protocol | information
-//	                                Session ID | Cookie, 0, 4 or 8 octets | FF 03 | protocol | information
+//	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
+//	                                Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
 //
 // A control message has the T bit; over IP, session ID 0 precedes it (section 4.1.1.2).
 const (
 	flagsSize     = 4
 	sessionIDSize = 4
 	maxCookie     = 8
-	maxPrefix     = flagsSize + sessionIDSize + maxCookie + 2 // up to the protocol field
+	addressSize   = 2                                                                  // address and control octets
+	maxPrefix     = flagsSize + sessionIDSize + maxCookie + sublayerSize + addressSize // up to the protocol field
 
 	tBit        = 0x80
 	versionMask = 0x0f
@@ -71,13 +72,16 @@ func peek(e dataplane.Encapsulation, datagram []byte) (k kind, at int, sessionID
 	return isData, 0, binary.BigEndian.Uint32(message[flagsSize:])
 }
 
-// appendPrefix appends all of a data message that precedes the protocol field.
-func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie []byte) []byte {
+// appendPrefix appends all of a data message that precedes the protocol field; its sublayer has no sequence number.
+func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie []byte, sublayer dataplane.Sublayer) []byte {
 	if e == dataplane.UDP {
 		b = append(b, 0, version, 0, 0)
 	}
 	b = binary.BigEndian.AppendUint32(b, sessionID)
 	b = append(b, cookie...)
+	if sublayer != dataplane.NoSublayer {
+		b = append(b, make([]byte, sublayerSize)...)
+	}
 	return append(b, allStations, unnumberedUI)
 }
 
@@ -104,18 +108,28 @@ type verdict int
 
 const (
 	wrongCookie verdict = iota
+	outOfOrder
 	malformed
 	ipPacket // of an NCP's protocol
 	pppFrame // any other
 )
 
-// decode looks into a data message, whose cookie begins at that place. For a packet it returns where in message the IP packet begins and
+// decode looks into a data message, whose cookie begins at that place, and in which order, if it is not nil, follows. For a packet it returns where in message the IP packet begins and
 // its protocol, for a frame where the protocol field begins. A compressed protocol field is expanded in place, over the
 // octet before it.
-func decode(message []byte, header int, cookie []byte) (v verdict, at int, carried dataplane.Protocols) {
+func decode(message []byte, header int, cookie []byte, order *order) (v verdict, at int, carried dataplane.Protocols) {
 	at = header + len(cookie)
 	if len(message) < at || subtle.ConstantTimeCompare(message[header:at], cookie) != 1 {
 		return wrongCookie, 0, 0
+	}
+	if order != nil {
+		if len(message) < at+sublayerSize {
+			return malformed, 0, 0
+		}
+		if !order.takes(binary.BigEndian.Uint32(message[at:])) {
+			return outOfOrder, 0, 0
+		}
+		at += sublayerSize
 	}
 	if b := message[at:]; len(b) >= 2 && b[0] == allStations && b[1] == unnumberedUI {
 		at += 2

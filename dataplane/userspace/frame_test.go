@@ -30,20 +30,26 @@ func TestEncode(t *testing.T) {
 		name    string
 		over    dataplane.Encapsulation
 		cookie  string
+		layer   dataplane.Sublayer
 		packet  []byte
 		header  string
 		carried dataplane.Protocols
 	}{
-		{"IPv4, no cookie", dataplane.UDP, "", ipv4Packet, "0003 0000 12345678 ff03 0021", dataplane.IPv4},
-		{"IPv4, cookie of 4", dataplane.UDP, "a1a2a3a4", ipv4Packet, "0003 0000 12345678 a1a2a3a4 ff03 0021", dataplane.IPv4},
-		{"IPv6, cookie of 8", dataplane.UDP, "a1a2a3a4 a5a6a7a8", ipv6Packet, "0003 0000 12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
-		{"over IP, no cookie", dataplane.IP, "", ipv4Packet, "12345678 ff03 0021", dataplane.IPv4},
-		{"over IP, cookie of 8", dataplane.IP, "a1a2a3a4 a5a6a7a8", ipv6Packet, "12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
-		{"not IP", dataplane.UDP, "", []byte{0x10, 0}, "", 0},
-		{"nothing", dataplane.UDP, "", nil, "", 0},
+		{"IPv4, no cookie", dataplane.UDP, "", dataplane.NoSublayer, ipv4Packet, "0003 0000 12345678 ff03 0021", dataplane.IPv4},
+		{"IPv4, cookie of 4", dataplane.UDP, "a1a2a3a4", dataplane.NoSublayer, ipv4Packet, "0003 0000 12345678 a1a2a3a4 ff03 0021", dataplane.IPv4},
+		{"IPv6, cookie of 8", dataplane.UDP, "a1a2a3a4 a5a6a7a8", dataplane.NoSublayer, ipv6Packet, "0003 0000 12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
+		{"over IP, no cookie", dataplane.IP, "", dataplane.NoSublayer, ipv4Packet, "12345678 ff03 0021", dataplane.IPv4},
+		{"over IP, cookie of 8", dataplane.IP, "a1a2a3a4 a5a6a7a8", dataplane.NoSublayer, ipv6Packet, "12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
+		{
+			"sublayer, to be numbered", dataplane.UDP, "a1a2a3a4", dataplane.SublayerSequenced, ipv4Packet,
+			"0003 0000 12345678 a1a2a3a4 00000000 ff03 0021", dataplane.IPv4,
+		},
+		{"sublayer over IP", dataplane.IP, "", dataplane.SublayerAlone, ipv4Packet, "12345678 00000000 ff03 0021", dataplane.IPv4},
+		{"not IP", dataplane.UDP, "", dataplane.NoSublayer, []byte{0x10, 0}, "", 0},
+		{"nothing", dataplane.UDP, "", dataplane.NoSublayer, nil, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			prefix := appendPrefix(nil, tt.over, 0x12345678, unhex(t, tt.cookie))
+			prefix := appendPrefix(nil, tt.over, 0x12345678, unhex(t, tt.cookie), tt.layer)
 			at := maxPrefix + 2
 			message, carried := encode(append(make([]byte, at), tt.packet...), at, prefix)
 			var want []byte
@@ -101,7 +107,7 @@ func TestDecode(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, header := range []string{"0003 0000 00000001", "00000001"} { // over UDP, over IP
 				message := unhex(t, header+tt.message)
-				verdict, at, carried := decode(message, len(unhex(t, header)), unhex(t, tt.cookie))
+				verdict, at, carried := decode(message, len(unhex(t, header)), unhex(t, tt.cookie), nil)
 				var rest []byte
 				if verdict == ipPacket || verdict == pppFrame {
 					rest = message[at:]
@@ -111,6 +117,35 @@ func TestDecode(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Between cookie and frame the sublayer is looked at.
+func TestDecodeSublayer(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		sublayer dataplane.Sublayer
+		message  string // behind a cookie of 4
+		verdict  verdict
+		rest     string
+	}{
+		{"alone", dataplane.SublayerAlone, "00000000 ff03 c021 09", pppFrame, "c021 09"},
+		{"alone, compressed protocol field", dataplane.SublayerAlone, "00000000 2d 00", pppFrame, "002d 00"},
+		{"in order", dataplane.SublayerSequenced, "40000000 ff03 c021 09", pppFrame, "c021 09"},
+		{"out of order", dataplane.SublayerSequenced, "40ffffff ff03 c021 09", outOfOrder, ""},
+		{"no number", dataplane.SublayerSequenced, "00000000 ff03 c021 09", outOfOrder, ""},
+		{"cut off", dataplane.SublayerSequenced, "400000", malformed, ""},
+		{"nothing behind it", dataplane.SublayerAlone, "00000000", malformed, ""},
+	} {
+		message := unhex(t, "0003 0000 00000001 01020304"+tt.message)
+		verdict, at, _ := decode(message, 8, unhex(t, "01020304"), newOrder(tt.sublayer))
+		var rest []byte
+		if verdict == pppFrame {
+			rest = message[at:]
+		}
+		if want := unhex(t, tt.rest); verdict != tt.verdict || !bytes.Equal(rest, want) {
+			t.Errorf("%s: got verdict %d, %x; want %d, %x", tt.name, verdict, rest, tt.verdict, want)
+		}
 	}
 }
 
@@ -124,12 +159,12 @@ func FuzzDecode(f *testing.F) {
 		cookie := payload[:min(int(size), maxCookie, len(payload))]
 		original := append([]byte{0, version, 0, 0, 0, 0, 0, 1}, payload...)
 		message := bytes.Clone(original)
-		verdict, at, carried := decode(message, 8, cookie)
+		verdict, at, carried := decode(message, 8, cookie, nil)
 		switch verdict {
 		case ipPacket:
 			b := append(make([]byte, maxPrefix+2), message[at:]...)
-			again, carriedAgain := encode(b, maxPrefix+2, appendPrefix(nil, dataplane.UDP, 1, cookie))
-			v2, at2, carried2 := decode(again, 8, cookie)
+			again, carriedAgain := encode(b, maxPrefix+2, appendPrefix(nil, dataplane.UDP, 1, cookie, dataplane.NoSublayer))
+			v2, at2, carried2 := decode(again, 8, cookie, nil)
 			if v2 != ipPacket || carriedAgain != carried || carried2 != carried || !bytes.Equal(again[at2:], message[at:]) {
 				t.Errorf("%x was encoded as %x", original, again)
 			}
@@ -144,7 +179,7 @@ func FuzzDecode(f *testing.F) {
 // BenchmarkPacket is all that happens to a packet between device and socket, both ways.
 func BenchmarkPacket(b *testing.B) {
 	cookie := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
-	prefix := appendPrefix(nil, dataplane.UDP, 1, cookie)
+	prefix := appendPrefix(nil, dataplane.UDP, 1, cookie, dataplane.NoSublayer)
 	at := maxPrefix + 2
 	buffer := make([]byte, at+1400)
 	copy(buffer[at:], ipv4Packet)
@@ -152,7 +187,7 @@ func BenchmarkPacket(b *testing.B) {
 	b.SetBytes(1400)
 	for b.Loop() {
 		message, carried := encode(buffer, at, prefix)
-		verdict, at, decoded := decode(message, 8, cookie)
+		verdict, at, decoded := decode(message, 8, cookie, nil)
 		if verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
 			b.Fatal("lost on the way")
 		}

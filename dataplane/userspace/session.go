@@ -2,6 +2,7 @@ package userspace
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,10 @@ type session struct {
 	prefix []byte         // of each data message sent, see appendPrefix
 	work   sync.WaitGroup // the goroutine
 
+	numbering sync.Mutex // guards next
+	next      uint32     // number of the next message to be sent
+	order     *order     // of the messages received; nil: there is no sublayer; guarded by tunnel.mu
+
 	opened atomic.Uint32 // dataplane.Protocols
 	stats  counters
 
@@ -40,7 +45,7 @@ type session struct {
 type counters struct {
 	rxPackets, rxOctets, txPackets, txOctets, rxFrames, txFrames atomic.Uint64
 
-	rxCookie, rxMalformed, rxClosed, rxErrors, txClosed, txErrors atomic.Uint64
+	rxCookie, rxSequence, rxMalformed, rxClosed, rxErrors, txClosed, txErrors atomic.Uint64
 
 	lastHeard atomic.Int64 // nanoseconds since 1970, 0: never
 }
@@ -50,7 +55,10 @@ func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
 		return nil, err
 	}
 	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix has the other one
-	return &session{cfg: cfg, tunnel: t, prefix: appendPrefix(nil, t.cfg.Encapsulation, cfg.PeerID, cfg.PeerCookie)}, nil
+	return &session{
+		cfg: cfg, tunnel: t, order: newOrder(cfg.Sublayer),
+		prefix: appendPrefix(nil, t.cfg.Encapsulation, cfg.PeerID, cfg.PeerCookie, cfg.Sublayer),
+	}, nil
 }
 
 // open opens the device and starts to read it.
@@ -123,7 +131,7 @@ func (s *session) transmit(b []byte, at int) {
 		s.stats.txErrors.Add(1)
 	case !s.isOpen(carried):
 		s.stats.txClosed.Add(1)
-	case s.tunnel.send(message) != nil:
+	case s.send(message, s.cfg.Sublayer == dataplane.SublayerSequenced) != nil:
 		s.stats.txErrors.Add(1)
 	default:
 		s.stats.txPackets.Add(1)
@@ -131,14 +139,29 @@ func (s *session) transmit(b []byte, at int) {
 	}
 }
 
+// send sends a data message, which begins with the session's prefix.
+func (s *session) send(message []byte, numbered bool) error {
+	if !numbered {
+		return s.tunnel.send(message)
+	}
+	s.numbering.Lock() // until it is sent: numbers leave in order
+	defer s.numbering.Unlock()
+	binary.BigEndian.PutUint32(message[len(s.prefix)-addressSize-sublayerSize:], sequenced|s.next)
+	s.next = (s.next + 1) & sequenceMask
+	return s.tunnel.send(message)
+}
+
 // receive handles a data message for the session, which is b without its first virtioHeader octets. The caller holds
 // tunnel.mu.
 func (s *session) receive(b []byte, now time.Time) {
 	message := b[virtioHeader:]
-	v, at, carried := decode(message, headerSize(s.tunnel.cfg.Encapsulation), s.cfg.LocalCookie)
+	v, at, carried := decode(message, headerSize(s.tunnel.cfg.Encapsulation), s.cfg.LocalCookie, s.order)
 	switch v {
 	case wrongCookie:
 		s.stats.rxCookie.Add(1)
+		return
+	case outOfOrder:
+		s.stats.rxSequence.Add(1)
 		return
 	case malformed:
 		s.stats.rxMalformed.Add(1)
@@ -183,7 +206,7 @@ func (s *session) SendFrame(frame []byte) error {
 		return net.ErrClosed
 	}
 	s.message = append(append(s.message[:0], s.prefix...), frame...)
-	err := s.tunnel.send(s.message)
+	err := s.send(s.message, s.cfg.Sublayer.Sequenced())
 	if err == nil {
 		s.stats.txFrames.Add(1)
 	}
@@ -198,6 +221,7 @@ func (s *session) Stats() dataplane.Stats {
 		RxFrames: c.rxFrames.Load(), TxFrames: c.txFrames.Load(),
 
 		RxCookie:    c.rxCookie.Load(),
+		RxSequence:  c.rxSequence.Load(),
 		RxMalformed: c.rxMalformed.Load(),
 		RxClosed:    c.rxClosed.Load(),
 		RxErrors:    c.rxErrors.Load(),

@@ -5,6 +5,7 @@ package uapi
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -37,6 +38,10 @@ const (
 	attrPeerSessionID  = 12
 	attrCookie         = 15
 	attrPeerCookie     = 16
+	attrRecvSeq        = 18
+	attrSendSeq        = 19
+	attrLNSMode        = 20
+	attrRecvTimeout    = 22
 	attrFD             = 23
 	attrStats          = 30
 )
@@ -54,7 +59,6 @@ const (
 
 const (
 	pseudowirePPP = 7 // L2TP_PWTYPE_PPP, the number of RFC 4349's registry
-	sublayerNone  = 0 // L2TP_L2SPECTYPE_NONE; without the attribute the kernel takes the default sublayer
 )
 
 // Encapsulation is what carries a tunnel's messages (enum l2tp_encap_type).
@@ -90,11 +94,26 @@ func DeleteTunnel(localID uint32) (genetlink.Message, error) {
 	return message(cmdTunnelDelete, func(e *netlink.AttributeEncoder) { e.Uint32(attrConnID, localID) })
 }
 
-// Session is a session of a tunnel that carries PPP, without sublayer.
+// Sublayer is an L2-Specific Sublayer (enum l2tp_l2spec_type).
+type Sublayer uint8
+
+// The sublayers. Without the attribute the kernel takes the default one.
+const (
+	SublayerNone    Sublayer = 0 // L2TP_L2SPECTYPE_NONE
+	SublayerDefault Sublayer = 1 // L2TP_L2SPECTYPE_DEFAULT
+)
+
+// Session is a session of a tunnel that carries PPP.
 type Session struct {
 	TunnelID, PeerTunnelID  uint32 // Control Connection IDs
 	LocalID, PeerID         uint32
 	LocalCookie, PeerCookie []byte // assigned by us, and by the peer
+
+	// The kernel has one setting for both ways. Sequenced: all that is sent is numbered, and what comes without a number is
+	// dropped. What is ahead of its turn is held for ReorderTimeout.
+	Sublayer       Sublayer
+	Sequenced      bool
+	ReorderTimeout time.Duration
 }
 
 // Create makes a session. The kernel answers ENODEV if there is no such tunnel, EEXIST if it has such a session.
@@ -105,7 +124,16 @@ func (s Session) Create() (genetlink.Message, error) {
 		e.Uint32(attrSessionID, s.LocalID)
 		e.Uint32(attrPeerSessionID, s.PeerID)
 		e.Uint16(attrPseudowireType, pseudowirePPP)
-		e.Uint8(attrSublayerType, sublayerNone)
+		e.Uint8(attrSublayerType, uint8(s.Sublayer))
+		if s.Sublayer != SublayerNone {
+			// Else the kernel begins and ceases to number what it sends as the peer does.
+			e.Uint8(attrLNSMode, 1)
+		}
+		if s.Sequenced {
+			e.Uint8(attrRecvSeq, 1)
+			e.Uint8(attrSendSeq, 1)
+			e.Uint64(attrRecvTimeout, uint64(s.ReorderTimeout.Milliseconds()))
+		}
 		// The kernel sends what it calls the cookie, and expects what it calls the peer's.
 		cookies := []struct {
 			attribute uint16

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -33,6 +34,9 @@ func unhex(t *testing.T, s string) string {
 func TestCommands(t *testing.T) {
 	bare := session
 	bare.LocalCookie, bare.PeerCookie = nil, []byte{}
+	sublayer, sequenced := bare, bare
+	sublayer.Sublayer = SublayerDefault
+	sequenced.Sublayer, sequenced.Sequenced, sequenced.ReorderTimeout = SublayerDefault, true, 10*time.Millisecond
 	for _, tt := range []struct {
 		name    string
 		encode  func() (genetlink.Message, error)
@@ -55,6 +59,17 @@ func TestCommands(t *testing.T) {
 			"session without cookies", bare.Create, 5,
 			`0800 0900 11000000  0800 0a00 12000000  0800 0b00 13000000  0800 0c00 14000000
 			 0600 0100 07000000  0500 0500 00000000`,
+		},
+		{
+			"session with sublayer", sublayer.Create, 5,
+			`0800 0900 11000000  0800 0a00 12000000  0800 0b00 13000000  0800 0c00 14000000
+			 0600 0100 07000000  0500 0500 01000000  0500 1400 01000000`,
+		},
+		{
+			"session with sequence numbers", sequenced.Create, 5,
+			`0800 0900 11000000  0800 0a00 12000000  0800 0b00 13000000  0800 0c00 14000000
+			 0600 0100 07000000  0500 0500 01000000  0500 1400 01000000
+			 0500 1200 01000000  0500 1300 01000000  0c00 1600 0a00000000000000`,
 		},
 		{
 			"end of a session", session.Delete, 6,

@@ -1,0 +1,60 @@
+package userspace
+
+import (
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/dataplane"
+)
+
+// What is taken, number by number: all that is ahead by less than half of the numbers (RFC 3931 section 4.6), and what
+// goes on for a while in its own order though it seems old (appendix C).
+func TestOrder(t *testing.T) {
+	run := func(from, n uint32) (numbers []uint32) {
+		for i := range n {
+			numbers = append(numbers, sequenced|from+i)
+		}
+		return numbers
+	}
+	const half, last = 1 << 23, 1<<24 - 1
+	for _, tt := range []struct {
+		name     string
+		sublayer dataplane.Sublayer
+		before   []uint32 // what comes first, whatever becomes of it
+		then     uint32
+		takes    bool
+	}{
+		{"first", dataplane.SublayerSequenced, nil, sequenced, true},
+		{"first, others were lost", dataplane.SublayerSequenced, nil, sequenced | 7, true},
+		{"next", dataplane.SublayerSequenced, run(0, 3), sequenced | 3, true},
+		{"after a gap", dataplane.SublayerSequenced, run(0, 3), sequenced | 1000, true},
+		{"twice", dataplane.SublayerSequenced, run(0, 3), sequenced | 2, false},
+		{"late", dataplane.SublayerSequenced, run(0, 3), sequenced | 0, false},
+		{"late for a gap", dataplane.SublayerSequenced, []uint32{sequenced, sequenced | 2}, sequenced | 1, false},
+		{"most ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half, true},
+		{"too far ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half + 1, false},
+		{"around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last}, sequenced, true},
+		{"late, around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last, sequenced}, sequenced | last, false},
+		{"other bits do not count", dataplane.SublayerSequenced, run(0, 3), 0xff000000 | 3, true},
+		{"not numbered", dataplane.SublayerSequenced, run(0, 3), 3, false},
+		{"not numbered, IP packets of ours are not either", dataplane.SublayerSequencedNonIP, run(0, 3), 3, false},
+		{"peer begins anew", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...), sequenced | maxOldRun, true},
+		{"not yet anew", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun-1)...), sequenced | maxOldRun - 1, false},
+		{
+			"not anew, as one is missing", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...),
+			sequenced | maxOldRun + 1, false,
+		},
+		{"numbers that nobody asked for", dataplane.SublayerAlone, run(0, 3), sequenced | 1, true},
+		{"no numbers, and nobody asked for any", dataplane.SublayerAlone, nil, 0, true},
+	} {
+		o := newOrder(tt.sublayer)
+		for _, word := range tt.before {
+			o.takes(word)
+		}
+		if got := o.takes(tt.then); got != tt.takes {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.takes)
+		}
+	}
+	if newOrder(dataplane.NoSublayer) != nil {
+		t.Error("an order without a sublayer")
+	}
+}
