@@ -19,28 +19,28 @@ var onTheWire = []test{
 	{"NewConnection", testNewConnection},
 }
 
-// onOneSide are about what each does by itself.
+// onOneSide are about what each does by itself with its socket.
 var onOneSide = []test{
-	{"FrameWhileInterfaceIsMade", testFrameWhileInterfaceIsMade},
-	{"InterfaceAtHome", testInterfaceAtHome},
-	{"ClosedProtocol", testClosedProtocol},
-	{"InterfaceDown", testInterfaceDown},
-	{"InterfaceDeleted", testInterfaceDeleted},
 	{"SessionClose", testSessionClose},
-	{"CreateSessionRefuses", testCreateSessionRefuses},
-	{"ManySessions", testManySessions},
-	{"SessionsUnderTraffic", testSessionsUnderTraffic},
 	{"Unreachable", testUnreachable},
 	{"OpenTunnelRefuses", testOpenTunnelRefuses},
 	{"TunnelClose", testTunnelClose},
 }
 
-// overUDP are about its datagrams and ports.
+// overUDP are about its datagrams and ports, and about what has nothing to do with the encapsulation.
 var overUDP = []test{
 	{"Datagrams", testDatagrams},
 	{"BesideListener", testBesideListener},
+	{"FrameWhileInterfaceIsMade", testFrameWhileInterfaceIsMade},
+	{"InterfaceAtHome", testInterfaceAtHome},
+	{"ClosedProtocol", testClosedProtocol},
+	{"InterfaceDown", testInterfaceDown},
+	{"InterfaceDeleted", testInterfaceDeleted},
+	{"CreateSessionRefuses", testCreateSessionRefuses},
 	{"NumbersSent", testNumbersSent},
 	{"NumbersReceived", testNumbersReceived},
+	{"ManySessions", testManySessions},
+	{"SessionsUnderTraffic", testSessionsUnderTraffic},
 }
 
 // encapsulations are all there are.
@@ -64,7 +64,6 @@ func RunWith(t *testing.T, plane, peer dataplane.Plane) {
 	for _, over := range encapsulations {
 		t.Run(over.String(), func(t *testing.T) {
 			run(t, over, plane, peer, onTheWire)
-			run(t, over, plane, peer, []test{{"SessionsUnderTraffic", testSessionsUnderTraffic}})
 		})
 	}
 }

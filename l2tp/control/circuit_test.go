@@ -70,7 +70,9 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		d := converse(t)
 		d.called()
 		var s *Session
-		d.step(func(out *Output) { s = d.peer.Established().OpenWith(d.now, []byte("red"), circuitDown, out) })
+		d.step(func(out *Output) {
+			s = d.peer.Established().OpenWith(d.now, []byte("red"), Offer{Circuit: circuitDown}, out)
+		})
 		d.expectCircuit(l2tp.ICRQ, circuitDown|brandNew)
 		d.setCircuit(s, circuitUp)
 		d.silence() // the session is not there yet

@@ -43,12 +43,17 @@ type Session struct {
 	// The two ends' circuits (RFC 5641): ours as SetCircuit left it, the peer's as it last said. Both are active at first.
 	Circuit, PeerCircuit l2tp.CircuitStatus
 
+	// What each end requires of the data it receives. The owner reads them when the call is there, or answered.
+	Demands, PeerDemands Demands
+
 	// What the peer says for people to know.
 	TxSpeed, RxSpeed uint64             // Tx and Rx Connect Speed in bits per second; 0: not known
 	WENs             uint64             // received
 	CircuitErrors    l2tp.CircuitErrors // of the last WEN
 
 	told       l2tp.CircuitStatus // what the peer has been told of Circuit
+	demanded   Demands            // what the peer has been told of Demands
+	heard      Demands            // what the peer has told of its own
 	cookies    [2][8]byte         // the memory of LocalCookie and PeerCookie
 	tieBreaker uint64
 	accepted   bool      // our ICRP or OCRP is sent
@@ -59,15 +64,22 @@ type Session struct {
 // Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established: it is
 // Peer.Established.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
-	return c.OpenWith(now, remoteEndID, l2tp.CircuitActive, out)
+	return c.OpenWith(now, remoteEndID, Offer{Circuit: l2tp.CircuitActive}, out)
 }
 
-// OpenWith is Open for a circuit whose status is not simply active.
-func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, circuit l2tp.CircuitStatus, out *Output) *Session {
+// Offer is what a session that we ask for is to be like.
+type Offer struct {
+	Circuit    l2tp.CircuitStatus
+	Sequencing l2tp.DataSequencing // other than SequenceNone: all data messages are numbered, both ways
+}
+
+// OpenWith is Open for a session that is to be like that.
+func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer Offer, out *Output) *Session {
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
 	s.State = WaitReply
-	s.Circuit = plain(circuit)
+	s.Circuit = plain(offer.Circuit)
+	s.Demands = demand(offer.Sequencing)
 	s.tieBreaker = c.peer.random64()
 	c.peer.serial++
 	m := s.message(l2tp.ICRQ)
@@ -109,6 +121,13 @@ func (s *Session) Accept(now time.Time, out *Output) {
 	if s.accepted || s.State != WaitConnect && s.State != WaitCSAnswer {
 		return
 	}
+	if s.Outgoing { // the peer has said its last word
+		if result, ok := s.alike(); !ok {
+			s.unacceptable(l2tp.OCRQ, result, out)
+			s.Connection.flush(now, out)
+			return
+		}
+	}
 	s.accepted = true
 	reply := l2tp.ICRP
 	if s.Outgoing {
@@ -138,6 +157,15 @@ func (s *Session) introduce(m *l2tp.Message) {
 	m.AssignedCookie = s.LocalCookie
 	m.Has.Add(l2tp.AVPAssignedCookie)
 	s.tell(m)
+	s.tellDemands(m)
+}
+
+// tellDemands adds our demands to a message, if the peer does not know them.
+func (s *Session) tellDemands(m *l2tp.Message) {
+	if s.Demands != s.demanded {
+		s.demanded = s.Demands
+		s.Demands.tell(m)
+	}
 }
 
 // complete sends the ICCN or OCCN that establishes the session.
@@ -146,6 +174,7 @@ func (s *Session) complete(t l2tp.MessageType, out *Output) {
 	if s.Circuit != s.told {
 		s.tell(m)
 	}
+	s.tellDemands(m)
 	s.Connection.queue(m)
 	s.establish(out)
 }
@@ -186,6 +215,8 @@ func (s *Session) meet(m *l2tp.Message) {
 	s.PeerID = m.LocalSessionID
 	s.PeerCookie = append(s.cookies[1][:0], m.AssignedCookie...)
 	s.Connection.byPeer[s.PeerID] = s
+	s.heed(m)
+	s.follow()
 }
 
 // settle leaves the states that have a deadline.
@@ -258,7 +289,7 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 // handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to
 // the owner.
 func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) {
-	if result, ok := callResult(m); !ok {
+	if result, ok := callResult(m, Demands{}); !ok {
 		c.refuseCall(m, result)
 		return
 	}
@@ -292,16 +323,13 @@ func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) 
 	s.hear(m, out)
 }
 
-// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session can be had here.
-func callResult(m *l2tp.Message) (l2tp.Result, bool) {
-	switch {
-	case m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP:
+// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was demanded before, can be had
+// here.
+func callResult(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
+	if m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP {
 		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
-	case m.Has.Has(l2tp.AVPSublayer) && m.Sublayer != l2tp.SublayerNone,
-		m.Has.Has(l2tp.AVPDataSequencing) && m.DataSequencing != l2tp.SequenceNone:
-		return cdnError(l2tp.CDNSequencingSublayer, l2tp.ErrorNone, "no L2-specific sublayer and no sequencing here"), false
 	}
-	return l2tp.Result{}, true
+	return before.with(m).result()
 }
 
 // refuseCall answers a session message that has no session here with a CDN.
@@ -320,11 +348,14 @@ func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 		s.failState(m.Type, out)
 		return
 	}
-	result, ok := callResult(m)
+	result, ok := callResult(m, Demands{})
 	if other := s.Connection.byPeer[m.LocalSessionID]; other != nil {
 		result, ok = cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "this Local Session ID is another session's"), false
 	} else {
 		s.meet(m)
+	}
+	if ok {
+		result, ok = s.alike()
 	}
 	if !ok {
 		s.unacceptable(m.Type, result, out)
@@ -341,7 +372,11 @@ func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
 		s.failState(m.Type, out)
 		return
 	}
-	if result, ok := callResult(m); !ok {
+	result, ok := callResult(m, s.heard)
+	if s.heed(m); ok {
+		result, ok = s.alike()
+	}
+	if !ok {
 		s.unacceptable(m.Type, result, out)
 		return
 	}

@@ -234,11 +234,13 @@ func TestICRQSenderStates(t *testing.T) {
 	}
 }
 
+// sublayer demands one that nobody has defined.
 func sublayer(m *draft) {
-	m.Sublayer = l2tp.SublayerDefault
+	m.Sublayer = 2
 	m.Has.Add(l2tp.AVPSublayer)
 }
 
+// sequencing demands numbers without a sublayer to have them in.
 func sequencing(m *draft) {
 	m.DataSequencing = l2tp.SequenceAll
 	m.Has.Add(l2tp.AVPDataSequencing)
