@@ -146,13 +146,25 @@ type VPN struct {
 	VR    VR          `key:"vr" doc:"The virtual router."`
 	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear; with required nothing is ever sent in clear, and peers.NAME.ike has to say how keys are agreed on."`
 	MTU   int         `key:"mtu" live:"in place" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
-	Echo  Echo        `key:"echo" live:"in place" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
-	Auth  PPPAuth     `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
+
+	Sequencing Sequencing `key:"sequencing" default:"none" oneof:"none|all" doc:"Which data messages of the links have sequence numbers (RFC 3931 section 4.6.1), so that none is taken late or twice. With all they do both ways, in 4 octets of each message; a peer that has none here does so too if it is l2tpvl. What a lost message holds up is not delivered again, so it is for what cannot bear another order, and best left alone else."`
+
+	Echo Echo    `key:"echo" live:"in place" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
+	Auth PPPAuth `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`
 
 	Interfaces []CustomerInterface `key:"interfaces" live:"in place" doc:"Interfaces towards the customer. Each is put into the virtual router as soon as both are there, is given its addresses and set up; at the end it is given back to the host, down."`
 
 	Links []Link `key:"links" live:"link" doc:"Links to the VPN's virtual routers at peers, at most one a peer."`
 }
+
+// Sequencing is which data messages have sequence numbers.
+type Sequencing string
+
+// The ways to number data messages.
+const (
+	SequencingNone Sequencing = "none"
+	SequencingAll  Sequencing = "all"
+)
 
 // VR is where a virtual router lives: in a network namespace or in a VRF.
 type VR struct {

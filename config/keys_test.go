@@ -34,7 +34,7 @@ func TestKeys(t *testing.T) {
 		"peers.*.ike.esp_proposals", "peers.*.ike.ike_rekey", "peers.*.ike.child_rekey", "peers.*.ike.rekey_octets", "peers.*.ike.dpd",
 		"peers.*.ike.replay_window",
 		"peers.*.signalling", "peers.*.static", "peers.*.static.local_tunnel_id", "peers.*.static.peer_tunnel_id", "peers.*.static.local_port",
-		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu",
+		"vpns", "vpns.*.vpn_id", "vpns.*.vr", "vpns.*.vr.netns", "vpns.*.vr.vrf", "vpns.*.vr.table", "vpns.*.ipsec", "vpns.*.mtu", "vpns.*.sequencing",
 		"vpns.*.echo", "vpns.*.echo.interval", "vpns.*.echo.fails", "vpns.*.echo.adaptive",
 		"vpns.*.ppp_auth", "vpns.*.ppp_auth.require", "vpns.*.ppp_auth.allow", "vpns.*.ppp_auth.name",
 		"vpns.*.ppp_auth.secret_file", "vpns.*.ppp_auth.secret_env", "vpns.*.ppp_auth.peer_name",

@@ -76,7 +76,7 @@ func minimal() *Config {
 			Name:  "red",
 			VPNID: endid.New(0x5e, 1),
 			VR:    VR{NetNS: "red"},
-			IPsec: IPsecNone,
+			IPsec: IPsecNone, Sequencing: SequencingNone,
 			Echo:  Echo{Interval: 5 * time.Second, Fails: 3},
 			Auth:  PPPAuth{Require: RequireNone},
 			Links: []Link{{Peer: "pe2", IPsec: IPsecNone, Interface: "vl-red-pe2", IPv4: true, IPv6: true, Auth: PPPAuth{Require: RequireNone}}},
@@ -160,6 +160,7 @@ vpns:
     vr: {vrf: customer-red, table: 1001}
     ipsec: none
     mtu: 1400
+    sequencing: all
     echo: {interval: 0s, fails: 5, adaptive: true}
     ppp_auth:
       require: chap
@@ -214,6 +215,7 @@ vpn_id = "00005e:00000001"
 vr = {vrf = "customer-red", table = 1001}
 ipsec = "none"
 mtu = 1400
+sequencing = "all"
 echo = {interval = "0s", fails = 5, adaptive = true}
 ppp_auth = {require = "chap", allow = ["pap", "chap"], name = "us", secret_file = "pe2.secret", peer_name = "them", peer_secret_file = "pe2.secret", rechallenge = "1m"}
 
@@ -242,7 +244,7 @@ ppp_auth = {require = "pap", peer_name = "pe3", rechallenge = "0s"}
 	},
 	"vpns": {
 		"red": {
-			"vpn_id": "00005e:00000001", "vr": {"vrf": "customer-red", "table": 1001}, "ipsec": "none", "mtu": 1400,
+			"vpn_id": "00005e:00000001", "vr": {"vrf": "customer-red", "table": 1001}, "ipsec": "none", "mtu": 1400, "sequencing": "all",
 			"echo": {"interval": "0s", "fails": 5, "adaptive": true},
 			"ppp_auth": {
 				"require": "chap", "allow": ["pap", "chap"], "name": "us", "secret_file": "pe2.secret",
@@ -291,7 +293,7 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 			},
 		},
 		VPNs: []VPN{{
-			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{VRF: "customer-red", Table: 1001}, IPsec: IPsecNone, MTU: 1400,
+			Name: "red", VPNID: endid.New(0x5e, 1), VR: VR{VRF: "customer-red", Table: 1001}, IPsec: IPsecNone, MTU: 1400, Sequencing: SequencingAll,
 			Echo: Echo{Interval: 0, Fails: 5, Adaptive: true},
 			Auth: PPPAuth{
 				Require: RequireCHAP, Allow: []PPPAuthMethod{AllowPAP, AllowCHAP}, Name: "us", SecretFile: "pe2.secret",

@@ -75,7 +75,10 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 		VR:        spec(vpn.VR),
 		Interface: link.Interface,
 		MTU:       vpn.MTU,
-		Routes:    link.Routes,
+
+		Sequencing: sequencings[vpn.Sequencing],
+
+		Routes: link.Routes,
 		PPP: ppp.Config{
 			Rand:         random32,
 			EchoInterval: vpn.Echo.Interval,
@@ -144,6 +147,11 @@ func addressMode(a config.LinkAddress) ppp.AddressMode {
 var encapsulations = map[config.Encapsulation]dataplane.Encapsulation{
 	config.EncapsulationUDP: dataplane.UDP,
 	config.EncapsulationIP:  dataplane.IP,
+}
+
+var sequencings = map[config.Sequencing]l2tp.DataSequencing{
+	config.SequencingNone: l2tp.SequenceNone,
+	config.SequencingAll:  l2tp.SequenceAll,
 }
 
 var digests = map[config.Digest]l2tp.DigestType{

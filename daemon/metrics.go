@@ -190,7 +190,7 @@ func (v *view) collectLink(page chan<- prometheus.Metric, l *session.LinkStatus)
 // sessionDrops are what a session of the data plane has dropped, by reason.
 func sessionDrops(s *dataplane.Stats) map[string]uint64 {
 	return map[string]uint64{
-		"wrong cookie": s.RxCookie, "malformed": s.RxMalformed, "protocol not opened": s.RxClosed + s.TxClosed,
+		"wrong cookie": s.RxCookie, "out of sequence": s.RxSequence, "malformed": s.RxMalformed, "protocol not opened": s.RxClosed + s.TxClosed,
 		"not taken by the interface": s.RxErrors, "not taken by the network": s.TxErrors,
 	}
 }

@@ -27,6 +27,7 @@ func (d *Daemon) status(r *http.Request) (api.Status, error) {
 		}
 		for _, s := range v.Stats {
 			drops["wrong cookie"] += s.RxCookie
+			drops["out of sequence"] += s.RxSequence
 			drops["malformed"] += s.RxMalformed
 			drops["protocol not opened"] += s.RxClosed
 		}
@@ -307,6 +308,7 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 	}
 	if c := l.Session; c != nil {
 		s.State = c.State.String()
+		s.Sublayer = sublayerWords(c.Sublayer)
 		s.LocalID, s.LocalCookie = idText(c.ID), maskCookie(c.LocalCookie)
 		if v.Static == nil {
 			s.Role = "responder"
@@ -327,7 +329,7 @@ func (v *view) session(l *session.LinkStatus) api.Session {
 		s.Counters = api.Counters{
 			RxPackets: n.RxPackets, RxOctets: n.RxOctets, TxPackets: n.TxPackets, TxOctets: n.TxOctets,
 			RxFrames: n.RxFrames, TxFrames: n.TxFrames,
-			Drops: n.RxCookie + n.RxMalformed + n.RxClosed + n.RxErrors + n.TxClosed + n.TxErrors,
+			Drops: n.RxCookie + n.RxSequence + n.RxMalformed + n.RxClosed + n.RxErrors + n.TxClosed + n.TxErrors,
 		}
 	}
 	return s
@@ -399,4 +401,15 @@ func maskCookie(c []byte) string {
 		return "none"
 	}
 	return fmt.Sprintf("%02x… (%d octets)", c[0], len(c))
+}
+
+// sublayerWords is the L2-Specific Sublayer of data messages for people; empty: none.
+func sublayerWords(s dataplane.Sublayer) string {
+	switch {
+	case s == dataplane.NoSublayer:
+		return ""
+	case s.Sequenced():
+		return "default, sequence numbers"
+	}
+	return "default"
 }

@@ -3,6 +3,9 @@ package session
 import (
 	"slices"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/l2tp"
+	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
 // calls are the links that are to ask the peer for a session, in line. Few of them ask at a time: so what the peer answers
@@ -49,7 +52,8 @@ func (p *Pair) ask(now time.Time, out *Output) {
 		if p.isStatic() {
 			l.begun(out)
 		} else {
-			l.take(c.Open(now, l.VPNID.AppendOctets(nil), &out.control))
+			offer := control.Offer{Circuit: l2tp.CircuitActive, Sequencing: l.Sequencing}
+			l.take(c.OpenWith(now, l.VPNID.AppendOctets(nil), offer, &out.control))
 		}
 	}
 }

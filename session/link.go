@@ -20,6 +20,10 @@ type LinkConfig struct {
 	VR        vr.Spec
 	Interface string
 	MTU       int // upper bound in octets; 0: what the path leaves
+
+	// Sequencing other than SequenceNone: data messages are numbered, both ways. So they are if the peer asks for it.
+	Sequencing l2tp.DataSequencing
+
 	Routes    []netip.Prefix
 	Addresses []netip.Prefix // IPv6 addresses of our end, beside the link-local one
 	PPP       ppp.Config     // its MRU is the link's to fill in
@@ -105,6 +109,7 @@ func (l *Link) pppDeadline() time.Time {
 func (l *Link) answer(now time.Time, s *control.Session, out *Output) {
 	l.callAt = time.Time{}
 	l.take(s)
+	s.Require(l.Sequencing)
 	l.create(out)
 	l.schedule()
 }
@@ -125,7 +130,7 @@ func (l *Link) create(out *Output) {
 	out.effect(Create{l, l.attempt, dataplane.SessionConfig{
 		LocalConnectionID: connection, PeerConnectionID: peerConnection,
 		LocalID: s.ID, PeerID: s.PeerID,
-		LocalCookie: s.LocalCookie, PeerCookie: s.PeerCookie,
+		LocalCookie: s.LocalCookie, PeerCookie: s.PeerCookie, Sublayer: l.sublayer(),
 		Interface: l.Interface, MTU: l.mtu(0),
 	}})
 }
@@ -369,7 +374,27 @@ func (l *Link) mtu(peerMRU int) int {
 
 // overhead is what surrounds packets with a cookie of that many octets.
 func (l *Link) overhead(cookie int) dataplane.Overhead {
-	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie, dataplane.NoSublayer)
+	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie, l.sublayer())
+}
+
+// sublayer is what the ends have agreed on: the same both ways, but that the peer may want IP packets without numbers. Without
+// a session it is what we shall ask for.
+func (l *Link) sublayer() dataplane.Sublayer {
+	var ours, theirs control.Demands
+	if l.session != nil {
+		ours, theirs = l.session.Demands, l.session.PeerDemands
+	} else {
+		ours.Sequencing = l.Sequencing
+	}
+	switch {
+	case theirs.Sequencing == l2tp.SequenceNonIP:
+		return dataplane.SublayerSequencedNonIP
+	case ours.Sequencing != l2tp.SequenceNone:
+		return dataplane.SublayerSequenced
+	case ours.Sublayer != l2tp.SublayerNone:
+		return dataplane.SublayerAlone
+	}
+	return dataplane.NoSublayer
 }
 
 // bound is what the path and the operator leave for packets with a cookie of that many octets.

@@ -42,6 +42,7 @@ type SessionStatus struct {
 	ID, PeerID              uint32
 	LocalCookie, PeerCookie []byte
 	Circuit, PeerCircuit    l2tp.CircuitStatus // of the two interfaces
+	Sublayer                dataplane.Sublayer // of data messages, both ways
 }
 
 // PairStatus is what is known of a pair at one time. It shares no memory with the Pair.
@@ -102,7 +103,7 @@ func (l *Link) status() LinkStatus {
 	}
 	if c := l.session; c != nil {
 		s.Overhead = l.overhead(len(c.PeerCookie))
-		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie, c.Circuit, c.PeerCircuit}
+		s.Session = &SessionStatus{c.State, c.Initiator, c.ID, c.PeerID, c.LocalCookie, c.PeerCookie, c.Circuit, c.PeerCircuit, l.sublayer()}
 	}
 	if l.ppp != nil {
 		status := l.ppp.Status()

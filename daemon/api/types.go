@@ -121,7 +121,8 @@ type Session struct {
 	RemoteID      string   `json:"remote_id"`    // empty until known
 	LocalCookie   string   `json:"local_cookie"` // masked: the first octet and the length
 	RemoteCookie  string   `json:"remote_cookie"`
-	LCP           string   `json:"lcp"` // RFC 1661 section 4.2: Initial ... Opened
+	Sublayer      string   `json:"sublayer,omitempty"` // L2-Specific Sublayer of data messages (RFC 3931 section 4.6), both ways; none: without
+	LCP           string   `json:"lcp"`                // RFC 1661 section 4.2: Initial ... Opened
 	IPCP          string   `json:"ipcp"`
 	IPv6CP        string   `json:"ipv6cp"`
 	Circuit       string   `json:"circuit,omitempty"`        // of our interface, as the peer is told (RFC 3931 section 5.4.5): "active", "inactive"

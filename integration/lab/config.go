@@ -84,6 +84,9 @@ type VPN struct {
 	VPNID string `yaml:"vpn_id"`
 	VR    VR     `yaml:"vr"`
 	IPsec string `yaml:"ipsec"`
+
+	Sequencing string `yaml:"sequencing,omitempty"`
+
 	Echo  Echo   `yaml:"echo,omitempty"`
 	Auth  Auth   `yaml:"ppp_auth,omitempty"`
 	Links []Link `yaml:"links"`
