@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,9 +46,9 @@ func renderSessions(sessions []api.Session, _ time.Time, s style) string {
 		return "there are no sessions\n"
 	}
 	t := table{titles: []string{
-		"VPN", "VPN-ID", "PEER", "STATE", "ROLE", "SESSION", "COOKIES", "CIRCUIT", "LCP", "IPCP", "IPV6CP",
+		"VPN", "VPN-ID", "PEER", "STATE", "ROLE", "SESSION", "COOKIES", "SUBLAYER", "CIRCUIT", "LCP", "IPCP", "IPV6CP",
 		"ECHOES", "LOST", "RX PACKETS", "RX OCTETS", "TX PACKETS", "TX OCTETS", "DROPS",
-	}, wide: []string{"VPN-ID", "COOKIES", "CIRCUIT", "ECHOES", "LOST"}}
+	}, wide: []string{"VPN-ID", "COOKIES", "SUBLAYER", "CIRCUIT", "ECHOES", "LOST"}}
 	for _, x := range sessions {
 		c, echoes := x.Counters, api.Echo{}
 		if x.Echo != nil {
@@ -57,7 +58,7 @@ func renderSessions(sessions []api.Session, _ time.Time, s style) string {
 			plain(x.VPN), plain(x.VPNID), plain(x.Peer),
 			cell{text: x.State, colour: stateColour(x.State == established || x.State == static, x.State == "idle")},
 			plain(x.Role), plain(idPair(x.LocalID, x.RemoteID)),
-			plain(idPair(x.LocalCookie, x.RemoteCookie)), plain(idPair(x.Circuit, x.RemoteCircuit)),
+			plain(idPair(x.LocalCookie, x.RemoteCookie)), plain(cmp.Or(x.Sublayer, "-")), plain(idPair(x.Circuit, x.RemoteCircuit)),
 			plain(x.LCP), plain(x.IPCP), plain(x.IPv6CP),
 			count(echoes.Sent), count(echoes.Lost),
 			count(c.RxPackets), count(c.RxOctets), count(c.TxPackets), count(c.TxOctets), count(c.Drops),

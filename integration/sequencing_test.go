@@ -1,0 +1,59 @@
+package integration
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/tshark"
+)
+
+// One PE asks for sequence numbers, and so there are some both ways (RFC 3931 sections 4.6.1 and 5.4.4): tshark reads every
+// message as before, the numbers begin at 0 and leave none out, and the MTU has room for them.
+func TestSequenceNumbers(t *testing.T) {
+	r := newRig(t, found)
+	c := r.capture(r.PE1.NS, lab.ProviderInterface)
+	asking := withRole(r.PE1.Config().Quick(), "passive")
+	for name, vpn := range asking.VPNs {
+		vpn.Sequencing = "all"
+		asking.VPNs[name] = vpn
+	}
+	r.start(r.PE1, asking)
+	r.start(r.PE2, withoutHello(r.PE2.Config().Quick()))
+	r.waitAllUp()
+	for _, pe := range r.PEs() {
+		if mtu := r.link(pe, "red").MTU; mtu != 1448 {
+			t.Errorf("%s: the MTU is %d, want 1448", pe.Name, mtu)
+		}
+		sessions, err := pe.Client().Sessions(r.ctx)
+		r.must(err)
+		for _, s := range sessions {
+			if s.Sublayer != "default, sequence numbers" {
+				t.Errorf("%s: sublayer of %s: %q", pe.Name, s.VPN, s.Sublayer)
+			}
+		}
+	}
+	r.wantPasses(r.PE1.Sites["red"].Host, r.PE2.Sites["red"].Address, lab.Ping{Size: 1448, DontFragment: true})
+	r.liveToTheEnd()
+	r.wantFaultless(c)
+	wantNumbers(t, r.readCapture(c))
+}
+
+// wantNumbers wants the data messages of each session numbered from 0 on.
+func wantNumbers(t *testing.T, frames []tshark.Frame) {
+	t.Helper()
+	const at, sBit = 8 + 8, 1 << 30 // behind session header and cookie; RFC 3931 section 4.6
+	next := map[uint32]uint32{}
+	for _, f := range frames {
+		if f.SessionID == 0 {
+			continue
+		}
+		if word := binary.BigEndian.Uint32(f.Payload[at:]); word != sBit|next[f.SessionID] {
+			t.Errorf("%s has sublayer %#08x, want number %d", f, word, next[f.SessionID])
+		}
+		next[f.SessionID]++
+	}
+	if len(next) != 4 {
+		t.Errorf("data of %d sessions, want 4: two VPNs, two ways", len(next))
+	}
+}
