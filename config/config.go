@@ -147,7 +147,7 @@ type VPN struct {
 	IPsec IPsec       `key:"ipsec" default:"none" oneof:"none|required" doc:"Protection of the links, the same on both sides; with none, packets cross the provider's network in clear; with required nothing is ever sent in clear, and peers.NAME.ike has to say how keys are agreed on."`
 	MTU   int         `key:"mtu" live:"in place" derived:"what the path to the peer leaves" min:"576" max:"65535" doc:"Upper bound for the MTU of the links, in octets."`
 
-	Sequencing Sequencing `key:"sequencing" default:"none" oneof:"none|all" doc:"Which data messages of the links have sequence numbers (RFC 3931 section 4.6.1), so that none is taken late or twice. With all they do both ways, in 4 octets of each message; a peer that has none here does so too if it is l2tpvl. What a lost message holds up is not delivered again, so it is for what cannot bear another order, and best left alone else."`
+	Sequencing Sequencing `key:"sequencing" default:"none" oneof:"none|all" doc:"Which data messages of the links have sequence numbers (RFC 3931 section 4.6.1). With all every one has, both ways, and what comes late or twice is dropped; it takes 4 octets of each message. It is for customers whose protocols cannot bear another order: over the kernel data plane a message that is lost may take those along that come within 10 ms of it. Between two l2tpvl it is enough that one side asks; another peer has to ask too."`
 
 	Echo Echo    `key:"echo" live:"in place" doc:"LCP echo, which finds out whether a link still passes (RFC 1661 section 5.8)."`
 	Auth PPPAuth `key:"ppp_auth" doc:"How the ends of a link authenticate each other by PPP (RFC 1661 section 3.5), beside the control connection's secret; the same for all links that do not say otherwise."`

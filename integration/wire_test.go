@@ -59,8 +59,8 @@ func (r *rig) liveToTheEnd() {
 	r.stop(r.PE2)
 }
 
-// wantFaultless ends a capture of such lives and wants all of it there, and faultless.
-func (r *rig) wantFaultless(c *lab.Capture) {
+// wantFaultless ends a capture of such lives, and wants all of it there, and faultless.
+func (r *rig) wantFaultless(c *lab.Capture) []tshark.Frame {
 	r.Helper()
 	frames := r.readCapture(c)
 	for _, problem := range tshark.Problems(frames) {
@@ -77,6 +77,7 @@ func (r *rig) wantFaultless(c *lab.Capture) {
 			}
 		}
 	}
+	return frames
 }
 
 // waitHello waits until a PE has sent a Hello: nothing else is new to a peer when all links are up. The other PE runs

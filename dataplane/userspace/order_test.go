@@ -1,9 +1,13 @@
 package userspace
 
 import (
+	"encoding/binary"
+	"net"
+	"net/netip"
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
 // What is taken, number by number: all that is ahead by less than half of the numbers (RFC 3931 section 4.6), and what
@@ -28,7 +32,7 @@ func TestOrder(t *testing.T) {
 		{"next", dataplane.SublayerSequenced, run(0, 3), sequenced | 3, true},
 		{"after a gap", dataplane.SublayerSequenced, run(0, 3), sequenced | 1000, true},
 		{"twice", dataplane.SublayerSequenced, run(0, 3), sequenced | 2, false},
-		{"late", dataplane.SublayerSequenced, run(0, 3), sequenced | 0, false},
+		{"late", dataplane.SublayerSequenced, run(0, 3), sequenced, false},
 		{"late for a gap", dataplane.SublayerSequenced, []uint32{sequenced, sequenced | 2}, sequenced | 1, false},
 		{"most ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half, true},
 		{"too far ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half + 1, false},
@@ -56,5 +60,45 @@ func TestOrder(t *testing.T) {
 	}
 	if newOrder(dataplane.NoSublayer) != nil {
 		t.Error("an order without a sublayer")
+	}
+}
+
+// A peer that wants numbers for other than IP packets gets IP packets without (RFC 3931 section 5.4.4).
+func TestNumbersOfIPPackets(t *testing.T) {
+	for _, tt := range []struct {
+		sublayer      dataplane.Sublayer
+		packet, frame uint32 // sublayer of a packet, and of a frame after it
+	}{
+		{dataplane.SublayerAlone, 0, 0},
+		{dataplane.SublayerSequenced, sequenced, sequenced | 1},
+		{dataplane.SublayerSequencedNonIP, 0, sequenced},
+	} {
+		g := newRig(t)
+		p, peer := g.PEs[0], g.PEs[1]
+		planetest.Must(t, p.Open(p.V4, peer.V4))
+		var wire *net.UDPConn
+		planetest.Must(t, peer.Host.Do(func() (err error) {
+			wire, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(peer.V4, 1701)),
+				net.UDPAddrFromAddrPort(netip.AddrPortFrom(p.V4, 1701)))
+			return err
+		}))
+		cfg := g.End(0, 1, 0).Config
+		cfg.Sublayer = tt.sublayer
+		s, err := newSession(p.Tunnel.(*tunnel), cfg)
+		planetest.Must(t, err)
+		s.SetOpen(dataplane.IPv4)
+		at := maxPrefix + 2
+		s.transmit(append(make([]byte, at), ipv4Packet...), at)
+		planetest.Must(t, s.SendFrame([]byte("\xc0\x21\x09\x01\x00\x04")))
+		buffer := make([]byte, 100)
+		for i, want := range []uint32{tt.packet, tt.frame} {
+			_, err := wire.Read(buffer)
+			planetest.Must(t, err)
+			if got := binary.BigEndian.Uint32(buffer[8:]); got != want {
+				t.Errorf("sublayer %d, message %d: %#08x, want %#08x", tt.sublayer, i, got, want)
+			}
+		}
+		planetest.Must(t, wire.Close())
+		planetest.Must(t, p.Tunnel.Close())
 	}
 }

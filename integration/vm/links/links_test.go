@@ -27,10 +27,10 @@ func TestLinks(t *testing.T) {
 		{"kernel, namespaces, IPv6", variant{planes: bothKernel, encapsulation: "ip", overIPv6: true}, 1444, [2]string{ppp, ppp}},
 		{"kernel, VRFs, UDP", variant{planes: bothKernel, vrfs: true}, 1452, [2]string{ppp, ppp}},
 		{"kernel, VRFs, UDP over IPv6", variant{planes: bothKernel, vrfs: true, overIPv6: true}, 1432, [2]string{ppp, ppp}},
-		{"kernel, VRFs, IP", variant{planes: bothKernel, vrfs: true, encapsulation: "ip"}, 1464, [2]string{ppp, ppp}},
+		{"kernel, VRFs, IP, sequence numbers", variant{planes: bothKernel, vrfs: true, encapsulation: "ip", sequencing: "all"}, 1460, [2]string{ppp, ppp}},
 		{"kernel, VRFs, IPv6", variant{planes: bothKernel, vrfs: true, encapsulation: "ip", overIPv6: true}, 1444, [2]string{ppp, ppp}},
 
-		{"kernel and userspace, UDP", variant{planes: [2]string{"kernel", "userspace"}}, 1452, [2]string{ppp, tun}},
+		{"kernel and userspace, UDP, sequence numbers", variant{planes: [2]string{"kernel", "userspace"}, sequencing: "all"}, 1448, [2]string{ppp, tun}},
 		{"userspace and kernel, IP", variant{planes: [2]string{"userspace", "kernel"}, encapsulation: "ip"}, 1464, [2]string{tun, ppp}},
 		{"auto, IPv6 peers", variant{planes: [2]string{"auto", "auto"}, overIPv6: true}, 1432, [2]string{tun, tun}},
 	} {
@@ -119,6 +119,9 @@ func (w *world) checkTransfers() {
 		sessions, err := pe.Client().Sessions(w.ctx)
 		w.must(err)
 		for _, s := range sessions {
+			if numbered := s.Sublayer == "default, sequence numbers"; numbered != (w.sequencing != "") {
+				w.Errorf("%s, %s: sublayer %q", pe.Name, s.VPN, s.Sublayer)
+			}
 			c := s.Counters
 			much := c.TxOctets
 			if pe == w.PE2 {

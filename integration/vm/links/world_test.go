@@ -36,6 +36,7 @@ type variant struct {
 	vrfs          bool      // the virtual routers are VRFs, not namespaces
 	overIPv6      bool      // the peers have IPv6 addresses
 	encapsulation string    // empty: what there is without the key
+	sequencing    string    // what PE1 alone asks for; empty: what there is without the key
 }
 
 func newWorld(t *testing.T, v variant) *world {
@@ -76,6 +77,12 @@ func (w *world) config(pe *lab.PE) lab.Config {
 	c.Peers[pe.Peer.Name] = peer
 	if w.vrfs {
 		w.UseVRFs(c)
+	}
+	for name, vpn := range c.VPNs {
+		if pe == w.PE1 {
+			vpn.Sequencing = w.sequencing
+		}
+		c.VPNs[name] = vpn
 	}
 	return c
 }
