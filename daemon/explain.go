@@ -146,6 +146,8 @@ func (e explainer) peer() finding {
 		return fine("%s, last heard %s", where, ago(e.Now, e.Control.RefusedAuth))
 	case e.silence() > 0 || e.Control.Ended && e.Control.Why.Cause == control.CauseSilent:
 		return broken(where+": no answer"+e.silenceText(), e.silenceAdvice())
+	case e.Control.Ended && e.shutDown():
+		return fine("%s, last heard when it shut down", where)
 	case e.Control.Ended:
 		return fine("%s, it answers", where) // if only to refuse
 	case c == nil:
@@ -202,7 +204,7 @@ func (e explainer) connection() finding {
 		return e.staticConnection()
 	case e.connected():
 		return fine("%s ⇄ %s, up %s, window %d, %s", idText(c.ID), idText(c.PeerID),
-			durationText(e.Now.Sub(c.Since)), c.Counters.PeerWindow, plural(c.Counters.Retransmitted, "retransmission"))
+			api.DurationText(e.Now.Sub(c.Since)), c.Counters.PeerWindow, plural(c.Counters.Retransmitted, "retransmission"))
 	case e.refusedAuth():
 		return broken(fmt.Sprintf("%s calls, and its message digest is wrong", e.Peer),
 			fmt.Sprintf("The secrets differ. Compare the file of `peers.%s.secret_file` here with the one for this host on %s: "+
@@ -216,6 +218,12 @@ func (e explainer) connection() finding {
 }
 
 // connectionAdvice is what to do about a control connection that was refused or has ended.
+// shutDown reports whether the peer has ended the control connection because it ends itself.
+func (e explainer) shutDown() bool {
+	why := &e.Control.Why
+	return why.Cause == control.CauseRefused && l2tp.StopCCNCode(why.Result.Code) == l2tp.StopShuttingDown
+}
+
 func (e explainer) connectionAdvice() string {
 	switch e.Control.Why.Cause {
 	case control.CauseRefused:
@@ -262,7 +270,7 @@ func (e explainer) session() finding {
 	case e.l.InLine:
 		return pending("this host asks %s for it next, after other links", e.Peer)
 	case e.l.CallAt.After(e.Now):
-		return pending("left to %s to ask for; this host asks in %s%s", e.Peer, durationText(e.l.CallAt.Sub(e.Now)), e.astrayText("under IPsec"))
+		return pending("left to %s to ask for; this host asks in %s%s", e.Peer, api.DurationText(e.l.CallAt.Sub(e.Now)), e.astrayText("under IPsec"))
 	}
 	return pending("waiting for %s to ask for it%s", e.Peer, e.astrayText("under IPsec"))
 }
@@ -334,7 +342,7 @@ func (e explainer) lcpAdvice() string {
 	}
 	if c := e.Connection; c != nil && !c.LastHeard.After(e.l.Since) {
 		return fmt.Sprintf("Nothing at all has been heard of %s for %s: it may be dead or cut off, which the control connection will "+
-			"find out by itself. Is l2tpvld running there, and does the way to it work?", e.Peer, durationText(e.Now.Sub(c.LastHeard)))
+			"find out by itself. Is l2tpvld running there, and does the way to it work?", e.Peer, api.DurationText(e.Now.Sub(c.LastHeard)))
 	}
 	return fmt.Sprintf("Control messages pass, data messages may not: look for a filter on the way, and at the drops in "+
 		"`l2tpvl-ctl status` and `sessions` on both sides. `l2tpvl-ctl explain` on %s has its view.", e.Peer)
@@ -456,5 +464,5 @@ func (e explainer) retryText() string {
 	if !at.After(e.Now) {
 		return ""
 	}
-	return fmt.Sprintf("; next attempt in %s", durationText(at.Sub(e.Now)))
+	return fmt.Sprintf("; next attempt in %s", api.DurationText(at.Sub(e.Now)))
 }

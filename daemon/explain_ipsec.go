@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
@@ -36,13 +37,13 @@ func (e explainer) ipsec() finding {
 	case !s.Floor:
 		return broken("the floor, which drops what would be in clear, is gone", "l2tpvld restores it by itself. If it does not, look at its log and at `nft list ruleset`.")
 	case s.Up() && s.IKE != nil:
-		return fine("IKE up %s, ESP %s", durationText(e.Now.Sub(s.IKE.Established)), espText(s.Children))
+		return fine("IKE up %s, ESP %s", api.DurationText(e.Now.Sub(s.IKE.Established)), espText(s.Children))
 	case s.Up():
 		return fine("ESP %s", espText(s.Children))
 	case s.IKE != nil && s.IKE.State == ikeEstablished && s.LastError != "":
-		return broken(fmt.Sprintf("IKE up %s, ESP not%s", durationText(e.Now.Sub(s.IKE.Established)), e.failureText()), e.failureAdvice())
+		return broken(fmt.Sprintf("IKE up %s, ESP not%s", api.DurationText(e.Now.Sub(s.IKE.Established)), e.failureText()), e.failureAdvice())
 	case s.IKE != nil && s.IKE.State == ikeEstablished:
-		return pending("IKE up %s, ESP on its way", durationText(e.Now.Sub(s.IKE.Established)))
+		return pending("IKE up %s, ESP on its way", api.DurationText(e.Now.Sub(s.IKE.Established)))
 	case s.LastError != "":
 		return broken("no IKE SA"+e.failureText()+e.astrayText("in clear"), e.failureAdvice())
 	case s.IKE != nil:

@@ -172,7 +172,7 @@ var situations = []situation{
 		calling(v, 2)
 		v.Control.RefusedAuth = before(2 * time.Second)
 	}},
-	{"peer shut down", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, "StopCCN from the peer: requester is being shut down")},
+	{"peer shut down", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, "the peer has shut down")},
 	{"not authorized", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopNotAuthorized)}, "StopCCN from the peer: requester is not authorized to establish a control connection")},
 	{"refused otherwise", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopGeneralError)}, "StopCCN from the peer: general error: insufficient resources to handle this operation now")},
 	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer left the control connection in state wait-ctl-reply")},

@@ -3,6 +3,8 @@ package daemon
 import (
 	"fmt"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
 func later(a, b time.Time) time.Time {
@@ -23,20 +25,5 @@ func ago(now, then time.Time) string {
 	if then.IsZero() {
 		return "never"
 	}
-	return durationText(now.Sub(then)) + " ago"
-}
-
-// durationText is a duration as a person says it.
-func durationText(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 24*time.Hour:
-		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
-	}
-	return fmt.Sprintf("%d d %d h", int(d.Hours())/24, int(d.Hours())%24)
+	return api.DurationText(now.Sub(then)) + " ago"
 }

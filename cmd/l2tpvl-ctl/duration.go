@@ -3,34 +3,9 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
-
-// formatDuration writes a duration in its one or two greatest units: "3d 4h", "5 min", "12 s", "0.4 s".
-func formatDuration(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d < time.Second/10:
-		return "0 s"
-	case d < time.Second:
-		return fmt.Sprintf("0.%d s", d/(time.Second/10))
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < time.Hour:
-		return twoUnits(d, time.Minute, "min", "m", time.Second, "s")
-	case d < day:
-		return twoUnits(d, time.Hour, "h", "h", time.Minute, "m")
-	default:
-		return twoUnits(d, day, "d", "d", time.Hour, "h")
-	}
-}
-
-// twoUnits writes d in the unit great and the unit small, "3d 4h", or in great alone, "3 d", if no small ones are left.
-func twoUnits(d, great time.Duration, greatAlone, greatName string, small time.Duration, smallName string) string {
-	if left := d % great / small; left > 0 {
-		return fmt.Sprintf("%d%s %d%s", d/great, greatName, left, smallName)
-	}
-	return fmt.Sprintf("%d %s", d/great, greatAlone)
-}
 
 // formatMillis writes a number of milliseconds with as many digits as matter: "0.08 ms", "0.8 ms", "12 ms".
 func formatMillis(ms float64) string {
@@ -46,7 +21,7 @@ func formatMillis(ms float64) string {
 
 // formatUpFor says since when something is up, "3d 4h", or why it is not and since when, "refused, 12 s ago".
 func formatUpFor(up bool, state, reason string, since, now time.Time) string {
-	lasted := formatDuration(now.Sub(since))
+	lasted := api.DurationText(now.Sub(since))
 	switch {
 	case up:
 		return lasted

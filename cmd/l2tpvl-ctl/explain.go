@@ -90,10 +90,10 @@ func renderExplanation(e api.Explanation, now time.Time, s style) string {
 
 // circumstances are since when the link is in its state, and what comes next.
 func circumstances(l api.Link, now time.Time) string {
-	text := fmt.Sprintf(" since %s (%s)", formatClock(l.Since, now), formatDuration(now.Sub(l.Since)))
+	text := fmt.Sprintf(" since %s (%s)", formatClock(l.Since, now), api.DurationText(now.Sub(l.Since)))
 	if l.RetryAt != nil {
 		if left := l.RetryAt.Sub(now); left > 0 {
-			text += ", retrying in " + formatDuration(left)
+			text += ", retrying in " + api.DurationText(left)
 		} else {
 			text += ", retrying now"
 		}

@@ -69,7 +69,7 @@ func ageOf(at *time.Time, now time.Time) string {
 	if at == nil {
 		return ""
 	}
-	return formatDuration(now.Sub(*at))
+	return api.DurationText(now.Sub(*at))
 }
 
 // timeTo is how long it is until a time, or "" if there is none.
@@ -77,5 +77,5 @@ func timeTo(at *time.Time, now time.Time) string {
 	if at == nil {
 		return ""
 	}
-	return formatDuration(max(0, at.Sub(now)))
+	return api.DurationText(max(0, at.Sub(now)))
 }

@@ -56,7 +56,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 		up := p.State == established
 		heard := ""
 		if p.LastHeard != nil {
-			heard = formatDuration(now.Sub(*p.LastHeard)) + " ago"
+			heard = api.DurationText(now.Sub(*p.LastHeard)) + " ago"
 		}
 		upFor := p.Reason
 		if p.State != static {

@@ -31,7 +31,7 @@ func (a *app) statusCommand() *cobra.Command {
 
 func renderStatus(st api.Status, now time.Time, s style) string {
 	text := s.text(fmt.Sprintf("l2tpvld %s on %s, up for %s, since %s",
-		st.Version, st.HostName, formatDuration(now.Sub(st.Started)), formatClock(st.Started, now))) + "\n"
+		st.Version, st.HostName, api.DurationText(now.Sub(st.Started)), formatClock(st.Started, now))) + "\n"
 	text += s.text("data plane "+st.DataPlane+": "+st.DataPlaneReason) + "\n"
 
 	t := table{titles: []string{"DROPPED", "BECAUSE"}}

@@ -47,7 +47,7 @@ func renderVPNs(vpns []api.VPN, now time.Time, s style) string {
 		}
 		called := ""
 		if v.CalledAt != nil {
-			called = formatDuration(now.Sub(*v.CalledAt)) + " ago"
+			called = api.DurationText(now.Sub(*v.CalledAt)) + " ago"
 		}
 		t.add(
 			plain(v.VPNID), plain(v.Peer), here, thereCell(v.Counterpart),

@@ -35,8 +35,9 @@ func (r Reason) String() string { return r.Text }
 
 func refused(message l2tp.MessageType, result l2tp.Result) Reason {
 	result.Message = append([]byte(nil), result.Message...)
-	return Reason{
-		Cause: CauseRefused, Result: result,
-		Text: fmt.Sprintf("%s from the peer: %s", message, result.Text(message)),
+	text := fmt.Sprintf("%s from the peer: %s", message, result.Text(message))
+	if message == l2tp.StopCCN && l2tp.StopCCNCode(result.Code) == l2tp.StopShuttingDown && len(result.Message) == 0 {
+		text = "the peer has shut down"
 	}
+	return Reason{Cause: CauseRefused, Result: result, Text: text}
 }
