@@ -37,13 +37,6 @@ func serve(t *testing.T) (socket string) {
 		}
 	})
 	mux.HandleFunc("GET "+api.PathCapture+"/pe2", func(http.ResponseWriter, *http.Request) {})
-	for path, answer := range map[string]any{
-		api.PathPlan: wholePlan, api.PathApply: wholePlan, api.PathReload: wholePlan,
-		api.PathLinks + "/red/pe2/" + api.Up: api.Done{Done: "up"}, api.PathLinks + "/red/pe2/" + api.Down: api.Done{Done: "down"},
-		api.PathLinks + "/red/pe2/" + api.Reset: api.Done{Done: "reset"}, api.PathPeers + "/pe2/" + api.Reset: api.Done{Done: "reset"},
-	} {
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(answer) })
-	}
 	fixed(api.PathMTU, http.StatusOK, mtus)
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
