@@ -106,7 +106,6 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 			t.Errorf("the interface is %+v", i)
 		}
 		red()
-		red = untouched(t, "red", a, b)
 
 		// It restarts under another name of its interface, in another virtual router.
 		oa.change(t, func(c *config.Config) {
