@@ -118,9 +118,14 @@ func (m *Manager) arrived(u netlink.LinkUpdate) {
 				continue
 			}
 			// As it is now: the event may be older than what we have done since.
-			if link, err := m.vrfs.find(a.Name); err == nil && (r.place.vrf == 0 || r.place.vrf != link.Attrs().MasterIndex) {
-				of.told(a.Name, m.attach(r, of, a))
+			if link, err := m.vrfs.find(a.Name); err != nil || r.place.vrf != 0 && r.place.vrf == link.Attrs().MasterIndex {
+				continue
 			}
+			err := m.attach(r, of, a)
+			if id, e := m.kind(s).stat(s); err != nil && (e != nil || id != r.place.id) {
+				continue // the router is going, which is what takes an interface out of a VRF
+			}
+			of.told(a.Name, err)
 		}
 	}
 }
