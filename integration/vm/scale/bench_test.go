@@ -3,6 +3,7 @@ package scale
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,19 +64,10 @@ func measure(b *testing.B, of func(*pair) contender) rates {
 	return r
 }
 
-// ours are two l2tpvlds, whose virtual routers are there before.
+// ours are two l2tpvlds.
 type ours struct{ *pair }
 
-func newL2TPVLD(p *pair) contender {
-	var names []string
-	for _, pe := range p.PEs() {
-		for i := range p.links {
-			names = append(names, string(vr(pe, i)))
-		}
-	}
-	p.must(batch("netns add %s\n", names))
-	return ours{p}
-}
+func newL2TPVLD(p *pair) contender { return ours{p} }
 
 func (o ours) up() {
 	o.start()
@@ -84,7 +76,8 @@ func (o ours) up() {
 
 func (o ours) gone() { o.stop() }
 
-// theirs are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link.
+// theirs are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link. xl2tpd makes a tunnel for each
+// session that it dials, with a socket that the kernel knows by its two addresses: so each tunnel has two of its own.
 type theirs struct {
 	*pair
 	running map[*lab.PE]*exec.Cmd
@@ -96,16 +89,29 @@ func newXL2TPD(p *pair) contender {
 		p.must(os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
+	for _, pe := range p.PEs() {
+		var commands []string
+		for i := range p.links {
+			commands = append(commands, fmt.Sprintf("addr add %s/32 dev lo", tunnelAddress(pe, i)),
+				fmt.Sprintf("route add %s via %s src %s", tunnelAddress(pe.Peer, i), pe.Peer.Address, tunnelAddress(pe, i)))
+		}
+		p.must(pe.NS.IP(commands...))
+	}
 	options := write("options", "noauth\nnoipdefault\nipcp-accept-local\nipcp-accept-remote\nnodefaultroute\nnoccp\nnovj\n+ipv6\n")
 	write("pe1.conf", "[global]\n[lns default]\nip range = 10.200.0.1-10.200.255.254\nlocal ip = 10.199.0.1\n"+
 		"require authentication = no\npppoptfile = "+options+"\n")
 	var lacs strings.Builder
 	lacs.WriteString("[global]\n")
 	for i := range p.links {
-		fmt.Fprintf(&lacs, "[lac s%d]\nlns = %s\nautodial = yes\nrequire authentication = no\npppoptfile = %s\n", i, p.PE1.Address, options)
+		fmt.Fprintf(&lacs, "[lac s%d]\nlns = %s\nautodial = yes\nrequire authentication = no\npppoptfile = %s\n", i, tunnelAddress(p.PE1, i), options)
 	}
 	write("pe2.conf", lacs.String())
 	return theirs{p, map[*lab.PE]*exec.Cmd{}}
+}
+
+// tunnelAddress is the address of a PE's end of xl2tpd's tunnel for a link.
+func tunnelAddress(pe *lab.PE, link int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 100 + byte(pe.Number), byte(link >> 8), byte(link)})
 }
 
 func (t theirs) up() {

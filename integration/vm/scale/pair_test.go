@@ -8,23 +8,27 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// pair is two PEs with links of many VPNs between them, each VPN with a namespace of its own at either end.
+// pair is two PEs with links of many VPNs between them. The virtual routers are there before the daemons. So many VPNs share a
+// namespace, under names of their own: it is links that are to be many, and namespaces take the machine longer.
 type pair struct {
 	testing.TB
 	*lab.Lab
 	ctx   context.Context
 	links int
 }
+
+const sharing = 50
 
 // newPair makes the PEs; their daemons are not started. All must be over within that time.
 func newPair(t testing.TB, links int, within time.Duration) *pair {
@@ -39,6 +43,17 @@ func newPair(t testing.TB, links int, within time.Duration) *pair {
 		cancel()
 		p.finish()
 	})
+	for _, pe := range p.PEs() {
+		for i := range links {
+			name := vr(pe, i)
+			if i%sharing == 0 {
+				p.must(name.Add())
+				continue
+			}
+			p.must(os.WriteFile(name.Path(), nil, 0o444))
+			p.must(unix.Mount(vr(pe, i-i%sharing).Path(), name.Path(), "", unix.MS_BIND, ""))
+		}
+	}
 	return p
 }
 
@@ -55,35 +70,16 @@ func (p *pair) finish() {
 	}
 }
 
-// removeRouters removes what virtual routers are left, and at once: the lab itself takes its time for each namespace.
+// removeRouters removes the virtual routers at once: the lab itself takes its time for each.
 func (p *pair) removeRouters() error {
+	var commands strings.Builder
 	for _, pe := range p.PEs() {
 		if pe.Daemon != nil && pe.Daemon.Running() {
 			_ = pe.Daemon.Kill() // its links would keep the kernel busy
 		}
-	}
-	names, err := p.Remains()
-	if err != nil {
-		return err
-	}
-	names = slices.DeleteFunc(names, func(name string) bool { return !p.isVR(name) })
-	return batch("netns delete %s\n", names)
-}
-
-// isVR reports whether a namespace of the lab is a virtual router.
-func (p *pair) isVR(name string) bool {
-	return slices.ContainsFunc(p.PEs(), func(pe *lab.PE) bool {
-		number, of := strings.CutPrefix(name, string(pe.NS)+"-")
-		_, err := strconv.Atoi(number)
-		return of && err == nil
-	})
-}
-
-// batch has ip(8) carry out a command for each name.
-func batch(command string, names []string) error {
-	var commands strings.Builder
-	for _, name := range names {
-		fmt.Fprintf(&commands, command, name)
+		for i := range p.links {
+			fmt.Fprintf(&commands, "netns delete %s\n", vr(pe, i))
+		}
 	}
 	ip := exec.Command("ip", "-batch", "-")
 	ip.Stdin = strings.NewReader(commands.String())
@@ -100,8 +96,16 @@ func (p *pair) must(err error) {
 	}
 }
 
-// vr is the namespace of a VPN at a PE.
+// vr is the virtual router of a VPN at a PE.
 func vr(pe *lab.PE, vpn int) lab.Namespace { return lab.Namespace(fmt.Sprintf("%s-%d", pe.NS, vpn)) }
+
+// linkAddress is the address of a PE's end of a VPN's link. Within a namespace no two are the same.
+func linkAddress(pe *lab.PE, vpn int) netip.Addr {
+	return netip.AddrFrom4([4]byte{10, 0, byte(vpn % sharing), byte(pe.Number - 1)})
+}
+
+// interfaceName is the name of a VPN's interface.
+func interfaceName(vpn int) string { return fmt.Sprintf("vl%d", vpn) }
 
 // config is a PE's configuration: that of the first VPN, for each.
 func (p *pair) config(pe *lab.PE) lab.Config {
@@ -115,7 +119,9 @@ func (p *pair) config(pe *lab.PE) lab.Config {
 		vpn.VPNID = lab.VPNID(i)
 		vpn.VR = lab.VR{NetNS: string(vr(pe, i))}
 		vpn.Links = slices.Clone(first.Links)
-		vpn.Links[0].Interface = fmt.Sprintf("vl%d", i)
+		vpn.Links[0].Interface = interfaceName(i)
+		vpn.Links[0].Address = linkAddress(pe, i).String() + "/31"
+		vpn.Links[0].Routes = nil
 		c.VPNs[fmt.Sprintf("vpn%d", i)] = vpn
 	}
 	return c
@@ -155,9 +161,4 @@ func (p *pair) stop() {
 	for _, pe := range p.PEs() {
 		p.must(pe.Daemon.Stop(p.ctx))
 	}
-}
-
-// linkAddress is the address of a PE's end of each link.
-func (p *pair) linkAddress(pe *lab.PE) netip.Addr {
-	return netip.AddrFrom4([4]byte{10, 255, 0, byte(pe.Number - 1)})
 }
