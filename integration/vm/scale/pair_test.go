@@ -135,22 +135,21 @@ func (p *pair) start() {
 	}
 }
 
-// waitUp waits until all links of both PEs are up, and have come up after that time.
+// waitUp waits until all links of both PEs are up, and have come up after that time. Each link is asked for only once the count is
+// right: to tell of thousands keeps a daemon busy.
 func (p *pair) waitUp(after time.Time) {
 	p.Helper()
 	for _, pe := range p.PEs() {
 		p.must(lab.Wait(p.ctx, fmt.Sprintf("%d links of %s to be up", p.links, pe.Name), func() (bool, string, error) {
-			all, err := pe.Client().Links(p.ctx)
-			up := 0
-			var other api.Link
-			for _, l := range all {
-				if l.State == api.LinkUp && l.Since.After(after) && len(l.Protocols) == 2 {
-					up++
-				} else {
-					other = l
-				}
+			peers, err := pe.Client().Peers(p.ctx)
+			if err != nil || len(peers) != 1 || peers[0].LinksUp != p.links {
+				return false, fmt.Sprintf("%+v", peers), err
 			}
-			return up == p.links, fmt.Sprintf("%d of %d up; of the others: %+v", up, len(all), other), err
+			all, err := pe.Client().Links(p.ctx)
+			late := slices.DeleteFunc(all, func(l api.Link) bool {
+				return l.State == api.LinkUp && l.Since.After(after) && len(l.Protocols) == 2
+			})
+			return err == nil && len(late) == 0, fmt.Sprintf("%d links not up since then: %+v", len(late), late[:min(1, len(late))]), err
 		}))
 	}
 }

@@ -35,9 +35,9 @@ func TestScale(t *testing.T) {
 	}
 	start = time.Now()
 	killed := start
-	p.must(p.PE2.Daemon.Kill())
-	p.must(p.PE2.Restart(p.ctx))
-	took("PE2 killed, and its next daemon answers")
+	p.must(p.PE1.Daemon.Kill())
+	p.must(p.PE1.Restart(p.ctx))
+	took("PE1 killed, and its next daemon answers")
 	p.waitUp(killed)
 	took("all up again")
 	p.stop()
