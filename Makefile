@@ -90,7 +90,7 @@ bench-control: ## two daemons bring up 10,000 links, COUNT times each: speed, me
 	$(GO) test -run '^$$' -bench '^BenchmarkControl$$' -benchtime 1x -count $(COUNT) -timeout 1h ./integration/bench
 
 SESSIONS ?= 500
-PAIRS    ?= 100
+PAIRS    ?= 50
 bench-kernel: ## in that virtual machine: SESSIONS sessions of the kernel; PAIRS links by l2tpvld, and by xl2tpd with pppd
 	$(GO) test -run '^$$' -bench . -benchtime $(SESSIONS)x -timeout 20m ./dataplane/kernel
 	VM_MEMORY=4096 VM_TIMEOUT=3600 $(GO) test -run '^$$' -bench . -benchtime $(PAIRS)x -timeout 1h ./integration/vm/scale

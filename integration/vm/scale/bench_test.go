@@ -103,7 +103,7 @@ func newXL2TPD(p *pair) contender {
 	var lacs strings.Builder
 	lacs.WriteString("[global]\n")
 	for i := range p.links {
-		fmt.Fprintf(&lacs, "[lac s%d]\nlns = %s\nautodial = yes\nrequire authentication = no\npppoptfile = %s\n", i, tunnelAddress(p.PE1, i), options)
+		fmt.Fprintf(&lacs, "[lac s%d]\nlns = %s\nautodial = yes\nredial = yes\nredial timeout = 1\nmax redials = 100\nrequire authentication = no\npppoptfile = %s\n", i, tunnelAddress(p.PE1, i), options)
 	}
 	write("pe2.conf", lacs.String())
 	return theirs{p, map[*lab.PE]*exec.Cmd{}}
