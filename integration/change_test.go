@@ -2,39 +2,88 @@ package integration
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// traffic has hosts of a VPN ping each other until stop, which fails the test if one ping was lost. There are many in a row, as
-// ping waits for the answer to its last one no longer than the others took.
+// traffic has a host of a VPN send numbered datagrams to the one behind the other PE, which sends them back, until stop. That
+// fails the test if one did not come back.
 func (r *rig) traffic(vpn string) (stop func()) {
-	ctx, cancel := context.WithCancel(r.ctx)
-	var running sync.WaitGroup
-	var sent, received int
-	running.Go(func() {
-		for ctx.Err() == nil {
-			pong, err := r.PE1.Sites[vpn].Host.Ping(r.ctx, r.PE2.Sites[vpn].Address, lab.Ping{Count: 100})
-			if err != nil {
-				r.Error(err)
+	r.Helper()
+	const port = 7000
+	here, there := r.PE1.Sites[vpn], r.PE2.Sites[vpn]
+	var echo, conn *net.UDPConn
+	r.must(there.Host.Do(func() (err error) {
+		echo, err = net.ListenUDP("udp4", &net.UDPAddr{Port: port})
+		return err
+	}))
+	r.must(here.Host.Do(func() (err error) {
+		conn, err = net.DialUDP("udp4", nil, &net.UDPAddr{IP: there.Address.AsSlice(), Port: port})
+		return err
+	}))
+	var back sync.Map
+	var came atomic.Int64
+	var working sync.WaitGroup
+	working.Go(func() {
+		datagram := make([]byte, 8)
+		for {
+			n, from, err := echo.ReadFromUDPAddrPort(datagram)
+			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			sent, received = sent+pong.Sent, received+pong.Received
+			if err == nil {
+				_, _ = echo.WriteToUDPAddrPort(datagram[:n], from)
+			}
+		}
+	})
+	working.Go(func() {
+		datagram := make([]byte, 8)
+		for {
+			_, err := conn.Read(datagram)
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if _, twice := back.LoadOrStore(binary.BigEndian.Uint64(datagram), true); err == nil && !twice {
+				came.Add(1)
+			}
+		}
+	})
+	ctx, cancel := context.WithCancel(r.ctx)
+	var sending sync.WaitGroup
+	var sent uint64
+	sending.Go(func() {
+		for tick := time.NewTicker(5 * time.Millisecond); ctx.Err() == nil; <-tick.C {
+			sent++
+			if _, err := conn.Write(binary.BigEndian.AppendUint64(nil, sent)); err != nil {
+				r.Errorf("datagram %d in %s: %v", sent, vpn, err)
+			}
 		}
 	})
 	return func() {
 		r.Helper()
 		cancel()
-		running.Wait()
-		if sent == 0 || received != sent {
-			r.Errorf("%d of %d pings in %s were answered", received, sent, vpn)
+		sending.Wait()
+		err := lab.Wait(r.ctx, "the last datagrams", func() (bool, string, error) { return came.Load() == int64(sent), "", nil })
+		if sent == 0 || err != nil {
+			for n := range sent {
+				if _, there := back.Load(n + 1); !there {
+					r.Errorf("datagram %d of %d in %s did not come back", n+1, sent, vpn)
+				}
+			}
 		}
+		_, _ = conn.Close(), echo.Close()
+		working.Wait()
 	}
 }
 
