@@ -15,7 +15,7 @@ import (
 )
 
 // charonTimeout bounds the start of charon, and its end.
-const charonTimeout = 30 * time.Second
+const charonTimeout = 2 * time.Minute
 
 // Charon is strongSwan's charon on a PE, with its own socket and nothing of the machine's configuration.
 type Charon struct {

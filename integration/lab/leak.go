@@ -31,6 +31,7 @@ type LeakWatch struct {
 
 	mu   sync.Mutex
 	seen Seen
+	esp  map[netip.Addr][]byte
 }
 
 // Seen is what a LeakWatch has seen between the addresses of its flows.
@@ -47,7 +48,7 @@ func (l *Lab) WatchLeaks(n Namespace, iface string, flows ...ProtectedFlow) (*Le
 	if err != nil {
 		return nil, fmt.Errorf("watching %s of %s: %w", iface, n, err)
 	}
-	w := &LeakWatch{flows: flows, socket: socket, done: make(chan error, 1)}
+	w := &LeakWatch{flows: flows, socket: socket, done: make(chan error, 1), esp: map[netip.Addr][]byte{}}
 	go func() { w.done <- w.read() }()
 	return w, nil
 }
@@ -76,6 +77,13 @@ func (w *LeakWatch) Seen() Seen {
 	seen := w.seen
 	seen.First = slices.Clone(seen.First)
 	return seen
+}
+
+// LastESP is the last packet of ESP to an address, without its IP header; nil: there was none.
+func (w *LeakWatch) LastESP(to netip.Addr) []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.esp[to])
 }
 
 // Stop ends the watch. What was lost for want of room is an error: it might have been a leak.
@@ -112,6 +120,7 @@ func (w *LeakWatch) look(frame []byte) {
 	case !between:
 	case p.protocol == unix.IPPROTO_ESP, p.protocol == unix.IPPROTO_UDP && slices.Contains(p.ports[:], 4500):
 		w.seen.ESP++
+		w.esp[p.to] = append(w.esp[p.to][:0], p.payload...)
 	case p.protocol == unix.IPPROTO_L2TP, p.protocol == unix.IPPROTO_UDP && !slices.Contains(p.ports[:], 500):
 		w.seen.Clear++
 	}

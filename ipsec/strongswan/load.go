@@ -138,7 +138,7 @@ func (m *Manager) unload(s *session, name string) error {
 func forget(s *session, name string) error {
 	return errors.Join(
 		unlessRefused(s.call("unload-conn", map[string]string{"name": name})),
-		unlessRefused(nil, terminate(name, "")(s)),
+		unlessRefused(nil, terminate(name).do(s)),
 		unlessRefused(s.call("unload-shared", map[string]string{"id": name})),
 	)
 }

@@ -334,7 +334,7 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 	}
 	next = now.Add(lookInterval)
 	m.mu.Lock()
-	var acts []func(*session) error
+	var acts []*action
 	for _, name := range slices.Sorted(maps.Keys(m.peers)) {
 		if x := m.peers[name]; x.loaded && !x.removed {
 			act, at := x.decide(sas[prefix+name], inKernel, now)
@@ -346,7 +346,7 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 	}
 	m.mu.Unlock()
 	for _, act := range acts {
-		if err := act(s); err != nil && errors.Is(err, errLost) {
+		if err := act.do(s); errors.Is(err, errLost) {
 			return next, err
 		}
 	}
@@ -354,7 +354,7 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 }
 
 // decide says what is to be done about the SAs with a peer, nil if nothing, and when to look again at the latest.
-func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(*session) error, at time.Time) {
+func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *action, at time.Time) {
 	name := prefix + x.want.Name
 	at = now.Add(lookInterval)
 	up, vanished, astray := false, false, false
@@ -382,7 +382,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(
 	if x.restart || astray || again {
 		x.restart, x.vanished, x.attempts, x.nextAt = false, false, 0, time.Time{}
 		if len(sas) > 0 {
-			return terminate(name, ""), now
+			return terminate(name), now
 		}
 	}
 	if up {
@@ -391,7 +391,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(
 			newest := slices.MaxFunc(established, func(a, b ikeSA) int { return a.Established.Compare(b.Established) })
 			for _, sa := range established {
 				if sa.id != newest.id && now.Sub(newest.Established) > settleTime {
-					return terminate("", sa.id), at
+					return terminateOne(sa.id), at
 				}
 			}
 		}
@@ -426,7 +426,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act func(
 		if x.failureAt.Before(x.askedAt) {
 			x.fail(now, ipsec.FailureSilent, fmt.Sprintf("%s does not answer IKE at %s (UDP ports 500 and 4500)", x.want.Name, x.want.Flow.Remote))
 		}
-		return terminate(name, ""), now
+		return terminate(name), now
 	}
 	x.askedAt = now
 	x.nextAt = now.Add(backoff(x.attempts))
@@ -445,24 +445,28 @@ func backoff(attempts int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-// initiate has charon ask for a CHILD SA, in an IKE SA that is there or a new one. It does not wait for what comes of it.
-func initiate(name string) func(*session) error {
-	return func(s *session) error {
-		_, err := s.call("initiate", map[string]string{"ike": name, "child": name, "timeout": "-1"})
-		return err
-	}
+// action is a command for charon.
+type action struct {
+	command string
+	fields  map[string]string
 }
 
-// terminate has charon end all IKE SAs of a connection, or the one of that number.
-func terminate(name, id string) func(*session) error {
-	return func(s *session) error {
-		which := map[string]string{"force": "yes", "timeout": "1000"}
-		if id != "" {
-			which["ike-id"] = id
-		} else {
-			which["ike"] = name
-		}
-		_, err := s.call("terminate", which)
-		return err
-	}
+func (a *action) do(s *session) error {
+	_, err := s.call(a.command, a.fields)
+	return err
+}
+
+// initiate has charon ask for a CHILD SA, in an IKE SA that is there or a new one. It does not wait for what comes of it.
+func initiate(name string) *action {
+	return &action{"initiate", map[string]string{"ike": name, "child": name, "timeout": "-1"}}
+}
+
+// terminate has charon end all IKE SAs of a connection.
+func terminate(name string) *action {
+	return &action{"terminate", map[string]string{"ike": name, "force": "yes", "timeout": "1000"}}
+}
+
+// terminateOne has charon end the IKE SA of that number.
+func terminateOne(id string) *action {
+	return &action{"terminate", map[string]string{"ike-id": id, "force": "yes", "timeout": "1000"}}
 }

@@ -24,7 +24,7 @@ import (
 
 const (
 	testTimeout = 15 * time.Minute // of one test as a whole
-	waitTimeout = time.Minute      // of one thing that a test waits for
+	waitTimeout = 2 * time.Minute  // of one thing that a test waits for
 	port        = 1701
 )
 
@@ -91,10 +91,7 @@ func newRig(t *testing.T) *rig {
 	}
 	r.must(starting.Wait())
 	for _, s := range r.sides {
-		s.r.must(s.pe.NS.Do(func() error { // as long as New itself looks
-			s.newGuard()
-			return nil
-		}))
+		s.newGuard()
 	}
 	return r
 }
@@ -160,11 +157,14 @@ func (r *rig) peer(pe *lab.PE) ipsec.Peer {
 }
 
 func (s *side) newGuard() {
-	s.guard = guard.New(guard.Options{Socket: s.charon.Socket, Events: func(e ipsec.Event) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.events = append(s.events, e)
-	}})
+	s.r.must(s.pe.NS.Do(func() error {
+		s.guard = guard.New(guard.Options{Socket: s.charon.Socket, Events: func(e ipsec.Event) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.events = append(s.events, e)
+		}})
+		return nil
+	}))
 }
 
 // protect and tidy are the guard's, in the namespace that it is to guard.

@@ -1,0 +1,50 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	claimedTest  = regexp.MustCompile("`(Test[A-Za-z0-9]+)(?:/([^`]+))?`")
+	declaredTest = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+)
+
+// security.md names a test for each claim: it exists, and so does the part of it that is named.
+func TestClaimsAreTested(t *testing.T) {
+	page, err := os.ReadFile("security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]string{} // the text of the files that have a test of that name
+	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, name := range declaredTest.FindAllStringSubmatch(string(text), -1) {
+			files[name[1]] = append(files[name[1]], string(text))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claims := claimedTest.FindAllStringSubmatch(string(page), -1)
+	if len(claims) < 30 {
+		t.Errorf("%d tests are named, want 30 at least", len(claims))
+	}
+	for _, claim := range claims {
+		found := false
+		for _, text := range files[claim[1]] {
+			found = found || claim[2] == "" || strings.Contains(text, `"`+claim[2]+`"`)
+		}
+		if !found {
+			t.Errorf("there is no test %s", claim[0])
+		}
+	}
+}
