@@ -24,7 +24,10 @@ func ProbeESP() error {
 	if err := handle.XfrmStateAdd(sa); err != nil && !errors.Is(err, unix.EEXIST) {
 		return missingESP(err)
 	}
-	return handle.XfrmStateDel(sa)
+	if err := handle.XfrmStateDel(sa); err != nil && !errors.Is(err, unix.ESRCH) { // another daemon's probe has removed it
+		return fmt.Errorf("removing a security association that was made to try: %w", err)
+	}
+	return nil
 }
 
 func missingESP(err error) error {

@@ -94,6 +94,9 @@ func testKinds(t *testing.T, r *rig) {
 			}
 			r.stop()
 		})
+		if t.Failed() {
+			break
+		}
 	}
 }
 
@@ -189,6 +192,9 @@ func testBlows(t *testing.T, r *rig) {
 				})
 				r.checkWatch()
 			})
+			if t.Failed() {
+				return
+			}
 		}
 	}
 	r.TB = t

@@ -1,0 +1,76 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port, over UDP and over IP, with
+// IPv4 and IPv6, and tells it from all else.
+func TestLeakWatchSeesLeaks(t *testing.T) {
+	l, err := New(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a, b := l.PE1, l.PE2
+	w, err := l.WatchLeaks(a.NS, ProviderInterface,
+		ProtectedFlow{A: a.Address, B: b.Address, Ports: []uint16{1701}}, ProtectedFlow{A: a.Address6, B: b.Address6})
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := b.NS.HardwareAddr(ProviderInterface)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(from, at netip.Addr, protocol byte, payload []byte, ttl byte) {
+		t.Helper()
+		packet := IPPacket(from, at, protocol, payload)
+		if from.Is6() {
+			packet[7] = ttl
+		} else {
+			packet[8] = ttl
+		}
+		if err := a.NS.InjectFrame(ProviderInterface, to, packet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	udp := func(from, at uint16) []byte {
+		return UDPDatagram(netip.AddrPortFrom(a.Address, from), netip.AddrPortFrom(b.Address, at), []byte("word"))
+	}
+	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(1701, 9), 64)
+	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(9, 1701), 64)
+	send(a.Address6, b.Address6, unix.IPPROTO_L2TP, []byte("word"), 64)
+
+	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(1702, 1702), 64)
+	send(a.Address, b.Address, unix.IPPROTO_L2TP, []byte("word"), 64)
+	send(a.Address, b.Address, unix.IPPROTO_ESP, []byte("word"), 64)
+	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(1701, 1701), InjectedTTL)
+	send(a.Address, netip.MustParseAddr("192.0.2.9"), unix.IPPROTO_UDP, udp(1701, 1701), 64)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	err = Wait(ctx, "what was sent", func() (bool, string, error) {
+		seen := w.Seen()
+		return seen.Leaks+seen.ESP+seen.Clear >= 6, fmt.Sprintf("%+v", seen), nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	time.Sleep(100 * time.Millisecond) // for more than what was waited for
+	seen, err := w.Stop()
+	if err != nil || seen.Leaks != 3 || seen.ESP != 1 || seen.Clear != 2 || len(seen.First) != 3 {
+		t.Errorf("seen %+v, %v; want 3 leaks, 1 packet of ESP, 2 in clear", seen, err)
+	}
+	if esp := w.LastESP(b.Address); string(esp) != "word" {
+		t.Errorf("the last ESP was %q", esp)
+	}
+}
