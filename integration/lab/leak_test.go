@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -11,7 +12,7 @@ import (
 )
 
 // A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port, over UDP and over IP, with
-// IPv4 and IPv6, and tells it from all else.
+// IPv4 and IPv6, quoted by ICMP too, and tells it from all else.
 func TestLeakWatchSeesLeaks(t *testing.T) {
 	l, err := New(Options{})
 	if err != nil {
@@ -28,10 +29,7 @@ func TestLeakWatchSeesLeaks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to, err := b.NS.HardwareAddr(ProviderInterface)
-	if err != nil {
-		t.Fatal(err)
-	}
+	to := net.HardwareAddr{2, 0, 0, 0, 0, 1} // nobody's, so that nobody answers
 	send := func(from, at netip.Addr, protocol byte, payload []byte, ttl byte) {
 		t.Helper()
 		packet := IPPacket(from, at, protocol, payload)
@@ -51,6 +49,11 @@ func TestLeakWatchSeesLeaks(t *testing.T) {
 	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(9, 1701), 64)
 	send(a.Address6, b.Address6, unix.IPPROTO_L2TP, []byte("word"), 64)
 
+	quoted := IPPacket(b.Address, a.Address, unix.IPPROTO_UDP,
+		UDPDatagram(netip.AddrPortFrom(b.Address, 1701), netip.AddrPortFrom(a.Address, 1701), []byte("quoted")))
+	quoted[8] = 64
+	send(a.Address, b.Address, unix.IPPROTO_ICMP, append([]byte{3, 3, 0, 0, 0, 0, 0, 0}, quoted...), 64)
+
 	send(a.Address, b.Address, unix.IPPROTO_UDP, udp(1702, 1702), 64)
 	send(a.Address, b.Address, unix.IPPROTO_L2TP, []byte("word"), 64)
 	send(a.Address, b.Address, unix.IPPROTO_ESP, []byte("word"), 64)
@@ -60,15 +63,15 @@ func TestLeakWatchSeesLeaks(t *testing.T) {
 	defer cancel()
 	err = Wait(ctx, "what was sent", func() (bool, string, error) {
 		seen := w.Seen()
-		return seen.Leaks+seen.ESP+seen.Clear >= 6, fmt.Sprintf("%+v", seen), nil
+		return seen.Leaks+seen.ESP+seen.Clear >= 7, fmt.Sprintf("%+v", seen), nil
 	})
 	if err != nil {
 		t.Error(err)
 	}
 	time.Sleep(100 * time.Millisecond) // for more than what was waited for
 	seen, err := w.Stop()
-	if err != nil || seen.Leaks != 3 || seen.ESP != 1 || seen.Clear != 2 || len(seen.First) != 3 {
-		t.Errorf("seen %+v, %v; want 3 leaks, 1 packet of ESP, 2 in clear", seen, err)
+	if err != nil || seen.Leaks != 4 || seen.ESP != 1 || seen.Clear != 2 || len(seen.First) != 4 {
+		t.Errorf("seen %+v, %v; want 4 leaks, 1 packet of ESP, 2 in clear", seen, err)
 	}
 	if esp := w.LastESP(b.Address); string(esp) != "word" {
 		t.Errorf("the last ESP was %q", esp)

@@ -240,9 +240,9 @@ func (r *rig) config(pe *lab.PE, how carriage) lab.Config {
 	if how.overIP {
 		peer.Encapsulation, peer.Address = "ip", second[pe.Peer.Number-1].String()
 		peer.LocalAddress = second[pe.Number-1].String()
-		c.Peers["protected"] = peer
+		c.Peers["secure"] = peer
 		red := c.VPNs["red"]
-		red.Links[0].Peer = "protected"
+		red.Links[0].Peer = "secure"
 		c.VPNs["red"] = red
 		clear := c.Peers[pe.Peer.Name]
 		clear.Encapsulation, clear.LocalAddress, clear.IKE = "ip", pe.Address.String(), lab.IKE{}
