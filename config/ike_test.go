@@ -238,7 +238,7 @@ vpns:
   red: {vpn_id: 5e:2, vr: {netns: red}, ipsec: required, links: [{peer: pe2p}]}
 `, first, second)
 	}
-	for _, second := range []string{"address: 192.0.2.12", "address: 192.0.2.2, local_address: 192.0.2.11", "address: 192.0.2.12, local_address: 192.0.2.11"} {
+	for _, second := range []string{"address: 192.0.2.12", "address: 192.0.2.12, local_address: 192.0.2.11"} {
 		c, err := Load(inFolder(t, "l2tpvl.yaml", text("", second)))
 		if err != nil {
 			t.Errorf("%s: %v", second, err)
@@ -251,6 +251,9 @@ vpns:
 			t.Errorf("pe2p is called from %s", c.LocalAddress(p))
 		}
 	}
+	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: 192.0.2.11")),
+		`FILE: peers.pe2p.address: "192.0.2.2" (IP) is also the address of peer pe2, which has links without IPsec, and over IP nothing else tells them apart; `+
+			`want another address, udp, or the same ipsec for all links to this address`)
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: 192.0.2.1")),
 		`FILE: peers.pe2p.address: "192.0.2.2 (IP)" is also the address of peer pe2; want another address, port or local_address`)
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: \"2001:db8::1\"")),

@@ -61,6 +61,14 @@ func (c *Config) firstOf(peer string, class IPsec) string {
 	return ""
 }
 
+// ProtectedSessionIDs is the bit that the IDs of sessions have which IPsec protects.
+const ProtectedSessionIDs = 1 << 31
+
+// protects reports whether any link requires IPsec.
+func (c *Config) protects() bool {
+	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return !p.IsStatic() && c.firstOf(p.Name, IPsecRequired) != "" })
+}
+
 // RefuseClear is an error for each link in clear, which the daemon was told not to have; file is where the configuration
 // is from.
 func (c *Config) RefuseClear(file string) error {
@@ -75,11 +83,30 @@ func (c *Config) RefuseClear(file string) error {
 	return errors.Join(r.problems...)
 }
 
+// checkSharedAddress reports clear and protected links over IP to the same address: what is to be protected is known by that alone,
+// as source NAT may change ours.
+func (c *Config) checkSharedAddress(r *report) {
+	clear := map[netip.Addr]string{}
+	for _, p := range c.Peers {
+		if p.Encapsulation == EncapsulationIP && c.firstOf(p.Name, IPsecNone) != "" {
+			clear[p.Address] = p.Name
+		}
+	}
+	for _, p := range c.Peers {
+		address, other := join("peers", p.Name, "address"), clear[p.Address]
+		if p.Encapsulation == EncapsulationIP && other != "" && other != p.Name && c.firstOf(p.Name, IPsecRequired) != "" && !r.told(address) {
+			r.add(address, "%q (IP) is also the address of peer %s, which has links without IPsec, and over IP nothing else tells them apart; "+
+				"want another address, udp, or the same ipsec for all links to this address", p.Address, other)
+		}
+	}
+}
+
 // checkIPsec reports classes that nothing would tell apart.
 func (c *Config) checkIPsec(r *report) {
 	if l := &c.Local; l.Port != 0 && l.Port == l.PortProtected {
 		r.add("local.port_protected", "%d is local.port too, which is for links without IPsec; want another port", l.PortProtected)
 	}
+	c.checkSharedAddress(r)
 	protectedCallers := callers{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
@@ -99,7 +126,7 @@ func (c *Config) checkIPsec(r *report) {
 		clear, protected := c.firstOf(p.Name, IPsecNone), c.firstOf(p.Name, IPsecRequired)
 		if clear != "" && protected != "" {
 			r.add(join(at, "encapsulation"), "%q has no ports, and nothing else tells the protected %s from %s between the same two addresses; "+
-				"want udp, the same ipsec for all links to this peer, or a second peer with other addresses (address, local_address)", p.Encapsulation, protected, clear)
+				"want udp, the same ipsec for all links to this peer, or a second peer with another address", p.Encapsulation, protected, clear)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func TestIPsecMistakes(t *testing.T) {
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", protected("encapsulation: ip\n    ike: {psk_file: pe2.psk}",
 		"vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")),
 		`FILE: peers.pe2.encapsulation: "ip" has no ports, and nothing else tells the protected vpns.red.links[0] from vpns.blue.links[0] `+
-			`between the same two addresses; want udp, the same ipsec for all links to this peer, or a second peer with other addresses (address, local_address)`)
+			`between the same two addresses; want udp, the same ipsec for all links to this peer, or a second peer with another address`)
 }
 
 func TestNextSecret(t *testing.T) {

@@ -88,13 +88,14 @@ var ofControl = []string{
 // checkStatic reports what static peers and their links lack, or others have in vain.
 func (c *Config) checkStatic(r *report) {
 	used := uses{}
+	protects := c.protects()
 	for _, p := range c.Peers {
 		p.checkStatic(r, used)
 	}
 	for _, v := range c.VPNs {
 		for i, l := range v.Links {
 			if p := c.peer(l.Peer); p != nil {
-				l.checkStatic(r, p, func(k string) string { return linkKey(v.Name, i, k) }, used)
+				l.checkStatic(r, p, func(k string) string { return linkKey(v.Name, i, k) }, used, protects)
 			}
 		}
 	}
@@ -138,7 +139,7 @@ func needID(r *report, key string, id uint32) {
 	}
 }
 
-func (l *Link) checkStatic(r *report, p *Peer, key func(string) string, used uses) {
+func (l *Link) checkStatic(r *report, p *Peer, key func(string) string, used uses, protects bool) {
 	at := key("static")
 	if !p.IsStatic() {
 		for _, k := range []string{"local_session_id", "peer_session_id", "local_cookie", "peer_cookie"} {
@@ -156,6 +157,10 @@ func (l *Link) checkStatic(r *report, p *Peer, key func(string) string, used use
 	}
 	if id := l.Static.LocalSessionID; id != 0 {
 		used.claim(r, join(at, "local_session_id"), where, fmt.Sprint(id))
+	}
+	if id := l.Static.LocalSessionID; protects && p.Encapsulation == EncapsulationIP && id&ProtectedSessionIDs != 0 {
+		r.add(join(at, "local_session_id"), "%d is an ID as only protected sessions have, as some links require IPsec: data messages in clear to it are dropped; want at most %d",
+			id, ProtectedSessionIDs-1)
 	}
 	if l.IPsec == IPsecRequired {
 		r.add(key("ipsec"), "%q is not to be had for a link to a static peer, such as %s; want none, or signalling: l2tp", l.IPsec, p.Name)

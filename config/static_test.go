@@ -90,6 +90,10 @@ peers.ce5.port_protected: is for links that IPsec protects, which those to a sta
 peers.ce5.ike.dpd: is for links that IPsec protects, which those to a static peer cannot be; want this key gone, or signalling: l2tp`},
 		{"IPsec", static(theTunnel, "ipsec: required\n"+theSession), `
 vpns.red.links[0].ipsec: "required" is not to be had for a link to a static peer, such as ce5; want none, or signalling: l2tp`},
+		{"an ID of protected sessions", strings.Replace(static("encapsulation: ip\n"+theTunnel, "static: {local_session_id: 0x80000000, peer_session_id: 22}"), "vpns:", `  pe2: {address: 192.0.2.2, authentication: none, ike: {psk_file: pe2.psk}}
+vpns:
+  blue: {vpn_id: 5e:2, vr: {netns: blue}, ipsec: required, links: [{peer: pe2}]}`, 1), `
+vpns.red.links[0].static.local_session_id: 2147483648 is an ID as only protected sessions have, as some links require IPsec: data messages in clear to it are dropped; want at most 2147483647`},
 		{"an ID twice", strings.Replace(static(theTunnel, "interface: red5\n"+theSession), "vpns:", `  ce6:
     address: 192.0.2.6
     signalling: static

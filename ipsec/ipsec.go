@@ -77,6 +77,10 @@ type Flow struct {
 	LocalPort, RemotePort uint16     // UDP ports; both 0: protocol 115
 }
 
+// ProtectedSessionIDs is the bit that the IDs of our sessions have which are protected, and those of others have not. While
+// anything is protected, nobody sends us data over IP in clear for a session with this bit, whatever his address.
+const ProtectedSessionIDs = 1 << 31
+
 // Auth is how the two sides prove who they are (RFC 7296 section 2.15).
 type Auth struct {
 	LocalID  string // our IKE identity, as strongSwan writes them; empty: the address, or the certificate's subject

@@ -16,6 +16,7 @@ func (p *Pair) Reconfigure(now time.Time, cfg control.Config, elsewhere []endid.
 		astray[id] = p.astray[id]
 	}
 	p.astray = astray
+	cfg.Protected = p.cfg.Protected
 	p.cfg.Control = cfg
 	p.control.Reconfigure(now, cfg, &out.control)
 	p.drain(now, out)

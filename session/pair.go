@@ -62,6 +62,7 @@ type Pair struct {
 
 // NewPair makes a Pair that does nothing until Start.
 func NewPair(cfg PairConfig) *Pair {
+	cfg.Control.Protected = cfg.Protected
 	p := &Pair{
 		cfg:       cfg,
 		control:   control.NewPeer(cfg.Control),

@@ -256,13 +256,19 @@ func (f *Floor) renew() error {
 // way is the way of a packet: out of this host, or into it.
 type way struct {
 	name     string
-	hook     uint32
+	hooks    []hook
 	maps     [2]addressMap // of the other side's addresses, IPv4 and IPv6
 	offsets  [2]uint32     // of that address in the IP header
-	ours     [2]uint32     // of our address
 	fact     expression    // whether there is ESP
 	ourPort  uint32        // offset in the UDP header
 	peerPort uint32
+}
+
+// hook is where packets on their way come by, and the chain that is there.
+type hook struct {
+	chain  string
+	number uint32
+	skip   [][]expression // packets that are not looked at
 }
 
 const verdictDrop = 0 // NF_DROP of linux/netfilter.h
@@ -282,14 +288,21 @@ const (
 
 var (
 	out = way{
-		name: "out", hook: unix.NF_INET_LOCAL_OUT,
+		name: "out",
+		hooks: []hook{
+			{chain: "out", number: unix.NF_INET_LOCAL_OUT},
+			// Source NAT has the kernel look for the transformation anew, under an address that is not to be protected.
+			// What is forwarded has come in by some interface, and is not ours.
+			{chain: "after-nat", number: unix.NF_INET_POST_ROUTING, skip: [][]expression{{meta(unix.NFT_META_IIF), differs(0, 0, 0, 0)}}},
+		},
 		maps:    [2]addressMap{{"out4", typeIPv4, 4, 1}, {"out6", typeIPv6, 16, 2}},
-		offsets: [2]uint32{16, 24}, ours: [2]uint32{12, 8}, fact: route(routeTransformed), ourPort: 0, peerPort: 2,
+		offsets: [2]uint32{16, 24}, fact: route(routeTransformed), ourPort: 0, peerPort: 2,
 	}
 	in = way{
-		name: "in", hook: unix.NF_INET_LOCAL_IN,
+		name:    "in",
+		hooks:   []hook{{chain: "in", number: unix.NF_INET_LOCAL_IN}},
 		maps:    [2]addressMap{{"in4", typeIPv4, 4, 3}, {"in6", typeIPv6, 16, 4}},
-		offsets: [2]uint32{12, 8}, ours: [2]uint32{16, 24}, fact: meta(metaSecurityPath), ourPort: 2, peerPort: 0,
+		offsets: [2]uint32{12, 8}, fact: meta(metaSecurityPath), ourPort: 2, peerPort: 0,
 	}
 )
 
@@ -303,15 +316,47 @@ func frame(b *batch, table string) {
 		priority++
 	}
 	for _, w := range []way{out, in} {
-		b.addHook(table, w.name, w.hook, priority)
-		b.emptyChain(table, w.name)
-		b.addRule(table, w.name, w.fact, equal(1), decide(unix.NFT_RETURN))
-		for i, m := range w.maps {
+		for _, m := range w.maps {
 			b.addMap(table, m)
-			b.addRule(table, w.name, meta(unix.NFT_META_NFPROTO), equal(families[i]),
-				payload(unix.NFT_PAYLOAD_NETWORK_HEADER, w.offsets[i], m.keyLen), jump(m))
+		}
+		for _, h := range w.hooks {
+			b.addHook(table, h.chain, h.number, priority)
+			b.emptyChain(table, h.chain)
+			b.addRule(table, h.chain, w.fact, equal(1), decide(unix.NFT_RETURN))
+			for _, match := range h.skip {
+				b.addRule(table, h.chain, append(slices.Clone(match), decide(unix.NFT_RETURN))...)
+			}
+			for i, m := range w.maps {
+				b.addRule(table, h.chain, meta(unix.NFT_META_NFPROTO), equal(families[i]),
+					payload(unix.NFT_PAYLOAD_NETWORK_HEADER, w.offsets[i], m.keyLen), jump(m))
+			}
 		}
 	}
+	for _, match := range fromAnybody {
+		b.addRule(table, in.name, append(slices.Clone(match), counted(), decide(verdictDrop))...)
+	}
+}
+
+// fromAnybody are what tells packets that nobody may send us in clear while there is a floor, whatever their source.
+var fromAnybody = append(hiddenTransports(), ofProtectedSessions)
+
+// ofProtectedSessions is what tells data messages over IP for sessions that are protected: the kernel takes them for sessions over
+// UDP too, and from any source. The octet is the first of the session ID.
+var ofProtectedSessions = []expression{
+	// In this order: nft(8) 1.0.6 aborts where it lists octets of a protocol that it does not know.
+	payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1), atLeast(ipsec.ProtectedSessionIDs >> 24), meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP),
+}
+
+// hiddenTransports are what tells IPv6 fragments behind whose fragment header an extension header follows: the first one need not
+// have a transport header then, and the packet is put together only after it has passed the hook. RFC 7112 has no host send
+// such.
+func hiddenTransports() (all [][]expression) {
+	for _, next := range []byte{
+		unix.IPPROTO_HOPOPTS, unix.IPPROTO_ROUTING, unix.IPPROTO_FRAGMENT, unix.IPPROTO_AH, unix.IPPROTO_DSTOPTS, unix.IPPROTO_MH,
+	} {
+		all = append(all, []expression{meta(unix.NFT_META_NFPROTO), equal(unix.NFPROTO_IPV6), fragmentHeader(0, 1), equal(next)})
+	}
+	return all
 }
 
 // adopted reports whether the table has rules of an earlier run, which stay until Tidy.
@@ -351,19 +396,15 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 
 // matches are what tells packets of a flow, and what quotes such, any of which will do.
 func matches(w way, flow ipsec.Flow, family int) [][]expression {
-	return append(packetsOf(w, flow, family), quotesOf(w, flow, family)...)
+	return append(packetsOf(w, flow), quotesOf(w, flow, family)...)
 }
 
-// packetsOf are what tells packets of a flow. Of UDP both ports are protected, ours towards every port of
+// packetsOf are what tells packets of a flow between its addresses, of which it is the peer's that counts: ours may be
+// another after source NAT. Of UDP both ports are protected, ours towards every port of
 // the peer, and the peer's towards every one of ours: nothing of what either means to protect gets anywhere in clear.
-func packetsOf(w way, flow ipsec.Flow, family int) [][]expression {
+func packetsOf(w way, flow ipsec.Flow) [][]expression {
 	if flow.LocalPort == 0 && flow.RemotePort == 0 {
-		match := []expression{meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP)}
-		if flow.Local.IsValid() { // another address may have links in clear to the same peer
-			octets := flow.Local.AsSlice()
-			match = append(match, payload(unix.NFT_PAYLOAD_NETWORK_HEADER, w.ours[family], uint32(len(octets))), equal(octets...))
-		}
-		return [][]expression{match}
+		return [][]expression{{meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP)}}
 	}
 	port := func(offset uint32, port uint16) []expression {
 		return []expression{
@@ -398,22 +439,15 @@ func quotesOf(w way, flow ipsec.Flow, family int) [][]expression {
 		return payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, offset, length)
 	}
 	back := in // what we send is about what has arrived, and the reverse
-	if w.hook == in.hook {
+	if w.name == in.name {
 		back = out
 	}
-	var about []expression
-	switch {
-	case flow.LocalPort != 0 || flow.RemotePort != 0:
+	about := []expression{transport(quoted+i.next, 1), equal(unix.IPPROTO_L2TP)}
+	if flow.LocalPort != 0 || flow.RemotePort != 0 {
 		about = []expression{
 			transport(quoted+i.next, 1), equal(unix.IPPROTO_UDP),
 			transport(quoted+i.header+back.ourPort, 2), equal(binary.BigEndian.AppendUint16(nil, flow.LocalPort)...),
 		}
-	case flow.Local.IsValid():
-		octets := flow.Local.AsSlice()
-		about = []expression{transport(quoted+back.ours[family], uint32(len(octets))), equal(octets...)}
-		fallthrough
-	default:
-		about = append(about, transport(quoted+i.next, 1), equal(unix.IPPROTO_L2TP))
 	}
 	var all [][]expression
 	for _, kind := range i.errors {

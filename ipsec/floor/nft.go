@@ -327,11 +327,27 @@ func payload(base, offset, length uint32) expression {
 	}}
 }
 
+// fragmentHeader loads octets of IPv6's fragment header into register 1, and does not match where there is none.
+func fragmentHeader(offset, length uint32) expression {
+	return expression{"exthdr", func(e *netlink.AttributeEncoder) {
+		e.Uint32(unix.NFTA_EXTHDR_DREG, reg1)
+		e.Uint8(unix.NFTA_EXTHDR_TYPE, unix.IPPROTO_FRAGMENT)
+		e.Uint32(unix.NFTA_EXTHDR_OFFSET, offset)
+		e.Uint32(unix.NFTA_EXTHDR_LEN, length)
+	}}
+}
+
 // equal matches if register 1 begins with these octets.
 func equal(octets ...byte) expression { return compare(unix.NFT_CMP_EQ, octets) }
 
+// differs matches if register 1 does not begin with these octets.
+func differs(octets ...byte) expression { return compare(unix.NFT_CMP_NEQ, octets) }
+
 // below matches if register 1 begins with a lower octet.
 func below(octet byte) expression { return compare(unix.NFT_CMP_LT, []byte{octet}) }
+
+// atLeast matches if register 1 does not begin with a lower octet.
+func atLeast(octet byte) expression { return compare(unix.NFT_CMP_GTE, []byte{octet}) }
 
 func compare(how uint32, octets []byte) expression {
 	return expression{"cmp", func(e *netlink.AttributeEncoder) {
@@ -355,6 +371,14 @@ func count(counter string) expression {
 	return expression{"objref", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_OBJREF_IMM_TYPE, unix.NFT_OBJECT_COUNTER)
 		e.String(unix.NFTA_OBJREF_IMM_NAME, counter)
+	}}
+}
+
+// counted counts packets for who looks at the rules.
+func counted() expression {
+	return expression{"counter", func(e *netlink.AttributeEncoder) {
+		e.Uint64(unix.NFTA_COUNTER_BYTES, 0)
+		e.Uint64(unix.NFTA_COUNTER_PACKETS, 0)
 	}}
 }
 

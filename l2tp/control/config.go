@@ -39,12 +39,19 @@ type Config struct {
 	// Admission bounds the SCCRQs that are looked at. What it does not admit costs no more than being read.
 	Admission Rate
 
+	// Protected says that IPsec protects the connection. The IDs of its sessions have the bit ProtectedSessionIDs, which those
+	// of others have not: what filters packets has to tell them apart.
+	Protected bool
+
 	// Retry is the back-off between attempts to make a connection.
 	Retry Backoff
 
 	// Rand fills its argument with cryptographically random octets: IDs, nonces, cookies, tie breakers, jitter.
 	Rand func([]byte)
 }
+
+// ProtectedSessionIDs is the bit that the IDs of our protected sessions have.
+const ProtectedSessionIDs = 1 << 31
 
 // Defaults of a Config that does not say.
 const defaultMaxSessions = 16384

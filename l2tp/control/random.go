@@ -12,6 +12,23 @@ func (p *Peer) random64() uint64 {
 	return binary.BigEndian.Uint64(p.random[:])
 }
 
+// newSessionID returns an ID for a session of ours, of which all but one bit is random.
+func (p *Peer) newSessionID() uint32 {
+	id := p.randomID(func(id uint32) bool {
+		id = p.ofClass(id)
+		return id == 0 || p.hasSession(id)
+	})
+	return p.ofClass(id)
+}
+
+// ofClass gives an ID the bit that the protection says.
+func (p *Peer) ofClass(id uint32) uint32 {
+	if p.cfg.Protected {
+		return id | ProtectedSessionIDs
+	}
+	return id &^ ProtectedSessionIDs
+}
+
 // randomID returns a random ID that is not 0 and not taken.
 func (p *Peer) randomID(taken func(uint32) bool) uint32 {
 	for {

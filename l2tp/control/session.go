@@ -100,7 +100,7 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 	s := &Session{
 		Connection:  c,
 		RemoteEndID: remoteEndID,
-		ID:          c.peer.randomID(c.peer.hasSession),
+		ID:          c.peer.newSessionID(),
 		Circuit:     l2tp.CircuitActive,
 		PeerCircuit: l2tp.CircuitActive,
 		deadline:    now.Add(cfg.Timing.Limit()),
@@ -336,7 +336,7 @@ func callResult(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
 func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
 	local := m.RemoteSessionID
 	if local == 0 {
-		local = c.peer.randomID(c.peer.hasSession)
+		local = c.peer.newSessionID()
 	}
 	cdn := c.sessionMessage(l2tp.CDN, local, m.LocalSessionID)
 	setResult(cdn, result)

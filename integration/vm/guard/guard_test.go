@@ -29,6 +29,9 @@ func TestGuard(t *testing.T) {
 		{"certificates of another CA are refused", testWrongCA},
 		{"a silent peer is noticed", testDeadPeer},
 		{"clear packets from outside are dropped and counted", testInjected},
+		{"source NAT leaks nothing", testSourceNAT},
+		{"a transport header in the second fragment is not taken", testHiddenTransport},
+		{"data in clear for protected sessions is not taken from anybody", testForgedSession},
 		{"others' connections are left alone", testNeighbour},
 		{"the floor outlives its maker, and is tidied", testFloorStays},
 	} {

@@ -73,10 +73,13 @@ func newRig(t *testing.T) *rig {
 		r.finish()
 		cancel()
 	})
-	r.watch, err = l.WatchLeaks(l.PE1.NS, lab.ProviderInterface,
-		lab.ProtectedFlow{A: l.PE1.Address, B: l.PE2.Address}, lab.ProtectedFlow{A: l.PE1.Address6, B: l.PE2.Address6},
-		lab.ProtectedFlow{A: l.PE1.Address, B: l.PE2.Address, Ports: []uint16{port}},
-		lab.ProtectedFlow{A: l.PE1.Address6, B: l.PE2.Address6, Ports: []uint16{port}})
+	var flows []lab.ProtectedFlow
+	for _, f := range [][2]netip.Addr{
+		{l.PE1.Address, l.PE2.Address}, {l.PE1.Address6, l.PE2.Address6}, {elsewhere, l.PE2.Address}, {elsewhere6, l.PE2.Address6},
+	} {
+		flows = append(flows, lab.ProtectedFlow{A: f[0], B: f[1]}, lab.ProtectedFlow{A: f[0], B: f[1], Ports: []uint16{port}})
+	}
+	r.watch, err = l.WatchLeaks(l.PE1.NS, lab.ProviderInterface, flows...)
 	r.must(err)
 	r.ca, err = lab.NewCA("the provider's")
 	r.must(err)
