@@ -1,0 +1,94 @@
+package guide
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/l2tpvl/l2tpvl/integration/vm"
+)
+
+// machine is a host with a network, a name, and folders /etc/l2tpvl, /etc/swanctl, /run and /var of its own.
+type machine struct {
+	testing.TB
+	name string
+	pid  string // of the process whose namespaces it is
+}
+
+// boot makes a machine. Inside, our programs and the services of the test's systemctl are where a user finds them.
+func boot(t *testing.T, name string) *machine {
+	t.Helper()
+	tools, err := filepath.Abs("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	setUp := fmt.Sprintf(`set -e
+		hostname %s
+		for folder in /run /var/log /etc/l2tpvl /etc/swanctl /usr/local/bin; do
+			mkdir -p $folder /tmp/keep$folder
+			[ $folder = /etc/swanctl ] && cp -r $folder/. /tmp/keep$folder/ 2>/dev/null || true
+			mount -t tmpfs tmpfs $folder
+			cp -r /tmp/keep$folder/. $folder/
+		done
+		cp %s/* %s/systemctl /usr/local/bin/
+		mkdir -p /run/netns /etc/swanctl/conf.d
+		ip link set lo up
+		echo ready
+		exec sleep infinity`, name, vm.Programs(), tools)
+	cmd := exec.Command("unshare", "--mount", "--net", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "-c", setUp)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	ready := make([]byte, len("ready\n"))
+	if _, err := io.ReadFull(out, ready); err != nil || string(ready) != "ready\n" {
+		t.Fatalf("%s does not start: %q, %v", name, ready, err)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &machine{t, name, strings.TrimSpace(string(children))}
+}
+
+// commandTimeout is more than any command of the guide takes.
+const commandTimeout = 2 * time.Minute
+
+// run has the machine's shell run a command, and returns what it prints.
+func (m *machine) run(command string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "nsenter", "--target", m.pid, "--mount", "--net", "--uts", "--pid", "bash", "-c", command)
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
+	cmd.WaitDelay = time.Second // services hold the pipe
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// must is run of what the guide's reader does not have to do.
+func (m *machine) must(command string) {
+	m.Helper()
+	if out, err := m.run(command); err != nil {
+		m.Fatalf("%s: %s: %v\n%s", m.name, command, err, out)
+	}
+}
+
+// write makes a file, as an editor would; secrets are for their owner alone.
+func (m *machine) write(path, text string) {
+	m.Helper()
+	m.must(fmt.Sprintf("umask 077; mkdir -p %s; cat > %s <<'THE END OF THE FILE'\n%sTHE END OF THE FILE\n", filepath.Dir(path), path, text))
+}
