@@ -144,6 +144,7 @@ var guardEvents = map[ipsec.EventKind]struct {
 	ipsec.AuthenticationFailed: {as: api.EventIKERefused, message: "IKE authentication failed", warn: true},
 	ipsec.ManagerGone:          {as: api.EventManagerGone, message: "strongSwan does not answer", warn: true},
 	ipsec.ManagerBack:          {as: api.EventManagerBack, message: "strongSwan answers", act: (*loop).hurry},
+	ipsec.FloorLost:            {as: api.EventFloorLost, message: "the floor is gone, and is not there again yet", warn: true},
 	ipsec.FloorRestored:        {as: api.EventFloorRestored, message: "the floor was gone and is there again", warn: true},
 }
 

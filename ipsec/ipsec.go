@@ -58,6 +58,7 @@ const (
 	AuthenticationFailed EventKind = "authentication-failed"
 	ManagerGone          EventKind = "manager-gone" // of the key manager as a whole; Peer is empty
 	ManagerBack          EventKind = "manager-back"
+	FloorLost            EventKind = "floor-lost"     // somebody has removed or changed it, and it could not be restored so far; Peer is empty
 	FloorRestored        EventKind = "floor-restored" // somebody had removed it; Peer is empty
 )
 

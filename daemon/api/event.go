@@ -59,6 +59,7 @@ const (
 	EventIKERefused       EventKind = "authentication-failed" // IPsec: we do not believe the peer, or it us
 	EventManagerGone      EventKind = "manager-gone"          // strongSwan does not answer
 	EventManagerBack      EventKind = "manager-back"          // strongSwan answers
+	EventFloorLost        EventKind = "floor-lost"            // somebody has removed what drops packets in clear, and it could not be put there again yet
 	EventFloorRestored    EventKind = "floor-restored"        // somebody had removed what drops packets in clear
 	EventProtected        EventKind = "protected"             // what is to be protected goes as ESP from now on, or not at all
 	EventRouterGone       EventKind = "vr-gone"               // somebody has deleted a virtual router

@@ -34,24 +34,27 @@ const tableOwner = 0x2
 
 // Floor is the floor in the network namespace of the thread that has called New. It is safe for concurrent use.
 type Floor struct {
-	restored func(why string) // called after somebody has taken the floor away, and it stands again
+	changed  func(stands bool, why string) // called after somebody has taken the floor away
 	watcher  *netlink.Conn
 	watching sync.WaitGroup
+	closing  chan struct{}
 
-	mu     sync.Mutex
-	conn   *netlink.Conn
-	tables []string // those that have our rules: empty before the first Put
-	flows  map[string]ipsec.Flow
-	tidied bool // nothing of an earlier run is there
+	mu      sync.Mutex
+	conn    *netlink.Conn
+	claimed bool     // the owned table is there, and ours
+	tables  []string // those that have our rules: empty before the first Put
+	flows   map[string]ipsec.Flow
+	tidied  bool // nothing of an earlier run is there
 }
 
 // New finds out whether this kernel can have a floor. It puts nothing there yet, and leaves what an earlier run has left.
-func New(restored func(why string)) (*Floor, error) {
+// When somebody else takes the floor away changed is told whether it stands again, or that this has failed so far.
+func New(changed func(stands bool, why string)) (*Floor, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, missing(err)
 	}
-	f := &Floor{restored: restored, conn: conn, flows: map[string]ipsec.Flow{}}
+	f := &Floor{changed: changed, conn: conn, flows: map[string]ipsec.Flow{}, closing: make(chan struct{})}
 	if _, err := exists(f.conn, lasting); err != nil {
 		return nil, errors.Join(missing(err), conn.Close())
 	}
@@ -145,12 +148,26 @@ func (f *Floor) Take(peer string) error {
 	return b.send(f.conn)
 }
 
+// Claim reports whether the floor in this network namespace is ours to change, and not another process's.
+func (f *Floor) Claim() (bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	err := f.claim()
+	if errors.Is(err, unix.EPERM) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Tidy takes away what earlier runs have left under flows that are not ours now.
 func (f *Floor) Tidy() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.tidied {
 		return nil
+	}
+	if err := f.claim(); err != nil {
+		return err
 	}
 	f.tidied = true
 	if len(f.flows) == 0 {
@@ -164,22 +181,33 @@ func (f *Floor) end() error {
 	var b batch
 	b.addTable(lasting, 0) // so that there is one to be removed
 	b.deleteTable(lasting)
-	if slices.Contains(f.tables, owned) {
+	if f.claimed {
 		b.deleteTable(owned)
 	}
-	f.tables = nil
+	f.tables, f.claimed = nil, false
 	return b.send(f.conn)
 }
 
-// Standing reports whether the floor is there. The kernel is asked.
+// Standing reports whether the floor is there, with rules. The kernel is asked.
 func (f *Floor) Standing(peer string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.flows[peer]; !ok {
+	flow, ok := f.flows[peer]
+	if !ok {
 		return false
 	}
-	there, err := exists(f.conn, lasting)
-	return err == nil && there
+	for _, w := range []way{out, in} {
+		for _, h := range w.hooks {
+			if n, err := uses(f.conn, lasting, h.chain); err != nil || n == 0 {
+				return false
+			}
+		}
+		// The map's jump is one use, the rules are the others.
+		if n, err := uses(f.conn, lasting, chainOf(w, flow.Remote)); err != nil || n < 2 {
+			return false
+		}
+	}
+	return true
 }
 
 // Drops are the packets of a peer's flow that were dropped: those that would have left, those that had arrived.
@@ -197,6 +225,7 @@ func (f *Floor) Drops(peer string) (left, arrived uint64) {
 
 // Close leaves the floor: the table that lasts.
 func (f *Floor) Close() error {
+	close(f.closing)
 	err := f.watcher.Close()
 	f.watching.Wait()
 	f.mu.Lock()
@@ -206,17 +235,34 @@ func (f *Floor) Close() error {
 
 // begin makes the tables, or takes over the one that an earlier run has left, with its rules.
 func (f *Floor) begin() error {
-	var b batch
-	b.addTable(lasting, 0)
-	frame(&b, lasting)
-	if err := b.send(f.conn); err != nil {
-		return missing(err)
+	if err := f.claim(); err != nil { // another process's floor is not touched
+		return err
 	}
-	f.tables = []string{lasting}
+	tables := []string{lasting}
+	if f.claimed {
+		tables = []string{owned, lasting}
+	}
+	for _, table := range tables {
+		var b batch
+		if table == lasting {
+			b.addTable(lasting, 0)
+		}
+		frame(&b, table)
+		if err := b.send(f.conn); err != nil {
+			return missing(err)
+		}
+	}
+	f.tables = tables
+	return nil
+}
 
-	b = batch{}
+// claim makes the owned table, without anything in it. So there is one process that has a floor in a network namespace.
+func (f *Floor) claim() error {
+	if f.claimed {
+		return nil
+	}
+	var b batch
 	b.addTable(owned, tableOwner)
-	frame(&b, owned)
 	err := b.send(f.conn)
 	// Of a process that has just ended the table may still be there.
 	for deadline := time.Now().Add(2 * time.Second); errors.Is(err, unix.EPERM) && time.Now().Before(deadline); {
@@ -225,10 +271,9 @@ func (f *Floor) begin() error {
 	}
 	switch {
 	case err == nil:
-		f.tables = []string{owned, lasting}
+		f.claimed = true
 	case errors.Is(err, unix.EOPNOTSUPP): // before Linux 5.12 no table belongs to anybody
 	default:
-		f.tables = nil
 		return fmt.Errorf("table inet %s: %w; want one daemon in a network namespace", owned, err)
 	}
 	return nil
@@ -376,7 +421,7 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 		family = 1
 	}
 	for _, w := range []way{out, in} {
-		chain := w.name + "-" + strings.ReplaceAll(address.String(), ":", "_")
+		chain := chainOf(w, address)
 		b.addChain(table, chain)
 		if !f.adopted(table) {
 			b.emptyChain(table, chain)
@@ -392,6 +437,11 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 			b.deleteChain(table, chain)
 		}
 	}
+}
+
+// chainOf is the name of the chain of an address.
+func chainOf(w way, address netip.Addr) string {
+	return w.name + "-" + strings.ReplaceAll(address.String(), ":", "_")
 }
 
 // matches are what tells packets of a flow, and what quotes such, any of which will do.

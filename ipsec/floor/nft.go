@@ -212,6 +212,23 @@ func packets(conn *netlink.Conn, table, name string) (uint64, error) {
 	return n, d.Err()
 }
 
+// uses is how many rules a chain has, and how often others jump to it.
+func uses(conn *netlink.Conn, table, chain string) (n uint32, err error) {
+	d, err := ask(conn, unix.NFT_MSG_GETCHAIN, func(e *netlink.AttributeEncoder) {
+		e.String(unix.NFTA_CHAIN_TABLE, table)
+		e.String(unix.NFTA_CHAIN_NAME, chain)
+	})
+	if err != nil {
+		return 0, err
+	}
+	for d.Next() {
+		if d.Type() == unix.NFTA_CHAIN_USE {
+			n = d.Uint32()
+		}
+	}
+	return n, d.Err()
+}
+
 // addressMap is a map from addresses to the chain that looks at packets of this address.
 type addressMap struct {
 	name    string

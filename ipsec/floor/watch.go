@@ -43,21 +43,48 @@ func (f *Floor) watch() error {
 	return nil
 }
 
-// restore makes the lasting table what it should be.
+// The pauses between attempts to restore the floor.
+const (
+	firstPause = 100 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// restore makes the lasting table what it should be. A failure is told, whether or not it is time to tell anything.
 func (f *Floor) restore(tell bool) {
-	f.mu.Lock()
-	wanted := len(f.flows) > 0
-	var err error
-	if wanted {
-		err = f.renew()
+	const what = "somebody has changed the table inet " + lasting + " of nf_tables"
+	wanted, failed := false, false
+	done := insist(f.closing, func() (err error) {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		wanted = len(f.flows) > 0
+		if wanted {
+			err = f.renew()
+		}
+		return err
+	}, func(err error) {
+		failed = true
+		f.changed(false, what+", and it could not be restored, which is tried again: "+err.Error())
+	})
+	if done && wanted && (tell || failed) {
+		f.changed(true, what+"; it is restored")
 	}
-	f.mu.Unlock()
-	switch {
-	case !wanted || !tell:
-	case err != nil:
-		f.restored("somebody has changed the table inet " + lasting + " of nf_tables, and it could not be restored: " + err.Error())
-	default:
-		f.restored("somebody had changed the table inet " + lasting + " of nf_tables; it is restored")
+}
+
+// insist does something again, with pauses, until it succeeds or closing is closed. It tells the first failure.
+func insist(closing <-chan struct{}, try func() error, tell func(error)) bool {
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		err := try()
+		if err == nil {
+			return true
+		}
+		if pause == firstPause {
+			tell(err)
+		}
+		select {
+		case <-closing:
+			return false
+		case <-time.After(pause):
+		}
 	}
 }
 

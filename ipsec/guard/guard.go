@@ -45,7 +45,7 @@ func (g *Guard) start() {
 		g.missing = append(g.missing, err)
 	}
 	var err error
-	if g.floor, err = floor.New(func(why string) { g.event(ipsec.Event{Kind: ipsec.FloorRestored, Text: why}) }); err != nil {
+	if g.floor, err = floor.New(g.floorChanged); err != nil {
 		g.missing = append(g.missing, err)
 	}
 	if len(g.missing) == 0 {
@@ -53,6 +53,14 @@ func (g *Guard) start() {
 			g.missing = append(g.missing, err)
 		}
 	}
+}
+
+func (g *Guard) floorChanged(stands bool, why string) {
+	kind := ipsec.FloorLost
+	if stands {
+		kind = ipsec.FloorRestored
+	}
+	g.event(ipsec.Event{Kind: kind, Text: why})
 }
 
 func (g *Guard) event(e ipsec.Event) {
@@ -104,11 +112,14 @@ func (g *Guard) Tidy() error {
 		return nil // a kernel that has no floors has none left
 	}
 	g.begin()
-	if g.manager != nil {
-		g.manager.Tidy()
-	}
 	if g.floor == nil {
 		return nil
+	}
+	if ours, err := g.floor.Claim(); err != nil || !ours { // another daemon's, which runs
+		return err
+	}
+	if g.manager != nil {
+		g.manager.Tidy()
 	}
 	return g.floor.Tidy()
 }

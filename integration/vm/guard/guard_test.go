@@ -33,6 +33,8 @@ func TestGuard(t *testing.T) {
 		{"a transport header in the second fragment is not taken", testHiddenTransport},
 		{"data in clear for protected sessions is not taken from anybody", testForgedSession},
 		{"others' connections are left alone", testNeighbour},
+		{"another daemon's floor is left alone", testOtherDaemon},
+		{"a floor that cannot be restored is told, and tried again", testRestoredLater},
 		{"the floor outlives its maker, and is tidied", testFloorStays},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.run(t, r) })
