@@ -71,7 +71,7 @@ func (b *batch) send(conn *netlink.Conn) error {
 		return err
 	}
 	err := receive(conn, answerTimeout)
-	for left := err; left != nil && !errors.Is(left, unix.EPERM); { // one error for each message that failed: read them all
+	for left := err; left != nil; { // one error for each message that failed: read them all
 		left = receive(conn, 100*time.Millisecond)
 		if netlinkTimeout(left) {
 			break
