@@ -77,6 +77,7 @@ type linkOf struct {
 	link     *config.Link
 	why      string // it is removed
 	disabled bool   // it is to stay down when it is added
+	shielded bool   // it is removed in clear, and comes back protected
 }
 
 // pickLoops takes those of the loops that stay, and makes new ones for the rest.
@@ -150,6 +151,7 @@ func (c *changing) share() {
 		}
 		if x.Action != plan.Add {
 			w, gone := of(x.Peer, x.From), was[name]
+			gone.shielded = x.Action == plan.Restart && x.From == config.IPsecNone && x.To == config.IPsecRequired
 			gone.why = "removed from the configuration"
 			if x.Action == plan.Restart {
 				gone.why = "its configuration has changed"
@@ -183,6 +185,9 @@ func (c *changing) carryOut() {
 	d.running.Store(&running{c.to.cfg, c.kept})
 	d.listeners.know(c.kept)
 	c.takeDown()
+	if d.operators.life.Err() != nil {
+		return // what goes is perhaps not gone, and nothing is to come any more
+	}
 	d.changeRouters(c.to.cfg, c.plan.Routers)
 	d.makeRoom()
 	c.bringUp()
@@ -197,9 +202,11 @@ func (c *changing) carryOut() {
 // patience is for how long a change waits for what the kernel takes down.
 const patience = 20 * time.Second
 
-// takeDown ends loops and links, and returns when nothing of them is there.
+// takeDown ends loops and links, and returns when nothing of them is there; or before, if that takes its time, but never while
+// there is a link in clear that is to be protected: it waits for that as long as the daemon lives.
 func (c *changing) takeDown() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	life := c.daemon.operators.life
+	ctx, cancel := context.WithTimeout(life, patience)
 	defer cancel()
 	var going sync.WaitGroup
 	for _, l := range c.ended {
@@ -212,11 +219,15 @@ func (c *changing) takeDown() {
 	for l, w := range c.work {
 		if len(w.remove) > 0 {
 			going.Go(func() {
-				gone, _ := ask(ctx, l, func(now time.Time) []<-chan struct{} { return l.remove(now, w.remove) })
-				for _, gone := range gone {
+				removed, _ := ask(life, l, func(now time.Time) []removal { return l.remove(now, w.remove) })
+				for _, r := range removed {
+					wait := ctx
+					if r.shielded {
+						wait = life
+					}
 					select {
-					case <-gone:
-					case <-ctx.Done():
+					case <-r.gone:
+					case <-wait.Done():
 					}
 				}
 			})
@@ -245,20 +256,26 @@ func (c *changing) bringUp() {
 	changing.Wait()
 }
 
-// remove takes links away, and returns for each what is closed when nothing of it is there.
-func (l *loop) remove(now time.Time, links []linkOf) []<-chan struct{} {
+// removal is a link that is being removed.
+type removal struct {
+	gone     <-chan struct{} // closed when nothing of it is there
+	shielded bool            // as of the linkOf
+}
+
+// remove takes links away, and returns those of which something is there.
+func (l *loop) remove(now time.Time, links []linkOf) []removal {
 	execution := make(map[string]*execution)
 	for link, x := range l.links {
 		execution[link.VPN] = x
 	}
-	var gone []<-chan struct{}
+	var removed []removal
 	for _, lc := range links {
 		if x := execution[lc.vpn.Name]; x != nil {
-			gone = append(gone, x.gone)
+			removed = append(removed, removal{x.gone, lc.shielded})
 		}
 		l.pair.RemoveLink(now, lc.vpn.VPNID, lc.why, &l.out)
 	}
-	return gone
+	return removed
 }
 
 // change is the loop's part of a change, but for what was removed before.

@@ -297,6 +297,80 @@ func TestChangeOfTheClass(t *testing.T) {
 	})
 }
 
+// However long the kernel takes to end a link in clear: it is not begun protected before, and the others wait for nothing.
+func TestClearIsGoneBeforeProtected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("blue", "red", "green")
+		for _, p := range []*pe{a, b} {
+			p.reconfigure(protect(1))
+		}
+		s := shieldBetween(n)
+		a.start(t)
+		b.start(t)
+		s.raise(true, a, b)
+		pass(time.Minute)
+		a.isUp(t)
+		red, green := untouched(t, "red", a, b), untouched(t, "green", a, b)
+		protected := func(c *config.Config) { c.VPNs[0].Links[0].IPsec = config.IPsecRequired }
+		release := make(chan struct{})
+		a.plane.closing = func() { <-release }
+		operate(t, b).change(t, protected)
+		oa := operate(t, a)
+		oa.write(protected)
+		pass(10 * patience)
+		for _, tunnel := range a.plane.tunnels {
+			// Blue in clear is there still, at the kernel's leisure.
+			if n := len(tunnel.all()); tunnel.cfg.Protected && n != 1 || !tunnel.cfg.Protected && n > 2 {
+				t.Errorf("%d sessions of %+v", n, tunnel.cfg)
+			}
+		}
+		if n := a.said("configuration changed"); n != 0 {
+			t.Error("the change is told before it is done")
+		}
+		red()
+		green()
+		close(release)
+		pass(2 * time.Minute)
+		a.isUp(t)
+		b.isUp(t)
+		if l := a.linkOf(t, "blue"); l.IPsec != "required" || l.ESP == "" {
+			t.Errorf("blue is %+v", l)
+		}
+		red()
+		green()
+	})
+}
+
+// A daemon that is stopped does not wait for the kernel to end a link that is to be protected.
+func TestStopWhileClearGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, a, b := twoPEs("blue", "red", "green")
+		for _, p := range []*pe{a, b} {
+			p.reconfigure(protect(1))
+		}
+		s := shieldBetween(n)
+		a.start(t)
+		b.start(t)
+		s.raise(true, a, b)
+		pass(time.Minute)
+		a.isUp(t)
+		release := make(chan struct{})
+		a.plane.closing = func() { <-release }
+		operate(t, a).write(func(c *config.Config) { c.VPNs[0].Links[0].IPsec = config.IPsecRequired })
+		pass(10 * patience)
+		time.AfterFunc(10*time.Second, func() { close(release) })
+		a.stop()
+		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
+			t.Errorf("%d tunnels and %d sessions are left", open, sessions)
+		}
+		for _, tunnel := range a.plane.tunnels {
+			if tunnel.cfg.Protected && len(tunnel.all()) > 0 {
+				t.Error("the protected session was begun")
+			}
+		}
+	})
+}
+
 // While the configuration changes the API answers.
 func TestAnswersDuringChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

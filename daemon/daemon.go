@@ -42,7 +42,7 @@ type Daemon struct {
 	interfaces  interfaces
 	listeners   listeners
 	guard       ipsec.Guard
-	unprotected atomic.Int64 // loops that are to be protected, and are not yet
+	unprotected atomic.Int64 // loops that run, are to be protected and are not yet
 }
 
 // Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.

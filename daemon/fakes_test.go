@@ -115,6 +115,7 @@ func (n *network) arrive() {
 type plane struct {
 	network *network
 	block   func()                       // what CreateSession waits for; nil: nothing
+	closing func()                       // what a session's Close waits for; nil: nothing
 	opened  func(dataplane.TunnelConfig) // told of each tunnel; nil: nobody
 
 	mu       sync.Mutex
@@ -287,6 +288,9 @@ func (s *planeSession) SetOpen(p dataplane.Protocols) { s.open.Store(uint32(p)) 
 func (s *planeSession) Stats() dataplane.Stats { return dataplane.Stats{RxFrames: s.frames.Load()} }
 
 func (s *planeSession) Close() error {
+	if closing := s.tunnel.plane.closing; closing != nil {
+		closing()
+	}
 	s.tunnel.mu.Lock()
 	defer s.tunnel.mu.Unlock()
 	s.remove()
@@ -428,7 +432,6 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 
 // remake makes the loops and what listens for them, of the configuration as it is now.
 func (p *pe) remake() {
-	p.unprotected.Store(0)
 	p.makeLoops()
 	p.listeners.open = func(string, netip.AddrPort) (net.PacketConn, error) {
 		if p.portTaken != nil {

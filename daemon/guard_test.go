@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -55,7 +56,7 @@ func (g *fakeGuard) note(call string) error {
 
 func (g *fakeGuard) Release(name string) error   { return g.note("release " + name) }
 func (g *fakeGuard) Reconnect(name string) error { return g.note("reconnect " + name) }
-func (g *fakeGuard) Tidy() error                 { return g.note("tidy") }
+func (g *fakeGuard) Tidy(names []string) error   { return g.note("tidy " + strings.Join(names, " ")) }
 
 func (g *fakeGuard) Close() error {
 	if g.closing != nil {

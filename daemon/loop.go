@@ -94,7 +94,6 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 	}
 	if class == config.IPsecRequired {
 		l.protection = &protection{peer: protectionConfig(cfg, &peer), algorithms: peer.IKE.ESPProposals}
-		d.unprotected.Add(1)
 	}
 	return l
 }

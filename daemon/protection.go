@@ -82,21 +82,31 @@ func (l *loop) protected(now time.Time, err error) {
 	}
 	l.protection.stands = true
 	l.log.Info("protected: what is sent to the peer goes as ESP or not at all", event(api.EventProtected))
-	l.daemon.unprotected.Add(-1)
-	l.daemon.tidyGuard()
+	l.daemon.protectedOne()
 	l.openPath(now)
 	if l.path.tunnel != nil {
 		l.pair.Hurry(now, &l.out)
 	}
 }
 
-// tidyGuard has the guard take back what an earlier run has left, if all that is to be protected now is.
+// protectedOne notes that one loop less waits for its protection.
+func (d *Daemon) protectedOne() {
+	if d.unprotected.Add(-1) == 0 {
+		d.tidyGuard()
+	}
+}
+
+// tidyGuard has the guard take back what an earlier run has left of what is not to be protected any more. It is asked when the
+// daemon begins, as what is to be protected may never be, and again when all of that is.
 func (d *Daemon) tidyGuard() {
-	if d.unprotected.Load() != 0 {
-		return
+	var names []string
+	for _, l := range d.loops() {
+		if l.protection != nil {
+			names = append(names, l.name.peer)
+		}
 	}
 	d.executor.later(func() {
-		if err := d.guard.Tidy(); err != nil {
+		if err := d.guard.Tidy(names); err != nil {
 			d.log.Warn("what an earlier run has left of IPsec is not removed", zap.String("reason", err.Error()))
 		}
 	})
@@ -111,8 +121,7 @@ func (l *loop) unprotect() {
 		l.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
 	}
 	if !l.protection.stands {
-		l.daemon.unprotected.Add(-1)
-		l.daemon.tidyGuard()
+		l.daemon.protectedOne()
 	}
 }
 
@@ -206,7 +215,7 @@ type absentGuard struct{ why error }
 func (g absentGuard) Protect(ipsec.Peer) error { return g.why }
 func (g absentGuard) Release(string) error     { return nil }
 func (g absentGuard) Reconnect(string) error   { return g.why }
-func (g absentGuard) Tidy() error              { return nil }
+func (g absentGuard) Tidy([]string) error      { return nil }
 func (g absentGuard) Status(string) ipsec.Status {
 	return ipsec.Status{Missing: []string{g.why.Error()}}
 }

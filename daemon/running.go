@@ -99,6 +99,9 @@ func (d *Daemon) tellDisabled() {
 // start runs the loop until ctx is done, or end is called.
 func (l *loop) start(ctx context.Context) {
 	ctx, l.cancel = context.WithCancelCause(ctx)
+	if l.protection != nil {
+		l.daemon.unprotected.Add(1)
+	}
 	go l.run(ctx)
 }
 

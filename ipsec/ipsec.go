@@ -26,9 +26,9 @@ type Guard interface {
 	// Reconnect asks the key manager to begin anew with the peer of that name, at once.
 	Reconnect(name string) error
 
-	// Tidy takes back what an earlier run has left for peers that are not protected now. Call it once all peers of the
-	// configuration are.
-	Tidy() error
+	// Tidy takes back what an earlier run has left for peers that are neither protected now nor of these names, which are to be.
+	// Of the floor it takes nothing back before all of these are protected, so call it again then.
+	Tidy(names []string) error
 
 	// Status is what is known of the peer of that name. It asks the kernel and the key manager, so it may take a moment.
 	Status(name string) Status

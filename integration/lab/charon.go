@@ -106,6 +106,12 @@ func (c *Charon) Stop() error { return c.end(syscall.SIGTERM) }
 // Kill ends it so that it can do nothing more, by SIGKILL.
 func (c *Charon) Kill() error { return c.end(syscall.SIGKILL) }
 
+// Pause has it do nothing until Resume, as if it was slow.
+func (c *Charon) Pause() error { return c.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Resume ends a Pause.
+func (c *Charon) Resume() error { return c.cmd.Process.Signal(syscall.SIGCONT) }
+
 func (c *Charon) end(signal syscall.Signal) error {
 	if err := c.cmd.Process.Signal(signal); err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/l2tpvl/l2tpvl/ipsec"
@@ -107,7 +108,7 @@ func (g *Guard) Reconnect(name string) error {
 }
 
 // Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the floor.
-func (g *Guard) Tidy() error {
+func (g *Guard) Tidy(names []string) error {
 	if left, err := floor.Left(); err != nil || !left {
 		return nil // a kernel that has no floors has none left
 	}
@@ -119,7 +120,10 @@ func (g *Guard) Tidy() error {
 		return err
 	}
 	if g.manager != nil {
-		g.manager.Tidy()
+		g.manager.Tidy(names)
+	}
+	if slices.ContainsFunc(names, func(name string) bool { return !g.floor.Standing(name) }) {
+		return nil // what is left of the floor may be what they have as yet
 	}
 	return g.floor.Tidy()
 }

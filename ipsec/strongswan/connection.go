@@ -127,12 +127,10 @@ func remoteID(p ipsec.Peer) string {
 	return p.Auth.RemoteID
 }
 
+// secretOf is a peer's pre-shared key, which is the peer's alone: charon tries each whose owners have the peer's identity or ours,
+// so with ours among them each peer could pass for any other.
 func secretOf(p ipsec.Peer) secret {
-	s := secret{ID: prefix + p.Name, Type: "IKE", Data: string(p.Auth.PSK), Owners: []string{remoteID(p)}}
-	if id := localID(p); id != "" {
-		s.Owners = append(s.Owners, id)
-	}
-	return s
+	return secret{ID: prefix + p.Name, Type: "IKE", Data: string(p.Auth.PSK), Owners: []string{remoteID(p)}}
 }
 
 // seconds is a time as charon takes it. A rekey after 0 s would be none at all.

@@ -27,9 +27,13 @@ func (m *Manager) load(s *session) error {
 	}
 
 	m.mu.Lock()
+	maps.DeleteFunc(m.keys, func(id string, _ bool) bool { return !slices.Contains(keys, id) }) // whoever loads it next has it
+	foreign := slices.DeleteFunc(slices.Clone(keys), func(id string) bool { return m.keys[id] })
 	tidy := m.tidy
-	m.tidy = false
 	wanted := map[string]bool{}
+	for _, name := range tidy {
+		wanted[prefix+name] = true
+	}
 	var removed []string
 	missing := map[string]peer{} // as they are wanted now
 	for name, x := range m.peers {
@@ -42,7 +46,7 @@ func (m *Manager) load(s *session) error {
 		case !x.loaded || !has:
 			missing[name] = *x
 		}
-		wanted[prefix+name] = !x.removed
+		wanted[prefix+name] = wanted[prefix+name] || !x.removed
 	}
 	m.mu.Unlock()
 
@@ -52,13 +56,21 @@ func (m *Manager) load(s *session) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
+		if missing[name].stale {
+			if err := forget(s, prefix+name); err != nil {
+				return err
+			}
+		}
 		keyID, err := loadPeer(s, missing[name].want)
 		if errors.Is(err, errLost) {
 			return err
 		}
-		m.loaded(name, missing[name].version, keyID, err)
+		m.loaded(name, missing[name].version, keyID, !slices.Contains(foreign, keyID), err)
 	}
-	if tidy {
+	if err := m.unloadKeys(s); err != nil {
+		return err
+	}
+	if tidy != nil {
 		for _, name := range slices.Concat(connections, secrets) {
 			if strings.HasPrefix(name, prefix) && !wanted[name] {
 				if err := forget(s, name); err != nil {
@@ -66,19 +78,32 @@ func (m *Manager) load(s *session) error {
 				}
 			}
 		}
+		m.tidied(tidy)
 	}
 	return nil
 }
 
-// loaded notes what has come of loading a peer.
-func (m *Manager) loaded(name string, version int, keyID string, refused error) {
+// tidied notes that it is done, unless something else was asked for meanwhile.
+func (m *Manager) tidied(names []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if slices.Equal(m.tidy, names) {
+		m.tidy = nil
+	}
+}
+
+// loaded notes what has come of loading a peer. A key is ours if nobody else had charon have it before.
+func (m *Manager) loaded(name string, version int, keyID string, ours bool, refused error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if keyID != "" && ours {
+		m.keys[keyID] = true
+	}
 	x := m.peers[name]
 	if x == nil || x.version != version {
 		return
 	}
-	x.loaded, x.refused, x.keyID = refused == nil, nil, keyID
+	x.stale, x.loaded, x.refused, x.keyID = false, refused == nil, nil, keyID
 	if refused != nil {
 		x.refused = fmt.Errorf("strongSwan refuses the configuration for %s: %w", name, refused)
 	}
@@ -118,19 +143,32 @@ func (m *Manager) unload(s *session, name string) error {
 		m.mu.Unlock()
 		return nil
 	}
-	keyID := x.keyID
 	delete(m.peers, name)
-	for _, other := range m.peers {
-		if other.keyID == keyID {
-			keyID = ""
-		}
-	}
-	x.release()
 	m.mu.Unlock()
-	if keyID == "" {
-		return nil
+	err := m.unloadKeys(s)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x.release()
+	return err
+}
+
+// unloadKeys has charon forget the private keys of ours that no peer needs any more.
+func (m *Manager) unloadKeys(s *session) error {
+	m.mu.Lock()
+	unused := maps.Clone(m.keys)
+	for _, x := range m.peers {
+		delete(unused, x.keyID)
 	}
-	return unlessRefused(s.call("unload-key", map[string]string{"id": keyID}))
+	m.mu.Unlock()
+	for id := range unused {
+		if err := unlessRefused(s.call("unload-key", map[string]string{"id": id})); err != nil {
+			return err
+		}
+		m.mu.Lock()
+		delete(m.keys, id)
+		m.mu.Unlock()
+	}
+	return nil
 }
 
 // forget has charon have no connection, no SAs and no secret of that name. The connection goes first, so that the peer

@@ -51,8 +51,9 @@ type Manager struct {
 	peers   map[string]*peer // by name; those that are being removed too
 	session *session         // nil: charon is not there
 	version string
-	err     error // why it is not
-	tidy    bool  // what no peer of ours has is to be removed
+	err     error           // why it is not
+	tidy    []string        // what charon has for others than these and peers is to be removed; nil: nothing is
+	keys    map[string]bool // private keys that charon has from us, by its name of them
 }
 
 // peer is what is wanted of a peer, and how far it is.
@@ -63,6 +64,7 @@ type peer struct {
 	keyID    string
 	refused  error // why charon has not
 	removed  bool
+	stale    bool // charon may have it, and SAs, of an earlier run or another life, which go before it is loaded
 	restart  bool // the SAs are to begin anew
 	waiting  []chan struct{}
 	attempts int       // without success so far
@@ -87,7 +89,7 @@ func New(socket string, tell func(ipsec.Event)) (*Manager, error) {
 	m := &Manager{
 		socket: cmp.Or(socket, DefaultSocket), tell: tell, kernel: kernel{handle},
 		wake: make(chan struct{}, 1), closing: make(chan struct{}),
-		peers: map[string]*peer{},
+		peers: map[string]*peer{}, keys: map[string]bool{},
 	}
 	if m.watcher, err = watchXFRM(); err != nil {
 		handle.Close()
@@ -106,10 +108,13 @@ func (m *Manager) Set(p ipsec.Peer) error {
 	done := make(chan struct{})
 	m.mu.Lock()
 	x := m.peers[p.Name]
-	if x == nil {
-		x = &peer{}
+	switch {
+	case x == nil:
+		x = &peer{stale: true}
 		m.peers[p.Name] = x
-	} else if !x.removed && !sameSAs(x.want, p) {
+	case x.removed:
+		x.stale = true
+	case !sameSAs(x.want, p):
 		x.restart = true
 	}
 	x.want, x.loaded, x.refused, x.removed = p, false, nil, false
@@ -130,7 +135,8 @@ func (m *Manager) Set(p ipsec.Peer) error {
 	return x.refused
 }
 
-// Remove ends the SAs with a peer and has charon forget it. Where charon is there it waits for that.
+// Remove ends the SAs with a peer and has charon forget it. Where charon is there it waits for that, else it is done when charon
+// is.
 func (m *Manager) Remove(name string) {
 	done := make(chan struct{})
 	m.mu.Lock()
@@ -138,9 +144,6 @@ func (m *Manager) Remove(name string) {
 	if x != nil {
 		x.removed = true
 		x.waiting = append(x.waiting, done)
-		if !there {
-			delete(m.peers, name)
-		}
 	}
 	m.mu.Unlock()
 	if x == nil || !there {
@@ -158,21 +161,23 @@ func (m *Manager) Remove(name string) {
 func (m *Manager) Reconnect(name string) error {
 	m.mu.Lock()
 	x, err := m.peers[name], m.err
-	if x != nil {
+	protected := x != nil && !x.removed
+	if protected {
 		x.restart = true
 	}
 	m.mu.Unlock()
-	if x == nil {
+	if !protected {
 		return fmt.Errorf("%s is not protected", name)
 	}
 	m.look()
 	return err
 }
 
-// Tidy has charon forget what earlier runs have left of peers that are not ours now.
-func (m *Manager) Tidy() {
+// Tidy has charon forget what earlier runs have left of peers that are neither ours now nor will be, as those of these names.
+// If charon is not there it is done when charon is.
+func (m *Manager) Tidy(names []string) {
 	m.mu.Lock()
-	m.tidy = true
+	m.tidy = append([]string{}, names...)
 	m.mu.Unlock()
 	m.look()
 }
@@ -213,9 +218,6 @@ func (m *Manager) run() {
 		for _, x := range m.peers {
 			x.loaded, x.refused, x.attempts, x.nextAt, x.hinted = false, nil, 0, time.Time{}, false
 			x.release()
-			if x.removed {
-				delete(m.peers, x.want.Name)
-			}
 		}
 		m.mu.Unlock()
 		if was {

@@ -175,7 +175,9 @@ func (s *side) protect(p ipsec.Peer) error {
 	return s.pe.NS.Do(func() error { return s.guard.Protect(p) })
 }
 
-func (s *side) tidy() error { return s.pe.NS.Do(s.guard.Tidy) }
+func (s *side) tidy() error {
+	return s.pe.NS.Do(func() error { return s.guard.Tidy([]string{s.peer.Name}) })
+}
 
 // finish removes everything, after a failure with the last words of the charons, and fails the test if anything has leaked.
 func (r *rig) finish() {

@@ -1,0 +1,156 @@
+package guard
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/l2tpvl/l2tpvl/ipsec"
+)
+
+// A router whose pre-shared key has become known may be itself with it, and nobody else: here pe2, at an address where pe3 is
+// expected, says that it is pe3.
+func testImpostor(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s, impostor := r.sides[0], r.sides[1]
+	named := func(p ipsec.Peer, local, remote string) ipsec.Peer {
+		p.Auth.LocalID, p.Auth.RemoteID = local+".example.net", remote+".example.net"
+		return p
+	}
+	r.must(s.protect(named(s.peer, "pe1", "pe2")))
+	r.must(impostor.protect(named(impostor.peer, "pe2", "pe1")))
+	r.passes() // each is who it is
+
+	r.variant.overIPv6 = true
+	pe3, forged := named(r.peer(s.pe), "pe1", "pe3"), named(r.peer(impostor.pe), "pe3", "pe1")
+	r.variant.overIPv6 = false
+	pe3.Name, pe3.Starts, pe3.Auth.PSK = "pe3", false, []byte("a secret of pe1 and pe3")
+	forged.Name, forged.Starts = "forged", true
+	since := s.heard()
+	r.must(s.protect(pe3))
+	r.must(impostor.protect(forged))
+	r.wait("pe1 to refuse pe2 as pe3", func() (bool, string, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, e := range s.events[since:] {
+			if e.Peer == "pe3" && (e.Kind == ipsec.IKEUp || e.Kind == ipsec.ChildUp) {
+				return false, "", fmt.Errorf("pe1 takes pe2 for pe3: %s", e.Text)
+			}
+		}
+		return slices.ContainsFunc(s.events[since:], func(e ipsec.Event) bool {
+			return e.Peer == "pe3" && e.Text == "the pre-shared key of pe3 is not ours"
+		}), fmt.Sprintf("%+v", s.events[since:]), nil
+	})
+	r.must(s.guard.Release(pe3.Name))
+	r.must(impostor.guard.Release(forged.Name))
+	r.passes()
+	r.protect(variant{})
+	r.passes()
+}
+
+// left is what a run that was killed has left in strongSwan.
+const left = `
+connections {
+	l2tpvl-%[1]s {
+		version = 2
+		local_addrs = %[2]s
+		remote_addrs = %[3]s
+		proposals = aes256gcm16-prfsha384-ecp256
+		local { auth = psk
+			id = %[2]s }
+		remote { auth = psk
+			id = %[3]s }
+		children { l2tpvl-%[1]s {
+			mode = transport
+			local_ts = dynamic[udp/%[4]d]
+			remote_ts = dynamic[udp/%[4]d]
+			esp_proposals = aes256gcm16-ecp256
+			start_action = start } }
+	}
+}
+secrets {
+	ike-left { id = %[3]s
+		secret = "a secret of the two" }
+}
+`
+
+// Associations that an earlier run has made with credentials which are not valid any more end with the first word of the next.
+func testWithdrawn(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s := r.sides[0]
+	r.must(s.guard.Close())
+	r.stands()
+	file := filepath.Join(r.Dir, "left.conf")
+	r.must(os.WriteFile(file, fmt.Appendf(nil, left, s.peer.Name, s.peer.Flow.Local, s.peer.Flow.Remote, port), 0o600))
+	out, err := s.charon.Swanctl("--load-all", "--file", file)
+	if err != nil {
+		r.Fatalf("%v: %s", err, out)
+	}
+	r.passes()
+	_, err = s.charon.Do("unload-shared", map[string]string{"id": "ike-left"})
+	r.must(err)
+
+	s.newGuard()
+	wrong := s.peer
+	wrong.Auth.PSK = []byte("the secret of today")
+	since := s.heard()
+	r.must(s.protect(wrong))
+	s.told(since, ipsec.AuthenticationFailed)
+	r.stands()
+	r.must(s.protect(s.peer))
+	r.passes()
+}
+
+// keys are the private keys that strongSwan has.
+func (s *side) keys() []string {
+	answer, err := s.charon.Do("get-keys", nil)
+	s.r.must(err)
+	names, _ := answer.Get("keys").([]string)
+	return names
+}
+
+// A private key that somebody else has loaded too stays when we need it no more; one of ours alone does not.
+func testOthersKey(t *testing.T, r *rig) {
+	r.begin(t, variant{certificates: true})
+	s := r.sides[0]
+	if n := len(s.keys()); n != 1 {
+		t.Fatalf("%d keys, want ours", n)
+	}
+	s.silence()
+	r.must(s.guard.Release(s.peer.Name))
+	if keys := s.keys(); len(keys) != 0 {
+		t.Errorf("keys %q are left", keys)
+	}
+	answer, err := s.charon.Do("load-key", map[string]string{"type": "any", "data": string(s.peer.Auth.PrivateKey)})
+	r.must(err)
+	theirs, _ := answer.Get("id").(string)
+	r.must(s.protect(s.peer))
+	s.talk()
+	r.passes()
+	s.silence()
+	r.must(s.guard.Release(s.peer.Name))
+	if keys := s.keys(); !slices.Contains(keys, theirs) {
+		t.Errorf("keys %q, want theirs, %s", strings.Join(keys, " "), theirs)
+	}
+	_, err = s.charon.Do("unload-key", map[string]string{"id": theirs})
+	r.must(err)
+}
+
+// What was released while strongSwan was away, or slow, is removed when it is back.
+func testReleasedWhileAway(t *testing.T, r *rig) {
+	r.begin(t, variant{})
+	s := r.sides[0]
+	since := s.heard()
+	r.must(s.charon.Pause())
+	s.told(since, ipsec.ManagerGone)
+	s.silence()
+	r.must(s.guard.Release(s.peer.Name))
+	r.must(s.charon.Resume())
+	r.wait("nothing of ours", func() (bool, string, error) {
+		connections, err := s.charon.Connections()
+		return !slices.Contains(connections, "l2tpvl-"+s.peer.Name) && !s.hasSecret(), fmt.Sprintf("%q", connections), err
+	})
+}
