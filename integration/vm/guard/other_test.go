@@ -16,7 +16,7 @@ func testOtherDaemon(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
 	second := guard.New(guard.Options{Socket: s.charon.Socket})
-	r.must(s.pe.NS.Do(second.Tidy))
+	r.must(s.pe.NS.Do(func() error { return second.Tidy(nil) }))
 	other := s.peer
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
 	if err := s.pe.NS.Do(func() error { return second.Protect(other) }); err == nil || !strings.Contains(err.Error(), "want one daemon in a network namespace") {
