@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
@@ -158,12 +159,18 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 // that cannot be made is tried again by its links, which tell why.
 func (d *Daemon) ensureRouters() {
 	cfg := d.cfg()
+	var making errgroup.Group
+	making.SetLimit(parallel)
 	for _, vpn := range cfg.VPNs {
-		d.attach(cfg, vpn.VR)
-		if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
-			d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
-		}
+		making.Go(func() error {
+			d.attach(cfg, vpn.VR)
+			if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
+				d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
+			}
+			return nil
+		})
 	}
+	_ = making.Wait() // each has told
 }
 
 // routerGone tells the loops that a virtual router was deleted.

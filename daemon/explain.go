@@ -39,6 +39,7 @@ func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 				for _, other := range views {
 					maps.Copy(v.Astray, other.Astray) // calls for it come to those of the other class
 				}
+				v.count()
 				return explainLink(v, l), nil
 			}
 		}

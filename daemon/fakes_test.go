@@ -285,6 +285,8 @@ func (s *planeSession) SendFrame(frame []byte) error {
 
 func (s *planeSession) SetOpen(p dataplane.Protocols) { s.open.Store(uint32(p)) }
 
+func (s *planeSession) LastHeard() time.Time { return time.Time{} }
+
 func (s *planeSession) Stats() dataplane.Stats { return dataplane.Stats{RxFrames: s.frames.Load()} }
 
 func (s *planeSession) Close() error {

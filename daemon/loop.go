@@ -183,7 +183,7 @@ func (l *loop) advance(now time.Time) {
 	for link := range l.pair.Due(now) {
 		if x := l.links[link]; x != nil {
 			if p := x.present.Load(); p != nil {
-				l.pair.HeardOn(p.attempt, p.session.Stats().LastHeard)
+				l.pair.HeardOn(p.attempt, p.session.LastHeard())
 			}
 		}
 	}

@@ -39,7 +39,7 @@ func TestTwoDaemons(t *testing.T) {
 			t.Errorf("interface vl-red is %+v", i)
 		}
 		v := a.look(t)
-		if len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
+		if v.count(); len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
 			t.Errorf("view %+v", v)
 		}
 

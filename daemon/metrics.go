@@ -93,7 +93,7 @@ func (c collector) Describe(descs chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c collector) Collect(page chan<- prometheus.Metric) {
 	d := c.daemon
-	views, err := d.views(context.Background()) // each loop has a bounded time to answer
+	views, err := d.countedViews(context.Background()) // each loop has a bounded time to answer
 	if err != nil {
 		page <- prometheus.NewInvalidMetric(metricInfo.desc, err)
 		return

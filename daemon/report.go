@@ -16,7 +16,7 @@ import (
 )
 
 func (d *Daemon) status(r *http.Request) (api.Status, error) {
-	views, err := d.views(r.Context())
+	views, err := d.countedViews(r.Context())
 	if err != nil {
 		return api.Status{}, err
 	}
@@ -115,7 +115,7 @@ func (d *Daemon) protections(r *http.Request) ([]api.Protection, error) {
 }
 
 func (d *Daemon) sessions(r *http.Request) ([]api.Session, error) {
-	views, err := d.views(r.Context())
+	views, err := d.countedViews(r.Context())
 	if err != nil {
 		return nil, err
 	}

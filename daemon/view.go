@@ -24,8 +24,9 @@ type view struct {
 	Local      netip.AddrPort // where we send from, as configured
 	VICISocket string         // where strongSwan is asked
 	Path       pathView
-	Stats      map[session.Attempt]dataplane.Stats // of the sessions that are there
-	IPsec      *ipsec.Status                       // nil: the class is in clear
+	sessions   map[session.Attempt]dataplane.Session // that are there
+	Stats      map[session.Attempt]dataplane.Stats   // of them, once counted
+	IPsec      *ipsec.Status                         // nil: the class is in clear
 }
 
 // pathView is what is known of the way to the peer.
@@ -74,7 +75,7 @@ func (l *loop) view(ctx context.Context) (view, error) {
 
 // look is the view from within the loop.
 func (l *loop) look(now time.Time) view {
-	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local, VICISocket: l.daemon.cfg().Local.VICISocket, Stats: make(map[session.Attempt]dataplane.Stats)}
+	v := view{PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local, VICISocket: l.daemon.cfg().Local.VICISocket, sessions: make(map[session.Attempt]dataplane.Session)}
 	p := &l.path
 	v.Path = pathView{
 		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), Unasked: l.unasked.Load(),
@@ -90,10 +91,28 @@ func (l *loop) look(now time.Time) view {
 	}
 	for _, x := range l.links {
 		if s := x.present.Load(); s != nil {
-			v.Stats[s.attempt] = s.session.Stats()
+			v.sessions[s.attempt] = s.session
 		}
 	}
 	return v
+}
+
+// count has the data plane count what the sessions have passed. With thousands of them that takes a while: it is not for the loop,
+// nor for answers that do not tell.
+func (v *view) count() {
+	v.Stats = make(map[session.Attempt]dataplane.Stats, len(v.sessions))
+	for attempt, s := range v.sessions {
+		v.Stats[attempt] = s.Stats()
+	}
+}
+
+// countedViews are views with their counts.
+func (d *Daemon) countedViews(ctx context.Context) ([]view, error) {
+	views, err := d.views(ctx)
+	for i := range views {
+		views[i].count()
+	}
+	return views, err
 }
 
 // views asks all loops at once.

@@ -136,6 +136,9 @@ type Session interface {
 	SetOpen(Protocols)
 
 	Stats() Stats
+	// LastHeard is the time of the last data message that was accepted, as far as it is known; zero if none. It is known after some
+	// seconds, and asking does not block.
+	LastHeard() time.Time
 
 	// Close removes the session and its interface; nothing is delivered after it has returned. It waits for callbacks
 	// under way, so no callback may call it.

@@ -31,7 +31,11 @@ type Manager struct {
 	closed   bool
 	watching bool              // for changes of VRFs
 	routers  map[Spec]*Router  // those held
+	opening  sync.WaitGroup    // calls of Ensure that open one; none begins after closed is set
 	created  map[Spec]identity // what we made, as long as it is there
+
+	watches watches
+	making  sync.Map // of *sync.Mutex by Spec, before mu: a router is opened, made and released by one at a time
 
 	attaching    sync.Mutex // before mu
 	attachments  map[Spec]*attachments
@@ -96,6 +100,7 @@ func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up 
 		routers: make(map[Spec]*Router),
 		created: make(map[Spec]identity),
 
+		watches:     watches{of: make(map[identity]*watch)},
 		attachments: make(map[Spec]*attachments),
 	}
 	m.watched.Go(m.watch)
@@ -130,40 +135,68 @@ func (m *Manager) Ensure(s Spec) (*Router, error) {
 }
 
 func (m *Manager) ensure(s Spec) (r, lost *Router, fresh bool, err error) {
+	defer m.alone(s)()
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return nil, nil, false, os.ErrClosed
+	r, lost, err = m.held(s)
+	if r != nil || err != nil {
+		m.mu.Unlock()
+		return r, lost, false, err
 	}
-	if s.VRF != "" && !m.watching {
-		if err := m.watchVRFs(); err != nil {
-			return nil, nil, false, err
-		}
-		m.watching = true
-	}
-	lost = m.letGoIfLost(s)
-	if r := m.routers[s]; r != nil {
-		return r, lost, false, nil
-	}
-	kind := m.kind(s)
+	m.opening.Add(1)
+	m.mu.Unlock()
+	defer m.opening.Done()
+
+	// Other routers are made meanwhile: a kernel takes its time for a namespace.
+	kind, made := m.kind(s), false
 	at, err := kind.open(s)
 	if errors.Is(err, os.ErrNotExist) {
-		if at, err = kind.create(s); err == nil {
-			m.created[s] = at.id
+		at, err = kind.create(s)
+		made = err == nil
+	}
+	if err == nil {
+		r = &Router{spec: s, home: m.home, place: at}
+		if s.NetNS != "" {
+			if err = m.watchNamespace(r); err != nil {
+				r.release()
+			}
 		}
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if made {
+		m.created[s] = at.id
 	}
 	if err != nil {
 		return nil, lost, false, err
 	}
-	r = &Router{spec: s, created: m.created[s] == at.id, home: m.home, place: at, gone: make(chan struct{})}
-	if s.NetNS != "" {
-		if err := m.watchNamespace(r); err != nil {
-			r.release()
-			return nil, lost, false, err
-		}
-	}
+	r.created = m.created[s] == at.id
 	m.routers[s] = r
 	return r, lost, true, nil
+}
+
+// alone waits until nobody else opens, makes or releases the router of that Spec, and keeps others from it until the call of what it
+// returns.
+func (m *Manager) alone(s Spec) (over func()) {
+	of, _ := m.making.LoadOrStore(s, new(sync.Mutex))
+	mu := of.(*sync.Mutex)
+	mu.Lock()
+	return mu.Unlock
+}
+
+// held is the router of that Spec, if it is held still, and the one that was, if it is lost.
+func (m *Manager) held(s Spec) (r, lost *Router, err error) {
+	if m.closed {
+		return nil, nil, os.ErrClosed
+	}
+	if s.VRF != "" && !m.watching {
+		if err := m.watchVRFs(); err != nil {
+			return nil, nil, err
+		}
+		m.watching = true
+	}
+	lost = m.letGoIfLost(s)
+	return m.routers[s], lost, nil
 }
 
 // letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it then.
@@ -197,16 +230,6 @@ func (m *Manager) watch() {
 			m.look(func(r *Router) bool { return r.spec.NetNS != "" })
 		}
 	}
-}
-
-// watchNamespace tells of the interfaces in a namespace until it is released.
-func (m *Manager) watchNamespace(r *Router) error {
-	known := switches{}
-	return watchLinks(r.place.namespace, r.gone, m.watched.Go, func(u netlink.LinkUpdate) {
-		if up, turned := known.turned(u); turned {
-			m.turned(r, u.Attrs().Name, up)
-		}
-	}, func() {})
 }
 
 // watchVRFs tells of the interfaces in VRFs, and looks at a VRF whenever something happened to it.
@@ -257,6 +280,7 @@ func (m *Manager) look(at func(*Router) bool) {
 // Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put there is given back. Nothing
 // of it is told. No interface that is somebody's may be in there any more.
 func (m *Manager) Release(s Spec) error {
+	defer m.alone(s)()
 	m.attaching.Lock()
 	var err error
 	if of := m.attachments[s]; of != nil {
@@ -297,6 +321,10 @@ func (m *Manager) Close() error {
 		return err
 	}
 	m.closed = true
+	m.mu.Unlock()
+	m.opening.Wait()
+
+	m.mu.Lock()
 	close(m.done)
 	for _, r := range m.routers {
 		r.release()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -109,9 +110,14 @@ func forward() error {
 	return nil
 }
 
+// sharing is so that Directory does not become a mount point twice.
+var sharing sync.Mutex
+
 // shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen, and can be deleted,
 // in other mount namespaces too.
 func shareDirectory() error {
+	sharing.Lock()
+	defer sharing.Unlock()
 	err := unix.Mount("", Directory, "", unix.MS_SHARED|unix.MS_REC, "")
 	if errors.Is(err, unix.EINVAL) { // no mount point yet
 		if err = unix.Mount(Directory, Directory, "", unix.MS_BIND|unix.MS_REC, ""); err == nil {

@@ -20,7 +20,7 @@ type Router struct {
 
 	mu       sync.RWMutex
 	released bool
-	gone     chan struct{} // closed by release
+	unwatch  func() // nil: nobody watches it
 }
 
 // Spec is what the router was asked for by.
@@ -93,7 +93,9 @@ func (r *Router) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.released = true
-	close(r.gone)
+	if r.unwatch != nil {
+		r.unwatch()
+	}
 	if r.place.vrf == 0 { // else it is the daemon's
 		r.place.namespace.close()
 	}

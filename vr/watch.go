@@ -68,8 +68,14 @@ func subscribe(ns namespace) (updates <-chan netlink.LinkUpdate, cancel func(), 
 // linkEvents is the room for events of interfaces that wait to be read, in octets: thousands of links at once.
 const linkEvents = 4 << 20
 
+// interfaceState is an interface, and whether it is set up.
+type interfaceState struct {
+	name string
+	up   bool
+}
+
 // switches say which interfaces, by their indices, are set up.
-type switches map[int32]bool
+type switches map[int32]interfaceState
 
 // turned takes note of what became of an interface. It reports whether it was set up or down, or was not known before.
 func (s switches) turned(u netlink.LinkUpdate) (up, turned bool) {
@@ -79,6 +85,6 @@ func (s switches) turned(u netlink.LinkUpdate) (up, turned bool) {
 	}
 	up = u.Flags&unix.IFF_UP != 0
 	before, known := s[u.Index]
-	s[u.Index] = up
-	return up, !known || up != before
+	s[u.Index] = interfaceState{u.Attrs().Name, up}
+	return up, !known || up != before.up
 }

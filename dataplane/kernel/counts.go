@@ -79,7 +79,7 @@ func (s *session) Stats() dataplane.Stats {
 		RxCookie: kernel.RxCookie,
 		TxErrors: kernel.TxErrors,
 
-		LastHeard: timeOf(&c.lastHeard),
+		LastHeard: s.LastHeard(),
 	}
 	errors := &stats.RxErrors
 	if s.cfg.Sublayer.Sequenced() { // the kernel counts but some of these apart, and knows few other errors
@@ -92,6 +92,9 @@ func (s *session) Stats() dataplane.Stats {
 	stats.TxOctets = less(kernel.TxOctets, kernel.TxPackets*s.overhead(s.cfg.PeerCookie)+c.txFrameOctets.Load())
 	return stats
 }
+
+// LastHeard is as old as the watch's last look.
+func (s *session) LastHeard() time.Time { return timeOf(&s.counts.lastHeard) }
 
 // overhead is how many octets of a data message with that cookie, as the kernel counts them, are no user's.
 func (s *session) overhead(cookie []byte) uint64 {

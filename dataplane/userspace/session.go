@@ -228,10 +228,15 @@ func (s *session) Stats() dataplane.Stats {
 		TxClosed:    c.txClosed.Load(),
 		TxErrors:    c.txErrors.Load(),
 	}
-	if heard := c.lastHeard.Load(); heard != 0 {
-		stats.LastHeard = time.Unix(0, heard)
-	}
+	stats.LastHeard = s.LastHeard()
 	return stats
+}
+
+func (s *session) LastHeard() (at time.Time) {
+	if heard := s.stats.lastHeard.Load(); heard != 0 {
+		at = time.Unix(0, heard)
+	}
+	return at
 }
 
 // Close must not be called from within a callback.

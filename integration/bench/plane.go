@@ -223,6 +223,8 @@ func (s *session) SendFrame(frame []byte) error {
 
 func (s *session) SetOpen(dataplane.Protocols) {}
 
+func (s *session) LastHeard() time.Time { return time.Time{} }
+
 func (s *session) Stats() dataplane.Stats { return dataplane.Stats{} }
 
 func (s *session) Close() error {

@@ -135,14 +135,25 @@ func (p *pair) start() {
 	}
 }
 
-// waitUp waits until all links of both PEs are up, and have come up after that time. Each link is asked for only once the count is
-// right: to tell of thousands keeps a daemon busy.
+// waitUp waits until all links of both PEs are up, and have come up after that time. The more links there are the less often it
+// looks, and each link is asked for only once the count is right: to tell of thousands keeps a daemon busy.
 func (p *pair) waitUp(after time.Time) {
 	p.Helper()
+	pause := time.NewTicker(time.Duration(p.links) * 2 * time.Millisecond)
+	defer pause.Stop()
+	start, told := time.Now(), time.Now()
 	for _, pe := range p.PEs() {
 		p.must(lab.Wait(p.ctx, fmt.Sprintf("%d links of %s to be up", p.links, pe.Name), func() (bool, string, error) {
+			<-pause.C
 			peers, err := pe.Client().Peers(p.ctx)
-			if err != nil || len(peers) != 1 || peers[0].LinksUp != p.links {
+			if err != nil || len(peers) != 1 {
+				return false, fmt.Sprintf("%+v", peers), err
+			}
+			if time.Since(told) > progress {
+				told = time.Now()
+				p.Logf("after %s %d of %s's links are up", time.Since(start).Round(time.Second), peers[0].LinksUp, pe.Name)
+			}
+			if peers[0].LinksUp != p.links {
 				return false, fmt.Sprintf("%+v", peers), err
 			}
 			all, err := pe.Client().Links(p.ctx)
@@ -153,6 +164,9 @@ func (p *pair) waitUp(after time.Time) {
 		}))
 	}
 }
+
+// progress is how often is told how many links are up, so that slowness can be told from a stall.
+const progress = 15 * time.Second
 
 // stop has both daemons end.
 func (p *pair) stop() {

@@ -1,0 +1,77 @@
+package vr
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+)
+
+// A namespace of two names is watched once, and the routers of both are told, as long as they are there.
+func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
+	m, turns := newWatchingManager(t)
+	first, second := testName(t, "first"), testName(t, "second")
+	ip(t, "netns", "add", first)
+	ip(t, "-n", first, "link", "set", "lo", "up")
+	if err := os.WriteFile(pathOf(Spec{NetNS: second}), nil, 0o444); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(pathOf(Spec{NetNS: first}), pathOf(Spec{NetNS: second}), "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	want := func(lines ...string) {
+		t.Helper()
+		told := make(map[string]bool)
+		for range lines {
+			told[<-turns] = true
+		}
+		if got := slices.Sorted(maps.Keys(told)); !slices.Equal(got, lines) {
+			t.Fatalf("told %q, want %q", got, lines)
+		}
+	}
+	ensure(t, m, first)
+	want(first + " lo true")
+	ensure(t, m, second)
+	want(second + " lo true") // what the other has been told
+	if n := len(m.watches.of); n != 1 {
+		t.Errorf("%d namespaces are watched, want 1", n)
+	}
+	ip(t, "-n", first, "link", "set", "lo", "down")
+	want(first+" lo false", second+" lo false")
+
+	if err := m.Release(Spec{NetNS: first}); err != nil { // that which began to watch
+		t.Fatal(err)
+	}
+	ip(t, "-n", first, "link", "set", "lo", "up")
+	want(second + " lo true")
+	if err := m.Release(Spec{NetNS: second}); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(m.watches.of); n != 0 {
+		t.Errorf("%d namespaces are watched without a router in them", n)
+	}
+}
+
+func TestEnsureSideBySide(t *testing.T) {
+	m, _ := newTestManager(t)
+	name, other := testName(t, "side"), testName(t, "by-side")
+	var group errgroup.Group
+	routers := make([]*Router, 16)
+	for i := range routers {
+		group.Go(func() (err error) {
+			routers[i], err = m.Ensure(Spec{NetNS: []string{name, other}[i%2]})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range routers {
+		if r != routers[i%2] || !r.Created() {
+			t.Errorf("Ensure %d gave %v, created %v; want the one router of each name, created", i, r.Spec(), r.Created())
+		}
+	}
+}
