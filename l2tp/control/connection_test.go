@@ -240,7 +240,13 @@ func TestRetry(t *testing.T) {
 	d.lost(CauseRefused)
 	d.dial()
 	d.step(func(out *Output) { d.peer.Hurry(d.now, out) })
-	d.calling()
+	d.expect(l2tp.SCCRQ)
+	d.step(func(out *Output) { d.peer.Hurry(d.now, out) }) // so it asks again, and does not wait for its timer
+	d.expectAgain(l2tp.SCCRQ, 0)
+	d.send(l2tp.SCCRP)
+	d.expect(l2tp.SCCCN)
+	d.send(l2tp.ACK)
+	event[ConnectionUp](d)
 	for range 2 {
 		d.wait(30 * time.Second)
 		d.send(l2tp.HELLO)
