@@ -101,7 +101,8 @@ func (e explainer) failureText() string {
 // managerAdvice is how to have strongSwan answer.
 func (e explainer) managerAdvice() string {
 	return fmt.Sprintf("Is strongSwan running (`systemctl status strongswan`), with its vici plugin at %s (local.vici_socket)? "+
-		"On Debian `apt install charon-systemd strongswan-swanctl` installs it.", e.VICISocket)
+		"On Debian `apt install charon-systemd strongswan-swanctl libstrongswan-standard-plugins` installs it, and `systemctl enable --now strongswan` starts it.",
+		e.VICISocket)
 }
 
 // because is a reason to go on with a text; empty if there is none.
