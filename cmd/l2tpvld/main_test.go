@@ -2,8 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -95,6 +98,32 @@ func TestCount(t *testing.T) {
 	for n, want := range map[int]string{0: "0 peers", 1: "1 peer", 2: "2 peers"} {
 		if got := count(n, "peer"); got != want {
 			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// The manual page has the flags and exit statuses that there are, and no other flags.
+func TestManualPage(t *testing.T) {
+	text, err := os.ReadFile("../../configs/package/l2tpvld.8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := strings.ReplaceAll(string(text), `\-`, "-")
+	flag := regexp.MustCompile(`--[a-z-]+`)
+	want := flag.FindAllString(help[strings.Index(help, "  -c"):], -1)
+	for _, name := range want {
+		if !strings.Contains(page, name) {
+			t.Errorf("the page lacks %s", name)
+		}
+	}
+	for _, name := range flag.FindAllString(page, -1) {
+		if !slices.Contains(want, name) {
+			t.Errorf("the page has %s, which is no flag", name)
+		}
+	}
+	for _, status := range []int{0, exitFailed, exitUsage, exitConfig} {
+		if !strings.Contains(page, fmt.Sprintf(".B %d\n", status)) {
+			t.Errorf("the page lacks the exit status %d", status)
 		}
 	}
 }
