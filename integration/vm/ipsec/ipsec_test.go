@@ -63,6 +63,7 @@ func testKinds(t *testing.T, r *rig) {
 		{"secret, IPv4, kernel and userspace", mixed},
 		{"certificates, IPv6, userspace and kernel", carriage{planes: [2]string{"userspace", "kernel"}, overIPv6: true, certificates: true}},
 		{"secret, IPv6, auto", carriage{planes: [2]string{"auto", "auto"}, overIPv6: true}},
+		{"certificates, IPv4, over IP with two addresses", carriage{planes: [2]string{"auto", "auto"}, overIP: true, certificates: true}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r.TB = t

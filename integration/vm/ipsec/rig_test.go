@@ -31,6 +31,9 @@ const (
 	blueWords = "the words of blue, which anybody may read"
 )
 
+// The two addresses that the PEs have besides, for what is protected over IP.
+var second = [2]netip.Addr{netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("192.0.2.12")}
+
 // rig is a lab with a charon on each PE. Red requires IPsec, blue does not.
 type rig struct {
 	testing.TB
@@ -63,12 +66,14 @@ func newRig(t *testing.T) *rig {
 	})
 	r.watch, err = l.WatchLeaks(l.PE1.NS, lab.ProviderInterface,
 		lab.ProtectedFlow{A: l.PE1.Address, B: l.PE2.Address, Ports: []uint16{1701}},
-		lab.ProtectedFlow{A: l.PE1.Address6, B: l.PE2.Address6, Ports: []uint16{1701}})
+		lab.ProtectedFlow{A: l.PE1.Address6, B: l.PE2.Address6, Ports: []uint16{1701}},
+		lab.ProtectedFlow{A: second[0], B: second[1]})
 	r.must(err)
 	r.ca, err = lab.NewCA("the provider's")
 	r.must(err)
 	var starting errgroup.Group
 	for i, pe := range r.sides() {
+		r.must(pe.NS.IP(fmt.Sprintf("addr add %s/24 dev %s", second[i], lab.ProviderInterface)))
 		starting.Go(func() (err error) {
 			r.charons[i], err = pe.StartCharon(ctx)
 			return err
@@ -215,6 +220,7 @@ func (r *rig) stands(vpn string) {
 type carriage struct {
 	planes       [2]string
 	overIPv6     bool
+	overIP       bool // red between the PEs' second addresses
 	certificates bool
 }
 
@@ -231,6 +237,17 @@ func (r *rig) config(pe *lab.PE, how carriage) lab.Config {
 		r.certify(pe, &peer.IKE)
 	}
 	c.Peers[pe.Peer.Name] = peer
+	if how.overIP {
+		peer.Encapsulation, peer.Address = "ip", second[pe.Peer.Number-1].String()
+		peer.LocalAddress = second[pe.Number-1].String()
+		c.Peers["secure"] = peer
+		red := c.VPNs["red"]
+		red.Links[0].Peer = "secure"
+		c.VPNs["red"] = red
+		clear := c.Peers[pe.Peer.Name]
+		clear.Encapsulation, clear.LocalAddress, clear.IKE = "ip", pe.Address.String(), lab.IKE{}
+		c.Peers[pe.Peer.Name] = clear
+	}
 	return c
 }
 
