@@ -206,8 +206,11 @@ func testBecomesRequired(t *testing.T, r *rig) {
 	r.start(mixed)
 	words := []byte(blueWords)
 	for _, pe := range r.sides() {
-		r.must(pe.Daemon.Stop(r.ctx))
-		r.must(pe.Start(r.ctx, pe.Protect(r.config(pe, mixed), "blue")))
+		r.must(pe.Reload(pe.Protect(r.config(pe, mixed), "blue")))
+		r.wait(pe.Name+" to take the change", func() (bool, string, error) {
+			l, err := pe.Link(r.ctx, "blue")
+			return err == nil && l.IPsec == "required", asJSON(l), nil
+		})
 	}
 	capture, err := r.StartCapture(r.PE1.NS, lab.ProviderInterface)
 	r.must(err)
