@@ -12,35 +12,17 @@ package pppol2tp
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
 func TestMain(m *testing.M) {
 	if vm.Inside() {
-		if err := prepare(); err != nil {
+		if err := vm.PreparePPPD(); err != nil {
 			fmt.Fprintln(os.Stderr, "pppol2tp:", err)
 			os.Exit(1)
 		}
 	}
 	os.Exit(vm.MainWithPrograms(m, "github.com/katalix/go-l2tp/cmd/ql2tpd"))
-}
-
-// prepare hides the settings of this machine from pppd, and loads the modules.
-func prepare() error {
-	const folder = "/etc/ppp"
-	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
-		return fmt.Errorf("mount tmpfs at %s: %w", folder, err)
-	}
-	if err := os.WriteFile(folder+"/options", nil, 0o600); err != nil {
-		return err
-	}
-	if out, err := exec.Command("/sbin/modprobe", "--all", "l2tp_ppp", "l2tp_netlink").CombinedOutput(); err != nil {
-		return fmt.Errorf("modprobe: %w: %s", err, out)
-	}
-	return nil
 }
