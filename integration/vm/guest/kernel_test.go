@@ -26,6 +26,17 @@ func TestKernelIsDebians(t *testing.T) {
 	}
 }
 
+// A clock whose frequency the kernel had to measure as it booted would be wrong on a busy host.
+func TestClockNeedsNoCalibration(t *testing.T) {
+	source, err := os.ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(source) != "acpi_pm\n" {
+		t.Errorf("the clock source is %q, want acpi_pm", source)
+	}
+}
+
 // Asking for the family loads the module, so the kernel finds the modules that belong to it.
 func TestL2TPFamilyIsThere(t *testing.T) {
 	conn, err := genetlink.Dial(nil)
