@@ -31,7 +31,7 @@ func (d *Daemon) listenAPI(ctx context.Context) (*server, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
 		return nil, fmt.Errorf("api.socket: %w", err)
 	}
-	if err := awaitDeath(ctx, socket); err != nil {
+	if err := awaitDeath(ctx, d.log, socket, deathWait); err != nil {
 		return nil, err
 	}
 	if info, err := os.Lstat(socket); err == nil {
@@ -74,36 +74,6 @@ func (d *Daemon) admitGroup(socket string) error {
 		return fmt.Errorf("api.socket: %w", err)
 	}
 	return nil
-}
-
-// deathWait is how long a daemon that was killed may take to be gone: the kernel removes its interfaces first, a thousand
-// of them in some twenty seconds, and its socket takes connections until then.
-const deathWait = 30 * time.Second
-
-// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to, or ctx is done.
-func awaitDeath(ctx context.Context, socket string) error {
-	for deadline := time.Now().Add(deathWait); ; {
-		conn, err := net.Dial("unix", socket)
-		if err != nil {
-			return nil
-		}
-		_ = conn.Close()
-		// One that runs answers at once, and is to be told of even to who has given up.
-		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		_, err = api.NewClient(socket).Status(asking)
-		cancel()
-		if err == nil || errors.As(err, new(*api.StatusError)) {
-			return fmt.Errorf("api.socket %s: another l2tpvld is running and answers there; stop it, or give this one a socket of its own", socket)
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("api.socket %s: somebody holds it and does not answer; end that process, or give this one a socket of its own", socket)
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return fmt.Errorf("api.socket %s: somebody holds it and does not answer, and this daemon was ended before it did", socket)
-		}
-	}
 }
 
 func (s *server) serve() {
