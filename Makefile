@@ -72,7 +72,7 @@ test-netns: ## two PEs for real, in network namespaces; needs root
 	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v -E '/integration/(vm|pppd|compose|package)')
 
 test-vm: ## what needs a full kernel, in a virtual machine with Debian's
-	$(GO) test -p 1 -count 1 -timeout 20m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
+	$(GO) test -p 3 -count 1 -timeout 20m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
 
 test-compose: ## two PEs and their customers as containers; needs Docker
 	scripts/deps compose
