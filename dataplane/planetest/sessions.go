@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sync/errgroup"
@@ -90,11 +91,13 @@ func testInterfaceDeleted(t *testing.T, g *Rig) {
 }
 
 // Close takes the interface away, delivers nothing any more, and is no reason for alarm; the session's IDs and its
-// interface's name are free again.
+// interface's name are free again, and what arrives for it is for no session.
 func testSessionClose(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	peer := g.End(1, 1, 4)
 	Must(t, peer.Create())
+	// The kernel drops IP packets for no session of its own, and does not tell.
+	silent := g.PEs[0].Encapsulation == dataplane.IP && g.PEs[0].Plane.Name() == "kernel"
 	for range 5 {
 		e := g.End(0, 1, 4)
 		Must(t, e.Create())
@@ -108,8 +111,13 @@ func testSessionClose(t *testing.T, g *Rig) {
 			t.Errorf("SendFrame after Close: %v", err)
 		}
 		e.SetOpen(dataplane.IPv4)
-		Must(t, peer.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
-		g.Settle(t, e.PE)
+		for unknown := g.PEs[0].Tunnel.Stats().UnknownSession; ; time.Sleep(time.Millisecond) {
+			Must(t, peer.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
+			g.Settle(t, e.PE)
+			if silent || g.PEs[0].Tunnel.Stats().UnknownSession > unknown {
+				break // Linux from 6.11 on still takes some for a session that it has begun to delete
+			}
+		}
 		if got := e.Stats(); got.RxFrames != 1 || got.TxFrames != 0 {
 			t.Errorf("after Close %+v, want the one frame received", got)
 		}
@@ -117,12 +125,6 @@ func testSessionClose(t *testing.T, g *Rig) {
 			t.Errorf("after Close %d frames delivered, %d alarms", len(e.Frames), len(e.Gone))
 		}
 		Must(t, e.Close())
-	}
-	if p := g.PEs[0]; p.Encapsulation == dataplane.IP && p.Plane.Name() == "kernel" {
-		return // the kernel drops these, and does not tell
-	}
-	if got := g.PEs[0].Tunnel.Stats(); got.UnknownSession != 5 {
-		t.Errorf("%d messages for an unknown session, want those that came after each Close, 5", got.UnknownSession)
 	}
 }
 
