@@ -297,19 +297,26 @@ func TestChangeOfTheClass(t *testing.T) {
 	})
 }
 
+// upWithRedProtected are two PEs with all links up, of which red's is protected.
+func upWithRedProtected(t *testing.T) (a, b *pe) {
+	t.Helper()
+	n, a, b := twoPEs("blue", "red", "green")
+	for _, p := range []*pe{a, b} {
+		p.reconfigure(protect(1))
+	}
+	s := shieldBetween(n)
+	a.start(t)
+	b.start(t)
+	s.raise(true, a, b)
+	pass(time.Minute)
+	a.isUp(t)
+	return a, b
+}
+
 // However long the kernel takes to end a link in clear: it is not begun protected before, and the others wait for nothing.
 func TestClearIsGoneBeforeProtected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, a, b := twoPEs("blue", "red", "green")
-		for _, p := range []*pe{a, b} {
-			p.reconfigure(protect(1))
-		}
-		s := shieldBetween(n)
-		a.start(t)
-		b.start(t)
-		s.raise(true, a, b)
-		pass(time.Minute)
-		a.isUp(t)
+		a, b := upWithRedProtected(t)
 		red, green := untouched(t, "red", a, b), untouched(t, "green", a, b)
 		protected := func(c *config.Config) { c.VPNs[0].Links[0].IPsec = config.IPsecRequired }
 		release := make(chan struct{})
@@ -344,16 +351,7 @@ func TestClearIsGoneBeforeProtected(t *testing.T) {
 // A daemon that is stopped does not wait for the kernel to end a link that is to be protected.
 func TestStopWhileClearGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, a, b := twoPEs("blue", "red", "green")
-		for _, p := range []*pe{a, b} {
-			p.reconfigure(protect(1))
-		}
-		s := shieldBetween(n)
-		a.start(t)
-		b.start(t)
-		s.raise(true, a, b)
-		pass(time.Minute)
-		a.isUp(t)
+		a, _ := upWithRedProtected(t)
 		release := make(chan struct{})
 		a.plane.closing = func() { <-release }
 		operate(t, a).write(func(c *config.Config) { c.VPNs[0].Links[0].IPsec = config.IPsecRequired })
