@@ -90,18 +90,18 @@ func serveEvents(t *testing.T, there []api.Event, coming ...[]api.Event) (socket
 func TestRunEvents(t *testing.T) {
 	socket := serveEvents(t, happened)
 	all := renderAll(happened)
-	for args, want := range map[string]string{
-		"events":                                            all,
-		"events --last 2":                                   renderAll(happened[4:]),
-		"events --vpn red":                                  renderAll([]api.Event{happened[2], happened[4]}),
-		"events --peer pe2 -n 1":                            renderAll(happened[4:5]),
-		"events --kind link-up --kind starting":             renderAll([]api.Event{happened[0], happened[2]}),
-		"events --kind link-up -o yaml":                     "---\nseq: 103\ntime: \"2026-07-29T00:00:01.5Z\"\nkind: link-up\nlevel: info\nmessage: link up\nvpn: red\npeer: pe2\ninterface: vl-red-pe2\n",
-		"events --kind link-up --kind call-refused -o json": jsonLine(t, happened[2]) + jsonLine(t, happened[3]),
+	for _, tt := range []struct{ args, want string }{
+		{"events", all},
+		{"events --last 2", renderAll(happened[4:])},
+		{"events --vpn red", renderAll([]api.Event{happened[2], happened[4]})},
+		{"events --peer pe2 -n 1", renderAll(happened[4:5])},
+		{"events --kind link-up --kind starting", renderAll([]api.Event{happened[0], happened[2]})},
+		{"events --kind link-up -o yaml", "---\nseq: 103\ntime: \"2026-07-29T00:00:01.5Z\"\nkind: link-up\nlevel: info\nmessage: link up\nvpn: red\npeer: pe2\ninterface: vl-red-pe2\n"},
+		{"events --kind link-up --kind call-refused -o json", jsonLine(t, happened[2]) + jsonLine(t, happened[3])},
 	} {
-		got := runWith(map[string]string{"L2TPVL_SOCKET": socket, "LANG": "C.UTF-8"}, strings.Fields(args)...)
-		if got.code != exitFine || got.stderr != "" || got.stdout != want {
-			t.Errorf("%s: exit code %d, stderr %q, stdout\n%s\nwant\n%s", args, got.code, got.stderr, got.stdout, want)
+		got := runWith(map[string]string{"L2TPVL_SOCKET": socket, "LANG": "C.UTF-8"}, strings.Fields(tt.args)...)
+		if got.code != exitFine || got.stderr != "" || got.stdout != tt.want {
+			t.Errorf("%s: exit code %d, stderr %q, stdout\n%s\nwant\n%s", tt.args, got.code, got.stderr, got.stdout, tt.want)
 		}
 	}
 }
