@@ -67,7 +67,8 @@ func readCertificate(path string) ([]byte, *x509.Certificate, error) {
 	return nil, nil, errors.New("holds no certificate; want PEM, with a line BEGIN CERTIFICATE")
 }
 
-// readPrivateKey reads the first private key of a file, as PEM, which is to be that of the certificate.
+// readPrivateKey reads the first private key of a file, as PEM, which is to be that of the
+// certificate.
 func readPrivateKey(path string, of *x509.Certificate) (Secret, error) {
 	if err := checkSecretFile(path, maxPEM); err != nil {
 		return nil, err

@@ -9,8 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// check reports what no single value shows: values that contradict each other, and those that stand for something
-// impossible. It passes over values that are zero: decode has told why.
+// check reports what no single value shows: values that contradict each other, and those that stand
+// for something impossible. It passes over values that are zero: decode has told why.
 func (c *Config) check(r *report) {
 	c.Local.check(r)
 	c.checkPeers(r)
@@ -36,8 +36,8 @@ const maxSocketPath = 107
 // printableASCII is text that disturbs nobody who reads it.
 var printableASCII = regexp.MustCompile(`^[ -~]*$`)
 
-// hostName is what RFC 3931 section 5.4.3 asks of a Host Name: US-ASCII and not empty. Spaces and control characters would
-// only disturb.
+// hostName is what RFC 3931 section 5.4.3 asks of a Host Name: US-ASCII and not empty. Spaces and
+// control characters would only disturb.
 var hostName = regexp.MustCompile(`^[!-~]{1,255}$`)
 
 func (l *Local) check(r *report) {
@@ -68,7 +68,8 @@ func checkRouted(r *report, key string, addr netip.Addr) {
 	}
 }
 
-// path is what tells the sockets to two peers apart, beside our own address. Over IP there are no ports.
+// path is what tells the sockets to two peers apart, beside our own address. Over IP there are no
+// ports.
 type path struct {
 	peer      netip.AddrPort
 	localPort uint16
@@ -116,7 +117,8 @@ type caller struct {
 	peer  string
 }
 
-// claim notes that a peer calls from there; it gives the one that nothing tells from it, if there is any.
+// claim notes that a peer calls from there; it gives the one that nothing tells from it, if there
+// is any.
 func (c callers) claim(local netip.Addr, remote path, peer string) (other string) {
 	for _, known := range c[remote] {
 		if known.local == local || !known.local.IsValid() || !local.IsValid() {

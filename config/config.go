@@ -1,5 +1,6 @@
-// Package config is what the operator writes: which router this is, its peers, and the VPNs with their links. Load
-// reads it from a file, checks it whole and completes it with defaults; what comes out is pure data.
+// Package config is what the operator writes: which router this is, its peers, and the VPNs with
+// their links. Load reads it from a file, checks it whole and completes it with defaults; what
+// comes out is pure data.
 package config
 
 import (
@@ -9,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// The structs below are the single source of the file's keys: decoding, Keys and what is written about the
-// configuration all follow their tags.
+// The structs below are the single source of the file's keys: decoding, Keys and what is written
+// about the configuration all follow their tags.
 //
 //	key       the name in the file; "*" is the name under which the operator puts an element of a table
 //	doc       one sentence for the operator
@@ -132,7 +133,8 @@ const (
 	RoleBoth    Role = "both"    // either starts it; the Control Connection Tie Breaker AVP decides
 )
 
-// Retransmit says how control messages are sent again until the peer acknowledges them (RFC 3931 section 4.2).
+// Retransmit says how control messages are sent again until the peer acknowledges them (RFC 3931
+// section 4.2).
 type Retransmit struct {
 	Initial time.Duration `key:"initial" default:"1s" min:"100ms" max:"1m" doc:"Wait before the first retransmission; each further wait is twice as long."`
 	Cap     time.Duration `key:"cap" default:"8s" min:"100ms" max:"10m" doc:"Longest wait between two retransmissions; the RFC asks for no less than 8s."`

@@ -68,8 +68,8 @@ func decode(tree map[string]any, r *report) *Config {
 	return c
 }
 
-// decoder fills structs by the tags of their fields. It goes on after an error, so that the operator sees all of them
-// at once; a value that is wrong is left zero.
+// decoder fills structs by the tags of their fields. It goes on after an error, so that the
+// operator sees all of them at once; a value that is wrong is left zero.
 type decoder struct{ *report }
 
 // table fills the struct into from the keys of a table.
@@ -121,8 +121,8 @@ func (d decoder) field(path string, raw any, tag reflect.StructTag, into reflect
 	}
 }
 
-// container fills a struct from a table, a slice of structs that have names from a table of tables, and any other
-// slice from a list. Nothing is an empty one of these.
+// container fills a struct from a table, a slice of structs that have names from a table of tables,
+// and any other slice from a list. Nothing is an empty one of these.
 func (d decoder) container(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	switch t := into.Type(); {
 	case t.Kind() == reflect.Struct:
@@ -169,7 +169,8 @@ func (d decoder) named(path string, raw any, into reflect.Value) {
 	}
 }
 
-// list fills the slice into from a list. Its tag says which values an element may have, if they can be listed.
+// list fills the slice into from a list. Its tag says which values an element may have, if they can
+// be listed.
 func (d decoder) list(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	if raw == nil {
 		return

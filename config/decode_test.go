@@ -33,7 +33,8 @@ func link(line string) string {
 
 func lines(l ...string) string { return strings.Join(l, "\n") }
 
-// Each mistake is told in one line that names the key, the value, and what would be right. FILE stands for the path.
+// Each mistake is told in one line that names the key, the value, and what would be right. FILE
+// stands for the path.
 func TestValues(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{

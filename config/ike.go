@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// IKE is how the peer and we prove who we are and agree on keys (IKEv2, RFC 7296), for the links that IPsec protects.
+// IKE is how the peer and we prove who we are and agree on keys (IKEv2, RFC 7296), for the links
+// that IPsec protects.
 type IKE struct {
 	PSKFile         string        `key:"psk_file" live:"content" like:"/etc/l2tpvl/pe2.psk" doc:"File that holds the pre-shared key by which both sides prove who they are; a relative name starts at the configuration's folder. Without it: certificates."`
 	PSKEnv          string        `key:"psk_env" live:"content" like:"PE2_PSK" hidden:"yes" doc:"Environment variable that holds the pre-shared key."`
@@ -39,8 +40,8 @@ const (
 	StartNo   IKEStart = "no"
 )
 
-// The algorithms unless others are configured: RFC 8247 section 2 and RFC 8221 section 5 have them at SHOULD or above. The
-// two groups are alternatives.
+// The algorithms unless others are configured: RFC 8247 section 2 and RFC 8221 section 5 have them
+// at SHOULD or above. The two groups are alternatives.
 const (
 	defaultIKEProposal = "aes256gcm16-prfsha256-ecp256-x25519"
 	defaultESPProposal = "aes256gcm16-ecp256-x25519"
@@ -133,7 +134,8 @@ func (k *IKE) checkCertificates(r *report, at string) {
 	}
 }
 
-// readIKE reads the credentials of each peer that has any. A relative name of a file starts at folder.
+// readIKE reads the credentials of each peer that has any. A relative name of a file starts at
+// folder.
 func (c *Config) readIKE(r *report, folder string) {
 	for i := range c.Peers {
 		k, at := &c.Peers[i].IKE, join("peers", c.Peers[i].Name, "ike")

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// issue makes a certificate for a name with its private key, both as PEM, which the issuer has signed; a CA's, if there is
-// no issuer.
+// issue makes a certificate for a name with its private key, both as PEM, which the issuer has
+// signed; a CA's, if there is no issuer.
 func issue(t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.PrivateKey) (cert *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -46,7 +46,8 @@ func issue(t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.Privat
 
 const certificates = "ike: {certificate_file: pe1.crt, private_key_file: pe1.key, ca_files: [ca.crt], remote_id: pe2.example.net}"
 
-// writeCertificates writes the certificates of pe1 and its CA into a folder, and some files that hold another thing.
+// writeCertificates writes the certificates of pe1 and its CA into a folder, and some files that
+// hold another thing.
 func writeCertificates(t *testing.T, folder string) {
 	t.Helper()
 	ca, by, caPEM, _ := issue(t, "CA", nil, nil)
@@ -225,7 +226,8 @@ func TestWhoStarts(t *testing.T) {
 	}
 }
 
-// A router with two addresses may be two peers: over IP, where there are no ports, that is how both classes go together.
+// A router with two addresses may be two peers: over IP, where there are no ports, that is how both
+// classes go together.
 func TestTwoAddressesOfARouter(t *testing.T) {
 	text := func(first, second string) string {
 		return fmt.Sprintf(`

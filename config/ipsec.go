@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// IPsec is the protection of links. It is the class of a control connection too: peers have one for each class that
-// their links need, on ports of their own, so that IPsec's selectors can tell them apart.
+// IPsec is the protection of links. It is the class of a control connection too: peers have one for
+// each class that their links need, on ports of their own, so that IPsec's selectors can tell them
+// apart.
 type IPsec string
 
 // The classes.
@@ -69,8 +70,8 @@ func (c *Config) protects() bool {
 	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return !p.IsStatic() && c.firstOf(p.Name, IPsecRequired) != "" })
 }
 
-// RefuseClear is an error for each link in clear, which the daemon was told not to have; file is where the configuration
-// is from.
+// RefuseClear is an error for each link in clear, which the daemon was told not to have; file is
+// where the configuration is from.
 func (c *Config) RefuseClear(file string) error {
 	r := &report{file: file}
 	for _, v := range c.VPNs {
@@ -83,8 +84,8 @@ func (c *Config) RefuseClear(file string) error {
 	return errors.Join(r.problems...)
 }
 
-// checkSharedAddress reports clear and protected links over IP to the same address: what is to be protected is known by that alone,
-// as source NAT may change ours.
+// checkSharedAddress reports clear and protected links over IP to the same address: what is to be
+// protected is known by that alone, as source NAT may change ours.
 func (c *Config) checkSharedAddress(r *report) {
 	clear := map[netip.Addr]string{}
 	for _, p := range c.Peers {

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A link has the protection of its VPN unless it says otherwise; a peer's connections are of the classes of its links.
+// A link has the protection of its VPN unless it says otherwise; a peer's connections are of the
+// classes of its links.
 func TestIPsec(t *testing.T) {
 	c, err := Load(inFolder(t, "l2tpvl.yaml", `
 local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
@@ -49,7 +50,8 @@ vpns:
 	}
 }
 
-// protected is minimalYAML with our address and a VPN that requires IPsec, one more line at the peer, and what else changes.
+// protected is minimalYAML with our address and a VPN that requires IPsec, one more line at the
+// peer, and what else changes.
 func protected(line string, oldnew ...string) string {
 	return change(append([]string{
 		"  hostname: pe1\n", "  hostname: pe1\n  address: 192.0.2.1\n",

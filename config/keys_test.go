@@ -54,7 +54,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// What the tags say must itself be true: each default is a value that the key takes, each bound one of its kind.
+// What the tags say must itself be true: each default is a value that the key takes, each bound one
+// of its kind.
 func TestTagsAreValues(t *testing.T) {
 	var walk func(reflect.Type)
 	walk = func(table reflect.Type) {

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// maxInterface is the length of the longest name of an interface, in octets: IFNAMSIZ without its end.
+// maxInterface is the length of the longest name of an interface, in octets: IFNAMSIZ without its
+// end.
 const maxInterface = 15
 
 // nameInterfaces gives each link without a name for its interface the default one.
@@ -89,7 +90,8 @@ func (c *Config) checkLinks(r *report) {
 	}
 }
 
-// uses says which key claims what only one link of a virtual router can have: an interface's name, or a route's prefix.
+// uses says which key claims what only one link of a virtual router can have: an interface's name,
+// or a route's prefix.
 type uses map[use]string
 
 type use struct{ where, what string }

@@ -7,8 +7,8 @@ import (
 	"unicode"
 )
 
-// Live is what it takes for another value of a key to count, in a daemon that runs. The tag live says it, of a key or of
-// all keys in a table that have no tag of their own.
+// Live is what it takes for another value of a key to count, in a daemon that runs. The tag live
+// says it, of a key or of all keys in a table that have no tag of their own.
 type Live string
 
 // What it takes.
@@ -48,7 +48,8 @@ func (c Change) String() string {
 	return fmt.Sprintf("%s %s → %s", c.Key, none(c.Was), none(c.Is))
 }
 
-// Changes are the keys in which two configurations differ, but for what Peer.Changes and Link.Changes tell.
+// Changes are the keys in which two configurations differ, but for what Peer.Changes and
+// Link.Changes tell.
 func (c *Config) Changes(to *Config) []Change {
 	return changes("", "", reflect.ValueOf(c).Elem(), reflect.ValueOf(to).Elem())
 }
@@ -58,8 +59,8 @@ func (p *Peer) Changes(to *Peer) []Change {
 	return changes("", liveOf[Config]("Peers"), reflect.ValueOf(p).Elem(), reflect.ValueOf(to).Elem())
 }
 
-// Changes are the keys in which a VPN differs from what it was, but for those that its links have too: these have taken
-// them over.
+// Changes are the keys in which a VPN differs from what it was, but for those that its links have
+// too: these have taken them over.
 func (v *VPN) Changes(to *VPN) []Change {
 	a, b := *v, *to
 	a.IPsec, a.Auth = b.IPsec, b.Auth
@@ -77,7 +78,8 @@ func liveOf[T any](field string) Live {
 	return Live(f.Tag.Get("live"))
 }
 
-// changes compares two tables, but for tables that have names, and lists of tables: each of these is looked at by itself.
+// changes compares two tables, but for tables that have names, and lists of tables: each of these
+// is looked at by itself.
 func changes(at string, live Live, a, b reflect.Value) []Change {
 	var found []Change
 	for field, value := range a.Fields() {

@@ -15,7 +15,8 @@ import (
 
 const theSecret = "correct horse battery staple"
 
-// inFolder writes the file of that name beside files with secrets, pe2.secret and pe2.psk, and returns its path.
+// inFolder writes the file of that name beside files with secrets, pe2.secret and pe2.psk, and
+// returns its path.
 func inFolder(t testing.TB, name, text string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -336,8 +337,8 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 	}
 }
 
-// Each file directly in configs/ is a configuration of l2tpvld, and must load as it is; only the folder of the secrets is
-// another one here.
+// Each file directly in configs/ is a configuration of l2tpvld, and must load as it is; only the
+// folder of the secrets is another one here.
 func TestShippedFilesLoad(t *testing.T) {
 	t.Setenv("L2TPVL_SECRET_PE3", theSecret)
 	t.Setenv("L2TPVL_SECRET_PE3_NEXT", "another secret")

@@ -16,9 +16,9 @@ import (
 // formats are the forms of a configuration by file extension, as viper names them.
 var formats = map[string]string{".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 
-// parse reads the text of the file at path into a tree of map[string]any, []any and scalars. It takes viper's decoders,
-// but not its tree of settings: that one folds all keys to lower case, and the names of VPNs and peers are the
-// operator's own.
+// parse reads the text of the file at path into a tree of map[string]any, []any and scalars. It
+// takes viper's decoders, but not its tree of settings: that one folds all keys to lower case, and
+// the names of VPNs and peers are the operator's own.
 func parse(path string, text []byte) (map[string]any, error) {
 	format, known := formats[strings.ToLower(filepath.Ext(path))]
 	if !known {
@@ -96,7 +96,8 @@ func duplicateKeyBelow(d *json.Decoder, path string) error {
 	return err
 }
 
-// position is where in the text a decoder failed, as ":LINE", as far as the error says. YAML's says it in its words.
+// position is where in the text a decoder failed, as ":LINE", as far as the error says. YAML's says
+// it in its words.
 func position(text []byte, err error) string {
 	if toml := (interface{ Position() (row, column int) })(nil); errors.As(err, &toml) {
 		row, _ := toml.Position()

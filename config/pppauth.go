@@ -44,7 +44,8 @@ func (a *PPPAuth) Used() bool { return a.required() || len(a.Allow) > 0 }
 
 func (a *PPPAuth) required() bool { return a.Require == RequireCHAP || a.Require == RequirePAP }
 
-// inherit takes from the VPN what the link does not have of its own. A secret is one thing, whether it is in a file or not.
+// inherit takes from the VPN what the link does not have of its own. A secret is one thing, whether
+// it is in a file or not.
 func (a *PPPAuth) inherit(vpn *PPPAuth, has func(key string) bool) {
 	if !has("require") {
 		a.Require = vpn.Require

@@ -25,8 +25,8 @@ var (
 	isGroup      = regexp.MustCompile(`^(modp|ecp|x25519|x448|curve|ke)`)
 )
 
-// forbidden are the keywords of what RFC 8221 sections 5 and 6 and RFC 8247 section 2 say MUST NOT be used, and of what does
-// not encrypt at all.
+// forbidden are the keywords of what RFC 8221 sections 5 and 6 and RFC 8247 section 2 say MUST NOT
+// be used, and of what does not encrypt at all.
 var forbidden = regexp.MustCompile(`^(null|des|blowfish[0-9]*|(prf)?md5(_128)?|modp768|modp1024s160|modpnull|modpnone|none|aes[0-9]*gmac)$`)
 
 // checkProposals reports proposals under which packets would be as good as in clear.

@@ -15,8 +15,8 @@ type report struct {
 	written  []string // the keys with a scalar or a list that the file has
 }
 
-// add notes that the key with that path, or its value, is wrong as the format says: what is wrong, and what would be
-// right.
+// add notes that the key with that path, or its value, is wrong as the format says: what is wrong,
+// and what would be right.
 func (r *report) add(key, format string, args ...any) {
 	r.problems = append(r.problems, fmt.Errorf("%s: %s: %s", r.file, key, fmt.Sprintf(format, args...)))
 	r.keys = append(r.keys, key)
@@ -30,8 +30,8 @@ func (r *report) wrote(key string) bool { return slices.Contains(r.written, key)
 
 var plainName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// join is the path of a key: the path of its table, and the keys below it that lead to it. A key that could be mistaken
-// for a path is quoted.
+// join is the path of a key: the path of its table, and the keys below it that lead to it. A key
+// that could be mistaken for a path is quoted.
 func join(path string, keys ...string) string {
 	for _, key := range keys {
 		if !plainName.MatchString(key) {

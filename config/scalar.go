@@ -31,8 +31,8 @@ func notation(raw any) string {
 	return "a date or time" // what else YAML and TOML have
 }
 
-// scalar fills the value into from a scalar of the file. Numbers, and true and false, are written as such; all else is
-// text.
+// scalar fills the value into from a scalar of the file. Numbers, and true and false, are written
+// as such; all else is text.
 func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	kind := kindOf(into.Type(), tag)
 	want := "text"

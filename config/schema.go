@@ -14,7 +14,8 @@ import (
 // schema is a JSON Schema (draft 2020-12), or a part of one.
 type schema = map[string]any
 
-// scalarSchemas say of each type of value, as kinds does, how an editor knows it. What they refuse Load refuses too; Load sees more.
+// scalarSchemas say of each type of value, as kinds does, how an editor knows it. What they refuse
+// Load refuses too; Load sees more.
 var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[string]():         {"type": "string", "minLength": 1},
 	reflect.TypeFor[bool]():           {"type": "boolean"},

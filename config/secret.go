@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 )
 
-// Secret is a shared secret (RFC 3931 section 4.3). However it is printed or encoded, it does not show itself.
+// Secret is a shared secret (RFC 3931 section 4.3). However it is printed or encoded, it does not
+// show itself.
 type Secret []byte
 
 const hidden = "(secret)"
@@ -24,8 +25,8 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(hidden), nil }
 // maxSecret bounds what is read of a secret file, in octets. An HMAC key gains nothing beyond.
 const maxSecret = 4096
 
-// readSecretFile reads a secret from a regular file that only its owner and group can read. One line end at its end,
-// which most editors write, is no part of it.
+// readSecretFile reads a secret from a regular file that only its owner and group can read. One
+// line end at its end, which most editors write, is no part of it.
 func readSecretFile(path string) (Secret, error) {
 	if err := checkSecretFile(path, maxSecret); err != nil {
 		return nil, err
@@ -37,7 +38,8 @@ func readSecretFile(path string) (Secret, error) {
 	return checkSecret(text)
 }
 
-// checkSecretFile is an error unless the file is one that only its owner and group can read, of no more octets than that.
+// checkSecretFile is an error unless the file is one that only its owner and group can read, of no
+// more octets than that.
 func checkSecretFile(path string, most int64) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -84,7 +86,8 @@ func checkSecret(text []byte) (Secret, error) {
 	return Secret(text), nil
 }
 
-// readSecrets reads the secret of each peer that has one. A relative name of a file starts at folder.
+// readSecrets reads the secret of each peer that has one. A relative name of a file starts at
+// folder.
 func (c *Config) readSecrets(r *report, folder string) {
 	for i := range c.Peers {
 		p := &c.Peers[i]
@@ -97,7 +100,8 @@ func (c *Config) readSecrets(r *report, folder string) {
 	}
 }
 
-// readSecret reads the secret that a file holds, or else an environment variable, as the keys say; nil if there is none.
+// readSecret reads the secret that a file holds, or else an environment variable, as the keys say;
+// nil if there is none.
 func readSecret(r *report, folder, fileKey, file, envKey, env string) Secret {
 	var secret Secret
 	var err error

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// The line end that editors write is no part of a secret; anything else is. The owner's group may read the file.
+// The line end that editors write is no part of a secret; anything else is. The owner's group may
+// read the file.
 func TestSecretFromFile(t *testing.T) {
 	for _, tt := range []struct {
 		text string

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// static is a configuration with a static peer and a link to it; what is given follows the keys of these.
+// static is a configuration with a static peer and a link to it; what is given follows the keys of
+// these.
 func static(peer, link string) string {
 	return fmt.Sprintf(`
 local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}

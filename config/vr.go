@@ -61,7 +61,8 @@ func (v *VR) String() string {
 // hostDevices is where the interfaces of the host have their names, for people.
 const hostDevices = "the daemon's own namespace"
 
-// devices is where the interfaces of the virtual router have their names, for people: those of VRFs are all in one place.
+// devices is where the interfaces of the virtual router have their names, for people: those of VRFs
+// are all in one place.
 func (v *VR) devices() string {
 	if v.VRF != "" {
 		return hostDevices
@@ -104,7 +105,8 @@ func (v *VPN) claimInterfaces(r *report, used uses) {
 	}
 }
 
-// InterfacesOf are those towards customers of a virtual router, which several VPNs may have in common.
+// InterfacesOf are those towards customers of a virtual router, which several VPNs may have in
+// common.
 func (c *Config) InterfacesOf(vr VR) []CustomerInterface {
 	var all []CustomerInterface
 	for _, v := range c.VPNs {

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Calls of all peers together are bounded (RFC 3931 section 4.3); what belongs to a connection is not.
+// Calls of all peers together are bounded (RFC 3931 section 4.3); what belongs to a connection is
+// not.
 func TestAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAdmission()

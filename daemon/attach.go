@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// attach has the interfaces towards customers be in a virtual router, now or when they are there, as cfg has them.
+// attach has the interfaces towards customers be in a virtual router, now or when they are there,
+// as cfg has them.
 func (d *Daemon) attach(cfg *config.Config, router config.VR) {
 	log := d.log.With(zap.Stringer("vr", &router))
 	err := d.vrs.Attach(spec(router), attachments(cfg.InterfacesOf(router)), func(name string, err error) {

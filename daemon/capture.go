@@ -31,8 +31,8 @@ type overheard struct {
 	missed   uint64
 }
 
-// Bounds of captures: what may wait for a client, how many clients a peer may have, and what one may have in all, since the
-// dissector remembers sessions.
+// Bounds of captures: what may wait for a client, how many clients a peer may have, and what one
+// may have in all, since the dissector remembers sessions.
 const (
 	tapSize      = 1024
 	maxTaps      = 8

@@ -21,7 +21,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// captureOf collects what is captured of the one peer until the end of the function that it returns.
+// captureOf collects what is captured of the one peer until the end of the function that it
+// returns.
 func (p *pe) captureOf(t *testing.T, query string) (end func() []api.Captured) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -57,8 +58,8 @@ func (p *pe) tapped(t *testing.T) int {
 	return n
 }
 
-// A capture has each message that crosses the network, both ways, with what it says: digests are checked also if the
-// capture begins in the midst of a connection.
+// A capture has each message that crosses the network, both ways, with what it says: digests are
+// checked also if the capture begins in the midst of a connection.
 func TestCapture(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {

@@ -33,8 +33,8 @@ func texts(changes []config.Change) string {
 	return strings.Join(all, "; ")
 }
 
-// change makes another configuration run. It does what the plan says, and nothing more: what the plan does not name is not
-// touched. All that can fail is tried before anything is changed.
+// change makes another configuration run. It does what the plan says, and nothing more: what the
+// plan does not name is not touched. All that can fail is tried before anything is changed.
 func (d *Daemon) change(to *config.Config, log *zap.Logger) (*plan.Plan, error) {
 	d.operators.mu.Lock()
 	defer d.operators.mu.Unlock()
@@ -113,8 +113,8 @@ func (c *changing) pickLoops() {
 	}
 }
 
-// share gives each loop that stays its part of the work. A peer's loops all hear of what changes about the peer or its links,
-// as each knows the VPNs of the other class.
+// share gives each loop that stays its part of the work. A peer's loops all hear of what changes
+// about the peer or its links, as each knows the VPNs of the other class.
 func (c *changing) share() {
 	stays := make(map[loopName]*loop)
 	for _, l := range c.kept {
@@ -178,8 +178,9 @@ func linksOf(cfg *config.Config) map[linkName]linkOf {
 	return links
 }
 
-// carryOut changes what runs. What goes is gone before anything new comes, as that may take its name, its address or its
-// virtual router; and a link that is to be protected from now on is gone from where it was in clear.
+// carryOut changes what runs. What goes is gone before anything new comes, as that may take its
+// name, its address or its virtual router; and a link that is to be protected from now on is gone
+// from where it was in clear.
 func (c *changing) carryOut() {
 	d := c.daemon
 	d.running.Store(&running{c.to.cfg, c.kept})
@@ -202,8 +203,9 @@ func (c *changing) carryOut() {
 // patience is for how long a change waits for what the kernel takes down.
 const patience = 20 * time.Second
 
-// takeDown ends loops and links, and returns when nothing of them is there; or before, if that takes its time, but never while
-// there is a link in clear that is to be protected: it waits for that as long as the daemon lives.
+// takeDown ends loops and links, and returns when nothing of them is there; or before, if that
+// takes its time, but never while there is a link in clear that is to be protected: it waits for
+// that as long as the daemon lives.
 func (c *changing) takeDown() {
 	life := c.daemon.operators.life
 	ctx, cancel := context.WithTimeout(life, patience)
@@ -302,7 +304,8 @@ func (l *loop) change(now time.Time, cfg *config.Config, w *work) {
 	}
 }
 
-// changeRouters makes and removes virtual routers, and puts interfaces of customers there or gives them back.
+// changeRouters makes and removes virtual routers, and puts interfaces of customers there or gives
+// them back.
 func (d *Daemon) changeRouters(cfg *config.Config, routers []plan.Router) {
 	for _, r := range routers {
 		log := d.log.With(zap.Stringer("vr", &r.VR))

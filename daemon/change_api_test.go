@@ -19,7 +19,8 @@ vpns:
   red: {vpn_id: "5e:1", vr: {netns: red}, links: [{peer: pe2}]}
 `}
 
-// runs has a configuration run in a daemon that was made with another one of the same links, and be its own file.
+// runs has a configuration run in a daemon that was made with another one of the same links, and be
+// its own file.
 func (p *pe) runs(t *testing.T, file api.Configuration) {
 	t.Helper()
 	read := func() (*config.Config, error) { return config.Parse(file.File, []byte(file.Text)) }

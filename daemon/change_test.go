@@ -150,7 +150,8 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 	})
 }
 
-// A peer is reached otherwise, is added and removed: its connection and all of its links begin anew, and another's stay.
+// A peer is reached otherwise, is added and removed: its connection and all of its links begin
+// anew, and another's stay.
 func TestChangeOfAPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("blue")
@@ -250,7 +251,8 @@ func TestChangeThatIsRefused(t *testing.T) {
 	})
 }
 
-// A link that is to be protected from now on leaves the connection in clear before it is on the other.
+// A link that is to be protected from now on leaves the connection in clear before it is on the
+// other.
 func TestChangeOfTheClass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
@@ -313,7 +315,8 @@ func upWithRedProtected(t *testing.T) (a, b *pe) {
 	return a, b
 }
 
-// However long the kernel takes to end a link in clear: it is not begun protected before, and the others wait for nothing.
+// However long the kernel takes to end a link in clear: it is not begun protected before, and the
+// others wait for nothing.
 func TestClearIsGoneBeforeProtected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := upWithRedProtected(t)

@@ -15,7 +15,8 @@ func atClass(peer config.Peer, class config.IPsec) config.Peer {
 	return peer
 }
 
-// localOf is where we send from and listen at for a peer and class; the zero address leaves it to the routing table.
+// localOf is where we send from and listen at for a peer and class; the zero address leaves it to
+// the routing table.
 func localOf(cfg *config.Config, peer *config.Peer, class config.IPsec) netip.AddrPort {
 	port := cfg.Local.Port
 	switch {
@@ -27,7 +28,8 @@ func localOf(cfg *config.Config, peer *config.Peer, class config.IPsec) netip.Ad
 	return netip.AddrPortFrom(cfg.LocalAddress(peer), port)
 }
 
-// protectionConfig makes of the configuration what the guard takes; peer is as those of the protected class find it.
+// protectionConfig makes of the configuration what the guard takes; peer is as those of the
+// protected class find it.
 func protectionConfig(cfg *config.Config, peer *config.Peer) ipsec.Peer {
 	k, local := &peer.IKE, localOf(cfg, peer, config.IPsecRequired)
 	p := ipsec.Peer{

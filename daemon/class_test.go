@@ -50,7 +50,8 @@ func (p *pe) explained(t *testing.T, vpn, peer string) api.Explanation {
 	return x
 }
 
-// A link that is in clear at one end and protected at the other: both say what the other has, and the log does.
+// A link that is in clear at one end and protected at the other: both say what the other has, and
+// the log does.
 func TestClassesDiffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")

@@ -15,7 +15,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// One bit tells protected sessions for who assigns IDs, who filters and who configures: this compiles only if it is the same.
+// One bit tells protected sessions for who assigns IDs, who filters and who configures: this
+// compiles only if it is the same.
 var _ = [1]struct{}{}[(control.ProtectedSessionIDs^ipsec.ProtectedSessionIDs)|(control.ProtectedSessionIDs^config.ProtectedSessionIDs)]
 
 // window is the receive window that we offer: the bound of messages held ahead of their turn.

@@ -1,5 +1,5 @@
-// Package daemon is l2tpvld: the loops that own the machines, the executor of what they want done, the sockets, and the
-// API. It is the one place where time passes and things happen.
+// Package daemon is l2tpvld: the loops that own the machines, the executor of what they want done,
+// the sockets, and the API. It is the one place where time passes and things happen.
 package daemon
 
 import (
@@ -50,7 +50,8 @@ type Daemon struct {
 type Routers interface {
 	// Ensure gives the virtual router, and makes it if it is not there.
 	Ensure(vr.Spec) (Router, error)
-	// Attach has interfaces of the host be in the virtual router, whenever both are there. It tells what came of each.
+	// Attach has interfaces of the host be in the virtual router, whenever both are there. It tells
+	// what came of each.
 	Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error
 	// Release lets go of a virtual router, and removes it if Ensure has made it.
 	Release(vr.Spec) error
@@ -72,8 +73,8 @@ type kernelRouters struct{ *vr.Manager }
 
 func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensure(s) }
 
-// Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken down, or at once with
-// the error that keeps it from starting.
+// Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken
+// down, or at once with the error that keeps it from starting.
 func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supervisor, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
 	d.reloads, d.supervisor = reload, supervisor
@@ -90,7 +91,8 @@ func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supe
 	})
 }
 
-// RunOn is Run on a data plane and virtual routers that are not the system's, such as those of a measurement.
+// RunOn is Run on a data plane and virtual routers that are not the system's, such as those of a
+// measurement.
 func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *config.Config, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
 	d.plane, d.planeReason = plane, "it was handed in"
@@ -155,8 +157,8 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	return nil
 }
 
-// ensureRouters makes the virtual routers, so that customers' interfaces can be put into them before any link is up. One
-// that cannot be made is tried again by its links, which tell why.
+// ensureRouters makes the virtual routers, so that customers' interfaces can be put into them
+// before any link is up. One that cannot be made is tried again by its links, which tell why.
 func (d *Daemon) ensureRouters() {
 	cfg := d.cfg()
 	var making errgroup.Group

@@ -20,8 +20,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// From start to a clean end with the real sockets, and nothing left. Being told to end before it has started is the
-// shortest such life.
+// From start to a clean end with the real sockets, and nothing left. Being told to end before it
+// has started is the shortest such life.
 func TestRun(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Fatal("needs root, to look after network namespaces")

@@ -14,12 +14,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// deathWait is for how long somebody may hold the socket of the API, not answer, and not be seen to die.
+// deathWait is for how long somebody may hold the socket of the API, not answer, and not be seen to
+// die.
 const deathWait = 30 * time.Second
 
-// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to, or ctx is done. A daemon
-// that was killed may take as long as it needs: the kernel removes its interfaces first, thousands of them in minutes, and its
-// socket takes connections until then.
+// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to,
+// or ctx is done. A daemon that was killed may take as long as it needs: the kernel removes its
+// interfaces first, thousands of them in minutes, and its socket takes connections until then.
 func awaitDeath(ctx context.Context, log *zap.Logger, socket string, wait time.Duration) error {
 	told := false
 	for deadline := time.Now().Add(wait); ; {
@@ -70,7 +71,8 @@ func holderOf(socket string) (pid int, held bool) {
 	return pid, true
 }
 
-// isDying reports whether a process has begun to end: it lets go of its program before it does of its files.
+// isDying reports whether a process has begun to end: it lets go of its program before it does of
+// its files.
 func isDying(pid int) bool {
 	if pid == 0 {
 		return false

@@ -18,8 +18,8 @@ import (
 // dyingHolder is the environment variable with the socket that a process holds while it dies.
 const dyingHolder = "L2TPVL_TEST_DYING_HOLDER"
 
-// A process that has lost its first thread looks as one does whose interfaces the kernel is removing: it has begun to end, and
-// holds its files.
+// A process that has lost its first thread looks as one does whose interfaces the kernel is
+// removing: it has begun to end, and holds its files.
 func init() {
 	socket := os.Getenv(dyingHolder)
 	if socket == "" {
@@ -34,7 +34,8 @@ func init() {
 	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
 }
 
-// One that was killed with thousands of links may take minutes to be gone; its successor waits, and says so.
+// One that was killed with thousands of links may take minutes to be gone; its successor waits, and
+// says so.
 func TestSuccessorWaitsForTheDying(t *testing.T) {
 	socket := t.TempDir() + "/s"
 	holder := exec.Command(os.Args[0])

@@ -8,13 +8,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// A peer may call from any UDP port, and answer a call from any (RFC 3931 section 4.1.2.2); or a NAT makes it appear so.
-// What comes from its address and another port than the path leads to is handed to control all the same. The answer goes
-// where the message came from, and that there is one says that control takes the message for the peer's.
+// A peer may call from any UDP port, and answer a call from any (RFC 3931 section 4.1.2.2); or a
+// NAT makes it appear so. What comes from its address and another port than the path leads to is
+// handed to control all the same. The answer goes where the message came from, and that there is
+// one says that control takes the message for the peer's.
 //
-// While no control connection is established, the path moves there at once: nothing is lost if that was a replay, as the
-// peer's next message moves it back. An established connection stays where it is, with its sessions, and the answer goes
-// aside, until the peer has made a new connection there: only then does the path follow.
+// While no control connection is established, the path moves there at once: nothing is lost if that
+// was a replay, as the peer's next message moves it back. An established connection stays where it
+// is, with its sessions, and the answer goes aside, until the peer has made a new connection there:
+// only then does the path follow.
 
 // aside is the way to another port of the peer, for a control connection that is being made.
 type aside struct {
@@ -58,7 +60,8 @@ func (l *loop) receiveFrom(now time.Time, message []byte, from netip.AddrPort) {
 	}
 }
 
-// answered reports whether the machines have answered, on another control connection than the established one, and on which.
+// answered reports whether the machines have answered, on another control connection than the
+// established one, and on which.
 func (l *loop) answered(established uint32) (id uint32, ok bool) {
 	for message := range l.out.Datagrams() {
 		if id, ok = l2tp.PeekConnectionID(message); ok && id != 0 && id != established {
@@ -88,12 +91,12 @@ func (l *loop) followAside(now time.Time) {
 	l.pathChanged(now)
 }
 
-// homeAfter is the silence at another port after which the peer is called at the configured one. Both may be calling at
-// once, and then our call is to reach the peer where it speaks from.
+// homeAfter is the silence at another port after which the peer is called at the configured one.
+// Both may be calling at once, and then our call is to reach the peer where it speaks from.
 const homeAfter = 10 * time.Second
 
-// goHome has the path lead to the configured port again, if a call of ours is to go out and the peer has gone from where
-// the path leads.
+// goHome has the path lead to the configured port again, if a call of ours is to go out and the
+// peer has gone from where the path leads.
 func (l *loop) goHome(now time.Time) {
 	home := l.peer.AddrPort()
 	if l.path.peer == home || now.Sub(l.path.heardAt) < homeAfter {

@@ -62,8 +62,8 @@ func TestPeerSpeaksFromAnotherPort(t *testing.T) {
 	}
 }
 
-// The peer has restarted, and a NAT gives it another port: its call is answered there, and the path follows once the new
-// connection is established, long before the old one is found dead.
+// The peer has restarted, and a NAT gives it another port: its call is answered there, and the path
+// follows once the new connection is established, long before the old one is found dead.
 func TestPeerComesBackFromAnotherPort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
@@ -121,8 +121,8 @@ func calls(n *network, from netip.AddrPort) *[][]byte {
 	return &calls
 }
 
-// Whoever replays a call of the peer, even of a connection long past, from another port of its address gets an answer there
-// and moves nothing.
+// Whoever replays a call of the peer, even of a connection long past, from another port of its
+// address gets an answer there and moves nothing.
 func TestReplayedCallMovesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
@@ -189,7 +189,8 @@ func TestForgedCallOpensNothing(t *testing.T) {
 	})
 }
 
-// Without a secret the sender's address is all there is: nothing from another port touches a connection that is established.
+// Without a secret the sender's address is all there is: nothing from another port touches a
+// connection that is established.
 func TestWithoutASecretAnEstablishedConnectionStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")

@@ -23,8 +23,8 @@ func event(kind api.EventKind) zap.Field { return zap.String(eventKey, string(ki
 // keptEvents is how many events are kept.
 const keptEvents = 4096
 
-// events are the last ones. Who follows them reads them here, at their own pace, so nobody waits for them; one who is too slow
-// finds that some are gone.
+// events are the last ones. Who follows them reads them here, at their own pace, so nobody waits
+// for them; one who is too slow finds that some are gone.
 type events struct {
 	mu   sync.Mutex
 	base uint64        // the number before that of the first one ever
@@ -33,7 +33,8 @@ type events struct {
 	news chan struct{} // closed with the next event; nil: nobody waits for it
 }
 
-// newEvents numbers events from the time of the start, in microseconds: no daemon has a number that one before it had.
+// newEvents numbers events from the time of the start, in microseconds: no daemon has a number that
+// one before it had.
 func newEvents(start time.Time) *events {
 	base := uint64(max(0, start.UnixMicro()))
 	return &events{base: base, last: base}
@@ -58,8 +59,8 @@ func (e *events) add(x api.Event) {
 // slot is where the event of that number is.
 func (e *events) slot(seq uint64) int { return int((seq - e.base - 1) % keptEvents) }
 
-// after returns the events that are kept of those after number seq, the number of the last one there is, and a channel that
-// is closed when there is another.
+// after returns the events that are kept of those after number seq, the number of the last one
+// there is, and a channel that is closed when there is another.
 func (e *events) after(seq uint64) (list []api.Event, last uint64, news <-chan struct{}) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

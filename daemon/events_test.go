@@ -163,7 +163,8 @@ func TestEventsAreLimited(t *testing.T) {
 	})
 }
 
-// Who follows events is told of each at once, for longer than a request may take; and is gone without a trace in the end.
+// Who follows events is told of each at once, for longer than a request may take; and is gone
+// without a trace in the end.
 func TestFollowEvents(t *testing.T) {
 	p, socket := serveWith(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 20*time.Millisecond, 20*time.Millisecond })
 	_, before, _ := p.events.after(0)

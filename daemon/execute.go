@@ -28,7 +28,8 @@ type presence struct {
 	session dataplane.Session
 	router  Router
 
-	// For the queue's jobs alone: what the interface was last made, and whether somebody has set it down since.
+	// For the queue's jobs alone: what the interface was last made, and whether somebody has set it
+	// down since.
 	configured vr.Interface
 	setDown    bool
 }

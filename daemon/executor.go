@@ -2,8 +2,8 @@ package daemon
 
 import "sync"
 
-// executor carries out what may block, such as netlink calls and the opening of devices: in order within one queue, and
-// in parallel across queues, a bounded number at a time.
+// executor carries out what may block, such as netlink calls and the opening of devices: in order
+// within one queue, and in parallel across queues, a bounded number at a time.
 type executor struct {
 	running sync.WaitGroup // workers, and what is done later
 
@@ -12,7 +12,8 @@ type executor struct {
 	workers int
 }
 
-// parallel bounds the calls under way: enough to hide the kernel's waits, few enough not to starve the loops.
+// parallel bounds the calls under way: enough to hide the kernel's waits, few enough not to starve
+// the loops.
 const parallel = 32
 
 func newExecutor() *executor { return &executor{} }

@@ -294,7 +294,8 @@ func (e explainer) sessionAdvice() string {
 	return fmt.Sprintf("%s does not take the session as this host asks for it. See its log.", e.Peer)
 }
 
-// failedAt reports whether the last attempt has failed at that layer, and the present one has not got beyond it.
+// failedAt reports whether the last attempt has failed at that layer, and the present one has not
+// got beyond it.
 func (e explainer) failedAt(layer session.Layer) bool {
 	return e.l.Reason != "" && e.l.Layer == layer && (e.l.Up || reached(e.l) <= layer)
 }
@@ -335,8 +336,8 @@ func (e explainer) lcp() finding {
 	return pending("waiting for the session")
 }
 
-// lcpAdvice is what to do about a link whose frames do not pass. The control connection notices a dead peer later than
-// the echoes in the links do.
+// lcpAdvice is what to do about a link whose frames do not pass. The control connection notices a
+// dead peer later than the echoes in the links do.
 func (e explainer) lcpAdvice() string {
 	if e.Static != nil {
 		return e.staticAdvice()

@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// unprotected reports whether the link is to be protected, and is not: then nothing above it can be there.
+// unprotected reports whether the link is to be protected, and is not: then nothing above it can be
+// there.
 func (e explainer) unprotected() bool { return e.Class == config.IPsecRequired && !e.shield().Up() }
 
 // shield is what is known of the protection; of none at all, if nobody could be asked.
@@ -144,7 +145,8 @@ func (e explainer) localText() string {
 	return "any address of it"
 }
 
-// astrayText says that the peer has asked for the link on its connection of the other class, not long ago.
+// astrayText says that the peer has asked for the link on its connection of the other class, not
+// long ago.
 func (e explainer) astrayText(how string) string {
 	at := e.Astray[e.l.Config.VPNID]
 	if at.IsZero() || e.Now.Sub(at) > 2*time.Minute {

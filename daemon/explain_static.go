@@ -8,8 +8,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// The layers of a link without signalling, where they differ from those of others. Nothing is agreed upon there, so nothing
-// but PPP finds out whether the two ends are configured alike.
+// The layers of a link without signalling, where they differ from those of others. Nothing is
+// agreed upon there, so nothing but PPP finds out whether the two ends are configured alike.
 
 func (e explainer) staticPeer(where string) finding {
 	heard := e.Path.Stats.LastHeard

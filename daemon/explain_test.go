@@ -333,8 +333,8 @@ func TestExplain(t *testing.T) {
 		for i, s := range x.Steps {
 			if s.Mark == api.MarkFailed {
 				failed++
-				// What is broken is told with what to do, and nothing above it is believed to work, but for the network
-				// protocols, which are beside each other.
+				// What is broken is told with what to do, and nothing above it is believed to work,
+				// but for the network protocols, which are beside each other.
 				if x.Advice == "" || s.Text == "" {
 					t.Errorf("%s: %s is broken, without a word on it or what to do", tt.name, s.Layer)
 				}

@@ -30,7 +30,8 @@ import (
 // delay is how long the fake network takes from PE to PE.
 const delay = 5 * time.Millisecond
 
-// network is the provider's network between fake data planes. It keeps the order of what it carries.
+// network is the provider's network between fake data planes. It keeps the order of what it
+// carries.
 type network struct {
 	carrying  sync.Mutex // held while something is handed over
 	inTransit []func()
@@ -168,7 +169,8 @@ func (p *plane) newest() *tunnel {
 	return p.tunnels[len(p.tunnels)-1]
 }
 
-// count tells how many tunnels were opened, how many of these are not closed, and how many sessions there are.
+// count tells how many tunnels were opened, how many of these are not closed, and how many sessions
+// there are.
 func (p *plane) count() (opened, open, sessions int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,9 +9,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// What the daemon has open: for a link over the kernel data plane a socket, a PPP channel and a PPP unit; over the
-// userspace one less. A virtual router has its namespace and a socket that hears of its interfaces. A tunnel has a socket and a
-// few files to ask the kernel with.
+// What the daemon has open: for a link over the kernel data plane a socket, a PPP channel and a PPP
+// unit; over the userspace one less. A virtual router has its namespace and a socket that hears of
+// its interfaces. A tunnel has a socket and a few files to ask the kernel with.
 const (
 	filesPerLink   = 3
 	filesPerRouter = 2
@@ -28,8 +28,8 @@ func filesFor(cfg *config.Config) uint64 {
 	return uint64(filesBesides + filesPerPeer*len(cfg.Peers) + filesPerRouter*len(cfg.VPNs) + filesPerLink*links)
 }
 
-// allowFiles raises the limit of open files, if need be. Up to the hard limit everybody may, and beyond it who has
-// CAP_SYS_RESOURCE.
+// allowFiles raises the limit of open files, if need be. Up to the hard limit everybody may, and
+// beyond it who has CAP_SYS_RESOURCE.
 func allowFiles(want uint64) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// The limit of open files grows with the links, never shrinks, and is left alone where the host does not allow as many.
+// The limit of open files grows with the links, never shrinks, and is left alone where the host
+// does not allow as many.
 func TestAllowFiles(t *testing.T) {
 	few := &config.Config{Peers: make([]config.Peer, 1), VPNs: []config.VPN{{Links: make([]config.Link, 1)}}}
 	many := &config.Config{Peers: make([]config.Peer, 2), VPNs: []config.VPN{{Links: make([]config.Link, 60)}, {Links: make([]config.Link, 40)}}}

@@ -8,9 +8,10 @@ import (
 // filter is a program that the kernel runs on each packet for a socket.
 type filter []bpf.Instruction
 
-// firstWords4 and firstWords6 take of IP protocol 115 the messages to no control connection, which alone are the
-// listener's (RFC 3931 section 4.1.1.2): session ID 0, flags, length, Control Connection ID 0. So user packets, of which a
-// raw socket would get a copy each, cost next to nothing. An IPv4 packet comes with its header, an IPv6 packet without.
+// firstWords4 and firstWords6 take of IP protocol 115 the messages to no control connection, which
+// alone are the listener's (RFC 3931 section 4.1.1.2): session ID 0, flags, length, Control
+// Connection ID 0. So user packets, of which a raw socket would get a copy each, cost next to
+// nothing. An IPv4 packet comes with its header, an IPv6 packet without.
 var (
 	firstWords4 = append(filter{bpf.LoadMemShift{Off: 0}}, firstWords(func(off uint32) bpf.Instruction {
 		return bpf.LoadIndirect{Off: off, Size: 4}

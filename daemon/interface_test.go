@@ -98,7 +98,8 @@ func TestOwnConfigurationIsNoTurn(t *testing.T) {
 	})
 }
 
-// One that was set down and up again so fast that nobody saw it down has lost its routes: it is made anew.
+// One that was set down and up again so fast that nobody saw it down has lost its routes: it is
+// made anew.
 func TestInterfaceSetDownAndUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")

@@ -7,10 +7,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// limiter keeps a peer from filling the log: of one message about one link it lets through so many in a minute.
+// limiter keeps a peer from filling the log: of one message about one link it lets through so many
+// in a minute.
 type limiter map[topic]*talk
 
-// topic is what a note is about. There are few: a handful of messages for the peer and for each link.
+// topic is what a note is about. There are few: a handful of messages for the peer and for each
+// link.
 type topic struct {
 	link    *session.Link
 	message string
@@ -23,7 +25,8 @@ type talk struct {
 	leftOut int       // since the last that was said
 }
 
-// notesPerMinute is above what our own back-off makes of a link that fails, and below what fills a disk.
+// notesPerMinute is above what our own back-off makes of a link that fails, and below what fills a
+// disk.
 const notesPerMinute = 20
 
 // forget lets go of what was said about a link.

@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Of each message about each link so many are let through in a minute; what was left out is told with the next.
+// Of each message about each link so many are let through in a minute; what was left out is told
+// with the next.
 func TestLimiter(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	l := make(limiter)

@@ -19,11 +19,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// listener takes what comes to us and to no tunnel's connected socket: the first words of a peer, and strangers. It answers
-// nobody.
+// listener takes what comes to us and to no tunnel's connected socket: the first words of a peer,
+// and strangers. It answers nobody.
 //
-// A datagram over UDP comes either here or to a tunnel. A packet of IP protocol 115 comes to all sockets that it suits;
-// there the tunnels have the messages of control connections, and the listener those to none (Control Connection ID 0).
+// A datagram over UDP comes either here or to a tunnel. A packet of IP protocol 115 comes to all
+// sockets that it suits; there the tunnels have the messages of control connections, and the
+// listener those to none (Control Connection ID 0).
 type listener struct {
 	local   netip.AddrPort
 	log     *zap.Logger
@@ -87,8 +88,8 @@ func (c *callers) networks() map[string]bool {
 	return networks
 }
 
-// listenPacket opens a socket. That of UDP shares its port with the tunnels' connected ones. The local address need not be
-// there yet.
+// listenPacket opens a socket. That of UDP shares its port with the tunnels' connected ones. The
+// local address need not be there yet.
 func listenPacket(network string, local netip.AddrPort) (net.PacketConn, error) {
 	at := ""
 	if local.Addr().IsValid() {

@@ -11,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// Only control messages from the address of a peer get to a loop: that peer's, by the port if there are several.
+// Only control messages from the address of a peer get to a loop: that peer's, by the port if there
+// are several.
 func TestListenerTakes(t *testing.T) {
 	loops := peersOver("192.0.2.2:1702", "192.0.2.2:1703", "[2001:db8::2]:1702", "192.0.2.4:0", "192.0.2.5:1702", "192.0.2.5:0")
 	control := []byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}
@@ -94,8 +95,8 @@ func listening(local netip.AddrPort, loops []*loop) (*listeners, error) {
 	return ls, err
 }
 
-// Over IP the listener gets the messages to no control connection, and the kernel keeps all else from it: of IPv4, where
-// a raw socket gets the IP header too, and of IPv6.
+// Over IP the listener gets the messages to no control connection, and the kernel keeps all else
+// from it: of IPv4, where a raw socket gets the IP header too, and of IPv6.
 func TestListenerOverIP(t *testing.T) {
 	for network, address := range map[string]string{"ip4:115": "127.0.0.1", "ip6:115": "::1"} {
 		loops := peersOver(netip.AddrPortFrom(netip.MustParseAddr(address), 0).String())
@@ -127,7 +128,8 @@ func TestListenerOverIP(t *testing.T) {
 	}
 }
 
-// The socket can be opened before the host has the address, of either kind, and beside another with the same port.
+// The socket can be opened before the host has the address, of either kind, and beside another with
+// the same port.
 func TestListenBeforeTheAddressIsThere(t *testing.T) {
 	for _, address := range []string{"192.0.2.77:17020", "[2001:db8::77]:17020", "127.0.0.1:17020"} {
 		local := netip.MustParseAddrPort(address)

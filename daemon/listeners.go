@@ -8,8 +8,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// listeners are one for each address that we have towards peers in clear. Those whose flow IPsec protects are none of theirs:
-// a socket that was there before the protection could have what came in clear. Nor are static ones, who do not call.
+// listeners are one for each address that we have towards peers in clear. Those whose flow IPsec
+// protects are none of theirs: a socket that was there before the protection could have what came
+// in clear. Nor are static ones, who do not call.
 type listeners struct {
 	log  *zap.Logger
 	open func(network string, local netip.AddrPort) (net.PacketConn, error)
@@ -38,8 +39,8 @@ func callersByLocal(loops []*loop) map[netip.AddrPort]*callers {
 	return all
 }
 
-// listenFor opens the sockets that these loops need and that there are not yet. With an error nothing is changed. It is know
-// that has the loops called.
+// listenFor opens the sockets that these loops need and that there are not yet. With an error
+// nothing is changed. It is know that has the loops called.
 func (ls *listeners) listenFor(loops []*loop) error {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// NewLogger makes the log on standard error, and returns the level of what it logs, which can be changed.
+// NewLogger makes the log on standard error, and returns the level of what it logs, which can be
+// changed.
 func NewLogger(cfg config.Log) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(string(cfg.Level))
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// loop is the goroutine that owns all state of one peer, or of one class of it. Everything that happens comes through its mailbox.
+// loop is the goroutine that owns all state of one peer, or of one class of it. Everything that
+// happens comes through its mailbox.
 type loop struct {
 	daemon *Daemon
 	name   loopName
@@ -48,8 +49,8 @@ type loop struct {
 	foreignPort atomic.Uint64 // messages from another port than the peer's
 }
 
-// mailboxSize is how much may wait for the loop before messages from the network are dropped. It holds some bursts of a
-// full receive window.
+// mailboxSize is how much may wait for the loop before messages from the network are dropped. It
+// holds some bursts of a full receive window.
 const mailboxSize = 1024
 
 // maxMessage bounds a control message in octets, and so the memory that the mailbox may take.
@@ -198,8 +199,8 @@ func (l *loop) deadline() time.Time {
 	return next
 }
 
-// receive takes a control message that has arrived from a port of the peer's address; it may be called from any
-// goroutine, and does not keep the octets.
+// receive takes a control message that has arrived from a port of the peer's address; it may be
+// called from any goroutine, and does not keep the octets.
 func (l *loop) receive(message []byte, from netip.AddrPort) {
 	if l.static {
 		l.unasked.Add(1)

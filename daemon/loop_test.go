@@ -64,7 +64,8 @@ func TestTwoDaemons(t *testing.T) {
 	})
 }
 
-// Data messages are a sign of life of the peer, too: as long as they come there is no need of a HELLO (RFC 3931 section 4.4).
+// Data messages are a sign of life of the peer, too: as long as they come there is no need of a
+// HELLO (RFC 3931 section 4.4).
 func TestNoHelloWhileDataComes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -79,8 +80,8 @@ func TestNoHelloWhileDataComes(t *testing.T) {
 	})
 }
 
-// The host has no route or no address yet: the path is tried again at the times that are told, and once it is there links
-// come up without a further wait.
+// The host has no route or no address yet: the path is tried again at the times that are told, and
+// once it is there links come up without a further wait.
 func TestPathIsNotThereYet(t *testing.T) {
 	for _, tt := range []struct {
 		err    error
@@ -133,7 +134,8 @@ func TestPathIsNotThereYet(t *testing.T) {
 	}
 }
 
-// A call of the peer says that the path may be there, but a flood of calls does not make us open sockets at its rate.
+// A call of the peer says that the path may be there, but a flood of calls does not make us open
+// sockets at its rate.
 func TestPeerFindsItsWayFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -183,8 +185,8 @@ func TestNetworkReportsThatNobodyListens(t *testing.T) {
 	})
 }
 
-// The path is cut for longer than it takes to give the peer up. Both ends open it anew, the old ones are closed, and links
-// come back.
+// The path is cut for longer than it takes to give the peer up. Both ends open it anew, the old
+// ones are closed, and links come back.
 func TestPathIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red", "blue")
@@ -209,7 +211,8 @@ func TestPathIsCut(t *testing.T) {
 	})
 }
 
-// A session is being made in a tunnel that is then replaced. What comes of it is removed, and does not disturb the next.
+// A session is being made in a tunnel that is then replaced. What comes of it is removed, and does
+// not disturb the next.
 func TestTunnelReplacedWhileASessionIsMade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
@@ -367,7 +370,8 @@ func TestAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A loop that is kept from its work drops what the network brings, and nothing of what was done for it.
+// A loop that is kept from its work drops what the network brings, and nothing of what was done for
+// it.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
@@ -403,7 +407,8 @@ func TestOverload(t *testing.T) {
 	})
 }
 
-// One busy loop does not keep the API from telling of the others; of the busy one it tells what it knew.
+// One busy loop does not keep the API from telling of the others; of the busy one it tells what it
+// knew.
 func TestViewOfABusyLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")

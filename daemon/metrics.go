@@ -19,7 +19,8 @@ type metric struct {
 	desc       *prometheus.Desc
 }
 
-// histogramValue is the kind of a metric whose values are histograms; Prometheus has no ValueType for it.
+// histogramValue is the kind of a metric whose values are histograms; Prometheus has no ValueType
+// for it.
 const histogramValue prometheus.ValueType = 0
 
 // metrics are all there are, in the order of their declaration.
@@ -40,7 +41,8 @@ func counter(name, help string, labels ...string) metric {
 	return declare(prometheus.CounterValue, name, help, labels...)
 }
 
-// The metrics. Counters of a link begin anew with each of its sessions, those of a peer with each control connection.
+// The metrics. Counters of a link begin anew with each of its sessions, those of a peer with each
+// control connection.
 var (
 	metricInfo    = gauge("info", "Always 1; the labels tell what runs.", "version", "hostname", "dataplane")
 	metricStarted = gauge("start_time_seconds", "When the daemon was started, in seconds since 1970.")

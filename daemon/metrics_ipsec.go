@@ -6,8 +6,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// The metrics of what IPsec protects, by peer. Counters of ESP are those of the security associations that there are, so they begin
-// anew when these are rekeyed.
+// The metrics of what IPsec protects, by peer. Counters of ESP are those of the security
+// associations that there are, so they begin anew when these are rekeyed.
 var (
 	metricIPsecUp      = gauge("ipsec_up", "Whether protected packets pass to and from a peer: 1 or 0.", "peer")
 	metricIKEUp        = gauge("ike_up", "Whether there is an IKE SA with a peer: 1 or 0.", "peer")

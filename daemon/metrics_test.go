@@ -44,7 +44,8 @@ func wantLines(t *testing.T, page string, lines ...string) {
 	}
 }
 
-// The page of a PE whose red link comes up, and goes down with the peer. Prometheus's own linter reads it.
+// The page of a PE whose red link comes up, and goes down with the peer. Prometheus's own linter
+// reads it.
 func TestMetrics(t *testing.T) {
 	var page string
 	synctest.Test(t, func(t *testing.T) {
@@ -105,7 +106,8 @@ func lint(t *testing.T, page string) {
 	}
 }
 
-// The page of a PE with a protected link, as its guard tells: first that the peer does not believe us, then that all is well.
+// The page of a PE with a protected link, as its guard tells: first that the peer does not believe
+// us, then that all is well.
 func TestMetricsOfIPsec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := protectedPEs(t)

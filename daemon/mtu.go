@@ -11,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Octets of IP and TCP headers without options, which an MSS does not count (RFC 9293 section 3.7.1).
+// Octets of IP and TCP headers without options, which an MSS does not count (RFC 9293 section
+// 3.7.1).
 const (
 	headers4 = 20 + 20
 	headers6 = 40 + 20

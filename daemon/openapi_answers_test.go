@@ -28,8 +28,8 @@ var requests = map[string]any{
 // endings are the parameters with which a stream ends by itself.
 var endings = map[string]string{api.PathCapture + "/{peer}": "?count=0"}
 
-// Each route of the document is asked, of a daemon that runs, and the answer is as the document says: with a request that
-// is right, and with one that is wrong.
+// Each route of the document is asked, of a daemon that runs, and the answer is as the document
+// says: with a request that is right, and with one that is wrong.
 func TestAnswersAreAsInOpenAPI(t *testing.T) {
 	p, socket := serve(t)
 	p.log.Info("asked", event(api.EventStarting)) // so that there are events
@@ -142,8 +142,8 @@ type document struct {
 	compiler *jsonschema.Compiler
 }
 
-// parseDocument reads api.OpenAPI. Its objects take members that they do not name, for the sake of later versions; here
-// they do not.
+// parseDocument reads api.OpenAPI. Its objects take members that they do not name, for the sake of
+// later versions; here they do not.
 func parseDocument(t *testing.T) *document {
 	t.Helper()
 	var d document

@@ -16,7 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no address or route.
+// path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no
+// address or route.
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
 	calls    *listener        // for what is said outside of a control connection; nil: the daemon's listener hears that
@@ -37,7 +38,8 @@ type path struct {
 // send sends a control message to where its control connection is.
 func (p *path) send(message []byte) {
 	if tunnel, _ := p.way(message); tunnel != nil {
-		// An error here is a lost datagram; reliable delivery sends it again, and the network's word comes by Unreachable.
+		// An error here is a lost datagram; reliable delivery sends it again, and the network's
+		// word comes by Unreachable.
 		_ = tunnel.SendControl(message)
 	}
 }
@@ -88,7 +90,8 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	return plane.OpenTunnel(cfg)
 }
 
-// openPath opens the way to the peer in place of the one there is. What is to be protected has to be that first.
+// openPath opens the way to the peer in place of the one there is. What is to be protected has to
+// be that first.
 func (l *loop) openPath(now time.Time) {
 	p := &l.path
 	if l.protection != nil && !l.protection.stands {
@@ -124,8 +127,9 @@ func (l *loop) noPath(now time.Time, err error) {
 	p.retryAt = now.Add(p.retry.Delay(p.failures-1, random32()))
 }
 
-// listenForCalls has somebody hear what the peer says outside of a control connection, if the daemon's listener must not:
-// it was there before the protection was. Over UDP a connected socket hears it all.
+// listenForCalls has somebody hear what the peer says outside of a control connection, if the
+// daemon's listener must not: it was there before the protection was. Over UDP a connected socket
+// hears it all.
 func (l *loop) listenForCalls() (err error) {
 	if l.protection == nil || l.path.peer.Port() != 0 {
 		return nil
@@ -151,7 +155,8 @@ func (l *loop) pathChanged(now time.Time) {
 	l.pair.SetPathMTU(now, l.room(mtu), &l.out)
 }
 
-// closePath closes the way to the peer, and the one aside, if there are. The sessions on it are over.
+// closePath closes the way to the peer, and the one aside, if there are. The sessions on it are
+// over.
 func (l *loop) closePath() {
 	l.closeAside()
 	l.closeTunnel(l.path.tunnel)
@@ -167,7 +172,8 @@ func (l *loop) closeAside() {
 	l.path.aside = aside{}
 }
 
-// closeTunnel does not wait, as the tunnel waits for its callbacks, which may be waiting for the loop.
+// closeTunnel does not wait, as the tunnel waits for its callbacks, which may be waiting for the
+// loop.
 func (l *loop) closeTunnel(tunnel dataplane.Tunnel) {
 	if tunnel == nil {
 		return

@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/userspace"
 )
 
-// pickPlane takes the data plane that the configuration asks for, or the best that this host has. A kernel that is asked
-// for by name and lacks something is an error, which says what would help.
+// pickPlane takes the data plane that the configuration asks for, or the best that this host has. A
+// kernel that is asked for by name and lacks something is an error, which says what would help.
 func (d *Daemon) pickPlane(has dataplane.Support) error {
 	name, reason := string(d.cfg().DataPlane), "the configuration says so"
 	switch d.cfg().DataPlane {
@@ -47,10 +47,12 @@ func (d *Daemon) because() string {
 
 func overIP(p config.Peer) bool { return p.Encapsulation == config.EncapsulationIP }
 
-// notForKernel is why the kernel data plane does not carry the links of a peer with auto; empty: it does.
+// notForKernel is why the kernel data plane does not carry the links of a peer with auto; empty: it
+// does.
 //
-// Linux 6.1 takes the mark that it has forwarded an IPv4 packet, in the packet's control block, for the size of an IPv6
-// fragment: L2TP over IPv6 then sends each such packet in fragments of 1280 octets at most. Many networks drop these.
+// Linux 6.1 takes the mark that it has forwarded an IPv4 packet, in the packet's control block, for
+// the size of an IPv6 fragment: L2TP over IPv6 then sends each such packet in fragments of 1280
+// octets at most. Many networks drop these.
 func (d *Daemon) notForKernel(p config.Peer) string {
 	switch {
 	case d.cfg().DataPlane != config.DataPlaneAuto:
@@ -62,7 +64,8 @@ func (d *Daemon) notForKernel(p config.Peer) string {
 	return ""
 }
 
-// planeOf is what carries the links of a peer: the daemon's data plane, or userspace where that is the kernel's and cannot.
+// planeOf is what carries the links of a peer: the daemon's data plane, or userspace where that is
+// the kernel's and cannot.
 func (d *Daemon) planeOf(p config.Peer) dataplane.Plane {
 	if d.plane == (kernel.Plane{}) && d.notForKernel(p) != "" {
 		return userspace.Plane{}

@@ -14,14 +14,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// protection is IPsec for the flow of a loop. Until it stands no socket is opened; from then on the flow passes as ESP or not
-// at all, which is the guard's to see to.
+// protection is IPsec for the flow of a loop. Until it stands no socket is opened; from then on the
+// flow passes as ESP or not at all, which is the guard's to see to.
 type protection struct {
 	peer   ipsec.Peer
 	stands bool // the guard has taken it
 	asked  bool // the guard was asked, and has not answered yet
 
-	// What its packets grow by: algorithms that may be in use, and whether they are in UDP, for a NAT.
+	// What its packets grow by: algorithms that may be in use, and whether they are in UDP, for a
+	// NAT.
 	algorithms   []string
 	encapsulated bool
 
@@ -29,8 +30,8 @@ type protection struct {
 	last   atomic.Pointer[ipsec.Status]
 }
 
-// status asks the guard how the protection is. The guard asks others, and may take its time: in place of what takes too long
-// there is what was told last.
+// status asks the guard how the protection is. The guard asks others, and may take its time: in
+// place of what takes too long there is what was told last.
 func (p *protection) status(ctx context.Context, guard ipsec.Guard) *ipsec.Status {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
@@ -96,8 +97,9 @@ func (d *Daemon) protectedOne() {
 	}
 }
 
-// tidyGuard has the guard take back what an earlier run has left of what is not to be protected any more. It is asked when the
-// daemon begins, as what is to be protected may never be, and again when all of that is.
+// tidyGuard has the guard take back what an earlier run has left of what is not to be protected any
+// more. It is asked when the daemon begins, as what is to be protected may never be, and again when
+// all of that is.
 func (d *Daemon) tidyGuard() {
 	var names []string
 	for _, l := range d.loops() {
@@ -137,7 +139,8 @@ func (l *loop) room(mtu int) int {
 	return ipsec.Room(mtu, header, l.protection.algorithms, l.protection.encapsulated)
 }
 
-// guardEvents are the events of the guard: how the log tells them, and what they mean for the loops.
+// guardEvents are the events of the guard: how the log tells them, and what they mean for the
+// loops.
 var guardEvents = map[ipsec.EventKind]struct {
 	as      api.EventKind
 	message string

@@ -32,7 +32,8 @@ func protect(vpn int) func(*config.Config) {
 	}
 }
 
-// protectedPEs are two daemons with blue in clear and red protected, and IPsec between them, which is down.
+// protectedPEs are two daemons with blue in clear and red protected, and IPsec between them, which
+// is down.
 func protectedPEs(t *testing.T) (*shield, *pe, *pe) {
 	n, a, b := twoPEs("blue", "red")
 	for _, p := range []*pe{a, b} {
@@ -102,7 +103,8 @@ func TestProtectedLink(t *testing.T) {
 		a.isUp(t)
 		b.isUp(t)
 		for _, p := range []*pe{a, b} {
-			// 1500 - 20 - 8 - 8 - 16 for ESP leaves 1446 with the trailer; 28 of these are L2TP's and PPP's.
+			// 1500 - 20 - 8 - 8 - 16 for ESP leaves 1446 with the trailer; 28 of these are L2TP's
+			// and PPP's.
 			if l := p.linkOf(t, "red"); l.ESP != "aes256gcm16" || l.MTU != 1418 {
 				t.Errorf("red at %s is %+v", p.cfg().Local.HostName, l)
 			}
@@ -163,8 +165,8 @@ func TestProtectionConfig(t *testing.T) {
 	})
 }
 
-// As long as the guard refuses or has not answered, no socket is opened and nothing is sent, and all may know why. It is tried
-// again, and at once when the key manager is back.
+// As long as the guard refuses or has not answered, no socket is opened and nothing is sent, and
+// all may know why. It is tried again, and at once when the key manager is back.
 func TestNoSocketWithoutProtection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
@@ -262,7 +264,8 @@ func TestProtectionOutlivesTheSockets(t *testing.T) {
 	})
 }
 
-// A protected flow is between the configured ports, and stays there: from another port nobody is heard, and no socket leads there.
+// A protected flow is between the configured ports, and stays there: from another port nobody is
+// heard, and no socket leads there.
 func TestProtectedPathStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
@@ -287,7 +290,8 @@ func TestProtectedPathStays(t *testing.T) {
 	})
 }
 
-// A NAT between the two takes 8 octets more, other algorithms what they take, as soon as that is known.
+// A NAT between the two takes 8 octets more, other algorithms what they take, as soon as that is
+// known.
 func TestRoomForESP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)

@@ -13,7 +13,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// Reload says where the daemon's own configuration is, and when it is to be read again. The zero value: nowhere, and never.
+// Reload says where the daemon's own configuration is, and when it is to be read again. The zero
+// value: nowhere, and never.
 type Reload struct {
 	When  <-chan os.Signal
 	File  string // for people

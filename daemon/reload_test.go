@@ -63,7 +63,8 @@ func secrets(now, next string) func(*config.Config) {
 	}
 }
 
-// Two sides change over to another secret at different times, with hours between. No link goes down.
+// Two sides change over to another secret at different times, with hours between. No link goes
+// down.
 func TestSecretsChangeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")

@@ -50,7 +50,8 @@ func (d *Daemon) strangersDrops() map[string]uint64 {
 	return drops
 }
 
-// drops are the datagrams from the peer that changed nothing, by reason, but for those of its sessions.
+// drops are the datagrams from the peer that changed nothing, by reason, but for those of its
+// sessions.
 func (v *view) drops() map[string]uint64 {
 	drops := map[string]uint64{
 		"unknown session": v.Path.Stats.UnknownSession,
@@ -161,7 +162,8 @@ func (v *view) link(l *session.LinkStatus) api.Link {
 	return link
 }
 
-// linkState is starting as long as nothing has gone wrong, or the present attempt has got beyond what has.
+// linkState is starting as long as nothing has gone wrong, or the present attempt has got beyond
+// what has.
 func (v *view) linkState(l *session.LinkStatus) api.LinkState {
 	switch {
 	case l.Up:
@@ -191,13 +193,14 @@ func reached(l *session.LinkStatus) session.Layer {
 	return session.LayerInterface
 }
 
-// established reports whether both ends have what a session is: by its messages or, where there is no signalling, ours by
-// its interface.
+// established reports whether both ends have what a session is: by its messages or, where there is
+// no signalling, ours by its interface.
 func established(l *session.LinkStatus) bool {
 	return l.Session.State == control.SessionEstablished || l.Session.State == control.SessionStatic && l.Ready
 }
 
-// agreed reports whether links can have sessions: there is a control connection, or there need be none and there is a path.
+// agreed reports whether links can have sessions: there is a control connection, or there need be
+// none and there is a path.
 func (v *view) agreed() bool {
 	if v.Static != nil {
 		return v.Path.Err == nil
@@ -218,7 +221,8 @@ func (v *view) silence() int {
 	return v.Connection.Counters.Retries
 }
 
-// retryAt is when the next attempt at a path or a control connection starts; zero: one is under way, or none is planned.
+// retryAt is when the next attempt at a path or a control connection starts; zero: one is under
+// way, or none is planned.
 func (v *view) retryAt() time.Time {
 	if !v.Path.RetryAt.IsZero() {
 		return v.Path.RetryAt

@@ -61,8 +61,8 @@ func ikeState(s *ipsec.Status) string {
 	return s.IKE.State
 }
 
-// unprotectedReason says in a few words why packets that are to be protected do not pass; empty: they do, or nothing is known
-// to be wrong.
+// unprotectedReason says in a few words why packets that are to be protected do not pass; empty:
+// they do, or nothing is known to be wrong.
 func (v *view) unprotectedReason() string {
 	s := v.IPsec
 	switch {

@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// What sessions tell of PPP: its echoes with those that were lost, and the frames discarded, by reason.
+// What sessions tell of PPP: its echoes with those that were lost, and the frames discarded, by
+// reason.
 func TestSessionTellsOfPPP(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	link := ppp.New(ppp.Config{Rand: func() uint32 { return 0x12345678 }, EchoInterval: time.Second, EchoFails: 5})

@@ -76,7 +76,8 @@ func get[Out any](path, summary string, f func(*http.Request) (Out, error)) rout
 	}
 }
 
-// post is a route that changes something. What comes with it is an In; nothing does if that is struct{}.
+// post is a route that changes something. What comes with it is an In; nothing does if that is
+// struct{}.
 func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, error)) route {
 	made := route{method: http.MethodPost, path: path, summary: summary, response: reflect.TypeFor[Out]()}
 	if t := reflect.TypeFor[In](); t != reflect.TypeFor[struct{}]() {
@@ -100,8 +101,9 @@ func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, err
 	return made
 }
 
-// stream is a route that tells one thing after another. The iterator gives what is ready, and ends with the request's
-// context. A client that takes longer to read what is ready than it may for any other answer is dropped.
+// stream is a route that tells one thing after another. The iterator gives what is ready, and ends
+// with the request's context. A client that takes longer to read what is ready than it may for any
+// other answer is dropped.
 func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out], error)) route {
 	return route{
 		method: http.MethodGet, path: path, summary: summary, response: reflect.TypeFor[Out](), lines: true,

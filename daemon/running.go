@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// running is the configuration that runs, and the loops that there are for it. It does not change: another takes its place,
-// so whoever has it may look at it at leisure.
+// running is the configuration that runs, and the loops that there are for it. It does not change:
+// another takes its place, so whoever has it may look at it at leisure.
 type running struct {
 	cfg   *config.Config
 	loops []*loop // in the order of the configuration; of one peer, one for each class that its links have
@@ -110,7 +110,8 @@ type leaving string
 
 func (why leaving) Error() string { return string(why) }
 
-// end has the loop take everything down and tell the peer why, and returns when nothing of it is there.
+// end has the loop take everything down and tell the peer why, and returns when nothing of it is
+// there.
 func (l *loop) end(why string) {
 	l.cancel(leaving(why))
 	<-l.over

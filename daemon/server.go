@@ -25,7 +25,8 @@ type server struct {
 	http     *http.Server
 }
 
-// listenAPI opens the Unix socket. It fails if a daemon answers on it, and clears away what a dead one has left.
+// listenAPI opens the Unix socket. It fails if a daemon answers on it, and clears away what a dead
+// one has left.
 func (d *Daemon) listenAPI(ctx context.Context) (*server, error) {
 	socket := d.cfg().API.Socket
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
@@ -54,8 +55,8 @@ func (d *Daemon) listenAPI(ctx context.Context) (*server, error) {
 	return s, nil
 }
 
-// admitGroup lets the group in that api.group names, beside the socket's owner. Who can open the socket can do all that
-// the API can.
+// admitGroup lets the group in that api.group names, beside the socket's owner. Who can open the
+// socket can do all that the API can.
 func (d *Daemon) admitGroup(socket string) error {
 	if name := d.cfg().API.Group; name != "" {
 		group, err := user.LookupGroup(name)

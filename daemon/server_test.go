@@ -122,7 +122,8 @@ func TestAPIErrors(t *testing.T) {
 	}
 }
 
-// A daemon that was killed leaves its socket; a daemon that lives answers on it; anything else is not ours to remove.
+// A daemon that was killed leaves its socket; a daemon that lives answers on it; anything else is
+// not ours to remove.
 func TestAPISocket(t *testing.T) {
 	_, p, _ := twoPEs("red")
 	p.log = zap.NewNop()
@@ -157,7 +158,8 @@ func TestAPISocket(t *testing.T) {
 		t.Errorf("closed before it served, and the socket is left behind: %v", err)
 	}
 
-	// One that was killed takes connections until the kernel has taken it down; its successor waits for that.
+	// One that was killed takes connections until the kernel has taken it down; its successor waits
+	// for that.
 	dying, err := net.Listen("unix", stale)
 	if err != nil {
 		t.Fatal(err)

@@ -12,18 +12,21 @@ import (
 
 // Supervisor has started the daemon and watches over it, as systemd does. The zero value is nobody.
 type Supervisor struct {
-	// Notify tells it of a state, in the words of sd_notify(3). It may be called from any goroutine.
+	// Notify tells it of a state, in the words of sd_notify(3). It may be called from any
+	// goroutine.
 	Notify func(state string)
 
-	// Watchdog is the time within which it wants to hear that the daemon is alive; 0: it does not ask.
+	// Watchdog is the time within which it wants to hear that the daemon is alive; 0: it does not
+	// ask.
 	Watchdog time.Duration
 }
 
 // statusEvery is how often a supervisor without a watchdog hears how things are.
 const statusEvery = 15 * time.Second
 
-// supervised tells the supervisor how things are until ctx is done: that the daemon is ready when every loop has answered once, and
-// that it is alive whenever they all do so again. A loop that does not answer leaves the watchdog to bite.
+// supervised tells the supervisor how things are until ctx is done: that the daemon is ready when
+// every loop has answered once, and that it is alive whenever they all do so again. A loop that
+// does not answer leaves the watchdog to bite.
 func (d *Daemon) supervised(ctx context.Context, s Supervisor) {
 	if s.Notify == nil {
 		return

@@ -29,8 +29,8 @@ func (s *told) take() []string {
 	return states
 }
 
-// The supervisor hears when the daemon is ready, then how it is, three times as often as it asks for, and at last that it ends.
-// While a loop is stuck it hears nothing.
+// The supervisor hears when the daemon is ready, then how it is, three times as often as it asks
+// for, and at last that it ends. While a loop is stuck it hears nothing.
 func TestSupervisorHearsOfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")

@@ -51,10 +51,12 @@ type pathView struct {
 // hintAge is for how long a report of the network is of interest.
 const hintAge = 2 * time.Minute
 
-// viewTimeout is how long a loop may take to tell of itself. It takes microseconds, unless it is flooded.
+// viewTimeout is how long a loop may take to tell of itself. It takes microseconds, unless it is
+// flooded.
 const viewTimeout = time.Second
 
-// view asks the loop for what it knows. One that is too busy to answer is represented by what it has told last.
+// view asks the loop for what it knows. One that is too busy to answer is represented by what it
+// has told last.
 func (l *loop) view(ctx context.Context) (view, error) {
 	asked, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
@@ -97,8 +99,8 @@ func (l *loop) look(now time.Time) view {
 	return v
 }
 
-// count has the data plane count what the sessions have passed. With thousands of them that takes a while: it is not for the loop,
-// nor for answers that do not tell.
+// count has the data plane count what the sessions have passed. With thousands of them that takes a
+// while: it is not for the loop, nor for answers that do not tell.
 func (v *view) count() {
 	v.Stats = make(map[session.Attempt]dataplane.Stats, len(v.sessions))
 	for attempt, s := range v.sessions {

@@ -14,7 +14,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// callAge is for how long a call in vain is a sign that the peer has a link: it calls again every half a minute.
+// callAge is for how long a call in vain is a sign that the peer has a link: it calls again every
+// half a minute.
 const callAge = 10 * time.Minute
 
 // vpns answers which VPN-IDs both ends have, and which one of them alone.
@@ -50,7 +51,8 @@ func (d *Daemon) vpns(r *http.Request) ([]api.VPN, error) {
 	return vpns, nil
 }
 
-// astrayFrom is when the peer last called for a VPN on its connection of the wrong class; zero: not of late.
+// astrayFrom is when the peer last called for a VPN on its connection of the wrong class; zero: not
+// of late.
 func astrayFrom(views []view, peer string, id endid.VPNID) time.Time {
 	for i := range views {
 		if v := &views[i]; v.Peer == peer {

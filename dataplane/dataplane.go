@@ -1,8 +1,9 @@
-// Package dataplane says what a data plane is: it carries the user packets of virtual links between an interface in
-// a virtual router and L2TPv3 data messages (RFC 3931 section 3.2.2) to the peer, and hands PPP control frames up.
+// Package dataplane says what a data plane is: it carries the user packets of virtual links between
+// an interface in a virtual router and L2TPv3 data messages (RFC 3931 section 3.2.2) to the peer,
+// and hands PPP control frames up.
 //
-// The folders below it are the data planes there are. No protocol machine is known here: session IDs, cookies and
-// frames come in as plain values.
+// The folders below it are the data planes there are. No protocol machine is known here: session
+// IDs, cookies and frames come in as plain values.
 package dataplane
 
 import (
@@ -15,8 +16,9 @@ type Plane interface {
 	// Name is what the operator calls it: "userspace", "kernel".
 	Name() string
 
-	// OpenTunnel opens the packet path to one peer. It returns at once; an error such as ENETUNREACH or
-	// EADDRNOTAVAIL means that the host has no route or address yet and that a later try may succeed.
+	// OpenTunnel opens the packet path to one peer. It returns at once; an error such as
+	// ENETUNREACH or EADDRNOTAVAIL means that the host has no route or address yet and that a later
+	// try may succeed.
 	OpenTunnel(TunnelConfig) (Tunnel, error)
 }
 
@@ -44,17 +46,19 @@ type TunnelConfig struct {
 	Peer          netip.AddrPort // the port counts over UDP alone
 	Protected     bool           // IPsec protects what is sent: PathMTU is still that of the path, for ESP and all
 
-	// Control takes each control message (T bit set) that arrives from Peer, from the first octet of its header: over IP
-	// without the zero session ID before it (RFC 3931 section 4.1.1.2). Over IP, where every socket gets every message, those
-	// to Control Connection ID 0 are not the tunnel's but whoever's listens for all peers. It is called from the tunnel's reader, must not
+	// Control takes each control message (T bit set) that arrives from Peer, from the first octet
+	// of its header: over IP without the zero session ID before it (RFC 3931 section 4.1.1.2). Over
+	// IP, where every socket gets every message, those to Control Connection ID 0 are not the
+	// tunnel's but whoever's listens for all peers. It is called from the tunnel's reader, must not
 	// block, and the octets are valid only during the call.
 	Control func(message []byte)
 
 	// PathChanged is told, from a goroutine of the tunnel, that PathMTU may have changed.
 	PathChanged func()
 
-	// Unreachable is told, from a goroutine of the tunnel, of errors that the network reports for what we sent (an
-	// ICMP error such as ECONNREFUSED or EHOSTUNREACH). It is a hint, never a proof.
+	// Unreachable is told, from a goroutine of the tunnel, of errors that the network reports for
+	// what we sent (an ICMP error such as ECONNREFUSED or EHOSTUNREACH). It is a hint, never a
+	// proof.
 	Unreachable func(error)
 }
 
@@ -63,21 +67,23 @@ type Tunnel interface {
 	// LocalAddr is the address and port that the peer sees; the port is 0 over IP.
 	LocalAddr() netip.AddrPort
 
-	// PathMTU is the largest IP packet in octets that reaches the peer unfragmented, as far as the host knows.
+	// PathMTU is the largest IP packet in octets that reaches the peer unfragmented, as far as the
+	// host knows.
 	PathMTU() (int, error)
 
-	// SendControl sends one control message, given as TunnelConfig.Control takes it. The caller keeps the octets.
+	// SendControl sends one control message, given as TunnelConfig.Control takes it. The caller
+	// keeps the octets.
 	SendControl(message []byte) error
 
-	// CreateSession makes the session and its interface, down and without addresses. It may block on the kernel.
-	// Frames that arrive while it runs are delivered, not lost, where the plane can.
+	// CreateSession makes the session and its interface, down and without addresses. It may block
+	// on the kernel. Frames that arrive while it runs are delivered, not lost, where the plane can.
 	CreateSession(SessionConfig) (Session, error)
 
 	// Stats are counts since the tunnel was opened.
 	Stats() TunnelStats
 
-	// Close ends the tunnel with all its sessions; nothing is delivered after it has returned. It waits for callbacks
-	// under way, so no callback may call it.
+	// Close ends the tunnel with all its sessions; nothing is delivered after it has returned. It
+	// waits for callbacks under way, so no callback may call it.
 	Close() error
 }
 
@@ -98,18 +104,19 @@ type SessionConfig struct {
 	// MTU of the interface at its birth, in octets of IP packet.
 	MTU int
 
-	// Deliver takes each PPP frame that is not the data plane's to forward, from its 2-octet protocol field on
-	// (address and control octets and protocol field compression undone). It is called from the tunnel's reader, must
-	// not block, and the octets are valid only during the call.
+	// Deliver takes each PPP frame that is not the data plane's to forward, from its 2-octet
+	// protocol field on (address and control octets and protocol field compression undone). It is
+	// called from the tunnel's reader, must not block, and the octets are valid only during the
+	// call.
 	Deliver func(frame []byte)
 
-	// Gone is told, once and from a goroutine of the session, that the interface or the session vanished without Close.
-	// Nothing but Close is of use then.
+	// Gone is told, once and from a goroutine of the session, that the interface or the session
+	// vanished without Close. Nothing but Close is of use then.
 	Gone func(error)
 }
 
-// Sublayer is what stands between the cookie and the PPP frame of a data message (RFC 3931 section 4.6), and whether it
-// numbers messages.
+// Sublayer is what stands between the cookie and the PPP frame of a data message (RFC 3931 section
+// 4.6), and whether it numbers messages.
 type Sublayer int
 
 // The sublayers. With sequence numbers, what comes late, twice or without one is dropped.
@@ -118,8 +125,8 @@ const (
 	SublayerAlone              // Default L2-Specific Sublayer without sequence numbers
 	SublayerSequenced          // Default L2-Specific Sublayer with sequence numbers
 
-	// SublayerSequencedNonIP is SublayerSequenced, but IP packets that we send go without numbers; a plane that cannot tell
-	// them from others numbers all.
+	// SublayerSequencedNonIP is SublayerSequenced, but IP packets that we send go without numbers;
+	// a plane that cannot tell them from others numbers all.
 	SublayerSequencedNonIP
 )
 
@@ -128,20 +135,21 @@ func (s Sublayer) Sequenced() bool { return s == SublayerSequenced || s == Subla
 
 // Session is one session with its interface. It is safe for concurrent use.
 type Session interface {
-	// SendFrame sends one PPP frame, given from its 2-octet protocol field on. The caller keeps the octets.
+	// SendFrame sends one PPP frame, given from its 2-octet protocol field on. The caller keeps the
+	// octets.
 	SendFrame(frame []byte) error
 
-	// SetOpen says which network protocols have their NCP opened; packets of the others are dropped, both ways
-	// (RFC 1661 section 3.5).
+	// SetOpen says which network protocols have their NCP opened; packets of the others are
+	// dropped, both ways (RFC 1661 section 3.5).
 	SetOpen(Protocols)
 
 	Stats() Stats
-	// LastHeard is the time of the last data message that was accepted, as far as it is known; zero if none. It is known after some
-	// seconds, and asking does not block.
+	// LastHeard is the time of the last data message that was accepted, as far as it is known; zero
+	// if none. It is known after some seconds, and asking does not block.
 	LastHeard() time.Time
 
-	// Close removes the session and its interface; nothing is delivered after it has returned. It waits for callbacks
-	// under way, so no callback may call it.
+	// Close removes the session and its interface; nothing is delivered after it has returned. It
+	// waits for callbacks under way, so no callback may call it.
 	Close() error
 }
 

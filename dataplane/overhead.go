@@ -2,7 +2,8 @@ package dataplane
 
 import "net/netip"
 
-// Overhead is what surrounds an IP packet of a link on its way to the peer, piece by piece, in octets.
+// Overhead is what surrounds an IP packet of a link on its way to the peer, piece by piece, in
+// octets.
 type Overhead struct {
 	IP       int // outer IP header
 	UDP      int // 0 over IP encapsulation

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Outer IP header, UDP 8 and session header 8 (RFC 3931 section 4.1.2.1) or session header 4 alone (section 4.1.1.1),
-// cookie, PPP 4.
+// Outer IP header, UDP 8 and session header 8 (RFC 3931 section 4.1.2.1) or session header 4 alone
+// (section 4.1.1.1), cookie, PPP 4.
 func TestOverhead(t *testing.T) {
 	for _, tt := range []struct {
 		encapsulation Encapsulation

@@ -12,7 +12,8 @@ import (
 
 // Support is what the kernel of this host has for a kernel data plane.
 type Support struct {
-	// Missing says of each thing that the kernel has not, in a sentence, what it is and what would help.
+	// Missing says of each thing that the kernel has not, in a sentence, what it is and what would
+	// help.
 	Missing []string
 
 	// MissingOverIP is the same of what it needs for peers over IP besides.
@@ -30,8 +31,8 @@ func (s Support) Pick() (name, reason string) {
 	return "userspace", strings.Join(s.Missing, "; ")
 }
 
-// Detect asks the kernel for L2TP by generic netlink, for PPP by /dev/ppp, and for PPP over L2TP and L2TP over IP by a socket.
-// To be asked has it load its modules, where it may and has them.
+// Detect asks the kernel for L2TP by generic netlink, for PPP by /dev/ppp, and for PPP over L2TP
+// and L2TP over IP by a socket. To be asked has it load its modules, where it may and has them.
 func Detect() Support {
 	var s Support
 	for _, probe := range []func() error{probeL2TP, probePPP, probePPPoverL2TP} {

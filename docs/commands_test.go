@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// ran says of a command that the pages show which test runs it, and what stands there. The commands of the operator's guide are
-// run as they stand, by integration/vm/guide, and need no word here.
+// ran says of a command that the pages show which test runs it, and what stands there. The commands
+// of the operator's guide are run as they stand, by integration/vm/guide, and need no word here.
 var ran = []struct{ command, file, says string }{
 	{"make test", "../.ci/run", "make check test"},
 	{"make demo", "../integration/demo/demo.go", "func"},
@@ -94,7 +94,8 @@ func isRun(command string, inGuide []string, used map[string]bool) bool {
 	return false
 }
 
-// names are what differs from reader to reader: of VPNs, peers, interfaces, files, and how long one waits.
+// names are what differs from reader to reader: of VPNs, peers, interfaces, files, and how long one
+// waits.
 var names = regexp.MustCompile(`\b(red|green|blue|pe1|pe2|eth0|\d+s|(/tmp/)?pe\d\.pcap\w*)\b| -a duration:\d+| -c \d+| -I \S+`)
 
 // kindOf is a command without the names in it.

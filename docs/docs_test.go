@@ -1,5 +1,6 @@
-// Package docs holds what is written about l2tpvl to the code: its configurations are read by the daemon's own reader, its
-// table of keys is the reader's, and its links and make targets lead somewhere.
+// Package docs holds what is written about l2tpvl to the code: its configurations are read by the
+// daemon's own reader, its table of keys is the reader's, and its links and make targets lead
+// somewhere.
 package docs
 
 import (
@@ -79,7 +80,8 @@ const (
 	keysEnd   = "<!-- The end of the keys -->\n"
 )
 
-// configuration.md has the keys that the reader of the configuration has, with their defaults and bounds.
+// configuration.md has the keys that the reader of the configuration has, with their defaults and
+// bounds.
 func TestTableOfKeys(t *testing.T) {
 	const path = "configuration.md"
 	page, err := os.ReadFile(path)

@@ -1,5 +1,6 @@
-// Package endid names a virtual private network on the wire and on paper: the VPN-ID of RFC 2685, which the Remote End
-// ID AVP (RFC 3931 section 5.4.4) of each session carries as its 7 octets and nothing else.
+// Package endid names a virtual private network on the wire and on paper: the VPN-ID of RFC 2685,
+// which the Remote End ID AVP (RFC 3931 section 5.4.4) of each session carries as its 7 octets and
+// nothing else.
 package endid
 
 import (
@@ -18,13 +19,14 @@ const (
 	indexOctets = 4
 )
 
-// VPNID is a VPN-ID (RFC 2685 section 4) as it is on the wire: 3 octets of the VPN authority's Organizationally Unique
-// Identifier, then 4 octets of VPN index, both most significant octet first. It is comparable. RFC 2685 reserves no
-// value, so the zero VPNID is a VPN-ID like any other.
+// VPNID is a VPN-ID (RFC 2685 section 4) as it is on the wire: 3 octets of the VPN authority's
+// Organizationally Unique Identifier, then 4 octets of VPN index, both most significant octet
+// first. It is comparable. RFC 2685 reserves no value, so the zero VPNID is a VPN-ID like any
+// other.
 type VPNID [Len]byte
 
-// Parse reads a VPN-ID written as OUI and index in hexadecimal with a colon between: 00005e:00000001, or 5e:1 for
-// short. The error says what would be right.
+// Parse reads a VPN-ID written as OUI and index in hexadecimal with a colon between:
+// 00005e:00000001, or 5e:1 for short. The error says what would be right.
 func Parse(s string) (VPNID, error) {
 	oui, index, found := strings.Cut(s, ":")
 	if !found {
@@ -61,7 +63,8 @@ func New(oui, index uint32) VPNID {
 	return v
 }
 
-// FromOctets reads the value of a Remote End ID AVP (RFC 3931 section 5.4.4). It must be exactly 7 octets long.
+// FromOctets reads the value of a Remote End ID AVP (RFC 3931 section 5.4.4). It must be exactly 7
+// octets long.
 func FromOctets(b []byte) (VPNID, error) {
 	if len(b) != Len {
 		return VPNID{}, fmt.Errorf("a Remote End ID of %d octets is no VPN-ID: want the %d octets of RFC 2685", len(b), Len)

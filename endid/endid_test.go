@@ -64,8 +64,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// RFC 3931 section 5.4.4 leaves the form of a Remote End ID open; between l2tpvl and its peers it is 7 octets, no more
-// and no less.
+// RFC 3931 section 5.4.4 leaves the form of a Remote End ID open; between l2tpvl and its peers it
+// is 7 octets, no more and no less.
 func TestOctets(t *testing.T) {
 	if got := red.AppendOctets([]byte{0xaa}); !bytes.Equal(got, append([]byte{0xaa}, redOctets...)) {
 		t.Errorf("AppendOctets = %x", got)

@@ -17,8 +17,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// traffic has a host of a VPN send numbered datagrams to the one behind the other PE, which sends them back, until stop. That
-// fails the test if one did not come back.
+// traffic has a host of a VPN send numbered datagrams to the one behind the other PE, which sends
+// them back, until stop. That fails the test if one did not come back.
 func (r *rig) traffic(vpn string) (stop func()) {
 	r.Helper()
 	const port = 7000
@@ -87,8 +87,9 @@ func (r *rig) traffic(vpn string) (stop func()) {
 	}
 }
 
-// With traffic in blue all the time red is changed in place, restarted, removed, added, disabled and reset, by apply, reload and
-// SIGHUP. Not one packet of blue is lost, and its link stays the same.
+// With traffic in blue all the time red is changed in place, restarted, removed, added, disabled
+// and reset, by apply, reload and SIGHUP. Not one packet of blue is lost, and its link stays the
+// same.
 func TestChangesOfOneVPNAreNoConcernOfAnother(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()

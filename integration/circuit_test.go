@@ -22,8 +22,9 @@ func (r *rig) session(pe *lab.PE, vpn string) api.Session {
 	return api.Session{}
 }
 
-// The operator sets the interface of a link down: the link is down at both ends, which say why, for longer than unanswered
-// echoes would be borne. Set up again, the link carries packets over its routes as before, in the same session.
+// The operator sets the interface of a link down: the link is down at both ends, which say why, for
+// longer than unanswered echoes would be borne. Set up again, the link carries packets over its
+// routes as before, in the same session.
 func TestInterfaceSetDownByTheOperator(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)

@@ -9,8 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// Red requires IPsec at both PEs and blue does not. Blue is up; red says what is missing for IPsec (a kernel that has ESP, and
-// charon), and not one packet on the wire has to do with it.
+// Red requires IPsec at both PEs and blue does not. Blue is up; red says what is missing for IPsec
+// (a kernel that has ESP, and charon), and not one packet on the wire has to do with it.
 func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
@@ -44,7 +44,8 @@ func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
 	}
 }
 
-// PE2 requires IPsec for red, PE1 does not. PE1 hears so in clear words, and PE2 knows that PE1 has asked.
+// PE2 requires IPsec for red, PE1 does not. PE1 hears so in clear words, and PE2 knows that PE1 has
+// asked.
 func TestDifferentProtectionIsExplainedAtBothEnds(t *testing.T) {
 	r := newRig(t, found)
 	r.start(r.PE1, r.PE1.Config().Quick())

@@ -141,7 +141,8 @@ func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
 	r.waitPings("red")
 }
 
-// Old messages of the peer, genuine to the last octet, are duplicates: they are acknowledged and change nothing.
+// Old messages of the peer, genuine to the last octet, are duplicates: they are acknowledged and
+// change nothing.
 func TestReplayChangesNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)

@@ -23,7 +23,8 @@ func TestHealsAfterThePeerWasKilledAndCameBack(t *testing.T) {
 	}
 }
 
-// The peer is back before its death was noticed: its SCCRQ with a new Assigned Control Connection ID tells.
+// The peer is back before its death was noticed: its SCCRQ with a new Assigned Control Connection
+// ID tells.
 func TestHealsAfterThePeerWasReplacedAtOnce(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()

@@ -1,5 +1,5 @@
-// Package integration has two PEs run for real, as processes in network namespaces, and looks at them as an operator,
-// a customer and a wiretap would.
+// Package integration has two PEs run for real, as processes in network namespaces, and looks at
+// them as an operator, a customer and a wiretap would.
 package integration
 
 import (
@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// binaries is the directory of the daemon and its client: that of the environment variable L2TPVL_BIN, or one that
-// TestMain fills.
+// binaries is the directory of the daemon and its client: that of the environment variable
+// L2TPVL_BIN, or one that TestMain fills.
 var binaries string
 
 func TestMain(m *testing.M) {

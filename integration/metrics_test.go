@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// monitor is a Prometheus of the Debian package beside pe1's daemon, with our configuration but for the intervals.
+// monitor is a Prometheus of the Debian package beside pe1's daemon, with our configuration but for
+// the intervals.
 type monitor struct {
 	*rig
 	client http.Client
@@ -90,7 +91,8 @@ func (m *monitor) wait(query string, values int) {
 	})
 }
 
-// dashboardQueries are those of the panels, as Grafana would ask them for all routers, peers and VPNs.
+// dashboardQueries are those of the panels, as Grafana would ask them for all routers, peers and
+// VPNs.
 func dashboardQueries(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(configs, "grafana/l2tpvl.json"))
@@ -128,8 +130,8 @@ func dashboardQueries(t *testing.T) map[string]string {
 	return queries
 }
 
-// Prometheus reads the page of a daemon as it is; each query of the dashboard finds something there; and the alert for a link
-// looks for what the page says of one that is down.
+// Prometheus reads the page of a daemon as it is; each query of the dashboard finds something
+// there; and the alert for a link looks for what the page says of one that is down.
 func TestPrometheusAndDashboard(t *testing.T) {
 	queries := dashboardQueries(t)
 	r := newRig(t, found)

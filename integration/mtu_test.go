@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// The largest packet that enters a link leaves in one packet that the path takes; a larger one is answered inside.
+// The largest packet that enters a link leaves in one packet that the path takes; a larger one is
+// answered inside.
 func TestMTUFitsThePath(t *testing.T) {
 	const cookie = 8 // octets, by default
 	for _, path := range []int{1500, 1400} {

@@ -25,8 +25,8 @@ func withVPN(c lab.Config, name string, change func(*lab.VPN)) lab.Config {
 	return c
 }
 
-// The ends of red prove who they are by CHAP, again and again. Those of blue have different secrets: blue stays down, says
-// why, and harms nobody.
+// The ends of red prove who they are by CHAP, again and again. Those of blue have different
+// secrets: blue stays down, says why, and harms nobody.
 func TestAuthenticationByCHAP(t *testing.T) {
 	r := newRig(t, found)
 	one, two := r.secret("one", "the secret of one"), r.secret("two", "the secret of two")
@@ -65,7 +65,8 @@ func TestAuthenticationByCHAP(t *testing.T) {
 	}
 }
 
-// A VPN whose one end requires CHAP, while the other knows nothing of it, stays down on both sides, with a reason.
+// A VPN whose one end requires CHAP, while the other knows nothing of it, stays down on both sides,
+// with a reason.
 func TestAuthenticationThatIsNotOffered(t *testing.T) {
 	r := newRig(t, found)
 	auth := lab.Auth{Require: "chap", SecretFile: r.secret("one", "the secret of one")}

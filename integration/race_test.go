@@ -2,5 +2,6 @@
 
 package integration
 
-// Tests with the race detector build the daemon with it too; a race ends the daemon, and so fails the test.
+// Tests with the race detector build the daemon with it too; a race ends the daemon, and so fails
+// the test.
 var buildFlags = []string{"-race"}

@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// PE2 has blue under another VPN-ID. PE1's blue is refused with a message that says so, again and again, and neither
-// the connection nor red suffers.
+// PE2 has blue under another VPN-ID. PE1's blue is refused with a message that says so, again and
+// again, and neither the connection nor red suffers.
 func TestUnknownVPNIsRefusedAndTheRestStays(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)

@@ -21,8 +21,8 @@ const (
 	stopTimeout = 10 * time.Second // of a daemon's clean shutdown
 )
 
-// rig is a lab for one test, in which what fails ends the test. At the end it stops the daemons that still run, which must
-// end well, and removes the lab.
+// rig is a lab for one test, in which what fails ends the test. At the end it stops the daemons
+// that still run, which must end well, and removes the lab.
 type rig struct {
 	testing.TB
 	*lab.Lab
@@ -52,7 +52,8 @@ func newRig(t *testing.T, opts lab.Options) *rig {
 // found are the options of a lab whose virtual routers are there before the daemons.
 var found = lab.Options{CreateVRs: true}
 
-// finish stops the daemons and removes the lab. After a failure it says what the daemons knew and did.
+// finish stops the daemons and removes the lab. After a failure it says what the daemons knew and
+// did.
 func (r *rig) finish() {
 	if r.Failed() {
 		for _, pe := range r.PEs() {
@@ -113,8 +114,9 @@ func (r *rig) must(err error) {
 	}
 }
 
-// start starts a PE's daemon, with the userspace data plane if the configuration does not say: its counters are more, and
-// this host may or may not have the kernel's, which integration/vm/links tests.
+// start starts a PE's daemon, with the userspace data plane if the configuration does not say: its
+// counters are more, and this host may or may not have the kernel's, which integration/vm/links
+// tests.
 func (r *rig) start(pe *lab.PE, c lab.Config) {
 	r.Helper()
 	r.must(pe.Start(r.ctx, onUserspace(c)))
@@ -127,7 +129,8 @@ func onUserspace(c lab.Config) lab.Config {
 	return c
 }
 
-// withRole is a configuration with another role towards its peers, withDigest one with another digest.
+// withRole is a configuration with another role towards its peers, withDigest one with another
+// digest.
 func withRole(c lab.Config, role string) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Role = role
@@ -136,7 +139,8 @@ func withRole(c lab.Config, role string) lab.Config {
 	return c
 }
 
-// withoutHello leaves Hellos to the other PE: of two that send them after the same silence, one may never come to it.
+// withoutHello leaves Hellos to the other PE: of two that send them after the same silence, one may
+// never come to it.
 func withoutHello(c lab.Config) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1h"
@@ -235,8 +239,8 @@ func (r *rig) waitDown(pe *lab.PE, vpn string) api.Link {
 	return r.waitLink(pe, vpn, "down with a reason", func(l api.Link) bool { return l.State == api.LinkDown && l.Reason != "" })
 }
 
-// waitExplained waits until the link's first broken layer is explained, and what to do about it is said: with all the
-// words between the two, in upper or lower case.
+// waitExplained waits until the link's first broken layer is explained, and what to do about it is
+// said: with all the words between the two, in upper or lower case.
 func (r *rig) waitExplained(pe *lab.PE, vpn, layer string, words ...string) {
 	r.Helper()
 	r.wait(fmt.Sprintf("%s to explain %s by its %s, with the words %q", pe.Name, vpn, layer, words), func() (bool, string, error) {

@@ -11,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// reload gives a PE's daemon another configuration while it runs, and waits for its word in the log.
+// reload gives a PE's daemon another configuration while it runs, and waits for its word in the
+// log.
 func (r *rig) reload(pe *lab.PE, c lab.Config, word string) {
 	r.Helper()
 	said := func() int {
@@ -33,8 +34,8 @@ func withSecrets(c lab.Config, file, next string) lab.Config {
 	return c
 }
 
-// The two sides change over to another secret, at different times, while there is traffic. Nothing is lost, no link goes
-// down, and control messages are understood at each step.
+// The two sides change over to another secret, at different times, while there is traffic. Nothing
+// is lost, no link goes down, and control messages are understood at each step.
 func TestSecretChangesOverWithoutAFlap(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
@@ -74,7 +75,8 @@ func TestSecretChangesOverWithoutAFlap(t *testing.T) {
 		{r.PE1, other, ""},
 	} {
 		r.reload(step.pe, config(step.pe, step.file, step.next), changed)
-		// While there is data there are no Hellos. That control messages are understood both ways, blue tells by SLIs.
+		// While there is data there are no Hellos. That control messages are understood both ways,
+		// blue tells by SLIs.
 		for _, pe := range r.PEs() {
 			blue := r.link(pe, "blue").Interface
 			r.must(pe.Sites["blue"].VR.IP("link set " + blue + " down"))
@@ -108,7 +110,8 @@ func TestSecretChangesOverWithoutAFlap(t *testing.T) {
 	r.waitAllUp()
 }
 
-// A configuration with mistakes, and one that differs in more than secrets, change nothing else; the log says which.
+// A configuration with mistakes, and one that differs in more than secrets, change nothing else;
+// the log says which.
 func TestReloadOfMoreThanSecrets(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()

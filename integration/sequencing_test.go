@@ -8,9 +8,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/tshark"
 )
 
-// One PE asks for sequence numbers, and so there are some both ways (RFC 3931 sections 4.6.1 and 5.4.4): tshark reads every
-// message as before, the numbers begin at 0 and leave none out, and the MTU has room for them. It is the caller that asks, as
-// tshark does not heed what an ICCN does.
+// One PE asks for sequence numbers, and so there are some both ways (RFC 3931 sections 4.6.1 and
+// 5.4.4): tshark reads every message as before, the numbers begin at 0 and leave none out, and the
+// MTU has room for them. It is the caller that asks, as tshark does not heed what an ICCN does.
 func TestSequenceNumbers(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)

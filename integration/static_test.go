@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/tshark"
 )
 
-// static is a configuration whose peer has no signalling. The ends have ports, IDs and cookies of their own, the cookies
-// of different length.
+// static is a configuration whose peer has no signalling. The ends have ports, IDs and cookies of
+// their own, the cookies of different length.
 func static(pe *lab.PE, encapsulation string) lab.Config {
 	c := pe.Config().Quick()
 	ours, theirs := pe.Number, pe.Peer.Number
@@ -34,7 +34,8 @@ func static(pe *lab.PE, encapsulation string) lab.Config {
 	return c
 }
 
-// Two daemons whose links are configured at both ends: not a control message is sent, and the links heal all the same.
+// Two daemons whose links are configured at both ends: not a control message is sent, and the links
+// heal all the same.
 func TestStaticLinks(t *testing.T) {
 	for _, encapsulation := range []string{"udp", "ip"} {
 		t.Run(encapsulation, func(t *testing.T) {

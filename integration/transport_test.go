@@ -86,7 +86,8 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// wantOnWire wants nothing but L2TP of that kind on the wire, and that tshark has nothing to object to.
+// wantOnWire wants nothing but L2TP of that kind on the wire, and that tshark has nothing to object
+// to.
 func (r *rig) wantOnWire(c *lab.Capture, filter string) {
 	r.Helper()
 	for what, wanted := range map[string]struct {
@@ -148,13 +149,15 @@ func TestThreePEs(t *testing.T) {
 	}
 }
 
-// RFC 3931 section 4.1.2.2: who calls picks the port that it calls from, and who answers the one that it answers from.
+// RFC 3931 section 4.1.2.2: who calls picks the port that it calls from, and who answers the one
+// that it answers from.
 func TestPeerSpeaksFromAnotherPort(t *testing.T) {
 	for role, peerRole := range map[string]string{"passive": "active", "active": "passive", "both": "both"} {
 		t.Run("peer is "+peerRole, func(t *testing.T) {
 			r := newRig(t, found)
 			const port = 4711
-			// What is sent to the well-known port gets to the daemon; what the daemon sends comes from its own.
+			// What is sent to the well-known port gets to the daemon; what the daemon sends comes
+			// from its own.
 			r.must(r.PE2.NS.Command(context.Background(), "nft", fmt.Sprintf("add table ip port; add chain ip port in "+
 				"{ type filter hook prerouting priority raw; }; add rule ip port in udp dport %d udp dport set %d notrack", l2tpPort, port)).Run())
 			c := withRole(r.PE2.Config().Quick(), peerRole)

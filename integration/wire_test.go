@@ -11,8 +11,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// The life of two PEs from their start to their end, as a wiretap on the provider network sees it: tshark dissects every
-// control message and every PPP frame, finds nothing to object to, and the digests fit the secret.
+// The life of two PEs from their start to their end, as a wiretap on the provider network sees it:
+// tshark dissects every control message and every PPP frame, finds nothing to object to, and the
+// digests fit the secret.
 func TestTsharkObjectsToNothing(t *testing.T) {
 	for _, digest := range []string{"sha1", "md5"} {
 		t.Run(digest, func(t *testing.T) {
@@ -26,7 +27,8 @@ func TestTsharkObjectsToNothing(t *testing.T) {
 	}
 }
 
-// The same where both PEs call at once, so that the Control Connection Tie Breaker AVP decides (RFC 3931 section 5.4.3).
+// The same where both PEs call at once, so that the Control Connection Tie Breaker AVP decides (RFC
+// 3931 section 5.4.3).
 func TestTsharkObjectsToNoTieEither(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
@@ -80,8 +82,8 @@ func (r *rig) wantFaultless(c *lab.Capture) []tshark.Frame {
 	return frames
 }
 
-// waitHello waits until a PE has sent a Hello: nothing else is new to a peer when all links are up. The other PE runs
-// withoutHello.
+// waitHello waits until a PE has sent a Hello: nothing else is new to a peer when all links are up.
+// The other PE runs withoutHello.
 func (r *rig) waitHello(pe *lab.PE) {
 	r.Helper()
 	before := r.peer(pe)

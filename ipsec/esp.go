@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// udpHeader is what encapsulation for a NAT puts before the ESP header (RFC 3948 section 2.1), in octets.
+// udpHeader is what encapsulation for a NAT puts before the ESP header (RFC 3948 section 2.1), in
+// octets.
 const udpHeader = 8
 
 // espHeader is the SPI and the sequence number (RFC 4303 section 2), in octets.
@@ -15,8 +16,9 @@ const espHeader = 8
 // espTrailer is Pad Length and Next Header (RFC 4303 section 2), in octets.
 const espTrailer = 2
 
-// Room is the size of the largest IP packet that, as ESP in transport mode, is no larger than mtu, in octets. Any of the
-// algorithms may be in use, which are written as strongSwan does; header is the size of the packet's IP header.
+// Room is the size of the largest IP packet that, as ESP in transport mode, is no larger than mtu,
+// in octets. Any of the algorithms may be in use, which are written as strongSwan does; header is
+// the size of the packet's IP header.
 func Room(mtu, header int, algorithms []string, encapsulated bool) int {
 	worst := sizes{}
 	for _, proposal := range algorithms {
@@ -37,8 +39,8 @@ func (s sizes) atWorst(o sizes) sizes {
 	return sizes{max(s.iv, o.iv), max(s.icv, o.icv), max(s.align, o.align)}
 }
 
-// algorithmSizes are those of the algorithms, by what their keywords look like, the first that fits; a group in it is the
-// length of the ICV, in octets or bits.
+// algorithmSizes are those of the algorithms, by what their keywords look like, the first that
+// fits; a group in it is the length of the ICV, in octets or bits.
 var algorithmSizes = []struct {
 	keyword *regexp.Regexp
 	sizes   sizes

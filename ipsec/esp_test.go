@@ -2,7 +2,8 @@ package ipsec
 
 import "testing"
 
-// The sizes that the kernel computes for transport mode (esp4_get_mtu, esp6_get_mtu), and those of RFC 4303's figure.
+// The sizes that the kernel computes for transport mode (esp4_get_mtu, esp6_get_mtu), and those of
+// RFC 4303's figure.
 func TestRoom(t *testing.T) {
 	for _, tt := range []struct {
 		mtu, header  int

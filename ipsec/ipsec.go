@@ -1,9 +1,10 @@
-// Package ipsec says what protection is: what this router and a peer say to each other as L2TP goes as ESP in transport mode
-// (RFC 4301, RFC 4303) under keys that IKEv2 (RFC 7296) agrees on, or not at all.
+// Package ipsec says what protection is: what this router and a peer say to each other as L2TP goes
+// as ESP in transport mode (RFC 4301, RFC 4303) under keys that IKEv2 (RFC 7296) agrees on, or not
+// at all.
 //
-// It has two parts, and the second does not trust the first. A key manager (strongSwan) makes and keeps the security
-// associations. A floor, ours alone, drops every packet of a protected flow that would leave or has arrived without ESP,
-// whatever the key manager does.
+// It has two parts, and the second does not trust the first. A key manager (strongSwan) makes and
+// keeps the security associations. A floor, ours alone, drops every packet of a protected flow that
+// would leave or has arrived without ESP, whatever the key manager does.
 package ipsec
 
 import (
@@ -13,27 +14,31 @@ import (
 
 // Guard protects flows. It is safe for concurrent use.
 type Guard interface {
-	// Protect puts the floor under the peer's flow and has the key manager take its configuration. It returns once the floor
-	// stands, whether or not there are security associations yet: from then on a socket may be opened, and what it sends
-	// passes as ESP or not at all. An error means that no socket may be opened; it says what is missing and what
-	// would help. Protect of a name that is protected already changes it to what is given, and at no moment opens it.
+	// Protect puts the floor under the peer's flow and has the key manager take its configuration.
+	// It returns once the floor stands, whether or not there are security associations yet: from
+	// then on a socket may be opened, and what it sends passes as ESP or not at all. An error means
+	// that no socket may be opened; it says what is missing and what would help. Protect of a name
+	// that is protected already changes it to what is given, and at no moment opens it.
 	Protect(Peer) error
 
-	// Release takes back what Protect has done for the peer of that name: connection, security associations, and last the
-	// floor. No socket may be open any more.
+	// Release takes back what Protect has done for the peer of that name: connection, security
+	// associations, and last the floor. No socket may be open any more.
 	Release(name string) error
 
 	// Reconnect asks the key manager to begin anew with the peer of that name, at once.
 	Reconnect(name string) error
 
-	// Tidy takes back what an earlier run has left for peers that are neither protected now nor of these names, which are to be.
-	// Of the floor it takes nothing back before all of these are protected, so call it again then.
+	// Tidy takes back what an earlier run has left for peers that are neither protected now nor of
+	// these names, which are to be. Of the floor it takes nothing back before all of these are
+	// protected, so call it again then.
 	Tidy(names []string) error
 
-	// Status is what is known of the peer of that name. It asks the kernel and the key manager, so it may take a moment.
+	// Status is what is known of the peer of that name. It asks the kernel and the key manager, so
+	// it may take a moment.
 	Status(name string) Status
 
-	// Close leaves the floor as it is: our sockets may not be the last to send. It ends the security associations.
+	// Close leaves the floor as it is: our sockets may not be the last to send. It ends the
+	// security associations.
 	Close() error
 }
 
@@ -78,8 +83,9 @@ type Flow struct {
 	LocalPort, RemotePort uint16     // UDP ports; both 0: protocol 115
 }
 
-// ProtectedSessionIDs is the bit that the IDs of our sessions have which are protected, and those of others have not. While
-// anything is protected, nobody sends us data over IP in clear for a session with this bit, whatever his address.
+// ProtectedSessionIDs is the bit that the IDs of our sessions have which are protected, and those
+// of others have not. While anything is protected, nobody sends us data over IP in clear for a
+// session with this bit, whatever his address.
 const ProtectedSessionIDs = 1 << 31
 
 // Auth is how the two sides prove who they are (RFC 7296 section 2.15).

@@ -41,7 +41,8 @@ const (
 	numAVPTypes = 76
 )
 
-// Name returns the RFC's name, such as "Host Name", and "AVP 67" for an AVP that is not of RFC 3931.
+// Name returns the RFC's name, such as "Host Name", and "AVP 67" for an AVP that is not of RFC
+// 3931.
 func (t AVPType) Name() string {
 	if s := specOf(t); s != nil {
 		return s.name

@@ -7,15 +7,16 @@ type AVP struct {
 	Type   AVPType
 	// Mandatory and Hidden are its M and H bits as received.
 	Mandatory, Hidden bool
-	// Value is the Attribute Value, in clear if it was hidden and could be deciphered, and else as it came.
+	// Value is the Attribute Value, in clear if it was hidden and could be deciphered, and else as
+	// it came.
 	Value []byte
 	// Problem says why the AVP was not taken, NoProblem if it was.
 	Problem Problem
 }
 
-// Dissect is Parse for one who looks at a message, rather than acting on it: it appends each AVP, with what is wrong with
-// it, to avps. They alias what m's fields alias. An AVP of an impossible length is the last, and so is a Message
-// Type that is not known.
+// Dissect is Parse for one who looks at a message, rather than acting on it: it appends each AVP,
+// with what is wrong with it, to avps. They alias what m's fields alias. An AVP of an impossible
+// length is the last, and so is a Message Type that is not known.
 func (m *Message) Dissect(b []byte, key *HidingKey, avps []AVP) ([]AVP, error) {
 	err := m.parse(b, key, &avps)
 	return avps, err

@@ -8,26 +8,30 @@ type Signer struct {
 	Type DigestType
 }
 
-// Keys are all that the control messages of one peer are signed and verified with: one Signer, or two while the peers
-// change over to another shared secret or to another hash (RFC 3931, section 5.4.1). Of more than two, which a message
-// has no room for, the first two sign and all verify. No Keys sign nothing. They are not safe for concurrent use.
+// Keys are all that the control messages of one peer are signed and verified with: one Signer, or
+// two while the peers change over to another shared secret or to another hash (RFC 3931, section
+// 5.4.1). Of more than two, which a message has no room for, the first two sign and all verify. No
+// Keys sign nothing. They are not safe for concurrent use.
 //
-// Two PEs change over without a message lost in three steps, each taken on one side and then on the other, at any time:
-// both add the new secret beside the old one; what either sends carries a digest of each, so that the side that knows
-// one of them is content. Then both take the old one away.
+// Two PEs change over without a message lost in three steps, each taken on one side and then on the
+// other, at any time: both add the new secret beside the old one; what either sends carries a
+// digest of each, so that the side that knows one of them is content. Then both take the old one
+// away.
 type Keys []Signer
 
-// Describe gives m the Message Digest AVPs that Sign fills in once m is written, one for each Signer.
+// Describe gives m the Message Digest AVPs that Sign fills in once m is written, one for each
+// Signer.
 func (k Keys) Describe(m *Message) {
 	for _, s := range k {
 		m.AddDigest(s.Type)
 	}
 }
 
-// Sign fills in the Message Digest AVPs of the control message, each with the digest of its own Signer: the message is as
-// Append wrote it after Describe. Both digests count as zeros for either. The nonces are the sender's own and
-// the peer's, each nil as long as it is not known; an SCCRQ is signed without nonces whatever they are. ErrNoDigest means
-// that the message was not described by these Keys; it is as it was then.
+// Sign fills in the Message Digest AVPs of the control message, each with the digest of its own
+// Signer: the message is as Append wrote it after Describe. Both digests count as zeros for either.
+// The nonces are the sender's own and the peer's, each nil as long as it is not known; an SCCRQ is
+// signed without nonces whatever they are. ErrNoDigest means that the message was not described by
+// these Keys; it is as it was then.
 func (k Keys) Sign(message []byte, local, remote []byte) error {
 	fields := findDigests(message)
 	signers := k[:min(len(k), len(fields.fields))]
@@ -45,11 +49,12 @@ func (k Keys) Sign(message []byte, local, remote []byte) error {
 	return nil
 }
 
-// Verify checks the Message Digest AVPs of a received control message: it is authentic if one of them is right for one of
-// the keys, whatever types of digest they sign with (RFC 3931, section 5.4.1). The nonces are those of the message's
-// sender and of its receiver, in this order, each nil as long as it is not known; an SCCRQ is checked without nonces
-// whatever they are. Octets beyond the header's Length are not part of the message. How long it takes does not tell
-// how much of a wrong digest was right. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
+// Verify checks the Message Digest AVPs of a received control message: it is authentic if one of
+// them is right for one of the keys, whatever types of digest they sign with (RFC 3931, section
+// 5.4.1). The nonces are those of the message's sender and of its receiver, in this order, each nil
+// as long as it is not known; an SCCRQ is checked without nonces whatever they are. Octets beyond
+// the header's Length are not part of the message. How long it takes does not tell how much of a
+// wrong digest was right. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
 func (k Keys) Verify(message, sender, receiver []byte) error {
 	message, err := wholeMessage(message)
 	if err != nil {
@@ -72,8 +77,8 @@ func (k Keys) Verify(message, sender, receiver []byte) error {
 	return ErrBadDigest
 }
 
-// Fits reports whether Message Digest AVP i of a received control message, 0 or 1, is right for the key. Nonces and message
-// are as those of Keys.Verify.
+// Fits reports whether Message Digest AVP i of a received control message, 0 or 1, is right for the
+// key. Nonces and message are as those of Keys.Verify.
 func (k *Key) Fits(message []byte, i int, sender, receiver []byte) bool {
 	message, err := wholeMessage(message)
 	if err != nil {

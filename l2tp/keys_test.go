@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A changeover of secrets (RFC 3931, section 5.4.1): the digests below were computed with Python's hmac module, as those of
-// digestTests were, the first with secret and the second with nextSecret.
+// A changeover of secrets (RFC 3931, section 5.4.1): the digests below were computed with Python's
+// hmac module, as those of digestTests were, the first with secret and the second with nextSecret.
 const nextSecret = "battery staple"
 
 // rollovers are messages with two digests, which stand as zeros in the message.
@@ -62,8 +62,8 @@ func TestKeysSignWithEachSecret(t *testing.T) {
 	}
 }
 
-// A receiver that knows one of the two secrets, or both in either order, is content; so is one with both secrets where the
-// sender has one of them.
+// A receiver that knows one of the two secrets, or both in either order, is content; so is one with
+// both secrets where the sender has one of them.
 func TestKeysVerifyWhileChangingOver(t *testing.T) {
 	oldKey, newKey, other := NewKey([]byte(secret)), NewKey([]byte(nextSecret)), NewKey([]byte("another"))
 	senders := map[string]Keys{

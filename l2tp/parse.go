@@ -152,7 +152,8 @@ func (m *Message) parseMessageType(body []byte, list *[]AVP) ([]byte, AVPError) 
 	return nil, e
 }
 
-// take reads the AVP a, at the given place in the message, into m. A hidden value is in clear afterwards.
+// take reads the AVP a, at the given place in the message, into m. A hidden value is in clear
+// afterwards.
 func (m *Message) take(a *avp, place int, vector *[]byte, key *HidingKey) Problem {
 	spec := specOf(a.kind)
 	switch {

@@ -425,8 +425,9 @@ func TestTerminateRequestWhileNegotiating(t *testing.T) {
 	`)
 }
 
-// A Configure-Request that comes again in Opened, with the Identifier and the options that we acknowledged, was sent before
-// our answer was there: it is answered again. With either changed it is a new one.
+// A Configure-Request that comes again in Opened, with the Identifier and the options that we
+// acknowledged, was sent before our answer was there: it is answered again. With either changed it
+// is a new one.
 func TestLateConfigureRequest(t *testing.T) {
 	again := lcpOpen + `
 		> LCP Configure-Request 1 magic=000000bb

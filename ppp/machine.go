@@ -62,11 +62,11 @@ type machine struct {
 	// Identifiers of our last Configure-Request and Terminate-Request.
 	configureID, terminateID uint8
 
-	// The peer's Configure-Request that we acknowledged last: its Identifier, and a checksum of its options. When it comes
-	// again in Opened it is one that the peer sent before it had our answer, late or because the answer was lost (RFC
-	// 1661, section 5.1: a new one has a new Identifier), and is answered again. Renegotiation, which section 4.1 has for
-	// any Configure-Request, would take down what has just come up wherever the round-trip time is above the Restart
-	// timer.
+	// The peer's Configure-Request that we acknowledged last: its Identifier, and a checksum of its
+	// options. When it comes again in Opened it is one that the peer sent before it had our answer,
+	// late or because the answer was lost (RFC 1661, section 5.1: a new one has a new Identifier),
+	// and is answered again. Renegotiation, which section 4.1 has for any Configure-Request, would
+	// take down what has just come up wherever the round-trip time is above the Restart timer.
 	ackedID  uint8
 	ackedSum uint32
 

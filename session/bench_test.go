@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// BenchmarkBringUp brings up 1000 links between two Pairs in memory, from Start to packets: control connection, sessions,
-// LCP, IPCP and IPV6CP, with both ends on one processor. It tells links a second, and the octets that the two ends of
-// an opened link hold, with what the fake data plane has of them.
+// BenchmarkBringUp brings up 1000 links between two Pairs in memory, from Start to packets: control
+// connection, sessions, LCP, IPCP and IPV6CP, with both ends on one processor. It tells links a
+// second, and the octets that the two ends of an opened link hold, with what the fake data plane
+// has of them.
 func BenchmarkBringUp(b *testing.B) {
 	const n = 1000
 	links := linkConfigs(n)

@@ -8,18 +8,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// calls are the links that are to ask the peer for a session, in line. Few of them ask at a time: so what the peer answers
-// is not kept waiting behind thousands of requests, none of these grows old in a queue, and a peer that asks for the
-// same sessions at the same time crosses few of them.
+// calls are the links that are to ask the peer for a session, in line. Few of them ask at a time:
+// so what the peer answers is not kept waiting behind thousands of requests, none of these grows
+// old in a queue, and a peer that asks for the same sessions at the same time crosses few of them.
 type calls struct {
 	line   []*Link
 	asking int // links that have asked, and are neither established nor at an end
 
-	// The peer is left to ask until then: it was the one that made the control connection, or is asking already.
+	// The peer is left to ask until then: it was the one that made the control connection, or is
+	// asking already.
 	notBefore time.Time
 }
 
-// maxAsking is what keeps a data plane busy that makes interfaces in parallel, and a window of control messages full.
+// maxAsking is what keeps a data plane busy that makes interfaces in parallel, and a window of
+// control messages full.
 const maxAsking = 256
 
 // call asks the peer for a session as soon as it is the link's turn.

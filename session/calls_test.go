@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Of many links few ask at a time, all come up, and the side that is asked crosses none of the requests, however long
-// they take.
+// Of many links few ask at a time, all come up, and the side that is asked crosses none of the
+// requests, however long they take.
 func TestCallsTakeTurns(t *testing.T) {
 	const n = 2 * maxAsking
 	links := linkConfigs(n)

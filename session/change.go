@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// Reconfigure makes another configuration of the control connection count, and of Elsewhere. Links stay as they are.
+// Reconfigure makes another configuration of the control connection count, and of Elsewhere. Links
+// stay as they are.
 func (p *Pair) Reconfigure(now time.Time, cfg control.Config, elsewhere []endid.VPNID, out *Output) {
 	astray := make(map[endid.VPNID]time.Time)
 	for _, id := range elsewhere {
@@ -40,7 +41,8 @@ func (p *Pair) newLink(lc LinkConfig) *Link {
 	return l
 }
 
-// RemoveLink ends the link of a VPN for good: the peer is told why. Forget is the last of its effects.
+// RemoveLink ends the link of a VPN for good: the peer is told why. Forget is the last of its
+// effects.
 func (p *Pair) RemoveLink(now time.Time, id endid.VPNID, why string, out *Output) {
 	l := p.links[id]
 	if l == nil {
@@ -53,8 +55,8 @@ func (p *Pair) RemoveLink(now time.Time, id endid.VPNID, why string, out *Output
 	p.drain(now, out)
 }
 
-// ChangeLink makes other values count of what a link can change while it is up: MTU, routes, addresses beside the link-local
-// one, and PPP's echoes.
+// ChangeLink makes other values count of what a link can change while it is up: MTU, routes,
+// addresses beside the link-local one, and PPP's echoes.
 func (p *Pair) ChangeLink(now time.Time, lc LinkConfig, out *Output) {
 	l := p.links[lc.VPNID]
 	if l == nil {
@@ -93,8 +95,8 @@ func (p *Pair) SetDisabled(now time.Time, id endid.VPNID, disabled bool, out *Ou
 // resetText is why something is begun anew, in the log and to the peer.
 const resetText = "reset by the operator"
 
-// ResetLink ends the attempt of the link of a VPN to be up, and begins another at once, as far as there is a control
-// connection.
+// ResetLink ends the attempt of the link of a VPN to be up, and begins another at once, as far as
+// there is a control connection.
 func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 	l := p.links[id]
 	if l == nil || l.Disabled {
@@ -107,7 +109,8 @@ func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 	p.drain(now, out)
 }
 
-// Reset ends the control connection, if there is to be one, with all links, and begins anew at once, as far as the role lets us.
+// Reset ends the control connection, if there is to be one, with all links, and begins anew at
+// once, as far as the role lets us.
 func (p *Pair) Reset(now time.Time, out *Output) {
 	if p.isStatic() {
 		for _, l := range p.order {
@@ -132,7 +135,8 @@ func (l *Link) again(now time.Time) {
 	l.begin(now)
 }
 
-// begin asks the peer for a session, if there is a control connection; else that begins it. A static link asks nobody.
+// begin asks the peer for a session, if there is a control connection; else that begins it. A
+// static link asks nobody.
 func (l *Link) begin(now time.Time) {
 	if !l.Disabled && (l.pair.control.Established() != nil || l.pair.isStatic()) {
 		l.call(now)

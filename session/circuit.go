@@ -7,8 +7,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// InterfaceState says that the interface of an attempt, which Configure had set up, was set down by the operator, or is up
-// again. The peer is told by the Circuit Status AVP (RFC 3931 section 5.4.5). The session and PPP stay.
+// InterfaceState says that the interface of an attempt, which Configure had set up, was set down by
+// the operator, or is up again. The peer is told by the Circuit Status AVP (RFC 3931 section
+// 5.4.5). The session and PPP stay.
 func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
 	p.withAttempt(now, a, out, func(l *Link) {
 		if l.setDown == !up {
@@ -24,8 +25,9 @@ func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
 	})
 }
 
-// circuitChanged has the link follow the interfaces at its two ends. While one is down no data flows, LCP echoes
-// included, so PPP stands still: its timers do not run, and it neither sends nor hears.
+// circuitChanged has the link follow the interfaces at its two ends. While one is down no data
+// flows, LCP echoes included, so PPP stands still: its timers do not run, and it neither sends nor
+// hears.
 func (l *Link) circuitChanged(now time.Time, out *Output) {
 	reason := l.circuitFault()
 	paused := l.paused

@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// A session asked for on the connection of the wrong class is refused, and both sides can say so. The connection and its
-// other sessions stay.
+// A session asked for on the connection of the wrong class is refused, and both sides can say so.
+// The connection and its other sessions stay.
 func TestCallOnTheConnectionOfTheWrongClass(t *testing.T) {
 	for _, tt := range []struct {
 		name      string

@@ -60,7 +60,8 @@ func (d deadlines) due(now time.Time) iter.Seq[*Link] {
 	return func(yield func(*Link) bool) { d.below(0, now, yield) }
 }
 
-// below yields those of the links at place i of the heap and below it, and reports whether to go on.
+// below yields those of the links at place i of the heap and below it, and reports whether to go
+// on.
 func (d deadlines) below(i int, now time.Time, yield func(*Link) bool) bool {
 	if i >= len(d) || d[i].deadline.After(now) {
 		return true // so are those below

@@ -41,7 +41,8 @@ func (l *Link) fail(now time.Time, layer Layer, reason string, code l2tp.CDNCode
 	l.pair.repathStatic(layer, out)
 }
 
-// failed takes the word of the data plane or the virtual router that something cannot be had, or has vanished.
+// failed takes the word of the data plane or the virtual router that something cannot be had, or
+// has vanished.
 func (l *Link) failed(now time.Time, reason string, out *Output) {
 	layer, code := LayerDataPlane, l2tp.CDNTemporaryFacilities
 	if l.ready {
@@ -116,7 +117,8 @@ func (l *Link) down(now time.Time, out *Output) {
 	l.schedule()
 }
 
-// retry plans the next attempt, with back-off. The log is told why the last one has failed, but not of the same again.
+// retry plans the next attempt, with back-off. The log is told why the last one has failed, but not
+// of the same again.
 func (l *Link) retry(now time.Time, out *Output) {
 	l.callAt = now.Add(l.pair.cfg.Retry.Delay(l.failures, l.pair.random32()))
 	l.failures++

@@ -13,7 +13,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// LinkConfig is what the operator wants of one link. Pair.ChangeLink and SetDisabled change some of it; VPN, VPNID, VR and Interface stay.
+// LinkConfig is what the operator wants of one link. Pair.ChangeLink and SetDisabled change some of
+// it; VPN, VPNID, VR and Interface stay.
 type LinkConfig struct {
 	VPN       string
 	VPNID     endid.VPNID
@@ -21,7 +22,8 @@ type LinkConfig struct {
 	Interface string
 	MTU       int // upper bound in octets; 0: what the path leaves
 
-	// Sequencing other than SequenceNone: data messages are numbered, both ways. So they are if the peer asks for it.
+	// Sequencing other than SequenceNone: data messages are numbered, both ways. So they are if the
+	// peer asks for it.
 	Sequencing l2tp.DataSequencing
 
 	Routes    []netip.Prefix
@@ -66,7 +68,8 @@ type Link struct {
 	told     string       // the reason that the log was last told; empty once the link is up
 }
 
-// maxEarly bounds the frames held for a session that is not yet established: the first LCP frame may overtake the ICCN.
+// maxEarly bounds the frames held for a session that is not yet established: the first LCP frame
+// may overtake the ICCN.
 const maxEarly = 4
 
 // Bounds of what we announce as MRU, and so of the MTU, in octets of IP packet.
@@ -135,8 +138,8 @@ func (l *Link) create(out *Output) {
 	}})
 }
 
-// created says that the data plane is ready: only now does the peer hear that the session may be used, so that its first
-// frame finds us.
+// created says that the data plane is ready: only now does the peer hear that the session may be
+// used, so that its first frame finds us.
 func (l *Link) created(now time.Time, out *Output) {
 	l.ready = true
 	if l.pair.isStatic() {
@@ -222,8 +225,9 @@ func (l *Link) pppEvent(now time.Time, event ppp.Event, out *Output) {
 	}
 }
 
-// closed takes the end of a network protocol, or of its negotiation. When none is left that is open or negotiating, LCP
-// alone is of no use, and nothing in it would begin anew: the attempt has failed.
+// closed takes the end of a network protocol, or of its negotiation. When none is left that is open
+// or negotiating, LCP alone is of no use, and nothing in it would begin anew: the attempt has
+// failed.
 func (l *Link) closed(now time.Time, p dataplane.Protocols, layer Layer, reason string, out *Output) {
 	if l.open == p {
 		l.note(layer, reason) // the link goes down with it
@@ -251,7 +255,8 @@ func protocolName(p dataplane.Protocols) string {
 	return "IPv6"
 }
 
-// lacks says which network protocol the link does without, though it is configured, and why; an empty reason: none.
+// lacks says which network protocol the link does without, though it is configured, and why; an
+// empty reason: none.
 func (l *Link) lacks(s *ppp.Status) (Layer, string) {
 	switch {
 	case l.PPP.IPv4 != nil && over(s.IPCP):
@@ -282,8 +287,8 @@ func (l *Link) passing() dataplane.Protocols {
 	return l.open
 }
 
-// configure asks for the interface to be as the open protocols and the path want it. One that the operator has set down is
-// left alone until it is set up again.
+// configure asks for the interface to be as the open protocols and the path want it. One that the
+// operator has set down is left alone until it is set up again.
 func (l *Link) configure(out *Output) {
 	if l.setDown {
 		return
@@ -336,8 +341,8 @@ func (l *Link) setInUse(now time.Time, inUse bool, out *Output) {
 	out.effect(n)
 }
 
-// pathChanged fits the link to the path's new MTU. Whether there is room for IPv6 is asked when PPP begins, so if that
-// has changed the link begins anew.
+// pathChanged fits the link to the path's new MTU. Whether there is room for IPv6 is asked when PPP
+// begins, so if that has changed the link begins anew.
 func (l *Link) pathChanged(now time.Time, out *Output) {
 	switch {
 	case l.ppp == nil:
@@ -362,8 +367,8 @@ func (l *Link) mru() int {
 	return l.bound(len(l.session.LocalCookie))
 }
 
-// mtu is the largest packet that may enter the interface: what the path takes and, if that is known, what the peer's MRU
-// takes.
+// mtu is the largest packet that may enter the interface: what the path takes and, if that is
+// known, what the peer's MRU takes.
 func (l *Link) mtu(peerMRU int) int {
 	mtu := l.bound(len(l.session.PeerCookie))
 	if peerMRU != 0 {
@@ -377,8 +382,8 @@ func (l *Link) overhead(cookie int) dataplane.Overhead {
 	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie, l.sublayer())
 }
 
-// sublayer is what the ends have agreed on: the same both ways, but that the peer may want IP packets without numbers. Without
-// a session it is what we shall ask for.
+// sublayer is what the ends have agreed on: the same both ways, but that the peer may want IP
+// packets without numbers. Without a session it is what we shall ask for.
 func (l *Link) sublayer() dataplane.Sublayer {
 	var ours, theirs control.Demands
 	if l.session != nil {

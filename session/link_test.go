@@ -70,8 +70,9 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// The MTU is what fits between all bounds, so that nothing is fragmented outside: the overhead is IP's 20 or 40
-// octets, UDP's 8, the session header's 8 and the cookie's 8 (RFC 3931 section 4.1.2.1), and PPP's 4 (RFC 1661 section 2).
+// The MTU is what fits between all bounds, so that nothing is fragmented outside: the overhead is
+// IP's 20 or 40 octets, UDP's 8, the session header's 8 and the cookie's 8 (RFC 3931 section
+// 4.1.2.1), and PPP's 4 (RFC 1661 section 2).
 func TestMTU(t *testing.T) {
 	bound := func(mtu int) []LinkConfig { return with(func(c *LinkConfig) { c.MTU = mtu }) }
 	for _, tt := range []struct {
@@ -122,8 +123,8 @@ func TestPathMTUChangesWhileUp(t *testing.T) {
 	}
 }
 
-// A path too narrow for IPv6 (RFC 8200 section 5: 1280 octets) costs IPv6 and not the link, and is told. When there is room
-// again IPv6 is back.
+// A path too narrow for IPv6 (RFC 8200 section 5: 1280 octets) costs IPv6 and not the link, and is
+// told. When there is room again IPv6 is back.
 func TestPathTooNarrowForIPv6(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
 	w.start()
@@ -156,8 +157,8 @@ func TestPathTooNarrowForTheOnlyProtocol(t *testing.T) {
 	}
 }
 
-// The VPN is not at the peer: RFC 3931 has no code of its own for it, so the text of the CDN tells. It says who is to look
-// where, and the links beside are not touched.
+// The VPN is not at the peer: RFC 3931 has no code of its own for it, so the text of the CDN tells.
+// It says who is to look where, and the links beside are not touched.
 func TestVPNUnknownAtThePeer(t *testing.T) {
 	green := linkConfig(7)
 	w := newWorld(t, 1, append(linkConfigs(1), green), linkConfigs(1))
@@ -294,7 +295,8 @@ func TestDataPathLost(t *testing.T) {
 	w.allUp(2 * time.Minute)
 }
 
-// IPv4 cannot be agreed upon, IPv6 can: the link is up, and what it lacks is told. A fixed configuration mends it.
+// IPv4 cannot be agreed upon, IPv6 can: the link is up, and what it lacks is told. A fixed
+// configuration mends it.
 func TestIPv4FailsAndIPv6Carries(t *testing.T) {
 	wrong, right := address(ppp.Configured, theirs, theirs.Next()), address(ppp.Configured, theirs, ours)
 	w := newWorld(t, 1, address(ppp.Configured, ours, netip.Addr{}), wrong)
@@ -320,8 +322,8 @@ func TestIPv4FailsAndIPv6Carries(t *testing.T) {
 	}
 }
 
-// No network protocol can be agreed upon. LCP alone would stay open for ever; the link fails instead, says why, and is tried
-// again with back-off.
+// No network protocol can be agreed upon. LCP alone would stay open for ever; the link fails
+// instead, says why, and is tried again with back-off.
 func TestNoNetworkProtocolSucceeds(t *testing.T) {
 	only4 := func(local, peer netip.Addr) []LinkConfig {
 		return with(func(c *LinkConfig) {
@@ -357,7 +359,8 @@ func TestNoNetworkProtocolInCommon(t *testing.T) {
 	}
 }
 
-// The back-off of a link that comes up and goes down at once grows; only one that was up for a while begins anew.
+// The back-off of a link that comes up and goes down at once grows; only one that was up for a
+// while begins anew.
 func TestFlappingLinkBacksOff(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
 	w.start()
@@ -376,7 +379,8 @@ func TestFlappingLinkBacksOff(t *testing.T) {
 	}
 }
 
-// A frame may overtake the ICCN, as the session may be used from the peer's view; it is kept, and few of them are.
+// A frame may overtake the ICCN, as the session may be used from the peer's view; it is kept, and
+// few of them are.
 func TestFramesBeforeICCN(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
 	w.start()

@@ -19,7 +19,8 @@ type Output struct {
 	octets  []byte
 }
 
-// Frame is a PPP frame to send on the data plane's session of an attempt, from its protocol field on; valid until Reset.
+// Frame is a PPP frame to send on the data plane's session of an attempt, from its protocol field
+// on; valid until Reset.
 type Frame struct {
 	Link    *Link
 	Attempt Attempt
@@ -46,16 +47,17 @@ func (o *Output) frame(l *Link, octets []byte) {
 	o.Frames = append(o.Frames, Frame{l, l.attempt, o.octets[start:]})
 }
 
-// Attempt numbers the attempts of a Pair's links to be up. It names the session of the data plane that an attempt has
-// asked for, so that what is told of one long gone is recognised.
+// Attempt numbers the attempts of a Pair's links to be up. It names the session of the data plane
+// that an attempt has asked for, so that what is told of one long gone is recognised.
 type Attempt uint64
 
-// Effect is something that takes the outside world: one of the types below. Those of one link must be carried out in
-// order, those of different links need not.
+// Effect is something that takes the outside world: one of the types below. Those of one link must
+// be carried out in order, those of different links need not.
 type Effect interface{ effect() }
 
 type (
-	// Create asks for the data plane's session and its interface. The answer is Pair.Created or Pair.Failed.
+	// Create asks for the data plane's session and its interface. The answer is Pair.Created or
+	// Pair.Failed.
 	Create struct {
 		Link    *Link
 		Attempt Attempt
@@ -69,7 +71,8 @@ type (
 		Protocols dataplane.Protocols
 	}
 
-	// Configure makes the interface of an attempt be so. The answer is Pair.Configured or Pair.Failed.
+	// Configure makes the interface of an attempt be so. The answer is Pair.Configured or
+	// Pair.Failed.
 	Configure struct {
 		Link      *Link
 		Attempt   Attempt
@@ -85,8 +88,9 @@ type (
 	// Forget says that a link is no more: after what was asked for before there is nothing of it.
 	Forget struct{ Link *Link }
 
-	// Repath asks for the path to the peer to be opened anew: nothing came through the old one, and the host's addresses
-	// and routes may have changed since it was opened. The links' sessions on it were deleted before.
+	// Repath asks for the path to the peer to be opened anew: nothing came through the old one, and
+	// the host's addresses and routes may have changed since it was opened. The links' sessions on
+	// it were deleted before.
 	Repath struct{}
 
 	// Note is something that the operator should read in the log.

@@ -23,20 +23,22 @@ type PairConfig struct {
 	Control       control.Config
 	Links         []LinkConfig
 
-	// Static is the tunnel to a peer without signalling, which the links' Static sessions are in; nil: there are control
-	// messages.
+	// Static is the tunnel to a peer without signalling, which the links' Static sessions are in;
+	// nil: there are control messages.
 	Static *StaticTunnel
 
-	// Protected says that IPsec protects the control connection, and so its sessions. Elsewhere are the VPNs whose links to
-	// this peer are on its other control connection, which is of the other class: calls for them are refused here.
+	// Protected says that IPsec protects the control connection, and so its sessions. Elsewhere are
+	// the VPNs whose links to this peer are on its other control connection, which is of the other
+	// class: calls for them are refused here.
 	Protected bool
 	Elsewhere []endid.VPNID
 
 	// Retry is the back-off of links whose attempt has failed while the control connection is up.
 	Retry control.Backoff
 
-	// Grace is how long the side that has not made the control connection leaves it to the other to ask for sessions,
-	// from when it is there and from each that the other asks for. Then it asks itself. It spares most links a tie.
+	// Grace is how long the side that has not made the control connection leaves it to the other to
+	// ask for sessions, from when it is there and from each that the other asks for. Then it asks
+	// itself. It spares most links a tie.
 	Grace time.Duration
 }
 
@@ -99,8 +101,8 @@ func (p *Pair) Start(now time.Time, out *Output) {
 	p.drain(now, out)
 }
 
-// Stop takes everything down, as the daemon ends: a CDN for each session, a StopCCN for the connection. Done tells when the
-// peer has acknowledged them.
+// Stop takes everything down, as the daemon ends: a CDN for each session, a StopCCN for the
+// connection. Done tells when the peer has acknowledged them.
 func (p *Pair) Stop(now time.Time, out *Output) {
 	p.stop(now, "shutting down", l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out)
 }
@@ -131,7 +133,8 @@ func (p *Pair) Receive(now time.Time, message []byte, out *Output) {
 	p.drain(now, out)
 }
 
-// PeerConnectionID is what the peer has assigned to the established control connection; 0: there is none.
+// PeerConnectionID is what the peer has assigned to the established control connection; 0: there is
+// none.
 func (p *Pair) PeerConnectionID() uint32 {
 	if c := p.control.Established(); c != nil {
 		return c.PeerID
@@ -139,7 +142,8 @@ func (p *Pair) PeerConnectionID() uint32 {
 	return 0
 }
 
-// connectionOf are the IDs of a session's control connection, or static tunnel: ours and the peer's.
+// connectionOf are the IDs of a session's control connection, or static tunnel: ours and the
+// peer's.
 func (p *Pair) connectionOf(s *control.Session) (id, peerID uint32) {
 	if p.isStatic() {
 		return p.cfg.Static.LocalID, p.cfg.Static.PeerID
@@ -217,8 +221,8 @@ func (p *Pair) withAttempt(now time.Time, a Attempt, out *Output, f func(*Link))
 // Due yields the links that Advance is about to act on.
 func (p *Pair) Due(now time.Time) iter.Seq[*Link] { return p.waiting.due(now) }
 
-// HeardOn says when the last data message came on the data plane's session of an attempt. To PPP's keepalive it is a sign of
-// life. Tell it before Advance.
+// HeardOn says when the last data message came on the data plane's session of an attempt. To PPP's
+// keepalive it is a sign of life. Tell it before Advance.
 func (p *Pair) HeardOn(a Attempt, at time.Time) {
 	if l := p.byAttempt[a]; l != nil && l.ppp != nil {
 		l.ppp.Heard(at)
@@ -249,7 +253,8 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// drain acts on the events of the control machine until there are no more; acting on one may cause others.
+// drain acts on the events of the control machine until there are no more; acting on one may cause
+// others.
 func (p *Pair) drain(now time.Time, out *Output) {
 	for i := 0; i < len(out.control.Events); i++ {
 		switch e := out.control.Events[i].(type) {
@@ -296,7 +301,8 @@ func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 	}
 }
 
-// leaveToPeer gives the side that has made the control connection the time to ask for sessions first.
+// leaveToPeer gives the side that has made the control connection the time to ask for sessions
+// first.
 func (p *Pair) leaveToPeer(now time.Time, c *control.Connection) {
 	p.calls.notBefore = now
 	if !c.Initiator {
@@ -314,7 +320,8 @@ func (p *Pair) connectionDown(now time.Time, why control.Reason, out *Output) {
 	}
 }
 
-// noteDown tells the log why there is no control connection, but not of attempts that fail like the last.
+// noteDown tells the log why there is no control connection, but not of attempts that fail like the
+// last.
 func (p *Pair) noteDown(why control.Reason, out *Output) {
 	if p.stopping {
 		out.effect(Note{Kind: ConnectionDown, Message: "control connection closed"})

@@ -11,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// The side that has made the connection asks first, so that there is no tie: one call for each VPN, whoever starts.
+// The side that has made the connection asks first, so that there is no tie: one call for each VPN,
+// whoever starts.
 func TestOneCallForEachVPN(t *testing.T) {
 	for _, tt := range []struct {
 		a, b  control.Role
@@ -87,7 +88,8 @@ func TestPeerRestarted(t *testing.T) {
 	}
 }
 
-// The path is cut for longer than both keepalives: links go down with the reason, the path is opened anew, and all comes back.
+// The path is cut for longer than both keepalives: links go down with the reason, the path is
+// opened anew, and all comes back.
 func TestPathCut(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(2), linkConfigs(2))
 	w.start()
@@ -112,7 +114,8 @@ func TestPathCut(t *testing.T) {
 	}
 }
 
-// Stop says farewell: a CDN for each session, then a StopCCN, and is done when that is acknowledged.
+// Stop says farewell: a CDN for each session, then a StopCCN, and is done when that is
+// acknowledged.
 func TestStop(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(3), linkConfigs(3))
 	w.start()

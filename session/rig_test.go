@@ -18,7 +18,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// world is two PEs, the network between them, and the time, which passes only when nothing is to be done.
+// world is two PEs, the network between them, and the time, which passes only when nothing is to be
+// done.
 type world struct {
 	t     testing.TB
 	now   time.Time
@@ -172,7 +173,8 @@ func (w *world) schedule(d time.Duration, do func()) {
 	w.queue = slices.Insert(w.queue, i, happening{at, do})
 }
 
-// step does something to the pair and then what it wants done, and checks what must hold at any time.
+// step does something to the pair and then what it wants done, and checks what must hold at any
+// time.
 func (p *pe) step(do func()) {
 	p.t.Helper()
 	do()
@@ -239,7 +241,8 @@ func (p *pe) count(message []byte) {
 	}
 }
 
-// sendFrame sends a PPP frame, if the data plane's session is there, to the peer's session of that ID and cookie.
+// sendFrame sends a PPP frame, if the data plane's session is there, to the peer's session of that
+// ID and cookie.
 func (p *pe) sendFrame(f Frame) {
 	s := p.sessions[f.Attempt]
 	if s == nil || !s.ready || p.mute || p.lost() {
@@ -431,7 +434,8 @@ func (p *pe) String() string {
 	return text
 }
 
-// allUp waits until all links that both have are up at both, and looks whether the two ends are one link.
+// allUp waits until all links that both have are up at both, and looks whether the two ends are one
+// link.
 func (w *world) allUp(d time.Duration) {
 	w.t.Helper()
 	w.within(d, "all links up", func() bool { return w.a.up() && w.b.up() && w.settled() })

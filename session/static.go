@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// StaticTunnel is the tunnel to a peer that speaks no L2TP control protocol, as both ends are configured with it.
+// StaticTunnel is the tunnel to a peer that speaks no L2TP control protocol, as both ends are
+// configured with it.
 type StaticTunnel struct{ LocalID, PeerID uint32 }
 
 // StaticSession is the session of a link to such a peer.
@@ -16,7 +17,8 @@ type StaticSession struct {
 	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: checked on what arrives, put into what we send
 }
 
-// isStatic reports whether there is no signalling: then a link asks nobody, and begins with the data plane.
+// isStatic reports whether there is no signalling: then a link asks nobody, and begins with the
+// data plane.
 func (p *Pair) isStatic() bool { return p.cfg.Static != nil }
 
 // begun starts an attempt of a static link, in its turn.
@@ -48,8 +50,8 @@ func (l *Link) bidFarewell(now time.Time, reason string, out *Output) {
 	}
 }
 
-// repathStatic asks for the path anew when no link of a static pair has anything on it: the peer was not heard, and nobody
-// else finds out that this host's addresses and routes have changed.
+// repathStatic asks for the path anew when no link of a static pair has anything on it: the peer
+// was not heard, and nobody else finds out that this host's addresses and routes have changed.
 func (p *Pair) repathStatic(layer Layer, out *Output) {
 	if p.isStatic() && layer == LayerLCP && len(p.byAttempt) == 0 {
 		out.effect(Repath{})

@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// Messages have sequence numbers both ways if either side is configured so, whoever asks for the session; the MTU leaves room
-// for them.
+// Messages have sequence numbers both ways if either side is configured so, whoever asks for the
+// session; the MTU leaves room for them.
 func TestSublayer(t *testing.T) {
 	for _, role := range []control.Role{control.Active, control.Passive} {
 		for _, tt := range []struct {

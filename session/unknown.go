@@ -15,8 +15,8 @@ type Calls struct {
 // maxUnknown bounds how many VPN-IDs are remembered, as the peer may call for any.
 const maxUnknown = 64
 
-// noteUnknown remembers that the peer has called for a VPN-ID that has no link here; that which it has not called for for the
-// longest time makes room.
+// noteUnknown remembers that the peer has called for a VPN-ID that has no link here; that which it
+// has not called for for the longest time makes room.
 func (p *Pair) noteUnknown(now time.Time, id endid.VPNID) {
 	if _, known := p.unknown[id]; !known && len(p.unknown) == maxUnknown {
 		var oldest endid.VPNID

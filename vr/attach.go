@@ -38,14 +38,15 @@ func (of *attachments) wants(name string) []netip.Prefix {
 	return nil
 }
 
-// Attach has these interfaces of the daemon's own namespace be in the virtual router, set up and with their addresses, now
-// or as soon as both the router and the interface are there; so also an interface that comes later or comes back, and a
-// router that is made anew. One that is in the router already is taken as it is. Those that an earlier call named, and this
-// one does not, are given back, as all are by Close: down, and without the addresses that they were given.
+// Attach has these interfaces of the daemon's own namespace be in the virtual router, set up and
+// with their addresses, now or as soon as both the router and the interface are there; so also an
+// interface that comes later or comes back, and a router that is made anew. One that is in the
+// router already is taken as it is. Those that an earlier call named, and this one does not, are
+// given back, as all are by Close: down, and without the addresses that they were given.
 //
-// told hears of each interface that was put there, and why one could not be; the error wraps os.ErrNotExist for one that is
-// not there. It is not told of one that is where it was. It may be called from goroutines of the manager, and must neither
-// block nor call it.
+// told hears of each interface that was put there, and why one could not be; the error wraps
+// os.ErrNotExist for one that is not there. It is not told of one that is where it was. It may be
+// called from goroutines of the manager, and must neither block nor call it.
 func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err error)) error {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
@@ -130,7 +131,8 @@ func (m *Manager) arrived(u netlink.LinkUpdate) {
 	}
 }
 
-// attach puts an interface into a router, if it is not there, gives it its addresses and sets it up.
+// attach puts an interface into a router, if it is not there, gives it its addresses and sets it
+// up.
 func (m *Manager) attach(r *Router, of *attachments, a Attachment) error {
 	if of.in != r {
 		of.in = r
@@ -180,8 +182,9 @@ func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
 	return home.LinkSetNsFd(link, int(r.place.namespace.handle))
 }
 
-// giveBack takes the interfaces that we have put into a router out of it, but for those to be kept. In the daemon's own
-// namespace they are down, and without the customer's addresses: nothing of his is to be routed there.
+// giveBack takes the interfaces that we have put into a router out of it, but for those to be kept.
+// In the daemon's own namespace they are down, and without the customer's addresses: nothing of his
+// is to be routed there.
 func (m *Manager) giveBack(s Spec, of *attachments, keep map[string]bool) error {
 	r := m.router(s)
 	var err error

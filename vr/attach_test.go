@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// testCable makes a veth pair in the host's namespace and returns the name of one end: a customer's interface.
+// testCable makes a veth pair in the host's namespace and returns the name of one end: a customer's
+// interface.
 func testCable(t *testing.T, number int) string {
 	t.Helper()
 	name := fmt.Sprintf("c%d-%d", number, os.Getpid())
@@ -56,7 +57,8 @@ func customers(names ...string) []Attachment {
 	return as
 }
 
-// inside is what the router's namespace, or the host if it is "", has of an interface: "DOWN", or "UP" and its global addresses.
+// inside is what the router's namespace, or the host if it is "", has of an interface: "DOWN", or
+// "UP" and its global addresses.
 func inside(t *testing.T, netns, ifname string) string {
 	t.Helper()
 	args := []string{"-brief", "addr", "show", "scope", "global"}
@@ -135,7 +137,8 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-// A router that was deleted takes a veth along. Plugged in anew, it is attached to the router that is made anew.
+// A router that was deleted takes a veth along. Plugged in anew, it is attached to the router that
+// is made anew.
 func TestAttachToRouterMadeAnew(t *testing.T) {
 	m, deleted := newTestManager(t)
 	name := testName(t, "anew")

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// RouteProtocol is the protocol that our routes carry in the kernel's table, which tells them from the operator's and
-// routing daemons' ones: `ip route show proto 115`. It is the IP protocol number of L2TP.
+// RouteProtocol is the protocol that our routes carry in the kernel's table, which tells them from
+// the operator's and routing daemons' ones: `ip route show proto 115`. It is the IP protocol number
+// of L2TP.
 const RouteProtocol = 115
 
 // Interface is what an interface of a virtual router should be.
@@ -26,11 +27,13 @@ type Interface struct {
 	// Local and Peer are the IPv4 addresses of the point-to-point link; Local invalid: unnumbered.
 	Local, Peer netip.Addr
 
-	// LinkLocal and PeerLinkLocal are the interface identifiers of the link-local IPv6 addresses (RFC 5072 section 4.1):
-	// fe80::LinkLocal/64, present while the interface is up; LinkLocal 0: none.
+	// LinkLocal and PeerLinkLocal are the interface identifiers of the link-local IPv6 addresses
+	// (RFC 5072 section 4.1): fe80::LinkLocal/64, present while the interface is up; LinkLocal 0:
+	// none.
 	LinkLocal, PeerLinkLocal uint64
 
-	// Addresses are further IPv6 addresses, each with the length of its prefix, present while the interface is up.
+	// Addresses are further IPv6 addresses, each with the length of its prefix, present while the
+	// interface is up.
 	Addresses []netip.Prefix
 
 	// Routes are the prefixes, IPv4 and IPv6, that are routed into the interface while it is up.
@@ -94,8 +97,9 @@ func (c Interface) check() error {
 	return nil
 }
 
-// Configure makes the interface of that name be exactly c, whatever it was, and puts it into the VRF if the router is one:
-// addresses that c does not have are removed, and routes of ours; routes of others stay. An absent interface gives an error that wraps os.ErrNotExist.
+// Configure makes the interface of that name be exactly c, whatever it was, and puts it into the
+// VRF if the router is one: addresses that c does not have are removed, and routes of ours; routes
+// of others stay. An absent interface gives an error that wraps os.ErrNotExist.
 func (r *Router) Configure(ifname string, c Interface) error {
 	return r.Do(func() error {
 		if err := r.configure(ifname, c); err != nil {
@@ -123,7 +127,8 @@ func (r *Router) configure(ifname string, c Interface) error {
 	if err != nil {
 		return err
 	}
-	// Before it has addresses and is up: the routes to them go into the table of the VRF that it is in by then.
+	// Before it has addresses and is up: the routes to them go into the table of the VRF that it is
+	// in by then.
 	if vrf := r.place.vrf; vrf != 0 && vrf != link.Attrs().MasterIndex {
 		if err := kernel.LinkSetMasterByIndex(link, vrf); err != nil {
 			return fmt.Errorf("put into %s: %w", r.spec, err)
@@ -137,7 +142,8 @@ func (r *Router) configure(ifname string, c Interface) error {
 	if err := prepareIPv6(ifname, c.wantsIPv6()); err != nil {
 		return err
 	}
-	// First of all, as the kernel forgets the route to the IPv6 peer when an interface goes up that has its address.
+	// First of all, as the kernel forgets the route to the IPv6 peer when an interface goes up that
+	// has its address.
 	if c.Up {
 		err = kernel.LinkSetUp(link)
 	} else {
@@ -161,8 +167,9 @@ func (r *Router) table() int {
 	return int(r.spec.Table)
 }
 
-// prepareIPv6 stops the kernel from making up link-local addresses, and from soliciting and believing router
-// advertisements: the other end is a router as we are. It switches IPv6 on if it is wanted.
+// prepareIPv6 stops the kernel from making up link-local addresses, and from soliciting and
+// believing router advertisements: the other end is a router as we are. It switches IPv6 on if it
+// is wanted.
 func prepareIPv6(ifname string, wanted bool) error {
 	parameters := [][2]string{
 		{"addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
@@ -231,7 +238,8 @@ func (a address) netlink() *netlink.Addr {
 		na.Peer = peer
 	}
 	if a.local.Is6() {
-		// Both identifiers were agreed upon (RFC 5072 section 4.1), and nobody else is there: there is nothing to detect.
+		// Both identifiers were agreed upon (RFC 5072 section 4.1), and nobody else is there: there
+		// is nothing to detect.
 		na.Flags = unix.IFA_F_NODAD
 		if a.local.IsLinkLocalUnicast() {
 			na.Scope = unix.RT_SCOPE_LINK

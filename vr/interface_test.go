@@ -21,7 +21,8 @@ func prefixes(texts ...string) []netip.Prefix {
 	return ps
 }
 
-// addTUN makes a TUN device of that name in r, as a data plane does. It stays without somebody who has it open.
+// addTUN makes a TUN device of that name in r, as a data plane does. It stays without somebody who
+// has it open.
 func addTUN(t *testing.T, r *Router, name string) {
 	t.Helper()
 	err := r.Do(func() error {
@@ -35,7 +36,8 @@ func addTUN(t *testing.T, r *Router, name string) {
 	}
 }
 
-// seen is what ip(8) shows of the interface: its MTU and whether it is up, its addresses, its routes in table main.
+// seen is what ip(8) shows of the interface: its MTU and whether it is up, its addresses, its
+// routes in table main.
 func seen(t *testing.T, ns, ifname string) []string {
 	t.Helper()
 	var lines []string
@@ -58,8 +60,8 @@ func seen(t *testing.T, ns, ifname string) []string {
 	return lines
 }
 
-// TestConfigure takes one interface from shape to shape. Each is as it should be whatever came before, and a second
-// Configure changes nothing.
+// TestConfigure takes one interface from shape to shape. Each is as it should be whatever came
+// before, and a second Configure changes nothing.
 func TestConfigure(t *testing.T) {
 	m, _ := newTestManager(t)
 	r := ensure(t, m, testName(t, "shapes"))
@@ -137,7 +139,8 @@ func TestConfigure(t *testing.T) {
 			}
 			want := slices.Sorted(slices.Values(step.want))
 			got := slices.Sorted(slices.Values(seen(t, r.Name(), "vl0")))
-			// The kernel adds the routes that belong to an IPv6 address a little later than the address.
+			// The kernel adds the routes that belong to an IPv6 address a little later than the
+			// address.
 			for tries := 0; !slices.Equal(got, want) && tries < 100; tries++ {
 				got = slices.Sorted(slices.Values(seen(t, r.Name(), "vl0")))
 			}
@@ -203,7 +206,8 @@ func TestConfigureErrors(t *testing.T) {
 	}
 }
 
-// A host that has IPv6 switched off takes part with IPv4; where IPv6 is asked for it is switched on for the interface.
+// A host that has IPv6 switched off takes part with IPv4; where IPv6 is asked for it is switched on
+// for the interface.
 func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
 	m, _ := newTestManager(t)
 	r := ensure(t, m, testName(t, "off"))

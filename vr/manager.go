@@ -1,6 +1,7 @@
-// Package vr gives virtual routers, the interfaces of virtual links inside them, and what those interfaces carry. A virtual
-// router is a named network namespace or a VRF. The namespaces are those of ip-netns(8), so the operator sees and may
-// make them with `ip netns`, and VRFs with `ip link`.
+// Package vr gives virtual routers, the interfaces of virtual links inside them, and what those
+// interfaces carry. A virtual router is a named network namespace or a VRF. The namespaces are
+// those of ip-netns(8), so the operator sees and may make them with `ip netns`, and VRFs with
+// `ip link`.
 package vr
 
 import (
@@ -57,19 +58,23 @@ type place struct {
 	vrf       int // index of the VRF device; 0: the namespace is the virtual router
 }
 
-// identity tells a place from all others, as long as it is there: for a namespace by its file, for a VRF by its index.
+// identity tells a place from all others, as long as it is there: for a namespace by its file, for
+// a VRF by its index.
 type identity struct{ dev, ino uint64 }
 
-// NewManager makes a manager without virtual routers. VRFs are those of the calling thread's network namespace.
+// NewManager makes a manager without virtual routers. VRFs are those of the calling thread's
+// network namespace.
 //
-// deleted is told of each router that was deleted, or replaced by another of the same name, behind our back. The manager
-// has let go of its namespace by then; the kernel frees it when nothing else holds it, so interfaces that were opened
-// inside (a TUN holds its namespace) have to be closed. deleted is called from a goroutine of the manager or from within
-// Ensure; it must neither block nor call the manager. Not told: what Close removes.
+// deleted is told of each router that was deleted, or replaced by another of the same name, behind
+// our back. The manager has let go of its namespace by then; the kernel frees it when nothing else
+// holds it, so interfaces that were opened inside (a TUN holds its namespace) have to be closed.
+// deleted is called from a goroutine of the manager or from within Ensure; it must neither block
+// nor call the manager. Not told: what Close removes.
 //
-// turned is told of each interface in a virtual router that is there, and when it is set up or down, by whomever: what it
-// was by the time of the call may be past. It is called from goroutines of the manager, must neither block nor call the
-// manager, and may be called with a router that deleted was told of.
+// turned is told of each interface in a virtual router that is there, and when it is set up or
+// down, by whomever: what it was by the time of the call may be past. It is called from goroutines
+// of the manager, must neither block nor call the manager, and may be called with a router that
+// deleted was told of.
 func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up bool)) (*Manager, error) {
 	if err := os.MkdirAll(Directory, 0o755); err != nil {
 		return nil, fmt.Errorf("virtual routers: %w", err)
@@ -114,9 +119,10 @@ func (m *Manager) kind(s Spec) kind {
 	return namespaces{m.home}
 }
 
-// Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback interface up, that
-// forwards, or a VRF, which forwards as the host does. One that is there is left as it is. The same Router is returned as
-// long as its namespace or VRF is there. Interfaces that belong into it, by Attach, are in it when Ensure returns.
+// Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback
+// interface up, that forwards, or a VRF, which forwards as the host does. One that is there is left
+// as it is. The same Router is returned as long as its namespace or VRF is there. Interfaces that
+// belong into it, by Attach, are in it when Ensure returns.
 func (m *Manager) Ensure(s Spec) (*Router, error) {
 	if err := s.check(); err != nil {
 		return nil, err
@@ -175,8 +181,8 @@ func (m *Manager) ensure(s Spec) (r, lost *Router, fresh bool, err error) {
 	return r, lost, true, nil
 }
 
-// alone waits until nobody else opens, makes or releases the router of that Spec, and keeps others from it until the call of what it
-// returns.
+// alone waits until nobody else opens, makes or releases the router of that Spec, and keeps others
+// from it until the call of what it returns.
 func (m *Manager) alone(s Spec) (over func()) {
 	of, _ := m.making.LoadOrStore(s, new(sync.Mutex))
 	mu := of.(*sync.Mutex)
@@ -199,7 +205,8 @@ func (m *Manager) held(s Spec) (r, lost *Router, err error) {
 	return m.routers[s], lost, nil
 }
 
-// letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it then.
+// letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it
+// then.
 func (m *Manager) letGoIfLost(s Spec) *Router {
 	id, err := m.kind(s).stat(s)
 	if err != nil || id != m.created[s] {
@@ -277,8 +284,9 @@ func (m *Manager) look(at func(*Router) bool) {
 	}
 }
 
-// Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put there is given back. Nothing
-// of it is told. No interface that is somebody's may be in there any more.
+// Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put
+// there is given back. Nothing of it is told. No interface that is somebody's may be in there any
+// more.
 func (m *Manager) Release(s Spec) error {
 	defer m.alone(s)()
 	m.attaching.Lock()
@@ -312,7 +320,8 @@ func (m *Manager) removeCreated(s Spec) error {
 	return kind.remove(s)
 }
 
-// Close gives back what Attach has put into routers, removes what Ensure created, leaves what it found, and lets go of all.
+// Close gives back what Attach has put into routers, removes what Ensure created, leaves what it
+// found, and lets go of all.
 func (m *Manager) Close() error {
 	err := m.detachAll()
 	m.mu.Lock()

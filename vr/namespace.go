@@ -52,7 +52,8 @@ func openNamespace(path string) (namespace, identity, error) {
 	if err != nil {
 		return namespace{}, identity{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	// A file without a namespace is there while `ip netns add` runs, or when a namespace was unmounted by hand.
+	// A file without a namespace is there while `ip netns add` runs, or when a namespace was
+	// unmounted by hand.
 	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
 		return namespace{}, identity{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
 	}
@@ -63,7 +64,8 @@ func openNamespace(path string) (namespace, identity, error) {
 	return namespace{handle}, identity{dev: st.Dev, ino: st.Ino}, nil
 }
 
-// createNamespace makes a network namespace at path with its loopback interface up. It forwards: it is a router.
+// createNamespace makes a network namespace at path with its loopback interface up. It forwards: it
+// is a router.
 func createNamespace(path string, home namespace) error {
 	if err := shareDirectory(); err != nil {
 		return err
@@ -113,8 +115,8 @@ func forward() error {
 // sharing is so that Directory does not become a mount point twice.
 var sharing sync.Mutex
 
-// shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen, and can be deleted,
-// in other mount namespaces too.
+// shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen,
+// and can be deleted, in other mount namespaces too.
 func shareDirectory() error {
 	sharing.Lock()
 	defer sharing.Unlock()

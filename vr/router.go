@@ -32,10 +32,11 @@ func (r *Router) Name() string { return r.spec.Name() }
 // Created reports whether the manager created the namespace or VRF, and so removes it at the end.
 func (r *Router) Created() bool { return r.created }
 
-// Do runs f on a thread that is inside the router's namespace; that of a VRF is the daemon's own, and an interface that f
-// makes there gets into the VRF by Configure. f must not leave the thread: what it starts on other goroutines
-// runs elsewhere. A thread that cannot go back is thrown away. Errors name the router; after the router was deleted or the
-// manager closed, they wrap os.ErrClosed.
+// Do runs f on a thread that is inside the router's namespace; that of a VRF is the daemon's own,
+// and an interface that f makes there gets into the VRF by Configure. f must not leave the thread:
+// what it starts on other goroutines runs elsewhere. A thread that cannot go back is thrown away.
+// Errors name the router; after the router was deleted or the manager closed, they wrap
+// os.ErrClosed.
 func (r *Router) Do(f func() error) error {
 	var err error
 	done := make(chan struct{})
@@ -62,7 +63,8 @@ func (r *Router) Do(f func() error) error {
 	return nil
 }
 
-// IsUp reports whether the interface of that name is set up. An absent interface gives an error that wraps os.ErrNotExist.
+// IsUp reports whether the interface of that name is set up. An absent interface gives an error
+// that wraps os.ErrNotExist.
 func (r *Router) IsUp(ifname string) (up bool, err error) {
 	err = r.Do(func() error {
 		link, err := netlink.LinkByName(ifname)

@@ -14,8 +14,9 @@ const (
 	patience      = 10 * time.Second
 )
 
-// settled lists things of the kernel, again for as long as it says that others have changed meanwhile, so that the list may lack
-// some: with many links in one namespace, all of which come up, that is often.
+// settled lists things of the kernel, again for as long as it says that others have changed
+// meanwhile, so that the list may lack some: with many links in one namespace, all of which come
+// up, that is often.
 func settled[T any](list func() ([]T, error)) ([]T, error) {
 	pause := shortestPause
 	for spent := time.Duration(0); ; spent += pause {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Spec names a virtual router: a network namespace, or a VRF in the namespace that the daemon lives in. Exactly one of
-// NetNS and VRF is there. Specs can be compared.
+// Spec names a virtual router: a network namespace, or a VRF in the namespace that the daemon lives
+// in. Exactly one of NetNS and VRF is there. Specs can be compared.
 type Spec struct {
 	NetNS string // a namespace, as ip-netns(8) names it
 	VRF   string // a VRF device

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeSysctl sets a parameter below net in the namespace of the calling thread, where it is not so yet.
+// writeSysctl sets a parameter below net in the namespace of the calling thread, where it is not so
+// yet.
 func writeSysctl(key, value string) error {
 	path := filepath.Join("/proc/sys/net", key)
 	now, err := os.ReadFile(path)
@@ -25,8 +26,9 @@ func writeSysctl(key, value string) error {
 	return err
 }
 
-// writeOwnSysctl does the same where /proc/sys is read-only, as it is in containers: by a view of /proc of our own, which
-// is mounted nowhere. The parameters of a namespace that we have made are ours to set.
+// writeOwnSysctl does the same where /proc/sys is read-only, as it is in containers: by a view of
+// /proc of our own, which is mounted nowhere. The parameters of a namespace that we have made are
+// ours to set.
 func writeOwnSysctl(key, value string) error {
 	proc, err := ownProc()
 	if err != nil {

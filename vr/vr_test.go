@@ -32,7 +32,8 @@ func ip(t *testing.T, args ...string) []string {
 	return lines
 }
 
-// testName is a name for a namespace that nobody else uses. What has it at the end of the test is removed.
+// testName is a name for a namespace that nobody else uses. What has it at the end of the test is
+// removed.
 func testName(t *testing.T, name string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
@@ -172,7 +173,8 @@ func TestDeletedBehindOurBack(t *testing.T) {
 	name, witness := testName(t, "lost"), testName(t, "witness")
 	first := ensure(t, m, name)
 
-	// The other end of a veth goes when the kernel frees the namespace, that is when nobody holds it any more.
+	// The other end of a veth goes when the kernel frees the namespace, that is when nobody holds
+	// it any more.
 	other := ensure(t, m, witness)
 	ip(t, "-n", name, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", witness)
 	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})

@@ -44,7 +44,8 @@ func (v *vrfs) stat(s Spec) (identity, error) {
 	return identityOfLink(link), nil
 }
 
-// identityOfLink tells one device from all others: the kernel counts on, and does not give an index again.
+// identityOfLink tells one device from all others: the kernel counts on, and does not give an index
+// again.
 func identityOfLink(link netlink.Link) identity { return identity{ino: uint64(link.Attrs().Index)} }
 
 func (v *vrfs) open(s Spec) (place, error) {
@@ -62,8 +63,8 @@ func (v *vrfs) open(s Spec) (place, error) {
 	return place{id: identityOfLink(link), namespace: v.home, vrf: vrf.Index}, nil
 }
 
-// create makes the VRF, up. What it has no route to is unreachable, instead of being looked up in the main table: a
-// packet of a customer must not find its way into the provider's network.
+// create makes the VRF, up. What it has no route to is unreachable, instead of being looked up in
+// the main table: a packet of a customer must not find its way into the provider's network.
 func (v *vrfs) create(s Spec) (place, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = s.VRF

@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchLinks has changed called, from one goroutine, with each interface that the namespace has and with each that is made,
-// changes or vanishes, until done is closed. When events were lost it begins anew with all there are, after a call of lost.
-// The goroutine is started by goes.
+// watchLinks has changed called, from one goroutine, with each interface that the namespace has and
+// with each that is made, changes or vanishes, until done is closed. When events were lost it
+// begins anew with all there are, after a call of lost. The goroutine is started by goes.
 func watchLinks(ns namespace, done <-chan struct{}, goes func(func()), changed func(netlink.LinkUpdate), lost func()) error {
 	updates, cancel, err := subscribe(ns)
 	if err != nil {
@@ -29,7 +29,8 @@ func watchLinks(ns namespace, done <-chan struct{}, goes func(func()), changed f
 	return nil
 }
 
-// follow calls changed with each update until there are no more. It reports whether done was closed.
+// follow calls changed with each update until there are no more. It reports whether done was
+// closed.
 func follow(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func(), changed func(netlink.LinkUpdate)) (over bool) {
 	defer func() {
 		cancel()
@@ -49,8 +50,8 @@ func follow(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func
 	}
 }
 
-// subscribe asks the kernel for all interfaces of the namespace and for what becomes of them. The channel is closed after
-// cancel, or when events were lost.
+// subscribe asks the kernel for all interfaces of the namespace and for what becomes of them. The
+// channel is closed after cancel, or when events were lost.
 func subscribe(ns namespace) (updates <-chan netlink.LinkUpdate, cancel func(), err error) {
 	to, stop := make(chan netlink.LinkUpdate), make(chan struct{})
 	cancel = func() { close(stop) }
@@ -65,7 +66,8 @@ func subscribe(ns namespace) (updates <-chan netlink.LinkUpdate, cancel func(), 
 	return to, cancel, err
 }
 
-// linkEvents is the room for events of interfaces that wait to be read, in octets: thousands of links at once.
+// linkEvents is the room for events of interfaces that wait to be read, in octets: thousands of
+// links at once.
 const linkEvents = 4 << 20
 
 // interfaceState is an interface, and whether it is set up.
@@ -77,7 +79,8 @@ type interfaceState struct {
 // switches say which interfaces, by their indices, are set up.
 type switches map[int32]interfaceState
 
-// turned takes note of what became of an interface. It reports whether it was set up or down, or was not known before.
+// turned takes note of what became of an interface. It reports whether it was set up or down, or
+// was not known before.
 func (s switches) turned(u netlink.LinkUpdate) (up, turned bool) {
 	if u.Header.Type == unix.RTM_DELLINK {
 		delete(s, u.Index)

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watches are of namespaces, one of each, however many names it has and so routers are in it: the kernel tells each socket of all
-// that becomes of any interface.
+// watches are of namespaces, one of each, however many names it has and so routers are in it: the
+// kernel tells each socket of all that becomes of any interface.
 type watches struct {
 	mu sync.Mutex
 	of map[identity]*watch

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A namespace of two names is watched once, and the routers of both are told, as long as they are there.
+// A namespace of two names is watched once, and the routers of both are told, as long as they are
+// there.
 func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
 	m, turns := newWatchingManager(t)
 	first, second := testName(t, "first"), testName(t, "second")

@@ -71,7 +71,8 @@ func (c *capture) next() (gopacket.Packet, error) {
 	return p, nil
 }
 
-// decoderOf is gopacket's for a link type, with two more that stand for IP without anything before it.
+// decoderOf is gopacket's for a link type, with two more that stand for IP without anything before
+// it.
 func decoderOf(link layers.LinkType) gopacket.Decoder {
 	switch link {
 	case layers.LinkTypeIPv4:
@@ -95,8 +96,8 @@ type found struct {
 	l2tp     bool // the datagram is there
 }
 
-// findL2TP looks for L2TPv3 in a packet: UDP from or to one of the ports, or IP protocol 115; of several IP headers in one
-// another the first that carries it.
+// findL2TP looks for L2TPv3 in a packet: UDP from or to one of the ports, or IP protocol 115; of
+// several IP headers in one another the first that carries it.
 func findL2TP(p gopacket.Packet, ports []uint16) found {
 	var from, to netip.Addr
 	overIP := func(payload []byte) found {
@@ -147,7 +148,8 @@ func foundDatagram(p gopacket.Packet, t dissect.Transport, from, to netip.AddrPo
 	}}
 }
 
-// timeOf is when the packet was captured. What a damaged file says may be no date: JSON takes years of four digits alone.
+// timeOf is when the packet was captured. What a damaged file says may be no date: JSON takes years
+// of four digits alone.
 func timeOf(p gopacket.Packet) time.Time {
 	t := p.Metadata().Timestamp.UTC()
 	if t.Year() < 0 || t.Year() > 9999 {
@@ -161,8 +163,8 @@ func addrOf(ip []byte) netip.Addr {
 	return addr
 }
 
-// dissectCapture gives every L2TP datagram of the capture to d. A capture that ends within a packet gives what is before
-// it, and an error.
+// dissectCapture gives every L2TP datagram of the capture to d. A capture that ends within a packet
+// gives what is before it, and an error.
 func dissectCapture(c *capture, ports []uint16, d *dissect.Dissector) error {
 	for {
 		p, err := c.next()

@@ -66,7 +66,8 @@ func serveCapture(t *testing.T, list []api.Captured) (socket string) {
 	return listen(t, mux)
 }
 
-// What is written is a capture that decode reads as if it were of the network, hidden AVPs hidden; the comments have them.
+// What is written is a capture that decode reads as if it were of the network, hidden AVPs hidden;
+// the comments have them.
 func TestCaptureToPcapng(t *testing.T) {
 	for _, over := range []string{"udp", "ip"} {
 		for _, family := range []string{"IPv4", "IPv6"} {

@@ -46,7 +46,8 @@ func TestRenderPlan(t *testing.T) {
 	}
 }
 
-// What is sent is the file as it is, with its whole path; what comes back is shown, and says how it went.
+// What is sent is the file as it is, with its whole path; what comes back is shown, and says how it
+// went.
 func TestRunChanges(t *testing.T) {
 	asked := make(chan string, 1)
 	mux := http.NewServeMux()

@@ -6,7 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completion offers the shell what there is for each argument: the nth list is for the nth, and is given those before.
+// completion offers the shell what there is for each argument: the nth list is for the nth, and is
+// given those before.
 func completion(lists ...func(ctx context.Context, before []string) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(before) >= len(lists) {

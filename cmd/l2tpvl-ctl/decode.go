@@ -116,7 +116,8 @@ func joinPorts(ports []uint16) string {
 // maxSecret bounds what is read of a secret file, in octets, as l2tpvld does.
 const maxSecret = 4096
 
-// readSecrets reads the files as l2tpvld reads its secret_file: one line end at the end is no part of the secret.
+// readSecrets reads the files as l2tpvld reads its secret_file: one line end at the end is no part
+// of the secret.
 func readSecrets(names []string) ([]dissect.Secret, error) {
 	var secrets []dissect.Secret
 	for _, name := range names {

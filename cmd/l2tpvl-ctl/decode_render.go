@@ -12,7 +12,8 @@ import (
 
 const decodeIndent = "            "
 
-// renderReport shows each control message with its AVPs, among them the data messages if they are listed, and the counts.
+// renderReport shows each control message with its AVPs, among them the data messages if they are
+// listed, and the counts.
 func renderReport(r *dissect.Report, _ time.Time, s style) string {
 	var b strings.Builder
 	data := r.Data
@@ -73,7 +74,8 @@ func renderControl(b *strings.Builder, m *dissect.Control, s style) {
 	}
 }
 
-// told reports whether an AVP has a line of its own: the Message Type, if it is in order, is in the message's.
+// told reports whether an AVP has a line of its own: the Message Type, if it is in order, is in the
+// message's.
 func told(a *dissect.AVP) bool {
 	return a.Vendor != 0 || l2tp.AVPType(a.Type) != l2tp.AVPMessageType || a.Problem != ""
 }

@@ -428,7 +428,8 @@ func TestDecodeCountsFragments(t *testing.T) {
 	}
 }
 
-// FuzzDecode holds that no file makes decode panic, and that all that it shows is fit for a terminal.
+// FuzzDecode holds that no file makes decode panic, and that all that it shows is fit for a
+// terminal.
 func FuzzDecode(f *testing.F) {
 	f.Add(newDialogue(f, oldSecret).linkUp().pcap())
 	f.Add(newDialogue(f, oldSecret, newSecret).linkUp().pcapng())

@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// formatMillis writes a number of milliseconds with as many digits as matter: "0.08 ms", "0.8 ms", "12 ms".
+// formatMillis writes a number of milliseconds with as many digits as matter: "0.08 ms", "0.8 ms",
+// "12 ms".
 func formatMillis(ms float64) string {
 	digits := 0
 	switch {
@@ -19,7 +20,8 @@ func formatMillis(ms float64) string {
 	return fmt.Sprintf("%.*f ms", digits, ms)
 }
 
-// formatUpFor says since when something is up, "3d 4h", or why it is not and since when, "refused, 12 s ago".
+// formatUpFor says since when something is up, "3d 4h", or why it is not and since when, "refused,
+// 12 s ago".
 func formatUpFor(up bool, state, reason string, since, now time.Time) string {
 	lasted := api.DurationText(now.Sub(since))
 	switch {

@@ -16,7 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// eventsFollowed is how many of the events that there are come before those that are followed, unless --since says it.
+// eventsFollowed is how many of the events that there are come before those that are followed,
+// unless --since says it.
 const eventsFollowed = 10
 
 func (a *app) eventsCommand() *cobra.Command {

@@ -60,8 +60,8 @@ func TestParseSince(t *testing.T) {
 	}
 }
 
-// serveEvents answers a request for events with those that there are, and one to follow them with each batch of those that
-// come, after which the stream ends as that of a daemon does.
+// serveEvents answers a request for events with those that there are, and one to follow them with
+// each batch of those that come, after which the stream ends as that of a daemon does.
 func serveEvents(t *testing.T, there []api.Event, coming ...[]api.Event) (socket string) {
 	t.Helper()
 	var mu sync.Mutex

@@ -14,7 +14,8 @@ import (
 // ours are the runs of l2tpvl-ctl in a line for a shell.
 var ours = regexp.MustCompile(`l2tpvl-ctl ([^|&]*)`)
 
-// Every example of every command's help is right: it is run against a daemon, with the files that it names.
+// Every example of every command's help is right: it is run against a daemon, with the files that
+// it names.
 func TestExamplesOfTheHelp(t *testing.T) {
 	d := newDialogue(t, oldSecret).linkUp()
 	t.Chdir(t.TempDir())

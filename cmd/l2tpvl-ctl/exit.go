@@ -14,7 +14,8 @@ const (
 	exitTrouble = 3
 )
 
-// noError is an answer that was had, and is no. The reason is empty where what was printed says it already.
+// noError is an answer that was had, and is no. The reason is empty where what was printed says it
+// already.
 type noError struct{ reason string }
 
 func (e *noError) Error() string { return e.reason }

@@ -40,7 +40,8 @@ one that is broken, and what to do about that. The exit code is 1 if the link is
 	}
 }
 
-// explain asks the daemon. If it does not know the link, the links it has tell which of the names is wrong.
+// explain asks the daemon. If it does not know the link, the links it has tell which of the names
+// is wrong.
 func (a *app) explain(ctx context.Context, vpn, peer string) (api.Explanation, error) {
 	e, err := a.client().Explain(ctx, vpn, peer)
 	if status, ok := errors.AsType[*api.StatusError](err); !ok || status.Code != http.StatusNotFound {

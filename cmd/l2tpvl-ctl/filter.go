@@ -22,7 +22,8 @@ func firstOf(args []string) string {
 	return args[0]
 }
 
-// filter returns the elements with the name given, in the memory of list; all of them if the name is "".
+// filter returns the elements with the name given, in the memory of list; all of them if the name
+// is "".
 func filter[T any](list []T, name string, nameOf func(T) string) []T {
 	if name == "" {
 		return list

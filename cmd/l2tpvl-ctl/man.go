@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// manCommand writes the manual pages, for `make man`. The pages have the date of the sources, if SOURCE_DATE_EPOCH tells it.
+// manCommand writes the manual pages, for `make man`. The pages have the date of the sources, if
+// SOURCE_DATE_EPOCH tells it.
 func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man FOLDER",

@@ -109,8 +109,8 @@ func renderMTU(m api.MTU, _ time.Time, s style) string {
 	return b.String()
 }
 
-// clamping are the commands that have TCP keep to the link's MTU, in both directions. In a VRF the link's interface is in the
-// host's own namespace.
+// clamping are the commands that have TCP keep to the link's MTU, in both directions. In a VRF the
+// link's interface is in the host's own namespace.
 func clamping(m api.MTU) []string {
 	inside := ""
 	if name, isNetNS := strings.CutPrefix(m.VR, "netns "); isNetNS {

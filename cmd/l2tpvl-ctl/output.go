@@ -30,7 +30,8 @@ func show[T any](a *app, data T, render func(data T, now time.Time, s style) str
 	return err
 }
 
-// showOne prints one of many values, each as it comes: JSON in a line, YAML as a document, or a line for people.
+// showOne prints one of many values, each as it comes: JSON in a line, YAML as a document, or a
+// line for people.
 func showOne[T any](a *app, one T, line func(one T, now time.Time, s style) string) error {
 	switch a.output.value {
 	case outputJSON:

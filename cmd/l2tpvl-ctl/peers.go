@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// established is the name that RFC 3931 gives to the last state, of control connections and of sessions.
+	// established is the name that RFC 3931 gives to the last state, of control connections and of
+	// sessions.
 	established = "established"
 
 	// static is the state of both without signalling: there is nothing to establish.

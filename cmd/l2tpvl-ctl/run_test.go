@@ -15,7 +15,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// serve answers the API at a socket with fixed values, as a daemon that has the links of render_test.go.
+// serve answers the API at a socket with fixed values, as a daemon that has the links of
+// render_test.go.
 func serve(t *testing.T) (socket string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -79,7 +80,8 @@ func listen(t *testing.T, handler http.Handler) (socket string) {
 	return socket
 }
 
-// socketPath is short: t.TempDir has the test's name in it, and a socket's path has 107 octets at most.
+// socketPath is short: t.TempDir has the test's name in it, and a socket's path has 107 octets at
+// most.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")

@@ -29,8 +29,8 @@ const (
 	yellow colour = "33"
 )
 
-// newStyle decides by the flag --color, by whether the output is a terminal, and by the environment: NO_COLOR
-// (no-color.org), TERM and the locale.
+// newStyle decides by the flag --color, by whether the output is a terminal, and by the
+// environment: NO_COLOR (no-color.org), TERM and the locale.
 func newStyle(flag string, terminal bool, getenv func(string) string) style {
 	locale := strings.ToLower(cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG")))
 	s := style{utf8: strings.Contains(locale, "utf-8") || strings.Contains(locale, "utf8")}
@@ -55,8 +55,9 @@ func (s style) paint(c colour, text string) string {
 // ascii has the substitutes for those symbols that we and the daemon write.
 var ascii = strings.NewReplacer("→", "->", "⇄", "<->", "…", "...", "·", "-", "–", "-", "“", `"`, "”", `"`)
 
-// text makes one line of text fit to be shown. Part of what the daemon tells is a peer's own words, and these must not
-// steer the operator's terminal: what is not printable becomes a replacement character.
+// text makes one line of text fit to be shown. Part of what the daemon tells is a peer's own words,
+// and these must not steer the operator's terminal: what is not printable becomes a replacement
+// character.
 func (s style) text(text string) string {
 	replacement := unicode.ReplacementChar
 	if !s.utf8 {

@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// topNarrow is the width that top is made for; what a terminal has beyond goes to the names and the round trips.
+// topNarrow is the width that top is made for; what a terminal has beyond goes to the names and the
+// round trips.
 const topNarrow = 80
 
 // topLines are a title and a line for each row, none wider than the terminal.
@@ -70,7 +71,8 @@ func clip(text string, width int) string {
 	return text + "~"
 }
 
-// sparkline draws the last round trips, each as high as its share of the longest one; a lost one is an x.
+// sparkline draws the last round trips, each as high as its share of the longest one; a lost one is
+// an x.
 func sparkline(history []*float64, width int, utf8 bool) string {
 	steps, lost := []rune("▁▂▃▄▅▆▇█"), '×'
 	if !utf8 {

@@ -110,7 +110,8 @@ func TestTopOnce(t *testing.T) {
 	}
 }
 
-// openPTY opens a pseudo-terminal of 80 columns and 10 lines: what types and looks, and what the program has.
+// openPTY opens a pseudo-terminal of 80 columns and 10 lines: what types and looks, and what the
+// program has.
 func openPTY(t *testing.T) (user, program *os.File) {
 	t.Helper()
 	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -136,8 +137,8 @@ func openPTY(t *testing.T) (user, program *os.File) {
 	return user, program
 }
 
-// On a terminal top shows one picture after another, takes keys, tells of a daemon that is gone, and leaves the terminal as
-// it was.
+// On a terminal top shows one picture after another, takes keys, tells of a daemon that is gone,
+// and leaves the terminal as it was.
 func TestTopOnATerminal(t *testing.T) {
 	user, program := openPTY(t)
 	before, err := term.GetState(int(program.Fd()))

@@ -32,8 +32,9 @@ func (a *app) waitForLinks(
 	return nil
 }
 
-// pollLinks fetches the links until they are all up or the time is over, and returns what it saw last. It tells of
-// progress where there is any. That the daemon cannot be reached is an error at the end alone: it may be starting.
+// pollLinks fetches the links until they are all up or the time is over, and returns what it saw
+// last. It tells of progress where there is any. That the daemon cannot be reached is an error at
+// the end alone: it may be starting.
 func pollLinks(
 	ctx context.Context, fetch func(context.Context) ([]api.Link, error), limit time.Duration, tell func(string),
 ) ([]api.Link, error) {

@@ -1,5 +1,5 @@
-// Command l2tpvld gives the virtual routers of this provider edge router point-to-point virtual links to those of its
-// peers.
+// Command l2tpvld gives the virtual routers of this provider edge router point-to-point virtual
+// links to those of its peers.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Package plan says what it takes to get from one configuration to another while links are up: which of them come, go, flap
-// or stay. It does nothing of it.
+// Package plan says what it takes to get from one configuration to another while links are up:
+// which of them come, go, flap or stay. It does nothing of it.
 package plan
 
 import (
@@ -11,7 +11,8 @@ import (
 
 // Plan is all that differs between two configurations, in the order of names.
 type Plan struct {
-	// Restart are the keys that a daemon takes at its start alone. With any of these the plan cannot be carried out.
+	// Restart are the keys that a daemon takes at its start alone. With any of these the plan
+	// cannot be carried out.
 	Restart []config.Change
 
 	Daemon      []config.Change // of the daemon itself, in place
@@ -49,7 +50,8 @@ type Link struct {
 	Of      []config.Change // of the peer, which restart the connection and so the link
 }
 
-// Router is a virtual router that one of the configurations has alone, or that has other interfaces towards customers.
+// Router is a virtual router that one of the configurations has alone, or that has other interfaces
+// towards customers.
 type Router struct {
 	VR     config.VR
 	Action Action // Add, Remove or Change

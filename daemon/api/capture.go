@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Captured is a control message that the daemon has sent or received. It is taken inside the daemon: where IPsec protects the
-// connection, on its inner side.
+// Captured is a control message that the daemon has sent or received. It is taken inside the
+// daemon: where IPsec protects the connection, on its inner side.
 type Captured struct {
 	Time      time.Time       `json:"time"`
 	Sent      bool            `json:"sent"`      // by us; else it was received

@@ -1,6 +1,7 @@
 package api
 
-// Configuration is a configuration file as its operator has it. The secrets that it names are read by the daemon.
+// Configuration is a configuration file as its operator has it. The secrets that it names are read
+// by the daemon.
 type Configuration struct {
 	File string `json:"file"` // absolute path: its extension says what it is written in, and relative names in it start at its folder
 	Text string `json:"text"`

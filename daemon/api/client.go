@@ -17,17 +17,18 @@ import (
 	"time"
 )
 
-// requestTimeout bounds one request: the daemon answers from memory, so a longer silence means that it hangs.
+// requestTimeout bounds one request: the daemon answers from memory, so a longer silence means that
+// it hangs.
 const requestTimeout = 5 * time.Second
 
-// changeTimeout bounds a request to change something: the kernel takes its time to remove things, and a peer that is left to
-// acknowledge it.
+// changeTimeout bounds a request to change something: the kernel takes its time to remove things,
+// and a peer that is left to acknowledge it.
 const changeTimeout = time.Minute
 
 // Client asks the daemon. It is safe for concurrent use and holds nothing that needs closing.
 //
-// Its methods fail with a *NotReachableError if nobody answers at the socket, and with a *StatusError if the daemon
-// answers with an error.
+// Its methods fail with a *NotReachableError if nobody answers at the socket, and with a
+// *StatusError if the daemon answers with an error.
 type Client struct {
 	socket string
 	http   http.Client // for one answer
@@ -161,8 +162,8 @@ type EventsWanted struct {
 	Follow bool      // go on with what happens
 }
 
-// Events yields what has happened, and with Follow what happens until ctx is done. An error is the last that it yields;
-// with Follow the stream never ends without one.
+// Events yields what has happened, and with Follow what happens until ctx is done. An error is the
+// last that it yields; with Follow the stream never ends without one.
 func (c *Client) Events(ctx context.Context, wanted EventsWanted) iter.Seq2[Event, error] {
 	query := url.Values{}
 	switch {
@@ -177,8 +178,8 @@ func (c *Client) Events(ctx context.Context, wanted EventsWanted) iter.Seq2[Even
 	return lines[Event](ctx, c, PathEvents+"?"+query.Encode(), !wanted.Follow)
 }
 
-// Capture yields the control messages of a peer from now on, until ctx is done or there were count of them; 0: until the daemon
-// has had enough. An error is the last that it yields.
+// Capture yields the control messages of a peer from now on, until ctx is done or there were count
+// of them; 0: until the daemon has had enough. An error is the last that it yields.
 func (c *Client) Capture(ctx context.Context, peer string, count int) iter.Seq2[Captured, error] {
 	path := PathCapture + "/" + url.PathEscape(peer)
 	if count > 0 {
@@ -187,7 +188,8 @@ func (c *Client) Capture(ctx context.Context, peer string, count int) iter.Seq2[
 	return lines[Captured](ctx, c, path, true)
 }
 
-// lines yields what comes in answer to path, one value a line. Where the answer does not end by itself its end is an error.
+// lines yields what comes in answer to path, one value a line. Where the answer does not end by
+// itself its end is an error.
 func lines[Out any](ctx context.Context, c *Client, path string, ends bool) iter.Seq2[Out, error] {
 	return func(yield func(Out, error) bool) {
 		var none Out
@@ -268,7 +270,8 @@ func (c *Client) do(ctx context.Context, by *http.Client, method, path string, b
 	return response, nil
 }
 
-// statusError reads what the daemon says in an answer that is not 200; its body may be of another make than Error.
+// statusError reads what the daemon says in an answer that is not 200; its body may be of another
+// make than Error.
 func statusError(path string, response *http.Response) *StatusError {
 	const enough = 1 << 16 // octets
 	body, _ := io.ReadAll(io.LimitReader(response.Body, enough))

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// DurationText writes a duration in its one or two greatest units: "3d 4h", "5 min", "12 s", "0.4 s".
+// DurationText writes a duration in its one or two greatest units: "3d 4h", "5 min", "12 s", "0.4
+// s".
 func DurationText(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
@@ -24,7 +25,8 @@ func DurationText(d time.Duration) string {
 	}
 }
 
-// twoUnits writes d in the unit great and the unit small, "3d 4h", or in great alone, "3 d", if no small ones are left.
+// twoUnits writes d in the unit great and the unit small, "3d 4h", or in great alone, "3 d", if no
+// small ones are left.
 func twoUnits(d, great time.Duration, greatAlone, greatName string, small time.Duration, smallName string) string {
 	if left := d % great / small; left > 0 {
 		return fmt.Sprintf("%d%s %d%s", d/great, greatName, left, smallName)

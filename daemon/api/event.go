@@ -2,7 +2,8 @@ package api
 
 import "time"
 
-// Event is something that has happened: a line of the daemon's log that programs may want to know of.
+// Event is something that has happened: a line of the daemon's log that programs may want to know
+// of.
 type Event struct {
 	Seq       uint64            `json:"seq"` // one more than that of the event before, and than any of an earlier daemon
 	Time      time.Time         `json:"time"`

@@ -17,7 +17,8 @@ type MTU struct {
 	MSS6       int      `json:"mss6"`                 // in IPv6: the MTU less 60
 }
 
-// Overhead is what surrounds an IP packet of a link on its way to the peer, piece by piece, in octets.
+// Overhead is what surrounds an IP packet of a link on its way to the peer, piece by piece, in
+// octets.
 type Overhead struct {
 	IP       int  `json:"ip"`            // outer IP header
 	ESP      *int `json:"esp,omitempty"` // ESP with its padding, at most; none where IPsec is not required

@@ -1,4 +1,5 @@
-// Package api is what the daemon tells about itself: the JSON types of its HTTP API on a Unix socket, and a client for it.
+// Package api is what the daemon tells about itself: the JSON types of its HTTP API on a Unix
+// socket, and a client for it.
 package api
 
 import (
@@ -6,8 +7,8 @@ import (
 	"time"
 )
 
-// OpenAPI describes the API in JSON, by the OpenAPI Specification 3.1. `go test ./daemon -update` writes it, from the
-// daemon's table of routes and the types below with what is written about them.
+// OpenAPI describes the API in JSON, by the OpenAPI Specification 3.1. `go test ./daemon -update`
+// writes it, from the daemon's table of routes and the types below with what is written about them.
 //
 //go:embed openapi.json
 var OpenAPI []byte
@@ -83,7 +84,8 @@ type Link struct {
 	Attempt   int        `json:"attempt,omitempty"` // attempts that failed since it was last up for a while
 }
 
-// Peer is the control connection to one peer for links of one class: those in clear, or those that IPsec protects.
+// Peer is the control connection to one peer for links of one class: those in clear, or those that
+// IPsec protects.
 type Peer struct {
 	Name            string     `json:"name"`
 	Address         string     `json:"address"`       // address:port
@@ -133,14 +135,16 @@ type Session struct {
 	Discards map[string]uint64 `json:"discards,omitempty"` // PPP frames silently discarded (RFC 1661), by reason
 }
 
-// Echo is what the LCP Echo-Requests of a link have shown (RFC 1661 section 5.8), since its PPP began.
+// Echo is what the LCP Echo-Requests of a link have shown (RFC 1661 section 5.8), since its PPP
+// began.
 type Echo struct {
 	Sent    uint64     `json:"sent"`
 	Lost    uint64     `json:"lost"`    // not answered until the next was due
 	History []*float64 `json:"history"` // round trips of the last ones in milliseconds, oldest first; null: lost
 }
 
-// Counters are packets and octets of user traffic, and frames of PPP control, since the session came up.
+// Counters are packets and octets of user traffic, and frames of PPP control, since the session
+// came up.
 type Counters struct {
 	RxPackets uint64 `json:"rx_packets"`
 	RxOctets  uint64 `json:"rx_octets"`
@@ -169,7 +173,8 @@ type Step struct {
 	Text  string `json:"text"` // what is so, or what is wrong
 }
 
-// Explanation says why a link is as it is: its layers from the configuration up, and what to do about the first broken one.
+// Explanation says why a link is as it is: its layers from the configuration up, and what to do
+// about the first broken one.
 type Explanation struct {
 	Link   Link      `json:"link"`
 	Now    time.Time `json:"now"` // when this was so, by the daemon's clock

@@ -2,7 +2,8 @@ package api
 
 import "time"
 
-// VPN is one VPN-ID between us and a peer: that of a link here, or one that the peer has called for and that has none.
+// VPN is one VPN-ID between us and a peer: that of a link here, or one that the peer has called for
+// and that has none.
 type VPN struct {
 	VPNID       string      `json:"vpn_id"`
 	VPN         string      `json:"vpn,omitempty"` // our name of it; empty: no link here has it

@@ -12,9 +12,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// BenchmarkSessions is how many sessions with their interfaces are created and closed in a second, by how many do it at a
-// time. The virtual machine is some 10 times slower than a real one; what counts is how they compare. The memory is right
-// for the first benchmark of a run: later ones find what earlier ones have given back.
+// BenchmarkSessions is how many sessions with their interfaces are created and closed in a second,
+// by how many do it at a time. The virtual machine is some 10 times slower than a real one; what
+// counts is how they compare. The memory is right for the first benchmark of a run: later ones find
+// what earlier ones have given back.
 func BenchmarkSessions(b *testing.B) {
 	const files = 1 << 16 // a session has 3
 	planetest.Must(b, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}))

@@ -17,15 +17,17 @@ type connection struct{ local, peer uint32 }
 // carrier is the kernel's tunnel of a control connection.
 type carrier struct{ connection connection }
 
-// wire is the way to the peer by one encapsulation: a socket for control messages, which a goroutine of the tunnel reads, and
-// the sockets that the kernel's tunnels are on. A socket is a tunnel's for good: the kernel does not let go of it.
+// wire is the way to the peer by one encapsulation: a socket for control messages, which a
+// goroutine of the tunnel reads, and the sockets that the kernel's tunnels are on. A socket is a
+// tunnel's for good: the kernel does not let go of it.
 type wire interface {
 	Write(datagram []byte) (int, error) // as it is on the wire
 	LocalAddrPort() netip.AddrPort
 	PathMTU() (int, error)
 	Close() error
 
-	// next has create make the kernel's tunnel of a control connection on a socket. The one before goes, and so does its tunnel.
+	// next has create make the kernel's tunnel of a control connection on a socket. The one before
+	// goes, and so does its tunnel.
 	next(of connection, create func(socket int) error) error
 }
 
@@ -56,8 +58,9 @@ func (t *tunnel) createTunnel(of connection, socket int) error {
 	return nil
 }
 
-// carrierOf is the carrier of a control connection. There is one at a time, as over UDP one socket gets all that the peer
-// sends: that of an older connection gives way, and never comes back. So does broken, whose tunnel somebody deleted.
+// carrierOf is the carrier of a control connection. There is one at a time, as over UDP one socket
+// gets all that the peer sends: that of an older connection gives way, and never comes back. So
+// does broken, whose tunnel somebody deleted.
 func (t *tunnel) carrierOf(of connection, broken *carrier) (*carrier, error) {
 	t.replacing.Lock()
 	defer t.replacing.Unlock()

@@ -32,7 +32,8 @@ func (c *counts) sent(frame []byte) {
 	c.txFrameOctets.Add(uint64(len(frame) - protocolField))
 }
 
-// ask takes the session's counts from the kernel. They say whether the peer was heard since they were asked for last.
+// ask takes the session's counts from the kernel. They say whether the peer was heard since they
+// were asked for last.
 func (s *session) ask() error {
 	c := &s.counts
 	c.mu.Lock()
@@ -62,10 +63,10 @@ func (s *session) settle() {
 // protocolField is the size of a frame's protocol field in octets.
 const protocolField = 2
 
-// Stats are the kernel's counts of data messages, less those that were frames. The kernel does not tell which packets
-// it dropped because their NCP is closed or the interface down: those received are counted as received, those sent
-// show as dropped at the interface alone. Octets are right for a peer that sends address, control and protocol field
-// in full, as Linux does.
+// Stats are the kernel's counts of data messages, less those that were frames. The kernel does not
+// tell which packets it dropped because their NCP is closed or the interface down: those received
+// are counted as received, those sent show as dropped at the interface alone. Octets are right for
+// a peer that sends address, control and protocol field in full, as Linux does.
 func (s *session) Stats() dataplane.Stats {
 	_ = s.ask() // what was last said is better than nothing
 	c := &s.counts
@@ -96,7 +97,8 @@ func (s *session) Stats() dataplane.Stats {
 // LastHeard is as old as the watch's last look.
 func (s *session) LastHeard() time.Time { return timeOf(&s.counts.lastHeard) }
 
-// overhead is how many octets of a data message with that cookie, as the kernel counts them, are no user's.
+// overhead is how many octets of a data message with that cookie, as the kernel counts them, are no
+// user's.
 func (s *session) overhead(cookie []byte) uint64 {
 	o := s.tunnel.cfg.Encapsulation.Overhead(s.tunnel.cfg.Peer.Addr(), len(cookie), s.cfg.Sublayer)
 	return uint64(o.Total() - o.IP - o.UDP)

@@ -63,7 +63,8 @@ func poll(t *testing.T, fd, timeout int) (events int16) {
 	}
 }
 
-// The virtual router's namespace goes: so do its interfaces, the units hang up, and their owners are told.
+// The virtual router's namespace goes: so do its interfaces, the units hang up, and their owners
+// are told.
 func TestNamespaceDeleted(t *testing.T) {
 	g := newRig(t)
 	var ends []*planetest.End
@@ -82,8 +83,8 @@ func TestNamespaceDeleted(t *testing.T) {
 	}
 }
 
-// Somebody deletes a session, or the tunnel with all of them, by netlink: the owners are told, and what they create then
-// works, on the same control connection.
+// Somebody deletes a session, or the tunnel with all of them, by netlink: the owners are told, and
+// what they create then works, on the same control connection.
 func TestDeletedByHand(t *testing.T) {
 	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
 		for _, tt := range []struct {
@@ -119,8 +120,8 @@ func TestDeletedByHand(t *testing.T) {
 	})
 }
 
-// The kernel tells nobody that a session was deleted by netlink: its interface stays up, and nothing that we have open of it
-// says a word. So the kernel has to be asked.
+// The kernel tells nobody that a session was deleted by netlink: its interface stays up, and
+// nothing that we have open of it says a word. So the kernel has to be asked.
 func TestDeletedSessionIsSilent(t *testing.T) {
 	g := newRig(t)
 	e := g.OpenSession(t, 1, 8, 1400)[0]
@@ -167,8 +168,8 @@ func TestSocketClosed(t *testing.T) {
 	}
 }
 
-// A thread that is blocked in recvfrom keeps a closed socket open, and the kernel's tunnel on it: its ID is taken until the
-// thread is back. No thread of ours blocks there.
+// A thread that is blocked in recvfrom keeps a closed socket open, and the kernel's tunnel on it:
+// its ID is taken until the thread is back. No thread of ours blocks there.
 func TestBlockedReaderKeepsTunnel(t *testing.T) {
 	g := newRig(t)
 	e := g.End(0, 1, 8)
@@ -230,8 +231,8 @@ func waitBlocked(t *testing.T, thread, call int) {
 	}
 }
 
-// Data for a session that is ours comes up only if the kernel does not have it: then it is looked at at once. Not so if
-// the cookie is not ours, which anybody can send.
+// Data for a session that is ours comes up only if the kernel does not have it: then it is looked
+// at at once. Not so if the cookie is not ours, which anybody can send.
 func TestSuspects(t *testing.T) {
 	s := &session{cfg: dataplane.SessionConfig{LocalID: 1, LocalCookie: []byte("abcd")}}
 	for _, tt := range []struct {
@@ -254,8 +255,8 @@ func TestSuspects(t *testing.T) {
 	}
 }
 
-// A killed daemon's tunnel keeps its ID for as long as the kernel clears its sessions: CreateSession waits for the ID,
-// but not longer than the tunnel is open.
+// A killed daemon's tunnel keeps its ID for as long as the kernel clears its sessions:
+// CreateSession waits for the ID, but not longer than the tunnel is open.
 func TestTunnelIDTaken(t *testing.T) { overEach(t, testTunnelIDTaken) }
 
 func testTunnelIDTaken(t *testing.T, over dataplane.Encapsulation) {

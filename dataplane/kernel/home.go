@@ -7,11 +7,12 @@ import (
 	"github.com/vishvananda/netns"
 )
 
-// home is the network namespace that a tunnel was opened in. Sockets remember where they were made, but a PPP channel is
-// looked for in the namespace of the thread that asks.
+// home is the network namespace that a tunnel was opened in. Sockets remember where they were made,
+// but a PPP channel is looked for in the namespace of the thread that asks.
 type home struct{ netns.NsHandle }
 
-// do runs f on a thread that is at home. A thread that cannot go back to where it was is thrown away.
+// do runs f on a thread that is at home. A thread that cannot go back to where it was is thrown
+// away.
 func (h home) do(f func() error) error {
 	done := make(chan error)
 	go func() {

@@ -10,9 +10,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
 )
 
-// ipWire is L2TP over IP (RFC 3931 section 4.1.1). Control messages take a raw socket, which gets them whatever their Control
-// Connection ID. A tunnel of the kernel wants a socket of the kernel's own kind, which is bound to one ID: what control
-// messages it gets, nobody reads.
+// ipWire is L2TP over IP (RFC 3931 section 4.1.1). Control messages take a raw socket, which gets
+// them whatever their Control Connection ID. A tunnel of the kernel wants a socket of the kernel's
+// own kind, which is bound to one ID: what control messages it gets, nobody reads.
 type ipWire struct {
 	*peersocket.Raw
 	t      *tunnel

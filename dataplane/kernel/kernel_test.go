@@ -85,8 +85,9 @@ const lcpEcho = "\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00"
 // headers are a data message up to its session ID.
 var headers = map[dataplane.Encapsulation]string{dataplane.UDP: "\x00\x03\x00\x00", dataplane.IP: ""}
 
-// What the kernel sends and takes, octet by octet: the session header over UDP (RFC 3931 section 4.1.2.1) and over IP
-// (4.1.1.1), then PPP (RFC 1661 section 2), sent with address and control octets, taken without too.
+// What the kernel sends and takes, octet by octet: the session header over UDP (RFC 3931 section
+// 4.1.2.1) and over IP (4.1.1.1), then PPP (RFC 1661 section 2), sent with address and control
+// octets, taken without too.
 func TestWire(t *testing.T) {
 	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
 		for _, overIPv6 := range []bool{false, true} {
@@ -133,8 +134,9 @@ func testWire(t *testing.T, over dataplane.Encapsulation, overIPv6 bool, cookie 
 	}
 }
 
-// Over IP our own socket and the kernel's get what comes: control messages arrive once, whether there is a tunnel of the
-// kernel or not, and whatever connection they are for but none, which are the listener's; nothing else arrives.
+// Over IP our own socket and the kernel's get what comes: control messages arrive once, whether
+// there is a tunnel of the kernel or not, and whatever connection they are for but none, which are
+// the listener's; nothing else arrives.
 func TestControlBesideKernelSocket(t *testing.T) {
 	g, peer := newWire(t, dataplane.IP, false)
 	p := g.PEs[0]

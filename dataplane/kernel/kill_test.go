@@ -17,14 +17,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// victim says in the environment that this process is the one to be killed, and by how much its Control Connection ID is
-// another than that of its successor.
+// victim says in the environment that this process is the one to be killed, and by how much its
+// Control Connection ID is another than that of its successor.
 const victim = "L2TPVL_VICTIM"
 
 // victimSessions is how many sessions the victim has.
 const victimSessions = 20
 
-// inherited is the virtual router of the victim: the network namespace that file descriptor 3 is open on.
+// inherited is the virtual router of the victim: the network namespace that file descriptor 3 is
+// open on.
 type inherited struct{}
 
 func (inherited) Do(f func() error) error { return home{3}.do(f) }
@@ -65,9 +66,10 @@ func beVictim() error {
 	return err
 }
 
-// A daemon is killed, or ends and leaves all to the kernel, and another takes its place at once, while the kernel still clears
-// what the first one had: the second one's sessions come up under the same names with the same peer as soon as these are
-// free, and work. So they do with the same Control Connection ID, which is taken until then, too.
+// A daemon is killed, or ends and leaves all to the kernel, and another takes its place at once,
+// while the kernel still clears what the first one had: the second one's sessions come up under the
+// same names with the same peer as soon as these are free, and work. So they do with the same
+// Control Connection ID, which is taken until then, too.
 func TestKilled(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

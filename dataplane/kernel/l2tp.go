@@ -70,7 +70,8 @@ const (
 	patience      = 10 * time.Second
 )
 
-// persist runs f again and again while it fails with that error, until patience is lost or the tunnel is closed.
+// persist runs f again and again while it fails with that error, until patience is lost or the
+// tunnel is closed.
 func (t *tunnel) persist(while unix.Errno, f func() error) error {
 	pause := shortestPause
 	for spent := time.Duration(0); ; spent += pause {

@@ -38,7 +38,8 @@ func sniff(t *testing.T, n *planetest.Namespace, ifname string) (next func() []b
 	}
 }
 
-// Our own messages are never fragmented. The kernel's data messages may be: it does not ask their socket.
+// Our own messages are never fragmented. The kernel's data messages may be: it does not ask their
+// socket.
 func TestDontFragment(t *testing.T) {
 	g := newRig(t)
 	ends := g.OpenSession(t, 1, 8, 1452)
@@ -57,8 +58,8 @@ func TestDontFragment(t *testing.T) {
 	}
 }
 
-// The path's MTU changes while only the kernel sends: the owner is told all the same, and until it has done something
-// about it no packet is lost.
+// The path's MTU changes while only the kernel sends: the owner is told all the same, and until it
+// has done something about it no packet is lost.
 func TestPathChanged(t *testing.T) {
 	g := newRig(t)
 	ends := g.OpenSession(t, 1, 8, 1452)

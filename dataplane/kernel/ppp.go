@@ -24,14 +24,15 @@ const (
 	protocolMPLSMulticast = 0x0283
 )
 
-// channel is the PPP channel on a session: all frames that it sends, and those that it gets whose protocol is of LCP's
-// and authentication's kind (0xc000 and above), or all while it has no unit.
+// channel is the PPP channel on a session: all frames that it sends, and those that it gets whose
+// protocol is of LCP's and authentication's kind (0xc000 and above), or all while it has no unit.
 type channel struct {
 	socket int // of AF_PPPOX; the session ends with it
 	*os.File
 }
 
-// openChannel makes the channel of a session that the kernel has. The calling thread is where the tunnel is.
+// openChannel makes the channel of a session that the kernel has. The calling thread is where the
+// tunnel is.
 func openChannel(of uapi.Session) (c channel, err error) {
 	c.socket, err = unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, uapi.ProtocolL2TP)
 	if err != nil {
@@ -86,9 +87,9 @@ func (c channel) connect(unit int) error {
 	})
 }
 
-// createInterface makes the interface of a session, all network protocols closed, with the unit behind it. The unit is
-// the reading end of the frames that the channel gets with it and that are no IP packets. They end with the interface,
-// which goes when the unit is closed.
+// createInterface makes the interface of a session, all network protocols closed, with the unit
+// behind it. The unit is the reading end of the frames that the channel gets with it and that are
+// no IP packets. They end with the interface, which goes when the unit is closed.
 func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.File, error) {
 	var routes *netlink.Conn // of its own: one at a time would be 50 interfaces in a second
 	err := t.home.do(func() (err error) {
@@ -119,7 +120,8 @@ func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.F
 	return os.NewFile(uintptr(unit), devicePPP), nil
 }
 
-// newLink makes the interface in the network namespace of the calling thread; its unit is where routes is.
+// newLink makes the interface in the network namespace of the calling thread; its unit is where
+// routes is.
 func newLink(routes *netlink.Conn, cfg dataplane.SessionConfig, unit int) error {
 	const path = "/proc/thread-self/ns/net"
 	namespace, err := os.Open(path)
@@ -141,7 +143,8 @@ func newLink(routes *netlink.Conn, cfg dataplane.SessionConfig, unit int) error 
 	return nil
 }
 
-// closeAll closes all network protocols that Linux would take without an NCP: it begins with all open.
+// closeAll closes all network protocols that Linux would take without an NCP: it begins with all
+// open.
 func closeAll(unit int) error {
 	for _, number := range []uint16{protocolIPv4, protocolIPv6, protocolAppleTalk, protocolIPX, protocolMPLS, protocolMPLSMulticast} {
 		if err := uapi.SetMode(unit, number, uapi.Drop); err != nil {

@@ -69,8 +69,8 @@ func (s *session) open() error {
 	return nil
 }
 
-// reorderTimeout is for how long the kernel waits for a message whose successors are here. Without it the kernel takes a
-// lost message for a disorder, and drops the next ones too.
+// reorderTimeout is for how long the kernel waits for a message whose successors are here. Without
+// it the kernel takes a lost message for a disorder, and drops the next ones too.
 const reorderTimeout = 10 * time.Millisecond
 
 // create makes the session in the kernel.
@@ -172,8 +172,8 @@ func (s *session) vanished(err error) {
 	s.cfg.Gone(fmt.Errorf("session %#x, interface %s: %w", s.cfg.LocalID, s.cfg.Interface, err))
 }
 
-// SendFrame sends all frames through the channel. Those of NCPs could take the unit's way too, but there they would count
-// as packets of its interface.
+// SendFrame sends all frames through the channel. Those of NCPs could take the unit's way too, but
+// there they would count as packets of its interface.
 func (s *session) SendFrame(frame []byte) error {
 	if len(frame) < protocolField {
 		return fmt.Errorf("PPP frame of %d octets: want its protocol field, %d octets, at least", len(frame), protocolField)

@@ -21,7 +21,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
 )
 
-// tunnel is the way to a peer: its wire, the kernel's tunnel on it, the goroutines that hear of them, and the sessions.
+// tunnel is the way to a peer: its wire, the kernel's tunnel on it, the goroutines that hear of
+// them, and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
 	home   home
@@ -127,8 +128,9 @@ func timeOf(nanoseconds *atomic.Int64) (t time.Time) {
 	return t
 }
 
-// The start of a message (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or Reserved | Control Connection
-// ID or Session ID. Over IP session ID 0 precedes a control message (section 4.1.1.2).
+// The start of a message (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or
+// Reserved | Control Connection ID or Session ID. Over IP session ID 0 precedes a control message
+// (section 4.1.1.2).
 const (
 	headerSize    = 8
 	idAt          = 4
@@ -161,7 +163,8 @@ func (t *tunnel) receive(datagram []byte) {
 	t.mu.Lock()
 	s := t.sessions[binary.BigEndian.Uint32(datagram[idAt:])]
 	t.mu.Unlock()
-	// The kernel keeps to itself what is for a session that it knows. The cookie is not for strangers to guess.
+	// The kernel keeps to itself what is for a session that it knows. The cookie is not for
+	// strangers to guess.
 	if s != nil && strings.HasPrefix(string(datagram[headerSize:]), string(s.cfg.LocalCookie)) {
 		select {
 		case t.suspects <- s:
@@ -170,7 +173,8 @@ func (t *tunnel) receive(datagram []byte) {
 	}
 }
 
-// receiveOverIP takes what comes to session ID 0. What comes to unknown sessions the kernel drops, and tells nobody.
+// receiveOverIP takes what comes to session ID 0. What comes to unknown sessions the kernel drops,
+// and tells nobody.
 func (t *tunnel) receiveOverIP(packet []byte) {
 	message := packet[min(sessionIDSize, len(packet)):]
 	switch {

@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
 )
 
-// udpWire is L2TP over UDP (RFC 3931 section 4.1.2). The kernel's tunnel is on the socket that control messages take.
+// udpWire is L2TP over UDP (RFC 3931 section 4.1.2). The kernel's tunnel is on the socket that
+// control messages take.
 type udpWire struct {
 	t      *tunnel
 	socket atomic.Pointer[peersocket.Socket]

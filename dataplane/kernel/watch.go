@@ -7,15 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchEvery is how often the kernel is asked for what it does not tell by itself: less often when it takes longer than
-// a tenth of that, with very many sessions, as it does nothing else for L2TP meanwhile.
+// watchEvery is how often the kernel is asked for what it does not tell by itself: less often when
+// it takes longer than a tenth of that, with very many sessions, as it does nothing else for L2TP
+// meanwhile.
 const (
 	watchEvery = 3 * time.Second
 	watchShare = 10
 )
 
-// watch asks the kernel whether the sessions are there, and what they heard; both netlink and closed tunnels delete them
-// without a word to anybody. It has the path looked at too: packets of the kernel's sessions come back with no error.
+// watch asks the kernel whether the sessions are there, and what they heard; both netlink and
+// closed tunnels delete them without a word to anybody. It has the path looked at too: packets of
+// the kernel's sessions come back with no error.
 func (t *tunnel) watch() {
 	next := time.NewTimer(watchEvery)
 	defer next.Stop()

@@ -14,7 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Namespace is a network namespace without a name: it is gone when nobody has it open. It is a dataplane.Namespace.
+// Namespace is a network namespace without a name: it is gone when nobody has it open. It is a
+// dataplane.Namespace.
 type Namespace struct {
 	name   string // for messages
 	handle netns.NsHandle
@@ -38,8 +39,8 @@ func NewNamespace(t testing.TB, name string) *Namespace {
 				return err
 			}
 			n.handle, err = netns.Get()
-			// The thread goes back rather than end with the goroutine: the main thread never ends, and would hold the
-			// namespace for good.
+			// The thread goes back rather than end with the goroutine: the main thread never ends,
+			// and would hold the namespace for good.
 			if err := netns.Set(home); err != nil {
 				return err
 			}
@@ -157,8 +158,8 @@ func (n *Namespace) DeleteLink(t testing.TB, name string) {
 	Must(t, n.kernel.LinkDel(n.Link(t, name)))
 }
 
-// Address gives an interface an address; peer invalid: it is on the subnet of local, else local's length is that of
-// the peer's subnet.
+// Address gives an interface an address; peer invalid: it is on the subnet of local, else local's
+// length is that of the peer's subnet.
 func (n *Namespace) Address(t testing.TB, name string, local netip.Prefix, peer netip.Addr) {
 	t.Helper()
 	address := &netlink.Addr{IPNet: ipNet(local), Flags: unix.IFA_F_NODAD}
@@ -206,7 +207,8 @@ func wire(t testing.TB, a *Namespace, nameA string, b *Namespace, nameB string) 
 	b.Up(t, nameB)
 }
 
-// takes waits until packets to a new IPv6 address are taken, which is a little later than the address is shown.
+// takes waits until packets to a new IPv6 address are taken, which is a little later than the
+// address is shown.
 func (n *Namespace) takes(t testing.TB, address netip.Addr) {
 	t.Helper()
 	for {

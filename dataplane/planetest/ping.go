@@ -23,7 +23,8 @@ type Pinger struct {
 	to      net.Addr
 }
 
-// Pinger is a raw socket of e's virtual router that sends to the other end by that IP version and never fragments.
+// Pinger is a raw socket of e's virtual router that sends to the other end by that IP version and
+// never fragments.
 func (e *End) Pinger(t testing.TB, other *End, version int) *Pinger {
 	t.Helper()
 	p := &Pinger{

@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Rig is the real thing in network namespaces: two PEs, each with a virtual router, and a provider's router between
-// them.
+// Rig is the real thing in network namespaces: two PEs, each with a virtual router, and a
+// provider's router between them.
 //
 //	virtual router | pe 1 -- 192.0.2.0/25 -- core -- 192.0.2.128/25 -- pe 2 | virtual router
 type Rig struct {
@@ -50,7 +50,8 @@ func NewRig(t testing.TB, planes [2]dataplane.Plane) *Rig {
 			PathChanged: make(chan struct{}, 1024),
 		}
 		g.PEs[i] = p
-		// Interfaces of the virtual router come up without addresses, and say and believe nothing of routers.
+		// Interfaces of the virtual router come up without addresses, and say and believe nothing
+		// of routers.
 		p.VR.Sysctl(t, "ipv6/conf/default/addr_gen_mode", "1") // IN6_ADDR_GEN_MODE_NONE
 		p.VR.Sysctl(t, "ipv6/conf/default/accept_ra", "0")
 		link := fmt.Sprintf("to-pe%d", i+1)
@@ -110,7 +111,8 @@ type End struct {
 	Gone   chan error
 }
 
-// End is the end of the session of that ID on PE i, with cookies of that many octets; it is not created yet.
+// End is the end of the session of that ID on PE i, with cookies of that many octets; it is not
+// created yet.
 func (g *Rig) End(i int, id uint32, cookie int) *End {
 	e := &End{
 		PE:     g.PEs[i],
@@ -151,7 +153,8 @@ func (e *End) ConfigureUp(t testing.TB, other *End) {
 	e.VR.takes(t, e.Inner6)
 }
 
-// OpenSession makes both ends of a session, opens the NCPs and brings the interfaces up with that MTU.
+// OpenSession makes both ends of a session, opens the NCPs and brings the interfaces up with that
+// MTU.
 func (g *Rig) OpenSession(t testing.TB, id uint32, cookie, mtu int) [2]*End {
 	t.Helper()
 	return g.openSession(t, id, cookie, mtu, dataplane.NoSublayer)
@@ -182,5 +185,6 @@ func (g *Rig) Settle(t testing.TB, p *PE) {
 	}
 }
 
-// ControlMessage is an acknowledgement (RFC 3931 section 3.2.1: T, L, S bits; Length, Control Connection ID, Ns, Nr).
+// ControlMessage is an acknowledgement (RFC 3931 section 3.2.1: T, L, S bits; Length, Control
+// Connection ID, Ns, Nr).
 var ControlMessage = []byte{0xc8, 3, 0, 12, 0, 0, 0, 1, 0, 2, 0, 3}

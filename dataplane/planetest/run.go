@@ -27,7 +27,8 @@ var onOneSide = []test{
 	{"TunnelClose", testTunnelClose},
 }
 
-// overUDP are about its datagrams and ports, and about what has nothing to do with the encapsulation.
+// overUDP are about its datagrams and ports, and about what has nothing to do with the
+// encapsulation.
 var overUDP = []test{
 	{"Datagrams", testDatagrams},
 	{"BesideListener", testBesideListener},

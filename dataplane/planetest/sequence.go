@@ -52,8 +52,8 @@ func (w scripted) send(sublayer uint32, frame string) {
 // echo is an LCP Echo-Reply (RFC 1661 section 5.8) with that Identifier.
 func echo(id byte) string { return string([]byte{0xc0, 0x21, 10, id, 0, 8, 0, 0, 0, 0}) }
 
-// The first message has number 0, each further one the next (RFC 3931 section 4.6). Without sequence numbers the sublayer
-// says that there is none.
+// The first message has number 0, each further one the next (RFC 3931 section 4.6). Without
+// sequence numbers the sublayer says that there is none.
 func testNumbersSent(t *testing.T, g *Rig) {
 	for _, sublayer := range []dataplane.Sublayer{
 		dataplane.NoSublayer, dataplane.SublayerAlone, dataplane.SublayerSequenced, dataplane.SublayerSequencedNonIP,
@@ -79,8 +79,9 @@ func testNumbersSent(t *testing.T, g *Rig) {
 	}
 }
 
-// What comes late, twice or without a number is dropped and counted. Neither a gap nor the number's wrapping around stops
-// what follows, though some data planes wait for a while for what is missing (RFC 3931 appendix C).
+// What comes late, twice or without a number is dropped and counted. Neither a gap nor the number's
+// wrapping around stops what follows, though some data planes wait for a while for what is missing
+// (RFC 3931 appendix C).
 func testNumbersReceived(t *testing.T, g *Rig) {
 	w := g.newScripted(t, dataplane.SublayerSequenced)
 	expect := func(id byte) {
@@ -103,8 +104,8 @@ func testNumbersReceived(t *testing.T, g *Rig) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
-	// Leaps forward, once around, as less than half of the numbers are ahead at a time. A frame that was read late is of the
-	// leap before.
+	// Leaps forward, once around, as less than half of the numbers are ahead at a time. A frame
+	// that was read late is of the leap before.
 	for quarter := range uint32(4) {
 		id, taken := byte(10+quarter), false
 		for number := (quarter+1)<<22 - 3; !taken; number++ {

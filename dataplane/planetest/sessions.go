@@ -21,8 +21,8 @@ type namespaceFunc func(f func() error) error
 
 func (do namespaceFunc) Do(f func() error) error { return do(f) }
 
-// The peer's first LCP frame may come while the interface is being made: it is delivered. The interface is born down,
-// with its MTU.
+// The peer's first LCP frame may come while the interface is being made: it is delivered. The
+// interface is born down, with its MTU.
 func testFrameWhileInterfaceIsMade(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	const hello = "\xc0\x21\x01\x01\x00\x04"
@@ -60,7 +60,8 @@ func testInterfaceAtHome(t *testing.T, g *Rig) {
 	}
 }
 
-// ExpectGone waits until the owner is told, once, that the session has vanished; Close has nothing to say then.
+// ExpectGone waits until the owner is told, once, that the session has vanished; Close has nothing
+// to say then.
 func ExpectGone(t *testing.T, e *End) {
 	t.Helper()
 	if err := <-e.Gone; err == nil || !strings.Contains(err.Error(), e.Config.Interface) {
@@ -90,8 +91,8 @@ func testInterfaceDeleted(t *testing.T, g *Rig) {
 	}
 }
 
-// Close takes the interface away, delivers nothing any more, and is no reason for alarm; the session's IDs and its
-// interface's name are free again, and what arrives for it is for no session.
+// Close takes the interface away, delivers nothing any more, and is no reason for alarm; the
+// session's IDs and its interface's name are free again, and what arrives for it is for no session.
 func testSessionClose(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	peer := g.End(1, 1, 4)
@@ -242,14 +243,16 @@ func testManySessions(t *testing.T, g *Rig) {
 	}
 }
 
-// packetFrame is a PPP frame with an IPv4 packet (RFC 1332 section 2), empty, from 10.0.1.1 to 10.0.1.0.
+// packetFrame is a PPP frame with an IPv4 packet (RFC 1332 section 2), empty, from 10.0.1.1 to
+// 10.0.1.0.
 const packetFrame = "\x00\x21" +
 	"\x45\x00\x00\x14\x00\x00\x00\x00\x40\x3b\x66\xaa\x0a\x00\x01\x01\x0a\x00\x01\x00"
 
 func testSessionsUnderTraffic(t *testing.T, g *Rig) { SessionsUnderTraffic(t, g, 40) }
 
-// SessionsUnderTraffic has that many sessions come and go, one by one, while traffic runs towards them from both sides;
-// every other one waits until it has sent a packet, the rest go whatever they are about.
+// SessionsUnderTraffic has that many sessions come and go, one by one, while traffic runs towards
+// them from both sides; every other one waits until it has sent a packet, the rest go whatever they
+// are about.
 func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 	t.Helper()
 	g.OpenTunnels(t, false)
@@ -308,8 +311,8 @@ func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 	}
 }
 
-// A peer that restarts comes with a new control connection on the same addresses: its sessions take the place of the old
-// ones, whether these are closed before or after.
+// A peer that restarts comes with a new control connection on the same addresses: its sessions take
+// the place of the old ones, whether these are closed before or after.
 func testNewConnection(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	var before [2]*End

@@ -13,8 +13,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Packets of either protocol pass in both directions, over both protocols, with cookies of each length and sublayers; the largest one
-// that the path has room for passes whole, with nothing fragmented outside, and one octet more is refused at the interface.
+// Packets of either protocol pass in both directions, over both protocols, with cookies of each
+// length and sublayers; the largest one that the path has room for passes whole, with nothing
+// fragmented outside, and one octet more is refused at the interface.
 func testPackets(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
@@ -167,8 +168,8 @@ func testWrongCookie(t *testing.T, g *Rig) {
 	}
 }
 
-// Packets of a protocol whose NCP is not opened are discarded, both ways (RFC 1661 section 3.5), and so they are before
-// anybody has said which are.
+// Packets of a protocol whose NCP is not opened are discarded, both ways (RFC 1661 section 3.5),
+// and so they are before anybody has said which are.
 func testClosedProtocol(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	ends := [2]*End{g.End(0, 1, 0), g.End(1, 1, 0)}

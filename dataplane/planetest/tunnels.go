@@ -16,8 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// What is neither a control message nor of a session that we know is dropped and counted, before there is a session and
-// after.
+// What is neither a control message nor of a session that we know is dropped and counted, before
+// there is a session and after.
 func testDatagrams(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	from, to := g.PEs[0].Tunnel, g.PEs[1]
@@ -63,7 +63,8 @@ func testDatagrams(t *testing.T, g *Rig) {
 	}
 }
 
-// The tunnel lives beside the listener on the same port: it gets what its peer sends, the listener all else.
+// The tunnel lives beside the listener on the same port: it gets what its peer sends, the listener
+// all else.
 func testBesideListener(t *testing.T, g *Rig) {
 	p, peer := g.PEs[0], g.PEs[1]
 	shared := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
@@ -103,7 +104,8 @@ func testBesideListener(t *testing.T, g *Rig) {
 	}
 }
 
-// The network's errors are told, at the least while there is no session, and the tunnel goes on: the peer may come back.
+// The network's errors are told, at the least while there is no session, and the tunnel goes on:
+// the peer may come back.
 func testUnreachable(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
@@ -127,7 +129,8 @@ func testUnreachable(t *testing.T, g *Rig) {
 			g.Settle(t, p)
 			g.Settle(t, peer)
 
-			// A route that is no more is said at once, by the error and by the hint, also where there is a session.
+			// A route that is no more is said at once, by the error and by the hint, also where
+			// there is a session.
 			Must(t, g.End(0, 1, 8).Create())
 			p.Host.DeleteDefaultRoute(t, local.Next())
 			if err := p.Tunnel.SendControl(ControlMessage); !errors.Is(err, unix.ENETUNREACH) {
@@ -177,8 +180,8 @@ func testOpenTunnelRefuses(t *testing.T, g *Rig) {
 	}
 }
 
-// Close takes all sessions along, also those that are just being made, and leaves neither interfaces nor goroutines. The
-// same IDs can be had again.
+// Close takes all sessions along, also those that are just being made, and leaves neither
+// interfaces nor goroutines. The same IDs can be had again.
 func testTunnelClose(t *testing.T, g *Rig) {
 	before := runtime.NumGoroutine()
 	for range 10 {

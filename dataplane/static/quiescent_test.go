@@ -8,9 +8,10 @@ import (
 	"github.com/katalix/go-l2tp/l2tp"
 )
 
-// A quiescent tunnel of go-l2tp v0.1.8 that sends HELLOs ends, although the peer acknowledges each. So we have none, nor can
-// ql2tpd be asked to send them (hello_timeout). When this fails that has been mended, and a quiescent tunnel would find out
-// whether a static peer is alive. Nothing is closed here: to close a tunnel that is ending by itself panics.
+// A quiescent tunnel of go-l2tp v0.1.8 that sends HELLOs ends, although the peer acknowledges each.
+// So we have none, nor can ql2tpd be asked to send them (hello_timeout). When this fails that has
+// been mended, and a quiescent tunnel would find out whether a static peer is alive. Nothing is
+// closed here: to close a tunnel that is ending by itself panics.
 func TestQuiescentTunnelsEndByTheirHello(t *testing.T) {
 	const a, b = "127.0.0.1:47011", "127.0.0.1:47012"
 	ended := make(chan string, 2)

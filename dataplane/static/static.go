@@ -1,8 +1,8 @@
-// Package static is tunnels without signalling: katalix/go-l2tp keeps them, with their sessions, by IDs that both ends are
-// configured with, and a data plane carries their packets.
+// Package static is tunnels without signalling: katalix/go-l2tp keeps them, with their sessions, by
+// IDs that both ends are configured with, and a data plane carries their packets.
 //
-// go-l2tp's own data plane does not serve: it gives the kernel one cookie in place of another. Nor do its quiescent tunnels.
-// The tests show what is wrong.
+// go-l2tp's own data plane does not serve: it gives the kernel one cookie in place of another. Nor
+// do its quiescent tunnels. The tests show what is wrong.
 package static
 
 import (
@@ -20,7 +20,8 @@ import (
 // IDs are those of a tunnel: ours and the peer's.
 type IDs struct{ Local, Peer uint32 }
 
-// OpenTunnel opens a tunnel of a data plane to a peer without signalling. Sessions are of that tunnel's IDs.
+// OpenTunnel opens a tunnel of a data plane to a peer without signalling. Sessions are of that
+// tunnel's IDs.
 func OpenTunnel(plane dataplane.Plane, ids IDs, cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
 	t := &tunnel{plane: plane, cfg: cfg, wanted: make(map[uint32]dataplane.SessionConfig), made: make(map[uint32]dataplane.Session)}
 	context, err := l2tp.NewContext(carrier{t}, nil)
@@ -97,7 +98,8 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return &session{Session: s, kept: kept}, nil
 }
 
-// Close ends all sessions at once. go-l2tp, which would end them one after another, finds that out afterwards.
+// Close ends all sessions at once. go-l2tp, which would end them one after another, finds that out
+// afterwards.
 func (t *tunnel) Close() error {
 	err := t.Tunnel.Close()
 	t.context.Close()

@@ -22,8 +22,8 @@ func (s sink) Write([][]byte, int) (int, error) {
 
 func (s sink) Close() error { return nil }
 
-// carry returns what carries one packet of that size from session to session: all of the packet's way but the TUN
-// devices, sockets and their readers included.
+// carry returns what carries one packet of that size from session to session: all of the packet's
+// way but the TUN devices, sockets and their readers included.
 func carry(t testing.TB, over carrier, size int) func() {
 	g := newRig(t)
 	openTunnels(t, g, over)

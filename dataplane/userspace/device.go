@@ -12,9 +12,10 @@ import (
 // virtioHeader is the room that a tun.Device wants before a packet written to it, in octets.
 const virtioHeader = 10
 
-// openTUN makes a TUN device in the network namespace of the calling thread, down and without addresses. It is not
-// tun.CreateTUN that does so: that takes over a persistent device of this name, keeps its descriptor, and with it the
-// namespace, when it fails, and keeps two goroutines for each device.
+// openTUN makes a TUN device in the network namespace of the calling thread, down and without
+// addresses. It is not tun.CreateTUN that does so: that takes over a persistent device of this
+// name, keeps its descriptor, and with it the namespace, when it fails, and keeps two goroutines
+// for each device.
 func openTUN(name string, mtu int) (tun.Device, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -53,8 +54,9 @@ func createInterface(fd int, name string, mtu int) error {
 	return nil
 }
 
-// batch is the buffers of one reader, laid out one after another in one piece of memory. Each reaches to the end of it,
-// so that a packet longer than expected (somebody raised the MTU) runs into the next one's buffer and not out of bounds.
+// batch is the buffers of one reader, laid out one after another in one piece of memory. Each
+// reaches to the end of it, so that a packet longer than expected (somebody raised the MTU) runs
+// into the next one's buffer and not out of bounds.
 type batch struct {
 	stride  int
 	buffers [][]byte
@@ -64,7 +66,8 @@ type batch struct {
 // maxPacket is the longest IP packet that a device hands out, in octets.
 const maxPacket = 1<<16 - 1
 
-// newBatch makes n buffers, size octets apart, each with room for size octets and the longest packet.
+// newBatch makes n buffers, size octets apart, each with room for size octets and the longest
+// packet.
 func newBatch(n, size int) *batch {
 	b := &batch{stride: size, buffers: make([][]byte, n), sizes: make([]int, n)}
 	memory := make([]byte, n*size+maxPacket)

@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1) and over IP (section 4.1.1.1), and PPP in it with address
-// and control octets (RFC 1661 section 3.1 by way of RFC 1662 section 3.1):
+// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1) and over IP (section 4.1.1.1), and
+// PPP in it with address and control octets (RFC 1661 section 3.1 by way of RFC 1662 section 3.1):
 //
 //	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
 //	                                Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
@@ -49,7 +49,8 @@ const (
 	isData
 )
 
-// peek finds out what a datagram is: where in it a control message begins, or whose session a data message is of.
+// peek finds out what a datagram is: where in it a control message begins, or whose session a data
+// message is of.
 func peek(e dataplane.Encapsulation, datagram []byte) (k kind, at int, sessionID uint32) {
 	if e == dataplane.IP {
 		if len(datagram) < sessionIDSize {
@@ -72,7 +73,8 @@ func peek(e dataplane.Encapsulation, datagram []byte) (k kind, at int, sessionID
 	return isData, 0, binary.BigEndian.Uint32(message[flagsSize:])
 }
 
-// appendPrefix appends all of a data message that precedes the protocol field; its sublayer has no sequence number.
+// appendPrefix appends all of a data message that precedes the protocol field; its sublayer has no
+// sequence number.
 func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie []byte, sublayer dataplane.Sublayer) []byte {
 	if e == dataplane.UDP {
 		b = append(b, 0, version, 0, 0)
@@ -85,8 +87,8 @@ func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie 
 	return append(b, allStations, unnumberedUI)
 }
 
-// encode writes the message's prefix and protocol field right before the IP packet, which is b[at:]. It returns the
-// message, and which protocol it carries: none if it is not an IP packet.
+// encode writes the message's prefix and protocol field right before the IP packet, which is
+// b[at:]. It returns the message, and which protocol it carries: none if it is not an IP packet.
 func encode(b []byte, at int, prefix []byte) (message []byte, carried dataplane.Protocols) {
 	protocol, carried := uint16(0), dataplane.Protocols(0)
 	switch ipVersion(b[at:]) {
@@ -114,9 +116,10 @@ const (
 	pppFrame // any other
 )
 
-// decode looks into a data message, whose cookie begins at that place, and in which order, if it is not nil, follows. For a packet it returns where in message the IP packet begins and
-// its protocol, for a frame where the protocol field begins. A compressed protocol field is expanded in place, over the
-// octet before it.
+// decode looks into a data message, whose cookie begins at that place, and in which order, if it is
+// not nil, follows. For a packet it returns where in message the IP packet begins and its protocol,
+// for a frame where the protocol field begins. A compressed protocol field is expanded in place,
+// over the octet before it.
 func decode(message []byte, header int, cookie []byte, order *order) (v verdict, at int, carried dataplane.Protocols) {
 	at = header + len(cookie)
 	if len(message) < at || subtle.ConstantTimeCompare(message[header:at], cookie) != 1 {

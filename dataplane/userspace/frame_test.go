@@ -24,7 +24,8 @@ var (
 	ipv6Packet = append([]byte{0x60, 0, 0, 0}, make([]byte, 36)...)
 )
 
-// What the Linux kernel sends for a PPP pseudowire: the header of RFC 3931 section 4.1.2.1 or 4.1.1.1, then FF 03.
+// What the Linux kernel sends for a PPP pseudowire: the header of RFC 3931 section 4.1.2.1 or
+// 4.1.1.1, then FF 03.
 func TestEncode(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -149,7 +150,8 @@ func TestDecodeSublayer(t *testing.T) {
 	}
 }
 
-// What was encoded is decoded to itself; nothing that comes in panics, and every frame found lies in the message.
+// What was encoded is decoded to itself; nothing that comes in panics, and every frame found lies
+// in the message.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
 	f.Add([]byte("\xff\x03\x00\x21"+string(ipv4Packet)), uint8(0))

@@ -2,25 +2,28 @@ package userspace
 
 import "github.com/l2tpvl/l2tpvl/dataplane"
 
-// The Default L2-Specific Sublayer (RFC 3931 section 4.6): x bit, S bit, x bits, Sequence Number of 24 bits.
+// The Default L2-Specific Sublayer (RFC 3931 section 4.6): x bit, S bit, x bits, Sequence Number of
+// 24 bits.
 const (
 	sublayerSize = 4
 	sequenced    = 1 << 30 // S bit
 	sequenceMask = 1<<24 - 1
 )
 
-// order is what the Default L2-Specific Sublayer of the messages that a session receives is looked at for.
+// order is what the Default L2-Specific Sublayer of the messages that a session receives is looked
+// at for.
 type order struct {
 	sequenced bool
 	expected  uint32 // one more than the last number that was taken
 
-	// What was dropped as old last, and how many such in a row were one after another: the peer may have lost its count.
+	// What was dropped as old last, and how many such in a row were one after another: the peer may
+	// have lost its count.
 	old  uint32
 	runs int
 }
 
-// maxOldRun is how many old messages in sequence are dropped before their count is taken for the right one (RFC 3931 appendix
-// C).
+// maxOldRun is how many old messages in sequence are dropped before their count is taken for the
+// right one (RFC 3931 appendix C).
 const maxOldRun = 16
 
 // newOrder is the order of a session with that sublayer; nil: there is none.
@@ -31,8 +34,8 @@ func newOrder(s dataplane.Sublayer) *order {
 	return &order{sequenced: s.Sequenced()}
 }
 
-// takes reports whether a message with that sublayer is to be taken: it is not late, is not there twice, and is numbered.
-// Nothing waits for messages that have not come.
+// takes reports whether a message with that sublayer is to be taken: it is not late, is not there
+// twice, and is numbered. Nothing waits for messages that have not come.
 func (o *order) takes(sublayer uint32) bool {
 	if !o.sequenced {
 		return true

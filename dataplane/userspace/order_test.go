@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// What is taken, number by number: all that is ahead by less than half of the numbers (RFC 3931 section 4.6), and what
-// goes on for a while in its own order though it seems old (appendix C).
+// What is taken, number by number: all that is ahead by less than half of the numbers (RFC 3931
+// section 4.6), and what goes on for a while in its own order though it seems old (appendix C).
 func TestOrder(t *testing.T) {
 	run := func(from, n uint32) (numbers []uint32) {
 		for i := range n {
@@ -63,7 +63,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// A peer that wants numbers for other than IP packets gets IP packets without (RFC 3931 section 5.4.4).
+// A peer that wants numbers for other than IP packets gets IP packets without (RFC 3931 section
+// 5.4.4).
 func TestNumbersOfIPPackets(t *testing.T) {
 	for _, tt := range []struct {
 		sublayer      dataplane.Sublayer

@@ -1,5 +1,6 @@
-// Package userspace is the data plane that needs nothing of the kernel but TUN: the interface of each link is a TUN
-// device, and goroutines carry packets between it and a UDP socket (RFC 3931 section 4.1.2) or a raw IP socket (section 4.1.1).
+// Package userspace is the data plane that needs nothing of the kernel but TUN: the interface of
+// each link is a TUN device, and goroutines carry packets between it and a UDP socket (RFC 3931
+// section 4.1.2) or a raw IP socket (section 4.1.1).
 package userspace
 
 import "github.com/l2tpvl/l2tpvl/dataplane"

@@ -100,7 +100,8 @@ func (s *session) read(device tun.Device) {
 		}
 		switch {
 		case err == nil:
-		// Not only errors of the kernel: the runtime's poller has its own, and says it again and again.
+		// Not only errors of the kernel: the runtime's poller has its own, and says it again and
+		// again.
 		case errors.Is(err, os.ErrClosed), errors.As(err, new(*os.PathError)):
 			s.vanished(device, err)
 			return
@@ -151,8 +152,8 @@ func (s *session) send(message []byte, numbered bool) error {
 	return s.tunnel.send(message)
 }
 
-// receive handles a data message for the session, which is b without its first virtioHeader octets. The caller holds
-// tunnel.mu.
+// receive handles a data message for the session, which is b without its first virtioHeader octets.
+// The caller holds tunnel.mu.
 func (s *session) receive(b []byte, now time.Time) {
 	message := b[virtioHeader:]
 	v, at, carried := decode(message, headerSize(s.tunnel.cfg.Encapsulation), s.cfg.LocalCookie, s.order)

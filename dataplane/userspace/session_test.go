@@ -19,7 +19,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// Streams arrive whole, both ways at once: with segments that the kernel leaves to us to cut, and their checksums.
+// Streams arrive whole, both ways at once: with segments that the kernel leaves to us to cut, and
+// their checksums.
 func TestStreams(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)
@@ -73,7 +74,8 @@ func TestStreams(t *testing.T) {
 
 func TestOpenAndCloseUnderTraffic(t *testing.T) { planetest.SessionsUnderTraffic(t, newRig(t), 200) }
 
-// Packets of a protocol whose NCP is not opened are counted where they are discarded (RFC 1661 section 3.5).
+// Packets of a protocol whose NCP is not opened are counted where they are discarded (RFC 1661
+// section 3.5).
 func TestClosedProtocolIsCounted(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)
@@ -119,7 +121,8 @@ func TestInterfaceDownIsCounted(t *testing.T) {
 	}
 }
 
-// A TUN device that waits for a reader is not ours to read, and the kernel would take any MTU for one.
+// A TUN device that waits for a reader is not ours to read, and the kernel would take any MTU for
+// one.
 func TestCreateSessionRefuses(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)

@@ -32,7 +32,8 @@ func TestMTURaised(t *testing.T) {
 	}
 }
 
-// A packet too large for the path is dropped and counted, and the owner is told that the path has changed.
+// A packet too large for the path is dropped and counted, and the owner is told that the path has
+// changed.
 func TestPathShrinks(t *testing.T) {
 	g := newRig(t)
 	for _, over := range carriers {

@@ -8,8 +8,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// Over IP a session ID begins the datagram, and 0 says that a control message follows (RFC 3931 section 4.1.1.2). What is
-// neither a control message nor of a session that we know is dropped and counted.
+// Over IP a session ID begins the datagram, and 0 says that a control message follows (RFC 3931
+// section 4.1.1.2). What is neither a control message nor of a session that we know is dropped and
+// counted.
 func TestDatagramsOverIP(t *testing.T) {
 	g := newRig(t)
 	control := string(planetest.ControlMessage)
@@ -53,8 +54,8 @@ func TestDatagramsOverIP(t *testing.T) {
 	}
 }
 
-// A raw socket gets what all the world sends before it is connected to the peer, and IPv4 packets with their headers. What
-// others send does not get into the tunnel, be it before or after.
+// A raw socket gets what all the world sends before it is connected to the peer, and IPv4 packets
+// with their headers. What others send does not get into the tunnel, be it before or after.
 func TestStrangersPackets(t *testing.T) {
 	g := newRig(t)
 	p, peer := g.PEs[0], g.PEs[1]

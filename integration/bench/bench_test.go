@@ -154,7 +154,8 @@ type figures struct {
 	bringUp, recovery time.Duration
 }
 
-// measure brings up all links between the two sides of o, kills side b, starts it again, and waits until all are up.
+// measure brings up all links between the two sides of o, kills side b, starts it again, and waits
+// until all are up.
 func measure(tb testing.TB, o order) figures {
 	tb.Helper()
 	profile := func(side string) string {
@@ -195,8 +196,8 @@ func later(a, b result) time.Time {
 	return a.At
 }
 
-// BenchmarkControl brings up 10,000 links between two daemons, and then again after one side was killed. Of the times that
-// both sides tell the longer counts.
+// BenchmarkControl brings up 10,000 links between two daemons, and then again after one side was
+// killed. Of the times that both sides tell the longer counts.
 //
 //	links/s      links up on both sides, a second, from the start of the daemons
 //	ms/p50       time to up of links, since then: median
@@ -231,7 +232,8 @@ func BenchmarkControl(b *testing.B) {
 	}
 }
 
-// The measurement itself, at a small size: links come up with and without PPP and loss, and come back.
+// The measurement itself, at a small size: links come up with and without PPP and loss, and come
+// back.
 func TestMeasure(t *testing.T) {
 	for _, o := range []order{
 		{Peers: 1, VPNs: 30},

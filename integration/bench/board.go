@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// board holds which links of a side are up, and since when. A round begins with the board, and with each call of again; it
-// is over when every link has come up in it and is up.
+// board holds which links of a side are up, and since when. A round begins with the board, and with
+// each call of again; it is over when every link has come up in it and is up.
 type board struct {
 	mu    sync.Mutex
 	links map[string]*standing // by the name of the interface

@@ -43,8 +43,8 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	return t, nil
 }
 
-// made and gone take note of a session's life. Without PPP a session ends after a while for the want of it, which says
-// nothing about L2TP.
+// made and gone take note of a session's life. Without PPP a session ends after a while for the
+// want of it, which says nothing about L2TP.
 func (p *plane) made(s *session) {
 	if p.mute {
 		p.board.anew(s.cfg.Interface)
@@ -60,7 +60,8 @@ func (p *plane) gone(s *session) {
 // socketBuffer is that of the userspace data plane.
 const socketBuffer = 4 << 20
 
-// prepare lets the socket share its port with the daemon's listener, and holds bursts as the userspace data plane's does.
+// prepare lets the socket share its port with the daemon's listener, and holds bursts as the
+// userspace data plane's does.
 func prepare(_, _ string, raw syscall.RawConn) (err error) {
 	controlErr := raw.Control(func(fd uintptr) {
 		err = errors.Join(
@@ -109,7 +110,8 @@ func (t *tunnel) send(datagram []byte) error {
 	return err
 }
 
-// The data message header over UDP (RFC 3931 section 4.1.2.1), and PPP's address and control octets.
+// The data message header over UDP (RFC 3931 section 4.1.2.1), and PPP's address and control
+// octets.
 const (
 	versionOctet = 3
 	headerLen    = 8

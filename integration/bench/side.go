@@ -109,8 +109,9 @@ func linkAddress(k uint32) netip.Addr {
 
 func interfaceName(peer, vpn int) string { return fmt.Sprintf("vl%d-%d", peer, vpn) }
 
-// run is the process of a side. It begins when it reads a line, and writes a result, as JSON, when all links are up; with
-// each further line it waits for all links to come up anew. It ends with its input.
+// run is the process of a side. It begins when it reads a line, and writes a result, as JSON, when
+// all links are up; with each further line it waits for all links to come up anew. It ends with its
+// input.
 func (o *order) run(in io.Reader, out io.Writer) error {
 	var interfaces []string
 	for i := range o.Peers {
@@ -187,7 +188,8 @@ func resident() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// profile begins a CPU profile; what it returns ends it, the first time it is called, and takes one of the heap.
+// profile begins a CPU profile; what it returns ends it, the first time it is called, and takes one
+// of the heap.
 func (o *order) profile() (finish func(), err error) {
 	if o.Profile == "" {
 		return func() {}, nil

@@ -1,4 +1,5 @@
-// Package compose runs two PEs and their customers as containers, as docker-compose.yml describes them.
+// Package compose runs two PEs and their customers as containers, as docker-compose.yml describes
+// them.
 package compose
 
 import (
@@ -73,7 +74,8 @@ func composed(args ...string) (string, error) {
 	return output("docker-compose", args...)
 }
 
-// in runs a program in the container of a service, as compose exec does, but without its second of getting ready.
+// in runs a program in the container of a service, as compose exec does, but without its second of
+// getting ready.
 func in(service, program string, args ...string) (string, error) {
 	id, err := container(service)
 	if err != nil {
@@ -131,7 +133,8 @@ func linksDown(t *testing.T, pe string) {
 	t.Fatalf("links of %s have not gone down:\n%s", pe, links)
 }
 
-// passes checks the way from each customer at site 1 to his own host at site 2, which has the same address as the other's.
+// passes checks the way from each customer at site 1 to his own host at site 2, which has the same
+// address as the other's.
 func passes(t *testing.T) {
 	t.Helper()
 	for _, customer := range []string{"red", "blue"} {

@@ -1,7 +1,9 @@
-// Command demo shows the main job of l2tpvld to a person who watches: two provider edge routers in network namespaces
-// give two customers with the same addresses a virtual link each. It leaves nothing behind, however it ends.
+// Command demo shows the main job of l2tpvld to a person who watches: two provider edge routers in
+// network namespaces give two customers with the same addresses a virtual link each. It leaves
+// nothing behind, however it ends.
 //
-// The exit status is 0 if everything worked, 1 if something did not, and 130 if Ctrl-C cut it short.
+// The exit status is 0 if everything worked, 1 if something did not, and 130 if Ctrl-C cut it
+// short.
 package main
 
 import (

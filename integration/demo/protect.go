@@ -32,7 +32,8 @@ func (d *demo) canProtect() string {
 	return ""
 }
 
-// startCharons starts strongSwan on both PEs, and somebody who looks at each packet between them from now on.
+// startCharons starts strongSwan on both PEs, and somebody who looks at each packet between them
+// from now on.
 func (d *demo) startCharons(ctx context.Context) (err error) {
 	d.protect.why = d.canProtect()
 	switch {
@@ -74,7 +75,8 @@ func (d *demo) config(pe *lab.PE) lab.Config {
 	return c
 }
 
-// saw tells what the provider network has seen so far. A single packet of red in clear is a failure.
+// saw tells what the provider network has seen so far. A single packet of red in clear is a
+// failure.
 func (d *demo) saw() error {
 	seen := d.protect.watch.Seen()
 	if seen.Leaks > 0 {
@@ -103,7 +105,8 @@ func (d *demo) showProtection(ctx context.Context) error {
 	return d.withCharonAgain(ctx)
 }
 
-// withoutCharon ends strongSwan on PE1, which takes keys and policies with it: strongSwan alone would let red go in clear now.
+// withoutCharon ends strongSwan on PE1, which takes keys and policies with it: strongSwan alone
+// would let red go in clear now.
 func (d *demo) withoutCharon(ctx context.Context) error {
 	d.screen.step("strongSwan is killed on pe1, and takes keys and policies with it")
 	if err := d.protect.charons[d.PE1].Stop(); err != nil {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is what the person sees: numbered steps, each with lines below it. Colours, symbols and what vanishes again
-// are for a terminal alone.
+// screen is what the person sees: numbered steps, each with lines below it. Colours, symbols and
+// what vanishes again are for a terminal alone.
 type screen struct {
 	out      io.Writer
 	terminal bool

@@ -13,7 +13,8 @@ import (
 // askTimeout bounds one question of Ask.
 const askTimeout = 3 * time.Second
 
-// Answer has the site's host answer every TCP connection to the port with a text, until stop is called.
+// Answer has the site's host answer every TCP connection to the port with a text, until stop is
+// called.
 func (s *Site) Answer(ctx context.Context, port uint16, text string) (stop func(), err error) {
 	listener, err := s.Host.Listen(ctx, netip.AddrPortFrom(s.Address, port))
 	if err != nil {

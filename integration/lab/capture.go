@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Capture writes what passes an interface, both ways, to a file that Wireshark reads. It misses nothing: what was sent
-// before Stop is in the file, or Stop reports the loss.
+// Capture writes what passes an interface, both ways, to a file that Wireshark reads. It misses
+// nothing: what was sent before Stop is in the file, or Stop reports the loss.
 type Capture struct {
 	// File is the path of the capture, complete once Stop has returned.
 	File string
@@ -34,8 +34,8 @@ const (
 	receiveBuffer        = 64 << 20
 )
 
-// StartCapture begins to capture at an interface of the namespace. It returns once every further packet is captured.
-// The file is removed with the lab.
+// StartCapture begins to capture at an interface of the namespace. It returns once every further
+// packet is captured. The file is removed with the lab.
 func (l *Lab) StartCapture(n Namespace, iface string) (*Capture, error) {
 	file, err := os.Create(filepath.Join(l.Dir, fmt.Sprintf("%s-%s-%s.pcap", n, iface, randomHex(2))))
 	if err != nil {
@@ -58,7 +58,8 @@ func (l *Lab) StartCapture(n Namespace, iface string) (*Capture, error) {
 	return c, nil
 }
 
-// openPacketSocket opens a socket that gets every packet of the interface, and says what its frames are.
+// openPacketSocket opens a socket that gets every packet of the interface, and says what its frames
+// are.
 func openPacketSocket(n Namespace, iface string) (socket *os.File, linkType uint32, err error) {
 	err = n.Do(func() error {
 		device, err := net.InterfaceByName(iface)
@@ -113,7 +114,8 @@ func (c *Capture) read() error {
 	return drain(c.socket, buf, c.writeFrame)
 }
 
-// drain takes the frames that were waiting when reading was stopped. Its error tells of frames that were lost before.
+// drain takes the frames that were waiting when reading was stopped. Its error tells of frames that
+// were lost before.
 func drain(socket *os.File, buf []byte, take func(frame []byte)) error {
 	conn, err := socket.SyscallConn()
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 // charonTimeout bounds the start of charon, and its end.
 const charonTimeout = 2 * time.Minute
 
-// Charon is strongSwan's charon on a PE, with its own socket and nothing of the machine's configuration.
+// Charon is strongSwan's charon on a PE, with its own socket and nothing of the machine's
+// configuration.
 type Charon struct {
 	// Socket is where it speaks VICI, and LogFile what it has said since the lab began.
 	Socket, LogFile string
@@ -28,7 +29,8 @@ type Charon struct {
 	ended chan struct{}
 }
 
-// charonConf is charon's own configuration. It gives a peer up sooner than by default, so that tests see it happen.
+// charonConf is charon's own configuration. It gives a peer up sooner than by default, so that
+// tests see it happen.
 const charonConf = `
 charon {
 	load_modular = yes

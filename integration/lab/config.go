@@ -146,7 +146,8 @@ type Log struct {
 // YAML is the text of the configuration file.
 func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
 
-// Config is a configuration with which the PE links all its sites to those of its peer. The caller may change it.
+// Config is a configuration with which the PE links all its sites to those of its peer. The caller
+// may change it.
 //
 // The ends of the link have the same addresses in each VPN, as the customers have.
 func (pe *PE) Config() Config {
@@ -174,8 +175,8 @@ func (pe *PE) Config() Config {
 	return c
 }
 
-// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key; PE1 starts. The PE's own charon
-// is asked, and none but that.
+// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key;
+// PE1 starts. The PE's own charon is asked, and none but that.
 func (pe *PE) Protect(c Config, vpn string) Config {
 	v := c.VPNs[vpn]
 	v.IPsec = "required"
@@ -203,8 +204,9 @@ func (pe *PE) AddLinks(c Config, peer *PE) {
 // VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.
 func VPNID(place int) string { return fmt.Sprintf("00005e:%08x", place+1) }
 
-// Quick shortens the timers, so that what breaks is noticed within seconds. The echoes of two links, from both ends, are
-// four in five seconds: however they fall, some two of them leave a silence in which a Hello is due.
+// Quick shortens the timers, so that what breaks is noticed within seconds. The echoes of two
+// links, from both ends, are four in five seconds: however they fall, some two of them leave a
+// silence in which a Hello is due.
 func (c Config) Quick() Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1s"

@@ -15,8 +15,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// startTimeout bounds the time from the start of a daemon to its first answer, which comes when it has its virtual routers; of
-// thousands they take a while. It does not wait for links.
+// startTimeout bounds the time from the start of a daemon to its first answer, which comes when it
+// has its virtual routers; of thousands they take a while. It does not wait for links.
 const startTimeout = 10 * time.Minute
 
 // Daemon is one run of l2tpvld on a PE.
@@ -28,7 +28,8 @@ type Daemon struct {
 	err   error         // of the process; valid once ended
 }
 
-// Start writes the configuration and starts the PE's daemon. It returns when the daemon's API answers.
+// Start writes the configuration and starts the PE's daemon. It returns when the daemon's API
+// answers.
 func (pe *PE) Start(ctx context.Context, c Config) error {
 	text, err := c.YAML()
 	if err != nil {
@@ -52,7 +53,8 @@ func (pe *PE) Reload(c Config) error {
 	return pe.Daemon.cmd.Process.Signal(syscall.SIGHUP)
 }
 
-// Restart starts the PE's daemon with the configuration that it had before. The daemon must not be running.
+// Restart starts the PE's daemon with the configuration that it had before. The daemon must not be
+// running.
 func (pe *PE) Restart(ctx context.Context) error {
 	log, err := os.OpenFile(pe.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -88,8 +90,8 @@ func (pe *PE) Restart(ctx context.Context) error {
 	})
 }
 
-// Stop asks the daemon to shut down and waits until it has. It is an error if the daemon does not end well by itself
-// before ctx does; then it is killed.
+// Stop asks the daemon to shut down and waits until it has. It is an error if the daemon does not
+// end well by itself before ctx does; then it is killed.
 func (d *Daemon) Stop(ctx context.Context) error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping l2tpvld of %s: %w: %v", d.pe.Name, err, d.err)
@@ -125,7 +127,8 @@ func (d *Daemon) Running() bool {
 	}
 }
 
-// ConfigFile is the path of the daemon's configuration, LogFile that of its log and Socket that of its API.
+// ConfigFile is the path of the daemon's configuration, LogFile that of its log and Socket that of
+// its API.
 func (pe *PE) ConfigFile() string { return pe.lab.path(pe.Name + ".yaml") }
 
 // LogFile is the path of the daemon's log. Every run of the daemon adds to it.
@@ -158,8 +161,8 @@ func (pe *PE) CtlCommand(args ...string) []string {
 	return append([]string{pe.lab.tool("l2tpvl-ctl"), "-s", pe.Socket()}, args...)
 }
 
-// Ctl runs l2tpvl-ctl towards the PE's daemon and returns what it printed. Its error is an *exec.ExitError, with what it
-// complained of, if it ended with another status than 0.
+// Ctl runs l2tpvl-ctl towards the PE's daemon and returns what it printed. Its error is an
+// *exec.ExitError, with what it complained of, if it ended with another status than 0.
 func (pe *PE) Ctl(ctx context.Context, args ...string) (output string, err error) {
 	line := pe.CtlCommand(args...)
 	out, err := exec.CommandContext(ctx, line[0], line[1:]...).Output()

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inject sends one UDP datagram over IPv4 from inside the namespace, from any source address and port, whether or not
-// they are ours and in use.
+// Inject sends one UDP datagram over IPv4 from inside the namespace, from any source address and
+// port, whether or not they are ours and in use.
 func (n Namespace) Inject(from, to netip.AddrPort, payload []byte) error {
 	err := n.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
@@ -27,7 +27,8 @@ func (n Namespace) Inject(from, to netip.AddrPort, payload []byte) error {
 	return nil
 }
 
-// udpPacket is the IPv4 packet of a datagram. The kernel fills in the header's checksum and identification.
+// udpPacket is the IPv4 packet of a datagram. The kernel fills in the header's checksum and
+// identification.
 func udpPacket(from, to netip.AddrPort, payload []byte) []byte {
 	const ipHeader, udpHeader, ttl = 20, 8, 64
 	b := []byte{0x45, 0}
@@ -42,8 +43,9 @@ func udpPacket(from, to netip.AddrPort, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// InjectFrame puts an IP packet on the wire behind an interface of the namespace, to the other end's hardware address, past
-// everything that this namespace would do about it: routes, firewall and IPsec.
+// InjectFrame puts an IP packet on the wire behind an interface of the namespace, to the other
+// end's hardware address, past everything that this namespace would do about it: routes, firewall
+// and IPsec.
 func (n Namespace) InjectFrame(iface string, to net.HardwareAddr, packet []byte) error {
 	err := n.Do(func() error {
 		device, err := net.InterfaceByName(iface)
@@ -82,7 +84,8 @@ func (n Namespace) HardwareAddr(iface string) (address net.HardwareAddr, err err
 	return address, err
 }
 
-// IPPacket is an IP packet, of IPv4 or IPv6 as its addresses are, with the time to live InjectedTTL.
+// IPPacket is an IP packet, of IPv4 or IPv6 as its addresses are, with the time to live
+// InjectedTTL.
 func IPPacket(from, to netip.Addr, protocol byte, payload []byte) []byte {
 	if from.Is6() {
 		b := []byte{0x60, 0, 0, 0}

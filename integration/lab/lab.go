@@ -1,13 +1,14 @@
-// Package lab makes a small world of network namespaces in which two provider edge routers serve the same customers:
+// Package lab makes a small world of network namespaces in which two provider edge routers serve
+// the same customers:
 //
 //	red-host ─ VR red ─┐                             ┌─ VR red ─ red-host
 //	  10.1.1.2         ├─ pe1 ─ provider network ─ pe2 ─┤         10.1.2.2
 //	blue-host ─ VR blue ┘ 192.0.2.1        192.0.2.2 └─ VR blue ─ blue-host
 //	  10.1.1.2                                                    10.1.2.2
 //
-// Every line is a veth pair. The VPNs use the same addresses, on purpose. Each PE can run its own l2tpvld, as a process
-// inside the PE's namespace. What a lab has made is removed when it is closed, and also when the process that made it
-// ends in any other way.
+// Every line is a veth pair. The VPNs use the same addresses, on purpose. Each PE can run its own
+// l2tpvld, as a process inside the PE's namespace. What a lab has made is removed when it is
+// closed, and also when the process that made it ends in any other way.
 package lab
 
 import (
@@ -31,8 +32,9 @@ type Options struct {
 	// VPNs are the names of the customers. Empty means red and blue.
 	VPNs []string
 
-	// CreateVRs makes the namespaces of the virtual routers, joined to their hosts, before any daemon runs. Without it
-	// they are the daemon's to make, and Site.Attach joins the host once they are there.
+	// CreateVRs makes the namespaces of the virtual routers, joined to their hosts, before any
+	// daemon runs. Without it they are the daemon's to make, and Site.Attach joins the host once
+	// they are there.
 	CreateVRs bool
 }
 
@@ -41,7 +43,8 @@ type Lab struct {
 	// Prefix begins the name of each of its namespaces. It is different for each lab.
 	Prefix string
 
-	// Dir is where configurations, secrets, sockets, logs and captures are. It vanishes with the lab.
+	// Dir is where configurations, secrets, sockets, logs and captures are. It vanishes with the
+	// lab.
 	Dir string
 
 	// PE1 and PE2 are the two provider edge routers.
@@ -93,7 +96,8 @@ func (l *Lab) build(createVRs bool) error {
 			return err
 		}
 	}
-	// One segment at most, so that a capture shows the packets of a wire and not the larger ones that a veth may carry.
+	// One segment at most, so that a capture shows the packets of a wire and not the larger ones
+	// that a veth may carry.
 	if err := l.PE1.NS.IP(fmt.Sprintf("link add %s gso_max_segs 1 type veth peer name %[1]s netns %s gso_max_segs 1",
 		ProviderInterface, l.PE2.NS)); err != nil {
 		return err
@@ -126,8 +130,8 @@ func (l *Lab) buildSites(pe *PE, createVRs bool) error {
 	return nil
 }
 
-// AddPE adds a PE with sites of all customers and their virtual routers, on a wire of its own to PE1, which is its peer. PE1's
-// configuration has no links to it: see PE.AddLinks.
+// AddPE adds a PE with sites of all customers and their virtual routers, on a wire of its own to
+// PE1, which is its peer. PE1's configuration has no links to it: see PE.AddLinks.
 func (l *Lab) AddPE() (*PE, error) {
 	pe := l.newPE(len(l.pes) + 1)
 	pe.Peer = l.PE1
@@ -185,7 +189,8 @@ func (l *Lab) PSKFile() string { return l.path("psk") }
 // path is the path of a file of the lab.
 func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
 
-// Close removes everything, daemons included. They are killed: stop them before if they are to say good-bye.
+// Close removes everything, daemons included. They are killed: stop them before if they are to say
+// good-bye.
 func (l *Lab) Close() error { return l.sweeper.sweep() }
 
 // Remains are the namespaces of the lab that are there, by name: those of the daemons too.

@@ -13,11 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InjectedTTL is the time to live, or hop limit, of packets that a test injects: a LeakWatch leaves them aside.
+// InjectedTTL is the time to live, or hop limit, of packets that a test injects: a LeakWatch leaves
+// them aside.
 const InjectedTTL = 77
 
-// ProtectedFlow is what must not be seen in clear: packets between the two addresses whose UDP source or destination is one of the ports;
-// without ports those of protocol 115.
+// ProtectedFlow is what must not be seen in clear: packets between the two addresses whose UDP
+// source or destination is one of the ports; without ports those of protocol 115.
 type ProtectedFlow struct {
 	A, B  netip.Addr
 	Ports []uint16
@@ -42,7 +43,8 @@ type Seen struct {
 	First []string // the first leaks, in words
 }
 
-// WatchLeaks begins to look at an interface of the namespace. It returns once no further packet is missed.
+// WatchLeaks begins to look at an interface of the namespace. It returns once no further packet is
+// missed.
 func (l *Lab) WatchLeaks(n Namespace, iface string, flows ...ProtectedFlow) (*LeakWatch, error) {
 	socket, _, err := openPacketSocket(n, iface)
 	if err != nil {
@@ -142,7 +144,8 @@ type ipPacket struct {
 	payload  []byte
 }
 
-// quoted is the packet that an ICMP error is about, of which it has the beginning (RFC 792, RFC 4443).
+// quoted is the packet that an ICMP error is about, of which it has the beginning (RFC 792, RFC
+// 4443).
 func (p ipPacket) quoted() (about ipPacket, ok bool) {
 	const header = 8
 	if len(p.payload) <= header || p.protocol != unix.IPPROTO_ICMP && p.protocol != unix.IPPROTO_ICMPV6 {

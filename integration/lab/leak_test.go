@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port, over UDP and over IP, with
-// IPv4 and IPv6, quoted by ICMP too, and tells it from all else.
+// A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port,
+// over UDP and over IP, with IPv4 and IPv6, quoted by ICMP too, and tells it from all else.
 func TestLeakWatchSeesLeaks(t *testing.T) {
 	l, err := New(Options{})
 	if err != nil {

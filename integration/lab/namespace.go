@@ -47,8 +47,8 @@ func (n Namespace) IP(commands ...string) error {
 	return nil
 }
 
-// Command is a program to be run inside the namespace, as exec.CommandContext would run it outside. Its process is the
-// program's own, with the mounts of the caller.
+// Command is a program to be run inside the namespace, as exec.CommandContext would run it outside.
+// Its process is the program's own, with the mounts of the caller.
 func (n Namespace) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + n.Path(), name}, args...)...)
 }
@@ -75,7 +75,8 @@ func (n Namespace) Do(f func() error) (err error) {
 	}
 	defer func() {
 		if back := unix.Setns(int(outside.Fd()), unix.CLONE_NEWNET); back != nil {
-			// The thread stays locked, so that it ends with its goroutine and nobody else runs in the wrong namespace.
+			// The thread stays locked, so that it ends with its goroutine and nobody else runs in
+			// the wrong namespace.
 			err = errors.Join(err, fmt.Errorf("leaving namespace %s: %w", n, back))
 			return
 		}

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// PE is a provider edge router: a namespace on the provider network, with a site of each customer behind it.
+// PE is a provider edge router: a namespace on the provider network, with a site of each customer
+// behind it.
 type PE struct {
 	// Name is "pe1" or "pe2", and Number the digit in it.
 	Name   string
@@ -38,7 +39,8 @@ type Site struct {
 	// VR is the namespace of the virtual router, Host that of the customer's host.
 	VR, Host Namespace
 
-	// Subnet is the customer's network here, 10.1.1.0/24 or 10.1.2.0/24, with Router and Address the two ends in it.
+	// Subnet is the customer's network here, 10.1.1.0/24 or 10.1.2.0/24, with Router and Address
+	// the two ends in it.
 	Subnet          netip.Prefix
 	Router, Address netip.Addr
 }
@@ -54,7 +56,8 @@ func (s *Site) CreateVR() error {
 	return s.Attach()
 }
 
-// Attach joins the host to the virtual router, which must be there: interface "eth0" of the host, "cust" of the VR.
+// Attach joins the host to the virtual router, which must be there: interface "eth0" of the host,
+// "cust" of the VR.
 func (s *Site) Attach() error {
 	if err := s.Host.IP(fmt.Sprintf("link add eth0 type veth peer name cust netns %s", s.VR)); err != nil {
 		return err
@@ -77,7 +80,8 @@ func (s *Site) configureHost() error {
 	)
 }
 
-// RemoveAddress takes the PE's address on the provider network away, and with it the route to the peer.
+// RemoveAddress takes the PE's address on the provider network away, and with it the route to the
+// peer.
 func (pe *PE) RemoveAddress() error { return pe.NS.IP(pe.addressCommand("del")) }
 
 // AddAddress gives the PE its address on the provider network.
@@ -87,10 +91,12 @@ func (pe *PE) addressCommand(verb string) string {
 	return fmt.Sprintf("addr %s %s/24 dev %s", verb, pe.Address, ProviderInterface)
 }
 
-// CutProvider makes the provider network lose every packet, silently, as a path does that is broken in its middle.
+// CutProvider makes the provider network lose every packet, silently, as a path does that is broken
+// in its middle.
 func (l *Lab) CutProvider() error {
 	for _, pe := range l.PEs() {
-		// Incoming packets alone: an outgoing one that is dropped here would be an error to its sender.
+		// Incoming packets alone: an outgoing one that is dropped here would be an error to its
+		// sender.
 		rules := fmt.Sprintf("add table netdev cut; add chain netdev cut ingress "+
 			"{ type filter hook ingress device %s priority 0; policy drop; }", ProviderInterface)
 		if err := run(pe.NS.Command(context.Background(), "nft", rules)); err != nil {

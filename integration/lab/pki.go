@@ -40,7 +40,8 @@ func NewCA(name string) (*CA, error) {
 	return &CA{PEM: encodePEM("CERTIFICATE", der), key: key, certificate: certificate, serial: 1}, err
 }
 
-// Issue issues a certificate for an identity that is a host's name, and returns it with its private key, both as PEM.
+// Issue issues a certificate for an identity that is a host's name, and returns it with its private
+// key, both as PEM.
 func (ca *CA) Issue(identity string) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -26,8 +26,9 @@ rm -rf "$2" || status=1
 exit $status
 `
 
-// sweeper removes a lab. It is a process of its own, which waits at a pipe from ours: when we end, however we end, the
-// kernel closes the pipe and the sweeper sets to work. A panic, a test's time-out and SIGKILL are thus no special cases.
+// sweeper removes a lab. It is a process of its own, which waits at a pipe from ours: when we end,
+// however we end, the kernel closes the pipe and the sweeper sets to work. A panic, a test's
+// time-out and SIGKILL are thus no special cases.
 type sweeper struct {
 	cmd    *exec.Cmd
 	pipe   io.Closer

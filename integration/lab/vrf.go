@@ -5,7 +5,8 @@ import (
 	"os"
 )
 
-// UseVRFs has a configuration's VPNs be in VRFs of the PE's namespace, by their names, rather than in namespaces.
+// UseVRFs has a configuration's VPNs be in VRFs of the PE's namespace, by their names, rather than
+// in namespaces.
 func (l *Lab) UseVRFs(c Config) {
 	for i, name := range l.VPNs {
 		vpn := c.VPNs[name]
@@ -22,7 +23,8 @@ func (pe *PE) Forward() error {
 // CustomerInterface is the name of a PE's interface to a host whose VPN is in a VRF.
 func CustomerInterface(vpn string) string { return "cust-" + vpn }
 
-// AttachVRF joins a VPN's host to its VRF, which must be there: interface "eth0" of the host, CustomerInterface of the PE.
+// AttachVRF joins a VPN's host to its VRF, which must be there: interface "eth0" of the host,
+// CustomerInterface of the PE.
 func (pe *PE) AttachVRF(vpn string) error {
 	s, cust := pe.Sites[vpn], CustomerInterface(vpn)
 	if err := s.Host.IP(fmt.Sprintf("link add eth0 type veth peer name %s netns %s", cust, pe.NS)); err != nil {

@@ -9,8 +9,8 @@ import (
 // pollInterval is how often Wait looks. It bounds nothing but the time that is lost.
 const pollInterval = 25 * time.Millisecond
 
-// Wait looks until done is true. Its error says what was waited for and what was seen last: what look returned, or
-// its error, which is taken to pass.
+// Wait looks until done is true. Its error says what was waited for and what was seen last: what
+// look returned, or its error, which is taken to pass.
 func Wait(ctx context.Context, what string, look func() (done bool, seen string, err error)) error {
 	start := time.Now()
 	tick := time.NewTicker(pollInterval)

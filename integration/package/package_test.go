@@ -1,5 +1,5 @@
-// Package packaging installs the packages, and runs what they bring under systemd: on two machines, which are containers with a
-// clean Debian.
+// Package packaging installs the packages, and runs what they bring under systemd: on two machines,
+// which are containers with a clean Debian.
 package packaging
 
 import (
@@ -90,7 +90,8 @@ func TestRPM(t *testing.T) {
 		t.Errorf("configuration files are %q", got)
 	}
 
-	// In a root of its own, without what is no part of an empty one: the scripts' shell, and the things recommended.
+	// In a root of its own, without what is no part of an empty one: the scripts' shell, and the
+	// things recommended.
 	root := t.TempDir()
 	rpm := func(args ...string) { must(t, "rpm", append([]string{"--root", root, "--noscripts"}, args...)...) }
 	rpm("--install", "--nodeps", path)
@@ -218,7 +219,8 @@ func (m *machine) property(name string) string {
 	return strings.TrimSpace(m.run("systemctl", "show", "--property", name, "--value", service))
 }
 
-// configure writes a configuration with two links to a peer, one of them over IP without UDP, and the secret.
+// configure writes a configuration with two links to a peer, one of them over IP without UDP, and
+// the secret.
 func (m *machine) configure(peer *machine, number int) {
 	m.t.Helper()
 	m.sh("(umask 077; echo 'a secret of two' >/etc/l2tpvl/peer.secret)")
@@ -261,7 +263,8 @@ func TestDeb(t *testing.T) {
 		m.install(first)
 	}
 
-	// Installed, and nothing else: there is no configuration yet, and the daemon says what is missing.
+	// Installed, and nothing else: there is no configuration yet, and the daemon says what is
+	// missing.
 	if state, _ := pe1.try("systemctl", "is-enabled", service); state != "disabled\n" {
 		t.Errorf("after the installation the service is %q", state)
 	}

@@ -167,7 +167,8 @@ func TestPPPDAuthenticatesByPAP(t *testing.T) {
 	awaitBoth(t, ours, theirs)
 }
 
-// RFC 1661, section 5.3: we ask for CHAP instead of PAP by a Configure-Nak, and pppd for PAP instead of CHAP.
+// RFC 1661, section 5.3: we ask for CHAP instead of PAP by a Configure-Nak, and pppd for PAP
+// instead of CHAP.
 func TestTheyAgreeOnAProtocol(t *testing.T) {
 	t.Run("CHAP", func(t *testing.T) {
 		ours, theirs := connect(t, with(ourProof), theirIPv4, theirIPv6, knowUs, []string{"require-pap"})

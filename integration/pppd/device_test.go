@@ -14,7 +14,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// device is a TUN device in a namespace of its own, which takes its settings from the events of a Link.
+// device is a TUN device in a namespace of its own, which takes its settings from the events of a
+// Link.
 type device struct {
 	*namespace
 	file *os.File // a read or write is one packet

@@ -37,7 +37,8 @@ type end struct {
 	err      error // of the device or the line
 }
 
-// newEnd starts our end of a line. The line is up from when the peer is first heard, and for good (RFC 1662, section 2).
+// newEnd starts our end of a line. The line is up from when the peer is first heard, and for good
+// (RFC 1662, section 2).
 func newEnd(t *testing.T, line *os.File, cfg ppp.Config) *end {
 	t.Helper()
 	cfg.Rand = rand.Uint32
@@ -165,8 +166,8 @@ func (e *end) receive(now time.Time, frame []byte) {
 	}
 }
 
-// receivePacket takes a packet of a network protocol whose control protocol is in some state. The kernel of pppd may send
-// the first before, and the last after, packets of its kind may flow.
+// receivePacket takes a packet of a network protocol whose control protocol is in some state. The
+// kernel of pppd may send the first before, and the last after, packets of its kind may flow.
 func (e *end) receivePacket(now time.Time, packet []byte, state ppp.State) {
 	e.link.Heard(now)
 	if state == ppp.Opened {
@@ -223,8 +224,8 @@ func (e *end) await(t *testing.T, want ppp.Event) {
 	e.events.await(t, fmt.Sprintf("our event %#v", want), func(got ppp.Event) bool { return got == want })
 }
 
-// openPTY returns the master of a new pty and the slave's name. The slave passes octets as they are from the start, and
-// stays when pppd closes it.
+// openPTY returns the master of a new pty and the slave's name. The slave passes octets as they are
+// from the start, and stays when pppd closes it.
 func openPTY(t *testing.T) (master *os.File, slave string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

@@ -31,7 +31,8 @@ func (j *journal[T]) add(v T) {
 	j.added = make(chan struct{})
 }
 
-// take takes the first entry that matches and was not taken. If there is none it returns what tells of the next one.
+// take takes the first entry that matches and was not taken. If there is none it returns what tells
+// of the next one.
 func (j *journal[T]) take(match func(T) bool) (value T, ok bool, added <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package pppd has Debian's pppd as the other end of package ppp's Link: an implementation by others, with the PPP of a
-// stock kernel. It runs in the virtual machine of integration/vm.
+// Package pppd has Debian's pppd as the other end of package ppp's Link: an implementation by
+// others, with the PPP of a stock kernel. It runs in the virtual machine of integration/vm.
 //
 //	namespace of pppd                                namespace of ours
 //	ppp0 - kernel's PPP - pppd - slave | pty | master - hdlc - ppp.Link - TUN
@@ -27,10 +27,12 @@ func TestMain(m *testing.M) {
 	os.Exit(vm.Main(m))
 }
 
-// secrets is /etc/ppp/chap-secrets and /etc/ppp/pap-secrets: client, server, secret, addresses that the client may have.
+// secrets is /etc/ppp/chap-secrets and /etc/ppp/pap-secrets: client, server, secret, addresses that
+// the client may have.
 const secrets = "ours theirs \"our secret\" *\ntheirs ours \"their secret\" *\n"
 
-// hideSettings puts an empty folder over /etc/ppp, so that no option and no script is taken from this machine.
+// hideSettings puts an empty folder over /etc/ppp, so that no option and no script is taken from
+// this machine.
 func hideSettings() error {
 	const folder = "/etc/ppp"
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {

@@ -57,7 +57,8 @@ func onThread(f func() error) error {
 	return <-result
 }
 
-// ping sends one echo request of the given size of data and fails the test if there is no reply. IPv4 is not fragmented.
+// ping sends one echo request of the given size of data and fails the test if there is no reply.
+// IPv4 is not fragmented.
 func (n *namespace) ping(t *testing.T, addr string, size int) {
 	t.Helper()
 	var out []byte

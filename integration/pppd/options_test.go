@@ -67,7 +67,8 @@ func TestMRUTooSmallForIPv6(t *testing.T) {
 	pingIPv6(t, ours, theirs, 56)
 }
 
-// What pppd asks for and does not get: it is told by a Configure-Reject or a Protocol-Reject, and goes on without.
+// What pppd asks for and does not get: it is told by a Configure-Reject or a Protocol-Reject, and
+// goes on without.
 func TestWhatWeDoNotSpeakIsRejected(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6,
 		[]string{"mp", "endpoint", "local:6c32", "deflate", "15", "bsdcomp", "15", "ms-dns", "10.0.0.3"})
@@ -79,7 +80,8 @@ func TestWhatWeDoNotSpeakIsRejected(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 }
 
-// RFC 1662, section 7.1: without the option both ends escape all control characters. Ours would remove others.
+// RFC 1662, section 7.1: without the option both ends escape all control characters. Ours would
+// remove others.
 func TestAsyncMapIsRejected(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"asyncmap", "200a0000"})
 	theirs.await(t, "rcvd [LCP ConfRej", "<asyncmap 0x200a0000>]")
@@ -88,8 +90,8 @@ func TestAsyncMapIsRejected(t *testing.T) {
 	pingIPv4(t, ours, theirs, everyOctet)
 }
 
-// RFC 1661, sections 6.5 and 6.6: PFC and ACFC are granted, and pppd then takes compressed frames. It sends none: that is for
-// who asks, which we do not.
+// RFC 1661, sections 6.5 and 6.6: PFC and ACFC are granted, and pppd then takes compressed frames.
+// It sends none: that is for who asks, which we do not.
 func TestCompressedFieldsAreGranted(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6)
 	theirs.await(t, "rcvd [LCP ConfAck", "<pcomp> <accomp>]")

@@ -76,7 +76,8 @@ func startPPPD(t *testing.T, tty string, options ...string) *pppd {
 	return p
 }
 
-// complaint is what pppd logs of a peer that does not speak as it should. A test that provokes one takes it.
+// complaint is what pppd logs of a peer that does not speak as it should. A test that provokes one
+// takes it.
 var complaint = regexp.MustCompile(`(?i)unsupported|CodeRej|rcvd bad|received bad|malformed|discarded|too short|loop|` +
 	`unrecognized|unexpected|timeout sending|fatal|no response`)
 

@@ -7,8 +7,9 @@ import (
 	"fmt"
 )
 
-// RemoteEndIDs are the octets of the Remote End ID AVP of every message that has one, in the order of the capture.
-// tshark prints a binary one as empty text, so they are read from the octets that it took them from.
+// RemoteEndIDs are the octets of the Remote End ID AVP of every message that has one, in the order
+// of the capture. tshark prints a binary one as empty text, so they are read from the octets that
+// it took them from.
 func RemoteEndIDs(ctx context.Context, file string, o Options) ([][]byte, error) {
 	out, err := o.run(ctx, file, "l2tp.avp.remote_end_id", "-T", "json", "-x")
 	if err != nil {

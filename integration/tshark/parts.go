@@ -11,11 +11,13 @@ import (
 	"slices"
 )
 
-// Read has tshark dissect a capture, which may have any number of control connections and sessions. It returns the UDP
-// datagrams over IPv4 to and from the port, whatever is in them, and every fragment.
+// Read has tshark dissect a capture, which may have any number of control connections and sessions.
+// It returns the UDP datagrams over IPv4 to and from the port, whatever is in them, and every
+// fragment.
 //
-// tshark itself follows one control connection between two addresses, and takes two calls that wait for their answer
-// together for one. So it is handed each session in a capture of its own, with the connection that it is in.
+// tshark itself follows one control connection between two addresses, and takes two calls that wait
+// for their answer together for one. So it is handed each session in a capture of its own, with the
+// connection that it is in.
 func Read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	frames, err := read(ctx, file, o)
 	if err != nil {
@@ -160,7 +162,8 @@ func parts(frames []Frame) []part {
 	return parts
 }
 
-// selectRecords makes a capture of those packets of another that have these numbers, which are in ascending order.
+// selectRecords makes a capture of those packets of another that have these numbers, which are in
+// ascending order.
 func selectRecords(capture []byte, numbers []int) ([]byte, error) {
 	const fileHeader, recordHeader, lengthAt = 24, 16, 8
 	if len(capture) < fileHeader {

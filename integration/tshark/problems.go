@@ -4,12 +4,14 @@ import "fmt"
 
 // harmless are remarks that tshark makes of what is right.
 var harmless = map[string]bool{
-	// It takes the Remote End ID for text; ours is binary (RFC 3931 section 5.4.4 leaves the format to the user).
+	// It takes the Remote End ID for text; ours is binary (RFC 3931 section 5.4.4 leaves the format
+	// to the user).
 	"Trailing stray characters": true,
 }
 
-// Problems are what is wrong with the frames, one line each: none in traffic of two implementations that keep to the
-// RFCs. Every frame must be dissected to its end, and nothing be malformed or remarked upon.
+// Problems are what is wrong with the frames, one line each: none in traffic of two implementations
+// that keep to the RFCs. Every frame must be dissected to its end, and nothing be malformed or
+// remarked upon.
 func Problems(frames []Frame) []string {
 	var problems []string
 	for _, f := range frames {

@@ -1,5 +1,5 @@
-// Package tshark has Wireshark's dissector read a capture of the provider network: a second opinion on every octet
-// that we send, by people who have read the same RFCs.
+// Package tshark has Wireshark's dissector read a capture of the provider network: a second opinion
+// on every octet that we send, by people who have read the same RFCs.
 package tshark
 
 import (
@@ -21,7 +21,8 @@ type Options struct {
 	// Port is the UDP port of L2TP.
 	Port uint16
 
-	// Secret is the shared secret, with which message digests are verified. Empty means that they are not.
+	// Secret is the shared secret, with which message digests are verified. Empty means that they
+	// are not.
 	Secret string
 }
 
@@ -45,17 +46,19 @@ type Frame struct {
 	// Protocols are what tshark found inside one another, from "eth" on.
 	Protocols []string
 
-	// Type is the message type of a control message; HasType is false in data messages and in a ZLB.
+	// Type is the message type of a control message; HasType is false in data messages and in a
+	// ZLB.
 	Type    l2tp.MessageType
 	HasType bool
 
-	// HostName, ResultCode and ErrorMessage are AVPs of a control message; zero where there is none.
+	// HostName, ResultCode and ErrorMessage are AVPs of a control message; zero where there is
+	// none.
 	HostName     string
 	ResultCode   uint16
 	ErrorMessage string
 
-	// ConnectionID is that of a control message's header, AssignedConnectionID, LocalSessionID and RemoteSessionID are its
-	// AVPs; 0 where there is none.
+	// ConnectionID is that of a control message's header, AssignedConnectionID, LocalSessionID and
+	// RemoteSessionID are its AVPs; 0 where there is none.
 	ConnectionID, AssignedConnectionID, LocalSessionID, RemoteSessionID uint32
 
 	// SessionID is that of a data message, 0 in a control message.
@@ -126,7 +129,8 @@ var fields = []struct {
 	}},
 }
 
-// Between the fields of a frame, and between the values of a field that is there several times: neither is in any value.
+// Between the fields of a frame, and between the values of a field that is there several times:
+// neither is in any value.
 const (
 	fieldSeparator = "\x1f"
 	valueSeparator = "\x1e"
@@ -201,8 +205,9 @@ func (f Frame) isDatagram() bool {
 // IsControl says whether the frame is a control message, by its T bit (RFC 3931 section 3.2.1).
 func (f Frame) IsControl() bool { return l2tp.IsControl(f.Payload) }
 
-// Carries is the protocol that tshark found inside L2TP and PPP: "lcp", "ipcp", "ipv6cp", "ip", "ipv6". It is empty in
-// a control message, and "data" or empty where tshark found nothing that it knows.
+// Carries is the protocol that tshark found inside L2TP and PPP: "lcp", "ipcp", "ipv6cp", "ip",
+// "ipv6". It is empty in a control message, and "data" or empty where tshark found nothing that it
+// knows.
 func (f Frame) Carries() string {
 	_, inside, _ := strings.Cut(strings.Join(f.Protocols, ":")+":", ":l2tp:")
 	carried, _, _ := strings.Cut(strings.TrimPrefix(inside, "ppp:"), ":")

@@ -18,7 +18,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// The dialogue below is written by hand from RFC 3931, so that it tests this package and not our codec.
+// The dialogue below is written by hand from RFC 3931, so that it tests this package and not our
+// codec.
 
 const secret = "correct horse"
 
@@ -206,8 +207,8 @@ func TestSessionsAreToldApart(t *testing.T) {
 	}
 }
 
-// Both call at once: PE1 wins the tie and refuses the other's SCCRQ (RFC 3931 section 5.4.3). Before an SCCRP has told a
-// nonce, nothing is signed with any.
+// Both call at once: PE1 wins the tie and refuses the other's SCCRQ (RFC 3931 section 5.4.3).
+// Before an SCCRP has told a nonce, nothing is signed with any.
 func TestConnectionsAreToldApart(t *testing.T) {
 	_, _, frames := dialogue()
 	loser := &pe{address: 2, nonce: bytes.Repeat([]byte{0xcc}, 16), id: 0x33333333}

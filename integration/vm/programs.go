@@ -14,8 +14,8 @@ const programs = "L2TPVL_BIN"
 // Programs is the directory of our programs, as MainWithPrograms has built them.
 func Programs() string { return os.Getenv(programs) }
 
-// MainWithPrograms is Main for tests that run our programs, and those of other packages. These are built outside, where it
-// takes less time, before the machine is started.
+// MainWithPrograms is Main for tests that run our programs, and those of other packages. These are
+// built outside, where it takes less time, before the machine is started.
 func MainWithPrograms(m *testing.M, others ...string) int {
 	if Inside() {
 		return m.Run()

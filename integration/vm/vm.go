@@ -1,4 +1,5 @@
-// Package vm has the tests of a package run in a virtual machine with Debian's stock kernel; see README.md.
+// Package vm has the tests of a package run in a virtual machine with Debian's stock kernel; see
+// README.md.
 package vm
 
 import (
@@ -15,8 +16,9 @@ import (
 // Inside reports whether this process runs in the virtual machine.
 func Inside() bool { return os.Getenv("L2TPVL_VM") != "" }
 
-// Main does in the virtual machine what m.Run does, and returns the status for os.Exit. Outside it starts this test
-// binary there, with its flags. So tests that need the machine are never skipped: where it cannot be had, they fail.
+// Main does in the virtual machine what m.Run does, and returns the status for os.Exit. Outside it
+// starts this test binary there, with its flags. So tests that need the machine are never skipped:
+// where it cannot be had, they fail.
 func Main(m *testing.M) int {
 	if Inside() {
 		return m.Run()

@@ -17,7 +17,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "vm: these tests start the virtual machine, so they run outside of it")
 		os.Exit(1)
 	}
-	// The first time, what is installed and downloaded is told; no test is to take that for a command's output.
+	// The first time, what is installed and downloaded is told; no test is to take that for a
+	// command's output.
 	prepare := exec.Command(filepath.Join(filepath.Dir(runScript()), "prepare"))
 	prepare.Stderr = os.Stderr
 	if err := prepare.Run(); err != nil {
@@ -41,8 +42,8 @@ func run(t *testing.T, environment []string, command ...string) (stdout, stderr 
 	return out.String(), err.String(), cmd.ProcessState.ExitCode()
 }
 
-// A command has arguments, environment, directory, output, error output and exit status as on the host, and only
-// what it leaves in a folder of VM_WRITABLE stays.
+// A command has arguments, environment, directory, output, error output and exit status as on the
+// host, and only what it leaves in a folder of VM_WRITABLE stays.
 func TestCommandRunsAsOnTheHost(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {

@@ -80,7 +80,8 @@ func sendAll(t *testing.T, v variant) (file string, messages []sent) {
 	return writePcap(t, frames), messages
 }
 
-// write writes the message, signed, and computes what its digests must be from what RFC 3931 section 5.4.1 says.
+// write writes the message, signed, and computes what its digests must be from what RFC 3931
+// section 5.4.1 says.
 func (v variant) write(t *testing.T, m l2tp.Message, local, remote []byte) sent {
 	t.Helper()
 	var sums [][]byte

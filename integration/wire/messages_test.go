@@ -1,5 +1,6 @@
-// Package wire holds that what our codec writes is what Wireshark's dissector reads, and that what decode reads is the same:
-// every message with every AVP that it can have, in clear and hidden, with one digest and two, over UDP and IP.
+// Package wire holds that what our codec writes is what Wireshark's dissector reads, and that what
+// decode reads is the same: every message with every AVP that it can have, in clear and hidden,
+// with one digest and two, over UDP and IP.
 package wire
 
 import (

@@ -59,8 +59,8 @@ func flag(name string, bit l2tp.CircuitStatus) value {
 	}}
 }
 
-// values are what tshark must show of each AVP. It takes the Remote End ID for text and shows nothing of a binary
-// one, of which the octets are compared like those of all.
+// values are what tshark must show of each AVP. It takes the Remote End ID for text and shows
+// nothing of a binary one, of which the octets are compared like those of all.
 var values = map[l2tp.AVPType][]value{
 	l2tp.AVPMessageType:  {number("avp.message_type", func(m *l2tp.Message) l2tp.MessageType { return m.Type })},
 	l2tp.AVPNonce:        {octets("avp.nonce", func(m *l2tp.Message) []byte { return m.Nonce })},

@@ -154,8 +154,8 @@ func (v variant) expects(m *l2tp.Message, remark string) bool {
 	case "Trailing stray characters":
 		return m.Has.Has(l2tp.AVPRemoteEndID) // it takes it for text
 	case "Incorrect Digest":
-		// Of two digests it zeroes the one that it computes alone, though RFC 3931 section 5.4.1 has both zero, which
-		// the digests are compared with here.
+		// Of two digests it zeroes the one that it computes alone, though RFC 3931 section 5.4.1
+		// has both zero, which the digests are compared with here.
 		return len(v.keys) == 2
 	}
 	return false
@@ -276,7 +276,8 @@ func decode(t *testing.T, ctl, file string) *dissect.Report {
 	return &r
 }
 
-// Every message of RFC 3931 and every AVP that our codec knows is among what is sent: no test compares nothing.
+// Every message of RFC 3931 and every AVP that our codec knows is among what is sent: no test
+// compares nothing.
 func TestNothingIsLeftOut(t *testing.T) {
 	var sentAVPs l2tp.AVPSet
 	for _, kind := range types {

@@ -1,9 +1,10 @@
-// Package floor drops, in the kernel, every packet of a protected flow that would leave or has arrived without ESP. It knows
-// nothing of who makes the security associations, and stands whatever becomes of them.
+// Package floor drops, in the kernel, every packet of a protected flow that would leave or has
+// arrived without ESP. It knows nothing of who makes the security associations, and stands whatever
+// becomes of them.
 //
-// It is two tables of nf_tables with the same rules. One stays until somebody takes it away, so also when we are stopped or
-// killed. The other belongs to our socket: nobody else can change it, `nft flush ruleset` neither, but the kernel
-// removes it with us. So there is one at all times.
+// It is two tables of nf_tables with the same rules. One stays until somebody takes it away, so
+// also when we are stopped or killed. The other belongs to our socket: nobody else can change it,
+// `nft flush ruleset` neither, but the kernel removes it with us. So there is one at all times.
 package floor
 
 import (
@@ -30,7 +31,8 @@ const (
 // The flag of a table that belongs to a socket, of linux/netfilter/nf_tables.h.
 const tableOwner = 0x2
 
-// Floor is the floor in the network namespace of the thread that has called New. It is safe for concurrent use.
+// Floor is the floor in the network namespace of the thread that has called New. It is safe for
+// concurrent use.
 type Floor struct {
 	changed  func(stands bool, why string) // called after somebody has taken the floor away
 	watcher  *netlink.Conn
@@ -45,8 +47,9 @@ type Floor struct {
 	tidied  bool // nothing of an earlier run is there
 }
 
-// New finds out whether this kernel can have a floor. It puts nothing there yet, and leaves what an earlier run has left.
-// When somebody else takes the floor away changed is told whether it stands again, or that this has failed so far.
+// New finds out whether this kernel can have a floor. It puts nothing there yet, and leaves what an
+// earlier run has left. When somebody else takes the floor away changed is told whether it stands
+// again, or that this has failed so far.
 func New(changed func(stands bool, why string)) (*Floor, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
@@ -89,7 +92,8 @@ func exists(conn *netlink.Conn, table string) (bool, error) {
 	return err == nil, err
 }
 
-// Put puts the floor under a peer's flow, in place of that under another flow of the peer. It is there when Put returns.
+// Put puts the floor under a peer's flow, in place of that under another flow of the peer. It is
+// there when Put returns.
 func (f *Floor) Put(peer string, flow ipsec.Flow) error {
 	flow.Remote = flow.Remote.Unmap().WithZone("")
 	flow.Local = flow.Local.Unmap().WithZone("")
@@ -146,7 +150,8 @@ func (f *Floor) Take(peer string) error {
 	return b.send(f.conn)
 }
 
-// Claim reports whether the floor in this network namespace is ours to change, and not another process's.
+// Claim reports whether the floor in this network namespace is ours to change, and not another
+// process's.
 func (f *Floor) Claim() (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -208,7 +213,8 @@ func (f *Floor) Standing(peer string) bool {
 	return true
 }
 
-// Drops are the packets of a peer's flow that were dropped: those that would have left, those that had arrived.
+// Drops are the packets of a peer's flow that were dropped: those that would have left, those that
+// had arrived.
 func (f *Floor) Drops(peer string) (left, arrived uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -254,7 +260,8 @@ func (f *Floor) begin() error {
 	return nil
 }
 
-// claim makes the owned table, without anything in it. So there is one process that has a floor in a network namespace.
+// claim makes the owned table, without anything in it. So there is one process that has a floor in
+// a network namespace.
 func (f *Floor) claim() error {
 	if f.claimed {
 		return nil

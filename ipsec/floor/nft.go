@@ -57,7 +57,8 @@ func (b *batch) send(conn *netlink.Conn) error {
 	if b.err != nil || len(b.messages) == 0 {
 		return b.err
 	}
-	// One acknowledgement, of the last message, for all; what fails is reported without being asked for.
+	// One acknowledgement, of the last message, for all; what fails is reported without being asked
+	// for.
 	b.messages[len(b.messages)-1].Header.Flags |= netlink.Acknowledge
 	bracket := func(kind netlink.HeaderType) netlink.Message {
 		return netlink.Message{
@@ -344,7 +345,8 @@ func payload(base, offset, length uint32) expression {
 	}}
 }
 
-// fragmentHeader loads octets of IPv6's fragment header into register 1, and does not match where there is none.
+// fragmentHeader loads octets of IPv6's fragment header into register 1, and does not match where
+// there is none.
 func fragmentHeader(offset, length uint32) expression {
 	return expression{"exthdr", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_EXTHDR_DREG, reg1)

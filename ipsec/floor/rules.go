@@ -38,8 +38,8 @@ const (
 	typeIPv6 = 8
 )
 
-// Of linux/netfilter/nf_tables.h: whether the packet's way out goes through a transformation, and whether it came
-// through one.
+// Of linux/netfilter/nf_tables.h: whether the packet's way out goes through a transformation, and
+// whether it came through one.
 const (
 	routeTransformed = 4  // NFT_RT_XFRM
 	metaSecurityPath = 25 // NFT_META_SECPATH
@@ -50,8 +50,9 @@ var (
 		name: "out",
 		hooks: []hook{
 			{chain: "out", number: unix.NF_INET_LOCAL_OUT},
-			// Source NAT has the kernel look for the transformation anew, under an address that is not to be protected.
-			// What is forwarded has come in by some interface, and is not ours.
+			// Source NAT has the kernel look for the transformation anew, under an address that is
+			// not to be protected. What is forwarded has come in by some interface, and is not
+			// ours.
 			{chain: "after-nat", number: unix.NF_INET_POST_ROUTING, skip: [][]expression{{meta(unix.NFT_META_IIF), differs(0, 0, 0, 0)}}},
 		},
 		maps:    [2]addressMap{{"out4", typeIPv4, 4, 1}, {"out6", typeIPv6, 16, 2}},
@@ -69,7 +70,8 @@ var families = [2]byte{unix.NFPROTO_IPV4, unix.NFPROTO_IPV6}
 
 // frame adds what a table has that is there for no peer in particular.
 func frame(b *batch, table string) {
-	// After all others, whose address translation might make another flow of a packet. Ours that is owned sees it first.
+	// After all others, whose address translation might make another flow of a packet. Ours that is
+	// owned sees it first.
 	priority := int32(1000)
 	if table == lasting {
 		priority++
@@ -96,19 +98,21 @@ func frame(b *batch, table string) {
 	}
 }
 
-// fromAnybody are what tells packets that nobody may send us in clear while there is a floor, whatever their source.
+// fromAnybody are what tells packets that nobody may send us in clear while there is a floor,
+// whatever their source.
 var fromAnybody = append(hiddenTransports(), ofProtectedSessions)
 
-// ofProtectedSessions is what tells data messages over IP for sessions that are protected: the kernel takes them for sessions over
-// UDP too, and from any source. The octet is the first of the session ID.
+// ofProtectedSessions is what tells data messages over IP for sessions that are protected: the
+// kernel takes them for sessions over UDP too, and from any source. The octet is the first of the
+// session ID.
 var ofProtectedSessions = []expression{
 	// In this order: nft(8) 1.0.6 aborts where it lists octets of a protocol that it does not know.
 	payload(unix.NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1), atLeast(ipsec.ProtectedSessionIDs >> 24), meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP),
 }
 
-// hiddenTransports are what tells IPv6 fragments behind whose fragment header an extension header follows: the first one need not
-// have a transport header then, and the packet is put together only after it has passed the hook. RFC 7112 has no host send
-// such.
+// hiddenTransports are what tells IPv6 fragments behind whose fragment header an extension header
+// follows: the first one need not have a transport header then, and the packet is put together only
+// after it has passed the hook. RFC 7112 has no host send such.
 func hiddenTransports() (all [][]expression) {
 	for _, next := range []byte{
 		unix.IPPROTO_HOPOPTS, unix.IPPROTO_ROUTING, unix.IPPROTO_FRAGMENT, unix.IPPROTO_AH, unix.IPPROTO_DSTOPTS, unix.IPPROTO_MH,
@@ -128,9 +132,10 @@ func matches(w way, flow ipsec.Flow, family int) [][]expression {
 	return append(packetsOf(w, flow), quotesOf(w, flow, family)...)
 }
 
-// packetsOf are what tells packets of a flow between its addresses, of which it is the peer's that counts: ours may be
-// another after source NAT. Of UDP both ports are protected, ours towards every port of
-// the peer, and the peer's towards every one of ours: nothing of what either means to protect gets anywhere in clear.
+// packetsOf are what tells packets of a flow between its addresses, of which it is the peer's that
+// counts: ours may be another after source NAT. Of UDP both ports are protected, ours towards every
+// port of the peer, and the peer's towards every one of ours: nothing of what either means to
+// protect gets anywhere in clear.
 func packetsOf(w way, flow ipsec.Flow) [][]expression {
 	if flow.LocalPort == 0 && flow.RemotePort == 0 {
 		return [][]expression{{meta(unix.NFT_META_L4PROTO), equal(unix.IPPROTO_L2TP)}}
@@ -144,7 +149,8 @@ func packetsOf(w way, flow ipsec.Flow) [][]expression {
 	return [][]expression{port(w.ourPort, flow.LocalPort), port(w.peerPort, flow.RemotePort)}
 }
 
-// icmp says where an ICMP error has the packet that it is about (RFC 792, RFC 4443 section 3), and what that is.
+// icmp says where an ICMP error has the packet that it is about (RFC 792, RFC 4443 section 3), and
+// what that is.
 type icmp struct {
 	protocol byte
 	errors   []expression // of its type, any of which will do
@@ -160,8 +166,9 @@ var icmps = [2]icmp{
 	{unix.IPPROTO_ICMPV6, []expression{below(128)}, 6, 40},
 }
 
-// quotesOf are what tells ICMP errors about packets of a flow. One that this host sends has the beginning of what came under
-// ESP, such as when nobody listens any more; one that arrives in clear is nobody's who has seen such a packet.
+// quotesOf are what tells ICMP errors about packets of a flow. One that this host sends has the
+// beginning of what came under ESP, such as when nobody listens any more; one that arrives in clear
+// is nobody's who has seen such a packet.
 func quotesOf(w way, flow ipsec.Flow, family int) [][]expression {
 	i := icmps[family]
 	transport := func(offset, length uint32) expression {

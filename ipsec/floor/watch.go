@@ -49,7 +49,8 @@ const (
 	lastPause  = 10 * time.Second
 )
 
-// restore makes the lasting table what it should be. A failure is told, whether or not it is time to tell anything.
+// restore makes the lasting table what it should be. A failure is told, whether or not it is time
+// to tell anything.
 func (f *Floor) restore(tell bool) {
 	const what = "somebody has changed the table inet " + lasting + " of nf_tables"
 	wanted, failed := false, false
@@ -70,7 +71,8 @@ func (f *Floor) restore(tell bool) {
 	}
 }
 
-// insist does something again, with pauses, until it succeeds or closing is closed. It tells the first failure.
+// insist does something again, with pauses, until it succeeds or closing is closed. It tells the
+// first failure.
 func insist(closing <-chan struct{}, try func() error, tell func(error)) bool {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := try()

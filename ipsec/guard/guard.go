@@ -33,12 +33,12 @@ type Guard struct {
 
 var _ ipsec.Guard = (*Guard)(nil)
 
-// New makes a guard. It touches nothing before the first Protect: who does not use IPsec has no modules loaded for it. Where
-// the kernel lacks something, Protect will say so.
+// New makes a guard. It touches nothing before the first Protect: who does not use IPsec has no
+// modules loaded for it. Where the kernel lacks something, Protect will say so.
 func New(o Options) *Guard { return &Guard{options: o} }
 
-// begin finds out what there is, in the network namespace of the calling thread. It may have the kernel load modules, which
-// takes its time.
+// begin finds out what there is, in the network namespace of the calling thread. It may have the
+// kernel load modules, which takes its time.
 func (g *Guard) begin() { g.begun.Do(g.start) }
 
 func (g *Guard) start() {
@@ -107,7 +107,8 @@ func (g *Guard) Reconnect(name string) error {
 	return g.manager.Reconnect(name)
 }
 
-// Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the floor.
+// Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the
+// floor.
 func (g *Guard) Tidy(names []string) error {
 	if left, err := floor.Left(); err != nil || !left {
 		return nil // a kernel that has no floors has none left

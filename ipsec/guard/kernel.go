@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ProbeESP finds out whether the kernel can do ESP with AES-GCM, which has it load its modules: it makes an association between
-// two addresses of documentation (RFC 5737), which nobody uses, and removes it.
+// ProbeESP finds out whether the kernel can do ESP with AES-GCM, which has it load its modules: it
+// makes an association between two addresses of documentation (RFC 5737), which nobody uses, and
+// removes it.
 func ProbeESP() error {
 	handle, err := netlink.NewHandle(unix.NETLINK_XFRM)
 	if err != nil {

@@ -67,8 +67,8 @@ func check(p ipsec.Peer) error {
 	return nil
 }
 
-// connectionOf is how charon is to keep the SAs with a peer. It installs no traps: we ask for the SAs, on one of the two sides
-// alone, and until they are there the floor has the packets.
+// connectionOf is how charon is to keep the SAs with a peer. It installs no traps: we ask for the
+// SAs, on one of the two sides alone, and until they are there the floor has the packets.
 func connectionOf(p ipsec.Peer) connection {
 	c := connection{
 		Version:     "2",
@@ -127,8 +127,8 @@ func remoteID(p ipsec.Peer) string {
 	return p.Auth.RemoteID
 }
 
-// secretOf is a peer's pre-shared key, which is the peer's alone: charon tries each whose owners have the peer's identity or ours,
-// so with ours among them each peer could pass for any other.
+// secretOf is a peer's pre-shared key, which is the peer's alone: charon tries each whose owners
+// have the peer's identity or ours, so with ours among them each peer could pass for any other.
 func secretOf(p ipsec.Peer) secret {
 	return secret{ID: prefix + p.Name, Type: "IKE", Data: string(p.Auth.PSK), Owners: []string{remoteID(p)}}
 }
@@ -136,7 +136,8 @@ func secretOf(p ipsec.Peer) secret {
 // seconds is a time as charon takes it. A rekey after 0 s would be none at all.
 func seconds(d time.Duration) string { return strconv.Itoa(int(max(d, time.Second)/time.Second)) + "s" }
 
-// sameSAs reports whether SAs of one configuration may stay under the other: lifetimes and the secret count from the next on.
+// sameSAs reports whether SAs of one configuration may stay under the other: lifetimes and the
+// secret count from the next on.
 func sameSAs(a, b ipsec.Peer) bool {
 	same := func(a, b [][]byte) bool {
 		return slices.EqualFunc(a, b, func(a, b []byte) bool { return string(a) == string(b) })
@@ -147,8 +148,8 @@ func sameSAs(a, b ipsec.Peer) bool {
 		slices.Equal(a.Child.Proposals, b.Child.Proposals) && a.Child.ReplayWindow == b.Child.ReplayWindow
 }
 
-// carries reports whether a CHILD SA with these traffic selectors, as charon writes them, is for the flow:
-// "192.0.2.1/32[udp/1701]", "192.0.2.1/32[l2tp]".
+// carries reports whether a CHILD SA with these traffic selectors, as charon writes them, is for
+// the flow: "192.0.2.1/32[udp/1701]", "192.0.2.1/32[l2tp]".
 func carries(f ipsec.Flow, local, remote []string) bool {
 	return selects(local, f.Local, f, f.LocalPort) && selects(remote, f.Remote, f, f.RemotePort)
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// A pre-shared key proves to be the peer's owner alone: ours is in every peer's, so no owner of one may be us.
+// A pre-shared key proves to be the peer's owner alone: ours is in every peer's, so no owner of one
+// may be us.
 func TestOwnersOfASecret(t *testing.T) {
 	flow := ipsec.Flow{Local: netip.MustParseAddr("192.0.2.1"), Remote: netip.MustParseAddr("192.0.2.2")}
 	for _, tt := range []struct {

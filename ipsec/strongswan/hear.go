@@ -17,7 +17,8 @@ type ears struct {
 	callers map[string]string // who calls, by charon's number of an IKE SA that has no connection yet
 }
 
-// hear makes of an event what it tells of our peers, and reports whether there may be something to do.
+// hear makes of an event what it tells of our peers, and reports whether there may be something to
+// do.
 func (e *ears) hear(event vici.Event) (look bool) {
 	if event.Name == "log" {
 		return e.line(fields{event.Message})
@@ -105,7 +106,8 @@ func (e *ears) line(f fields) (look bool) {
 	return x != nil
 }
 
-// callerName is the peer whose address an IKE SA comes from that charon has not found a connection for; empty: none of ours.
+// callerName is the peer whose address an IKE SA comes from that charon has not found a connection
+// for; empty: none of ours.
 func (e *ears) callerName(id string) string {
 	address, err := netip.ParseAddr(e.callers[id])
 	if err != nil {

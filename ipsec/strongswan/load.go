@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// load has charon have the configuration of all peers, and what is to be removed no more. What charon refuses is kept with
-// the peer; an error means that charon is gone.
+// load has charon have the configuration of all peers, and what is to be removed no more. What
+// charon refuses is kept with the peer; an error means that charon is gone.
 func (m *Manager) load(s *session) error {
 	connections, err := s.names("get-conns", "conns")
 	if err != nil {
@@ -92,7 +92,8 @@ func (m *Manager) tidied(names []string) {
 	}
 }
 
-// loaded notes what has come of loading a peer. A key is ours if nobody else had charon have it before.
+// loaded notes what has come of loading a peer. A key is ours if nobody else had charon have it
+// before.
 func (m *Manager) loaded(name string, version int, keyID string, ours bool, refused error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -110,7 +111,8 @@ func (m *Manager) loaded(name string, version int, keyID string, ours bool, refu
 	x.release()
 }
 
-// loadPeer has charon take the configuration of one peer. It returns charon's name of its private key.
+// loadPeer has charon take the configuration of one peer. It returns charon's name of its private
+// key.
 func loadPeer(s *session, p ipsec.Peer) (keyID string, err error) {
 	if p.Auth.PSK != nil {
 		_, err = s.call("load-shared", secretOf(p))
@@ -171,8 +173,8 @@ func (m *Manager) unloadKeys(s *session) error {
 	return nil
 }
 
-// forget has charon have no connection, no SAs and no secret of that name. The connection goes first, so that the peer
-// cannot come back.
+// forget has charon have no connection, no SAs and no secret of that name. The connection goes
+// first, so that the peer cannot come back.
 func forget(s *session, name string) error {
 	return errors.Join(
 		unlessRefused(s.call("unload-conn", map[string]string{"name": name})),

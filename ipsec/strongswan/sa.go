@@ -50,7 +50,8 @@ func (f fields) number(key string) uint64 {
 	return n
 }
 
-// moment is the time that lies as many seconds before or after now as the field says; zero if it is not there.
+// moment is the time that lies as many seconds before or after now as the field says; zero if it is
+// not there.
 func (f fields) moment(key string, now time.Time, sign time.Duration) time.Time {
 	if f.text(key) == "" {
 		return time.Time{}

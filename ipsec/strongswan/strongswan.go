@@ -1,8 +1,10 @@
-// Package strongswan has strongSwan's charon make and keep security associations with peers, over its VICI socket.
+// Package strongswan has strongSwan's charon make and keep security associations with peers, over
+// its VICI socket.
 //
-// One goroutine compares again and again what is wanted with what charon and the kernel have, and acts: so a charon that is
-// restarted, another program that has charon reload all its configuration, and somebody who flushes the kernel's policies
-// are no special cases. Events only make it look sooner.
+// One goroutine compares again and again what is wanted with what charon and the kernel have, and
+// acts: so a charon that is restarted, another program that has charon reload all its
+// configuration, and somebody who flushes the kernel's policies are no special cases. Events only
+// make it look sooner.
 package strongswan
 
 import (
@@ -79,8 +81,8 @@ type peer struct {
 	failureAt   time.Time
 }
 
-// New begins to look for charon. The kernel's policies and associations are those of the namespace of the calling thread.
-// Tell is called for each event, by one goroutine.
+// New begins to look for charon. The kernel's policies and associations are those of the namespace
+// of the calling thread. Tell is called for each event, by one goroutine.
 func New(socket string, tell func(ipsec.Event)) (*Manager, error) {
 	handle, err := netlink.NewHandle(unix.NETLINK_XFRM)
 	if err != nil {
@@ -99,8 +101,8 @@ func New(socket string, tell func(ipsec.Event)) (*Manager, error) {
 	return m, nil
 }
 
-// Set has charon keep SAs with a peer. If charon is there Set waits until it has taken the configuration, and returns its
-// refusal.
+// Set has charon keep SAs with a peer. If charon is there Set waits until it has taken the
+// configuration, and returns its refusal.
 func (m *Manager) Set(p ipsec.Peer) error {
 	if err := check(p); err != nil {
 		return err
@@ -135,8 +137,8 @@ func (m *Manager) Set(p ipsec.Peer) error {
 	return x.refused
 }
 
-// Remove ends the SAs with a peer and has charon forget it. Where charon is there it waits for that, else it is done when charon
-// is.
+// Remove ends the SAs with a peer and has charon forget it. Where charon is there it waits for
+// that, else it is done when charon is.
 func (m *Manager) Remove(name string) {
 	done := make(chan struct{})
 	m.mu.Lock()
@@ -173,8 +175,8 @@ func (m *Manager) Reconnect(name string) error {
 	return err
 }
 
-// Tidy has charon forget what earlier runs have left of peers that are neither ours now nor will be, as those of these names.
-// If charon is not there it is done when charon is.
+// Tidy has charon forget what earlier runs have left of peers that are neither ours now nor will
+// be, as those of these names. If charon is not there it is done when charon is.
 func (m *Manager) Tidy(names []string) {
 	m.mu.Lock()
 	m.tidy = append([]string{}, names...)
@@ -243,7 +245,8 @@ func (x *peer) release() {
 // The events of charon that are heard.
 var heard = []string{"ike-updown", "child-updown", "ike-rekey", "child-rekey", "log"}
 
-// serve does everything with one charon, until it is gone, and returns why. It calls begun when charon has answered.
+// serve does everything with one charon, until it is gone, and returns why. It calls begun when
+// charon has answered.
 func (m *Manager) serve(begun func()) error {
 	session, err := dial(m.socket)
 	if err != nil {
@@ -312,8 +315,8 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// compare compares what is wanted with what is there, and acts. It returns when to compare again, and an error if charon is
-// gone.
+// compare compares what is wanted with what is there, and acts. It returns when to compare again,
+// and an error if charon is gone.
 func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error) {
 	if err := m.load(s); err != nil {
 		return next, err
@@ -355,7 +358,8 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 	return next, nil
 }
 
-// decide says what is to be done about the SAs with a peer, nil if nothing, and when to look again at the latest.
+// decide says what is to be done about the SAs with a peer, nil if nothing, and when to look again
+// at the latest.
 func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *action, at time.Time) {
 	name := prefix + x.want.Name
 	at = now.Add(lookInterval)
@@ -403,8 +407,9 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *acti
 		x.lostAt = now
 	}
 	if !x.want.Starts {
-		// The side that starts cannot know that our charon was killed, or begun anew with this configuration: until its
-		// DPD finds out it keeps to SAs that are no more. A call of ours tells it.
+		// The side that starts cannot know that our charon was killed, or begun anew with this
+		// configuration: until its DPD finds out it keeps to SAs that are no more. A call of ours
+		// tells it.
 		if x.hinted || len(sas) > 0 {
 			return nil, at
 		}
@@ -440,8 +445,8 @@ func (x *peer) fail(now time.Time, kind ipsec.Failure, text string) {
 	x.failure, x.failureKind, x.failureAt = text, kind, now
 }
 
-// backoff is how long to wait after that many attempts for the next: 1 s to 30 s, with jitter, so that many peers do not ask
-// at once.
+// backoff is how long to wait after that many attempts for the next: 1 s to 30 s, with jitter, so
+// that many peers do not ask at once.
 func backoff(attempts int) time.Duration {
 	d := min(time.Second<<min(attempts, 10), maxBackoff)
 	return d/2 + rand.N(d/2)
@@ -458,7 +463,8 @@ func (a *action) do(s *session) error {
 	return err
 }
 
-// initiate has charon ask for a CHILD SA, in an IKE SA that is there or a new one. It does not wait for what comes of it.
+// initiate has charon ask for a CHILD SA, in an IKE SA that is there or a new one. It does not wait
+// for what comes of it.
 func initiate(name string) *action {
 	return &action{"initiate", map[string]string{"ike": name, "child": name, "timeout": "-1"}}
 }

@@ -90,7 +90,8 @@ func TestWhoseCertificate(t *testing.T) {
 	}
 }
 
-// What the side that starts, and the other one, does about what there is. Each case is one look at it.
+// What the side that starts, and the other one, does about what there is. Each case is one look at
+// it.
 func TestDecide(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	child := func(state string) childSA {

@@ -42,8 +42,8 @@ func dial(socket string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	// govici's own way of streaming may take the end of the stream for earlier than its last events. Events that
-	// are subscribed to are there, in order, when the answer is.
+	// govici's own way of streaming may take the end of the stream for earlier than its last
+	// events. Events that are subscribed to are there, in order, when the answer is.
 	if err := s.Subscribe("list-sa"); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%w: %w", errLost, err)

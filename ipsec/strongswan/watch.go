@@ -15,8 +15,8 @@ const (
 	groupPolicy = 4 // XFRMNLGRP_POLICY
 )
 
-// xfrmWatcher tells when policies or associations were removed in the kernel: by charon, or by somebody else, of which charon
-// does not learn.
+// xfrmWatcher tells when policies or associations were removed in the kernel: by charon, or by
+// somebody else, of which charon does not learn.
 type xfrmWatcher struct {
 	conn    *netlink.Conn
 	changed chan struct{}

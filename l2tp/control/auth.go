@@ -7,7 +7,8 @@ import (
 // nonceLen is the length of our nonces in octets (RFC 3931 section 5.4.1 recommends 16 at least).
 const nonceLen = 16
 
-// keyring is what the control messages of one peer are signed, verified and deciphered with. It does not change.
+// keyring is what the control messages of one peer are signed, verified and deciphered with. It
+// does not change.
 type keyring struct {
 	secured bool      // there is a secret; without one the key is that of the integrity check
 	keys    l2tp.Keys // of the secret, and of the next one
@@ -28,8 +29,8 @@ func newKeyring(cfg *Config) *keyring {
 	return k
 }
 
-// parse reads a message. With which of two secrets its hidden AVPs are hidden only their deciphering tells, since a message
-// may be signed with both.
+// parse reads a message. With which of two secrets its hidden AVPs are hidden only their
+// deciphering tells, since a message may be signed with both.
 func (k *keyring) parse(m *l2tp.Message, datagram []byte) error {
 	if len(k.hiding) == 0 {
 		return m.Parse(datagram, nil)
@@ -57,11 +58,13 @@ func (a *auth) describe(m *l2tp.Message) {
 	}
 }
 
-// sign computes the digests of a message that is complete but for them. There is nothing to sign without a secret.
+// sign computes the digests of a message that is complete but for them. There is nothing to sign
+// without a secret.
 //
-// A StopCCN that refuses an SCCRQ, or takes one back, comes from a side that has not told its nonce, or has not heard the
-// other's. RFC 3931 does not say how these are signed. We sign them as the SCCRQ that they answer or take back, without
-// nonces: so they are verified by one that has heard neither, and by tshark.
+// A StopCCN that refuses an SCCRQ, or takes one back, comes from a side that has not told its
+// nonce, or has not heard the other's. RFC 3931 does not say how these are signed. We sign them as
+// the SCCRQ that they answer or take back, without nonces: so they are verified by one that has
+// heard neither, and by tshark.
 func (a *auth) sign(message []byte) {
 	if !a.secured {
 		return
@@ -75,18 +78,21 @@ func (a *auth) sign(message []byte) {
 	}
 }
 
-// Nonces are ours and the peer's, which digests on the connection are made with; nil where there is no secret, and the
-// peer's until it has told it.
+// Nonces are ours and the peer's, which digests on the connection are made with; nil where there is
+// no secret, and the peer's until it has told it.
 func (c *Connection) Nonces() (local, remote []byte) { return c.auth.local, c.auth.remote }
 
-// verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is signed with.
+// verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is
+// signed with.
 //
-// A StopCCN that refuses an SCCRQ, or takes one back, may be signed otherwise than ours: as long as the connection is half
-// open it is accepted without nonces and with the one that its sender can know. Neither is worth a replay: a refusal goes
-// to a connection ID that is new with each attempt, the other can end nothing but an attempt replayed, too.
+// A StopCCN that refuses an SCCRQ, or takes one back, may be signed otherwise than ours: as long as
+// the connection is half open it is accepted without nonces and with the one that its sender can
+// know. Neither is worth a replay: a refusal goes to a connection ID that is new with each attempt,
+// the other can end nothing but an attempt replayed, too.
 func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
 	if !a.secured {
-		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the peer by refusing it.
+		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the
+		// peer by refusing it.
 		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.keys.Verify(message, nil, nil) == nil
 	}
 	remote := a.remote

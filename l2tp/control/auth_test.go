@@ -49,7 +49,8 @@ func TestMissingDigest(t *testing.T) {
 	d.state(c, Established)
 }
 
-// Each octet of each message counts, but for the reserved bits of the header, which are covered like the rest.
+// Each octet of each message counts, but for the reserved bits of the header, which are covered
+// like the rest.
 func TestTamperedOctet(t *testing.T) {
 	d := converse(t)
 	sccrq := d.encode(l2tp.SCCRQ)
@@ -81,7 +82,8 @@ func TestTamperedOctet(t *testing.T) {
 	d.lost(CauseRefused)
 }
 
-// An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and changes nothing, at any time.
+// An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and changes
+// nothing, at any time.
 func TestReplayedSCCRQ(t *testing.T) {
 	d := converse(t)
 	sccrq := d.send(l2tp.SCCRQ)
@@ -115,8 +117,8 @@ func TestReplayedSCCRQ(t *testing.T) {
 	}
 }
 
-// The SCCRQ of an earlier connection makes one that is never established, since the sender cannot sign an SCCCN. What is
-// established stays.
+// The SCCRQ of an earlier connection makes one that is never established, since the sender cannot
+// sign an SCCCN. What is established stays.
 func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	d := converse(t)
 	sccrq := d.send(l2tp.SCCRQ)
@@ -151,8 +153,9 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	}
 }
 
-// A StopCCN that refuses an SCCRQ, or takes one back, is signed without nonces, as the SCCRQ is: expectStop verifies that. We
-// accept a refusal so, or signed with the nonce that the SCCRQ has brought.
+// A StopCCN that refuses an SCCRQ, or takes one back, is signed without nonces, as the SCCRQ is:
+// expectStop verifies that. We accept a refusal so, or signed with the nonce that the SCCRQ has
+// brought.
 func TestRefusalIsSigned(t *testing.T) {
 	d := converse(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
@@ -201,7 +204,8 @@ func TestStopCCNNeedsNonces(t *testing.T) {
 	d.lost(CauseRefused)
 }
 
-// Each side signs with the digest type that it likes; HMAC-MD5 must be taken, HMAC-SHA-1 should (section 5.4.1).
+// Each side signs with the digest type that it likes; HMAC-MD5 must be taken, HMAC-SHA-1 should
+// (section 5.4.1).
 func TestDigestTypes(t *testing.T) {
 	for _, ours := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
 		for _, theirs := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
@@ -223,7 +227,8 @@ func TestDigestTypes(t *testing.T) {
 	}
 }
 
-// Section 4.3: authentication is bidirectional; a side without a secret says so rather than fall silent.
+// Section 4.3: authentication is bidirectional; a side without a secret says so rather than fall
+// silent.
 func TestSecretOnOneSide(t *testing.T) {
 	t.Run("we have none, SCCRQ", func(t *testing.T) {
 		d := converse(t, noSecret)
@@ -269,7 +274,8 @@ func TestIntegrityCheck(t *testing.T) {
 	d.state(c, Established)
 }
 
-// An SCCRQ is authentic whoever it comes from, even from ourselves: sent back it must not end our attempt as an equal tie.
+// An SCCRQ is authentic whoever it comes from, even from ourselves: sent back it must not end our
+// attempt as an equal tie.
 func TestReflectedSCCRQ(t *testing.T) {
 	d := converse(t, active)
 	sccrq := d.sent[0]

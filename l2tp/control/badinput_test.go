@@ -10,7 +10,8 @@ import (
 
 // These tests are the table "What bad input gets" of docs/rfc3931.md.
 
-// place is a message in the midst of a conversation, with what follows if it is in order and if it is not.
+// place is a message in the midst of a conversation, with what follows if it is in order and if it
+// is not.
 type place struct {
 	message l2tp.MessageType
 	role    Role
@@ -19,7 +20,8 @@ type place struct {
 	ended   func(d *dialogue) *l2tp.Message
 }
 
-// places has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is nil.
+// places has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is
+// nil.
 var places = []place{
 	{
 		l2tp.SCCRQ, Passive,
@@ -169,8 +171,8 @@ func sessionEnded(d *dialogue) *l2tp.Message {
 	return m
 }
 
-// check plays a place with a bad message. The answer, if any, has result code 2, the error code wanted, and a text that
-// names what is wrong.
+// check plays a place with a bad message. The answer, if any, has result code 2, the error code
+// wanted, and a text that names what is wrong.
 func (p *place) check(t *testing.T, bad option, ignored bool, code l2tp.ErrorCode, names string) {
 	d := converse(t, func(c *Config) { c.Role = p.role })
 	p.talk(d, bad)
@@ -190,8 +192,8 @@ func avp(bits byte, vendor uint16, kind l2tp.AVPType, value ...byte) []byte {
 	return append(b, value...)
 }
 
-// TestFaultyAVPs puts each kind of AVP that is unknown, malformed, repeated or misplaced into each message (RFC 3931 sections
-// 5.1, 5.2, 5.3 and 7.1).
+// TestFaultyAVPs puts each kind of AVP that is unknown, malformed, repeated or misplaced into each
+// message (RFC 3931 sections 5.1, 5.2, 5.3 and 7.1).
 func TestFaultyAVPs(t *testing.T) {
 	const (
 		M = 0x80
@@ -308,7 +310,8 @@ func TestRefusalOfUnreadableID(t *testing.T) {
 	}
 }
 
-// Section 5.4.4: the Remote Session ID names the session; what else a message says of IDs is not looked at.
+// Section 5.4.4: the Remote Session ID names the session; what else a message says of IDs is not
+// looked at.
 func TestSessionIDsThatDoNotFit(t *testing.T) {
 	t.Run("another Local Session ID", func(t *testing.T) {
 		d := converse(t)
@@ -362,7 +365,8 @@ func TestHelloBeforeEstablished(t *testing.T) {
 	event[ConnectionUp](d)
 }
 
-// Section 3.2.1: Length counts. What is behind it is not the message's, and reserved bits say nothing.
+// Section 3.2.1: Length counts. What is behind it is not the message's, and reserved bits say
+// nothing.
 func TestHeaderLiberal(t *testing.T) {
 	d := converse(t)
 	d.called()

@@ -67,7 +67,8 @@ func (p *pair) own(i int) {
 	out.Events = out.Events[:0]
 }
 
-// BenchmarkSession sets up one session after the other: ICRQ, ICRP, ICCN, each acknowledged and signed.
+// BenchmarkSession sets up one session after the other: ICRQ, ICRP, ICCN, each acknowledged and
+// signed.
 func BenchmarkSession(b *testing.B) {
 	p := newPair()
 	b.ReportAllocs()
@@ -115,7 +116,8 @@ func TestKeepaliveDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// To receive a HELLO, acknowledge it and say when to act next takes no memory, nor does it with two secrets.
+// To receive a HELLO, acknowledge it and say when to act next takes no memory, nor does it with two
+// secrets.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	for _, next := range [][]byte{nil, []byte("next")} {
 		d := converse(t, func(c *Config) { c.NextSecret = next })

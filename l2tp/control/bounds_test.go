@@ -75,7 +75,8 @@ func TestUnauthenticatedLeavesNothing(t *testing.T) {
 	}
 }
 
-// What an authentic one can make us hold, too, is bounded: half-open connections, and those that linger.
+// What an authentic one can make us hold, too, is bounded: half-open connections, and those that
+// linger.
 func TestConnectionsAreBounded(t *testing.T) {
 	d := converse(t, noSecret)
 	for range 100 {

@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Section 5.2: an unknown mandatory AVP in a message of a session ends this session, not the connection.
+// Section 5.2: an unknown mandatory AVP in a message of a session ends this session, not the
+// connection.
 func TestUnknownAVPInSessionMessage(t *testing.T) {
 	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN, l2tp.ICRP, l2tp.ICCN} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -98,7 +99,8 @@ func TestSessionTimesOut(t *testing.T) {
 	d.down(third, CauseLocal)
 }
 
-// Section 6.4: with the connection its sessions end, without a message for each. What has ended is not told again.
+// Section 6.4: with the connection its sessions end, without a message for each. What has ended is
+// not told again.
 func TestSessionsEndWithConnection(t *testing.T) {
 	d := converse(t)
 	d.called()

@@ -7,8 +7,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Reconfigure makes another Config count. Connections and sessions stay: secrets, digest, timing, Hello, role and the bound of
-// sessions count for these too, as SetSecrets says, all else for connections to come. Retry, Admission and Rand do not change.
+// Reconfigure makes another Config count. Connections and sessions stay: secrets, digest, timing,
+// Hello, role and the bound of sessions count for these too, as SetSecrets says, all else for
+// connections to come. Retry, Admission and Rand do not change.
 func (p *Peer) Reconfigure(now time.Time, cfg Config, out *Output) {
 	cfg.Retry, cfg.Admission, cfg.Rand = p.cfg.Retry, p.cfg.Admission, p.cfg.Rand
 	cfg.normalize()

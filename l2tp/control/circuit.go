@@ -10,7 +10,8 @@ import (
 const circuitFaults = l2tp.CircuitReceiveFault | l2tp.CircuitTransmitFault |
 	l2tp.CircuitNetworkReceiveFault | l2tp.CircuitNetworkTransmitFault
 
-// plain is a circuit status as RFC 5641 wants it: a fault clears the A bit, and the N bit says nothing.
+// plain is a circuit status as RFC 5641 wants it: a fault clears the A bit, and the N bit says
+// nothing.
 func plain(s l2tp.CircuitStatus) l2tp.CircuitStatus {
 	s &^= l2tp.CircuitNew
 	if s&circuitFaults != 0 {
@@ -19,8 +20,9 @@ func plain(s l2tp.CircuitStatus) l2tp.CircuitStatus {
 	return s
 }
 
-// SetCircuit sets the status of our end's circuit, whose N bit is ours to set. A session that is established tells the
-// peer of a change with an SLI, one that is not in its next message (RFC 3931 sections 5.4.5 and 6.14).
+// SetCircuit sets the status of our end's circuit, whose N bit is ours to set. A session that is
+// established tells the peer of a change with an SLI, one that is not in its next message (RFC 3931
+// sections 5.4.5 and 6.14).
 func (s *Session) SetCircuit(now time.Time, status l2tp.CircuitStatus, out *Output) {
 	s.Circuit = plain(status)
 	if s.State == SessionEstablished {
@@ -29,8 +31,8 @@ func (s *Session) SetCircuit(now time.Time, status l2tp.CircuitStatus, out *Outp
 	}
 }
 
-// tell adds our circuit's status to a message. In the first message of a session it is that of a new circuit, which RFC 3931
-// section 5.4.5 wants and RFC 5641 leaves open.
+// tell adds our circuit's status to a message. In the first message of a session it is that of a
+// new circuit, which RFC 3931 section 5.4.5 wants and RFC 5641 leaves open.
 func (s *Session) tell(m *l2tp.Message) {
 	m.CircuitStatus = s.Circuit
 	switch m.Type {

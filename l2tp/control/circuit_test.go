@@ -13,8 +13,8 @@ const (
 	brandNew    = l2tp.CircuitNew
 )
 
-// RFC 3931 sections 5.4.5 and 6.14: a change of the circuit is told with an SLI, and the session stays. RFC 5641: the N bit is
-// clear in all messages but the first.
+// RFC 3931 sections 5.4.5 and 6.14: a change of the circuit is told with an SLI, and the session
+// stays. RFC 5641: the N bit is clear in all messages but the first.
 func TestCircuitIsTold(t *testing.T) {
 	for _, initiator := range []bool{true, false} {
 		d := converse(t)
@@ -64,7 +64,8 @@ func TestCircuitFaults(t *testing.T) {
 	d.circuit(s, circuitUp|l2tp.CircuitStandby)
 }
 
-// What is set before a message goes out is in it: as the first of its side it says that the circuit is new.
+// What is set before a message goes out is in it: as the first of its side it says that the circuit
+// is new.
 func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 	t.Run("ICRQ and ICCN", func(t *testing.T) {
 		d := converse(t)
@@ -122,8 +123,8 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 	})
 }
 
-// Sections 5.4.5 and 6: each message that may carry a Circuit Status is heard. The N bit is ignored (RFC 5641 section 2), as
-// are bits that nobody has defined.
+// Sections 5.4.5 and 6: each message that may carry a Circuit Status is heard. The N bit is ignored
+// (RFC 5641 section 2), as are bits that nobody has defined.
 func TestPeerCircuit(t *testing.T) {
 	const undefined = 0xff80
 	t.Run("ICRQ, ICCN and SLI", func(t *testing.T) {

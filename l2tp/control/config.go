@@ -9,7 +9,8 @@ import (
 // Role says who starts the control connection between us and a peer.
 type Role int
 
-// The roles. PEs are symmetrical: with Both, either may start, and tie-breakers leave one connection.
+// The roles. PEs are symmetrical: with Both, either may start, and tie-breakers leave one
+// connection.
 const (
 	Both Role = iota
 	Active
@@ -22,9 +23,9 @@ type Config struct {
 	RouterID   uint32 // Router ID AVP
 	VendorName string // Vendor Name AVP; 1017 octets at most
 
-	// Secret authenticates control messages both ways (RFC 3931 section 4.3); nil: the peer must not ask for it.
-	// NextSecret does so as well, while the two sides change over to it at different times (section 5.4.1); nil: there
-	// is none. It counts only beside a Secret.
+	// Secret authenticates control messages both ways (RFC 3931 section 4.3); nil: the peer must
+	// not ask for it. NextSecret does so as well, while the two sides change over to it at
+	// different times (section 5.4.1); nil: there is none. It counts only beside a Secret.
 	Secret, NextSecret []byte
 	Digest             l2tp.DigestType // of what we send; either type is taken
 
@@ -33,20 +34,24 @@ type Config struct {
 	Hello  time.Duration // silence from the peer before a HELLO (RFC 3931 section 4.4); 0: never
 	Timing Timing
 
-	// MaxSessions bounds the sessions on one connection: beyond it the peer's calls are refused. 0: 16384.
+	// MaxSessions bounds the sessions on one connection: beyond it the peer's calls are refused. 0:
+	// 16384.
 	MaxSessions int
 
-	// Admission bounds the SCCRQs that are looked at. What it does not admit costs no more than being read.
+	// Admission bounds the SCCRQs that are looked at. What it does not admit costs no more than
+	// being read.
 	Admission Rate
 
-	// Protected says that IPsec protects the connection. The IDs of its sessions have the bit ProtectedSessionIDs, which those
-	// of others have not: what filters packets has to tell them apart.
+	// Protected says that IPsec protects the connection. The IDs of its sessions have the bit
+	// ProtectedSessionIDs, which those of others have not: what filters packets has to tell them
+	// apart.
 	Protected bool
 
 	// Retry is the back-off between attempts to make a connection.
 	Retry Backoff
 
-	// Rand fills its argument with cryptographically random octets: IDs, nonces, cookies, tie breakers, jitter.
+	// Rand fills its argument with cryptographically random octets: IDs, nonces, cookies, tie
+	// breakers, jitter.
 	Rand func([]byte)
 }
 
@@ -72,8 +77,8 @@ func (c *Config) normalize() {
 	}
 }
 
-// Backoff is exponential and jittered: attempt n waits a random time between half and all of Min doubled n times, Max at
-// most.
+// Backoff is exponential and jittered: attempt n waits a random time between half and all of Min
+// doubled n times, Max at most.
 type Backoff struct{ Min, Max time.Duration }
 
 // Delay is how long to wait after failure number n, counted from 0; random is uniform.

@@ -23,8 +23,8 @@ var (
 	testName = regexp.MustCompile("^`((?:Test|Fuzz)\\w+)`$")
 )
 
-// docs/rfc3931.md names files, what is declared in them, and tests: they exist. Each row has a test, or says that it is not
-// done or not of these packages.
+// docs/rfc3931.md names files, what is declared in them, and tests: they exist. Each row has a
+// test, or says that it is not done or not of these packages.
 func TestConformanceTable(t *testing.T) {
 	text, err := os.ReadFile(conformance)
 	if err != nil {
@@ -89,7 +89,8 @@ func checkCode(t *testing.T, line int, cell string) {
 	}
 }
 
-// declarations returns the names of functions, methods, types, constants, variables and fields in a file.
+// declarations returns the names of functions, methods, types, constants, variables and fields in a
+// file.
 func declarations(t *testing.T, path string) (names []string) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {

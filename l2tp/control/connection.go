@@ -12,7 +12,8 @@ import (
 // State is a state of RFC 3931 section 7.2.
 type State int
 
-// The connection states. The last two are idle to section 7.2; what is left is reliable delivery (section 3.3.2).
+// The connection states. The last two are idle to section 7.2; what is left is reliable delivery
+// (section 3.3.2).
 const (
 	Idle         State = iota
 	WaitCtlReply       // SCCRQ sent
@@ -70,7 +71,8 @@ func (c *Connection) Counters() Counters {
 	return Counters{r.sent, r.received, r.retransmitted, r.peerWindow, r.retries}
 }
 
-// Heard tells of data received on the connection's sessions, which counts as life of the peer (RFC 3931 section 4.4).
+// Heard tells of data received on the connection's sessions, which counts as life of the peer (RFC
+// 3931 section 4.4).
 func (c *Connection) Heard(at time.Time) {
 	if at.After(c.LastHeard) {
 		c.LastHeard = at
@@ -113,7 +115,8 @@ func (c *Connection) transition(now time.Time, to State) {
 	c.scheduleHello()
 }
 
-// drawHello draws the time of silence before the next HELLO: jittered by up to a quarter (RFC 3931 section 4.4).
+// drawHello draws the time of silence before the next HELLO: jittered by up to a quarter (RFC 3931
+// section 4.4).
 func (c *Connection) drawHello() {
 	cfg := &c.peer.cfg
 	c.helloAfter = cfg.Hello - time.Duration(float64(cfg.Hello/4)*float64(c.peer.random32())/(1<<32))
@@ -181,7 +184,8 @@ func encode(dst []byte, m *l2tp.Message) []byte {
 	return b
 }
 
-// flush transmits what the windows allow and, if nothing carried it, the acknowledgement that is due.
+// flush transmits what the windows allow and, if nothing carried it, the acknowledgement that is
+// due.
 func (c *Connection) flush(now time.Time, out *Output) {
 	r := &c.reliable
 	for message := r.next(now); message != nil; message = r.next(now) {
@@ -215,8 +219,9 @@ func (c *Connection) initiate(now time.Time, out *Output) {
 	c.flush(now, out)
 }
 
-// hurry sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps only now. Waiting for
-// the timer, each of two PEs that start together would hear of the other up to Timing.Cap later.
+// hurry sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps
+// only now. Waiting for the timer, each of two PEs that start together would hear of the other up
+// to Timing.Cap later.
 func (c *Connection) hurry(now time.Time, out *Output) {
 	c.reliable.hurry()
 	c.flush(now, out)
@@ -244,20 +249,23 @@ func (c *Connection) meet(m *l2tp.Message) {
 	}
 }
 
-// answers reports whether an SCCRQ is the one that c has answered: a retransmission has all of its values. A peer that was
-// restarted may choose the same connection ID, but hardly the same nonce and tie breaker.
+// answers reports whether an SCCRQ is the one that c has answered: a retransmission has all of its
+// values. A peer that was restarted may choose the same connection ID, but hardly the same nonce
+// and tie breaker.
 func (c *Connection) answers(m *l2tp.Message) bool {
 	return !c.Initiator && c.PeerID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker &&
 		bytes.Equal(c.auth.remote, m.Nonce)
 }
 
-// sent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for a tie.
+// sent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for
+// a tie.
 func (c *Connection) sent(m *l2tp.Message) bool {
 	return c.ID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker
 }
 
-// again acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of life of the peer:
-// being signed without nonces it may be a replay, at a time when its number 0 is the next one again.
+// again acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of
+// life of the peer: being signed without nonces it may be a replay, at a time when its number 0 is
+// the next one again.
 func (c *Connection) again(now time.Time, out *Output) {
 	c.reliable.ackDue = true
 	c.flush(now, out)
@@ -301,8 +309,9 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// acknowledgement reports whether a message is nothing but that: an ACK or a ZLB, which have no number of their own (RFC
-// 3931 sections 4.2 and 6.15). A message whose type could not be read is neither.
+// acknowledgement reports whether a message is nothing but that: an ACK or a ZLB, which have no
+// number of their own (RFC 3931 sections 4.2 and 6.15). A message whose type could not be read is
+// neither.
 func acknowledgement(m *l2tp.Message, problem error) bool {
 	return m.Type == l2tp.ACK || m.Zlb() && problem == nil
 }
@@ -315,8 +324,8 @@ func (c *Connection) releaseEarly(now time.Time, out *Output) {
 	}
 }
 
-// handle is section 7.2's table, for a message in order and authenticated; problem is what its decoder found. An SCCRQ that
-// begins a connection is the Peer's.
+// handle is section 7.2's table, for a message in order and authenticated; problem is what its
+// decoder found. An SCCRQ that begins a connection is the Peer's.
 func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	switch problem = check(m, problem); {
 	case c.State == Stopped:
@@ -340,7 +349,8 @@ func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *
 	}
 }
 
-// handleSCCRP takes the answer to our SCCRQ. Even a StopCCN to a peer that is not acceptable takes its ID and its nonce.
+// handleSCCRP takes the answer to our SCCRQ. Even a StopCCN to a peer that is not acceptable takes
+// its ID and its nonce.
 func (c *Connection) handleSCCRP(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	c.meet(m)
 	if result, ok := c.peer.acceptable(m, problem); !ok {

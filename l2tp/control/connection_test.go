@@ -43,8 +43,8 @@ func TestConnectionStates(t *testing.T) {
 				t.Error("state for a call refused")
 			}
 		}},
-		// To idle | receive SCCRP, SCCCN | send StopCCN: such a message names no connection of ours, so that there are no
-		// nonces to believe or to answer it with.
+		// To idle | receive SCCRP, SCCCN | send StopCCN: such a message names no connection of
+		// ours, so that there are no nonces to believe or to answer it with.
 		{"idle | receive SCCRP | drop | idle", Passive, func(d *dialogue) {
 			d.call.peerID = 0x1234
 			d.send(l2tp.SCCRP)
@@ -280,7 +280,8 @@ func TestNotWanted(t *testing.T) {
 	d.expectStop(l2tp.StopShuttingDown)
 }
 
-// RFC 3931 section 4.7.3: an SCCRQ of version 2 that has all of L2TPv3's AVPs is answered in version 3.
+// RFC 3931 section 4.7.3: an SCCRQ of version 2 that has all of L2TPv3's AVPs is answered in
+// version 3.
 func TestFallbackSCCRQ(t *testing.T) {
 	d := converse(t, noSecret)
 	d.send(l2tp.SCCRQ, tampered(func(b []byte) []byte {

@@ -47,7 +47,8 @@ func TestLostPacketWithRetransmission(t *testing.T) {
 	if m := d.expect(l2tp.ICRP); m.Nr != 3 || m.Ns != 1 {
 		t.Errorf("ICRP %d, %d", m.Nr, m.Ns)
 	}
-	// "Realizing that it has already seen this packet, LCCE B discards the packet and sends an ACK message"
+	// "Realizing that it has already seen this packet, LCCE B discards the packet and sends an ACK
+	// message"
 	d.wait(time.Second - 1)
 	d.deliver(icrq)
 	if m := d.expect(l2tp.ACK); m.Nr != 3 || m.Ns != 2 {
@@ -82,7 +83,8 @@ func TestRetransmissionIsUpToDate(t *testing.T) {
 	}
 }
 
-// Sections 4.2 and 6.15: an ACK and a ZLB have no number, and are not acknowledged, whatever they say.
+// Sections 4.2 and 6.15: an ACK and a ZLB have no number, and are not acknowledged, whatever they
+// say.
 func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
 	d := converse(t, noSecret)
 	d.called()

@@ -2,9 +2,9 @@ package control
 
 import "github.com/l2tpvl/l2tpvl/l2tp"
 
-// Demands are what one end of a session requires of the data that it receives (RFC 3931 section 5.4.4). The RFC lets the two
-// ends differ, Linux does not: it has one setting for both ways. So each end demands what the other does here, and a peer that
-// does not go along is refused.
+// Demands are what one end of a session requires of the data that it receives (RFC 3931 section
+// 5.4.4). The RFC lets the two ends differ, Linux does not: it has one setting for both ways. So
+// each end demands what the other does here, and a peer that does not go along is refused.
 type Demands struct {
 	Sublayer   l2tp.Sublayer
 	Sequencing l2tp.DataSequencing
@@ -55,8 +55,8 @@ func sequencingError(text string) l2tp.Result {
 	return cdnError(l2tp.CDNSequencingSublayer, l2tp.ErrorNone, text)
 }
 
-// Require has the peer's call answered with a demand for sequence numbers, before Accept. PeerDemands then has what the peer
-// is expected to demand in return.
+// Require has the peer's call answered with a demand for sequence numbers, before Accept.
+// PeerDemands then has what the peer is expected to demand in return.
 func (s *Session) Require(sequencing l2tp.DataSequencing) {
 	if sequencing == l2tp.SequenceNone || s.Demands.Sequencing != l2tp.SequenceNone {
 		return

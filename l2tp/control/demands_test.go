@@ -39,7 +39,8 @@ func (d *dialogue) demands(s *Session, ours, theirs Demands) {
 	}
 }
 
-// RFC 3931 section 5.4.4, as the one that asks for a session: the ICCN says what the ICRP has brought us to demand besides.
+// RFC 3931 section 5.4.4, as the one that asks for a session: the ICCN says what the ICRP has
+// brought us to demand besides.
 func TestDemandsOfInitiator(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -85,7 +86,8 @@ func TestDemandsOfInitiator(t *testing.T) {
 	}
 }
 
-// As the one that is asked: the peer has to follow with its ICCN, as the data plane is made by then.
+// As the one that is asked: the peer has to follow with its ICCN, as the data plane is made by
+// then.
 func TestDemandsOfRecipient(t *testing.T) {
 	for _, tt := range []struct {
 		name    string

@@ -260,7 +260,8 @@ func FuzzPeer(f *testing.F) {
 	})
 }
 
-// FuzzReceive gives a Peer octets that are no message, or almost one, over an established connection without secret.
+// FuzzReceive gives a Peer octets that are no message, or almost one, over an established
+// connection without secret.
 func FuzzReceive(f *testing.F) {
 	seed := func(t l2tp.MessageType) []byte {
 		d := &dialogue{call: &call{id: 0x2001}}

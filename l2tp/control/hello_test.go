@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Section 4.4: a HELLO after a time of silence, jittered, and the connection is down if it is not acknowledged.
+// Section 4.4: a HELLO after a time of silence, jittered, and the connection is down if it is not
+// acknowledged.
 func TestHello(t *testing.T) {
 	d := converse(t)
 	c := d.called()

@@ -8,7 +8,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// missingError is a message without an AVP that RFC 3931 section 6 demands, which section 7.1 calls malformed.
+// missingError is a message without an AVP that RFC 3931 section 6 demands, which section 7.1 calls
+// malformed.
 type missingError struct {
 	message l2tp.MessageType
 	avp     l2tp.AVPType
@@ -26,14 +27,15 @@ func check(m *l2tp.Message, problem error) error {
 	return problem
 }
 
-// ignorable reports whether a problem is a message of an unknown type that the peer does not insist on.
+// ignorable reports whether a problem is a message of an unknown type that the peer does not insist
+// on.
 func ignorable(problem error) bool {
 	e, ok := errors.AsType[*l2tp.AVPError](problem)
 	return ok && e.Problem == l2tp.UnknownMessageType && !e.Mandatory
 }
 
-// resultFor is the result of the StopCCN or CDN that answers a malformed message: 2, a general error, in both (RFC 3931
-// sections 5.2 and 7.1).
+// resultFor is the result of the StopCCN or CDN that answers a malformed message: 2, a general
+// error, in both (RFC 3931 sections 5.2 and 7.1).
 func resultFor(problem error) l2tp.Result {
 	if e, ok := errors.AsType[*l2tp.AVPError](problem); ok {
 		return e.Result()

@@ -87,7 +87,8 @@ func TestRequiredAVPs(t *testing.T) {
 	})
 }
 
-// Sections 5.2 and 7.1: what is malformed beyond repair ends the connection, what may be ignored is.
+// Sections 5.2 and 7.1: what is malformed beyond repair ends the connection, what may be ignored
+// is.
 func TestMalformed(t *testing.T) {
 	overrun := tail(0x80, 20, 0, 0, 0, 7) // claims 14 octets more than there are
 	messageType := func(bits byte, value uint16) option {
@@ -133,7 +134,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Section 7.1: a control message with a malformed header must be discarded; one of L2TPv2 is none of ours.
+// Section 7.1: a control message with a malformed header must be discarded; one of L2TPv2 is none
+// of ours.
 func TestHeaderMalformed(t *testing.T) {
 	d := converse(t, noSecret)
 	d.called()
@@ -166,7 +168,8 @@ func TestSessionMessageBeforeEstablished(t *testing.T) {
 	d.lost(CauseProtocol)
 }
 
-// A peer that does not carry PPP must not be asked for a PPP session (section 5.4.4), and there are no others here.
+// A peer that does not carry PPP must not be asked for a PPP session (section 5.4.4), and there are
+// no others here.
 func TestPeerWithoutPPP(t *testing.T) {
 	ethernet := func(m *draft) { m.Pseudowires = l2tp.Pseudowires(l2tp.PseudowireEthernet) }
 	d := converse(t)

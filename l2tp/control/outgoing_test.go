@@ -30,8 +30,9 @@ func (d *dialogue) placed(name string, id uint32) *Session {
 	return s
 }
 
-// TestOCRQRecipientStates goes through RFC 3931 section 7.4.2's table, row by row. Our OCRP waits for the owner: it says that
-// the call can be placed, and here no time lies between that and its being placed.
+// TestOCRQRecipientStates goes through RFC 3931 section 7.4.2's table, row by row. Our OCRP waits
+// for the owner: it says that the call can be placed, and here no time lies between that and its
+// being placed.
 func TestOCRQRecipientStates(t *testing.T) {
 	const id = 5
 	unexpected := func(begin func(d *dialogue) *Session) func(d *dialogue) {

@@ -2,8 +2,8 @@ package control
 
 import "github.com/l2tpvl/l2tpvl/l2tp"
 
-// Output collects what a machine wants done: datagrams to send and events to act upon, each in order. It is reused: Reset
-// keeps its memory.
+// Output collects what a machine wants done: datagrams to send and events to act upon, each in
+// order. It is reused: Reset keeps its memory.
 type Output struct {
 	Events []Event
 
@@ -42,34 +42,37 @@ func (o *Output) event(e Event) { o.Events = append(o.Events, e) }
 type Event interface{ event() }
 
 type (
-	// ConnectionUp says that a control connection is established. It is the Peer's connection from now on, in place of
-	// one that was there before, if any, whose sessions have ended with a SessionDown each.
+	// ConnectionUp says that a control connection is established. It is the Peer's connection from
+	// now on, in place of one that was there before, if any, whose sessions have ended with a
+	// SessionDown each.
 	ConnectionUp struct{ Connection *Connection }
 
-	// ConnectionDown says that the Peer's connection, or the attempt to make one, has ended. Its sessions have ended
-	// with it, each with a SessionDown before this.
+	// ConnectionDown says that the Peer's connection, or the attempt to make one, has ended. Its
+	// sessions have ended with it, each with a SessionDown before this.
 	ConnectionDown struct{ Why Reason }
 
-	// CallIncoming says that the peer asks for a session, by an ICRQ or an OCRQ. It waits for Session.Accept or
-	// Session.Close.
+	// CallIncoming says that the peer asks for a session, by an ICRQ or an OCRQ. It waits for
+	// Session.Accept or Session.Close.
 	CallIncoming struct{ Session *Session }
 
-	// CallAnswered says that the peer has accepted a session that we asked for. It waits for Session.Connect.
+	// CallAnswered says that the peer has accepted a session that we asked for. It waits for
+	// Session.Connect.
 	CallAnswered struct{ Session *Session }
 
 	// SessionUp says that a session is established: data may flow.
 	SessionUp struct{ Session *Session }
 
-	// CircuitChanged says that the peer tells another status of its circuit than before; at first it counts as active. It
-	// may come before SessionUp, with what an ICRQ, OCRQ, ICRP or ICCN tells. While the status is not Active no data is to
-	// be sent to the peer (RFC 3931 section 5.4.5). The session stays as it is.
+	// CircuitChanged says that the peer tells another status of its circuit than before; at first
+	// it counts as active. It may come before SessionUp, with what an ICRQ, OCRQ, ICRP or ICCN
+	// tells. While the status is not Active no data is to be sent to the peer (RFC 3931 section
+	// 5.4.5). The session stays as it is.
 	CircuitChanged struct {
 		Session *Session
 		Status  l2tp.CircuitStatus
 	}
 
-	// SessionDown says that a session has ended, whether it was up or not. It is not told of a session that the owner
-	// has closed or refused.
+	// SessionDown says that a session has ended, whether it was up or not. It is not told of a
+	// session that the owner has closed or refused.
 	SessionDown struct {
 		Session *Session
 		Why     Reason

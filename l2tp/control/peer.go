@@ -15,8 +15,8 @@ const (
 	maxConnections = 1 + 1 + maxOffers + maxClosing
 )
 
-// Peer is everything between us and one remote LCCE. It keeps one control connection once started: it initiates as its
-// role says, answers the peer's own attempts, and tries again with back-off.
+// Peer is everything between us and one remote LCCE. It keeps one control connection once started:
+// it initiates as its role says, answers the peer's own attempts, and tries again with back-off.
 type Peer struct {
 	cfg     Config
 	ring    *keyring
@@ -79,7 +79,8 @@ func (p *Peer) Status() Status {
 // Established returns the connection that sessions may be opened on, or nil.
 func (p *Peer) Established() *Connection { return p.current }
 
-// Start makes the peer wanted: it is called, unless our role is Passive, and its calls are answered.
+// Start makes the peer wanted: it is called, unless our role is Passive, and its calls are
+// answered.
 func (p *Peer) Start(now time.Time, out *Output) {
 	p.wanted = true
 	p.failures = 0
@@ -87,7 +88,8 @@ func (p *Peer) Start(now time.Time, out *Output) {
 	p.Advance(now, out)
 }
 
-// Stop ends all connections with a StopCCN of that result. Done tells when the peer has acknowledged it.
+// Stop ends all connections with a StopCCN of that result. Done tells when the peer has
+// acknowledged it.
 func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	p.wanted = false
 	p.stopped = now
@@ -98,17 +100,17 @@ func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	}
 }
 
-// Done reports whether nothing is left to be sent or acknowledged of what Stop has ended. A connection that was ended before,
-// such as one whose peer has restarted and will never acknowledge it, has had its time; and a peer that has not answered our
-// call is not waited for.
+// Done reports whether nothing is left to be sent or acknowledged of what Stop has ended. A
+// connection that was ended before, such as one whose peer has restarted and will never acknowledge
+// it, has had its time; and a peer that has not answered our call is not waited for.
 func (p *Peer) Done() bool {
 	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool {
 		return c.State == Stopping && c.PeerID != 0 && !c.Since.Before(p.stopped)
 	})
 }
 
-// Hurry makes the next attempt start at once, if one is waiting for its time, and one under way ask again: something says that it
-// may succeed now.
+// Hurry makes the next attempt start at once, if one is waiting for its time, and one under way ask
+// again: something says that it may succeed now.
 func (p *Peer) Hurry(now time.Time, out *Output) {
 	if p.attempt != nil {
 		p.attempt.hurry(now, out)
@@ -136,9 +138,10 @@ func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// admit takes a message to no connection: an SCCRQ, or a StopCCN from a peer that has not heard our ID yet. An SCCRQ of
-// version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3); it is answered in version 3. What would cost
-// the check of a digest is limited in its rate (section 4.3), since anybody can send it in the peer's name.
+// admit takes a message to no connection: an SCCRQ, or a StopCCN from a peer that has not heard our
+// ID yet. An SCCRQ of version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3);
+// it is answered in version 3. What would cost the check of a digest is limited in its rate
+// (section 4.3), since anybody can send it in the peer's name.
 func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	m := &p.in
 	problem := p.ring.parse(m, datagram)
@@ -170,8 +173,9 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// handleSCCRQ answers a new, authentic SCCRQ, or refuses it. It may break a tie with our own (RFC 3931 section 5.4.3). One that
-// comes while a connection is established may be a replay: the connection stays until an SCCCN proves that it is not.
+// handleSCCRQ answers a new, authentic SCCRQ, or refuses it. It may break a tie with our own (RFC
+// 3931 section 5.4.3). One that comes while a connection is established may be a replay: the
+// connection stays until an SCCCN proves that it is not.
 func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	result, ok := p.acceptable(m, check(m, problem))
 	if p.attempt != nil {
@@ -206,8 +210,8 @@ func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *O
 	c.answer(now, m, out)
 }
 
-// acceptable says whether an authentic SCCRQ or SCCRP, with the problem found in it, is one that we go on with, or the result
-// of the StopCCN.
+// acceptable says whether an authentic SCCRQ or SCCRP, with the problem found in it, is one that we
+// go on with, or the result of the StopCCN.
 func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 	switch {
 	case problem != nil:
@@ -240,7 +244,8 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	out.send(p.scratch)
 }
 
-// established makes c the connection. One that was there before belongs to a peer that has restarted.
+// established makes c the connection. One that was there before belongs to a peer that has
+// restarted.
 func (p *Peer) established(now time.Time, c *Connection, out *Output) {
 	old := p.current
 	p.current, p.attempt, p.offers = c, nil, nil
@@ -329,8 +334,8 @@ func (p *Peer) connection(id uint32) *Connection {
 	return p.find(func(c *Connection) bool { return c.ID == id })
 }
 
-// reverse returns the connection to which the peer has given the ID that its StopCCN assigns (RFC 3931 section 5.4.3), or
-// nil. With an established one the peer knows our ID, and uses it.
+// reverse returns the connection to which the peer has given the ID that its StopCCN assigns (RFC
+// 3931 section 5.4.3), or nil. With an established one the peer knows our ID, and uses it.
 func (p *Peer) reverse(m *l2tp.Message) *Connection {
 	return p.find(func(c *Connection) bool {
 		return !c.Initiator && c.State != Established && c.PeerID == m.AssignedConnectionID

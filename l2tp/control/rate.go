@@ -2,8 +2,8 @@ package control
 
 import "time"
 
-// Rate bounds events: so many a second in the long run, and so many at once. A value that is not positive is the default:
-// 5 a second, 10 at once.
+// Rate bounds events: so many a second in the long run, and so many at once. A value that is not
+// positive is the default: 5 a second, 10 at once.
 type Rate struct{ PerSecond, Burst int }
 
 // bucket is a token bucket.

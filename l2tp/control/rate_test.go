@@ -40,8 +40,8 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// RFC 3931 section 4.3: SCCRQs may be limited in their rate. Beyond it not even a digest is computed, so that the same message
-// counts as forged before and as too many after.
+// RFC 3931 section 4.3: SCCRQs may be limited in their rate. Beyond it not even a digest is
+// computed, so that the same message counts as forged before and as too many after.
 func TestRateOfSCCRQs(t *testing.T) {
 	d := converse(t, func(c *Config) { c.Admission = Rate{} })
 	right := d.key
@@ -77,7 +77,8 @@ func TestRateOfSCCRQs(t *testing.T) {
 	d.invited("red", 5)
 }
 
-// A StopCCN to a peer that has not heard our ID costs a digest, too, if there is something that it may be for.
+// A StopCCN to a peer that has not heard our ID costs a digest, too, if there is something that it
+// may be for.
 func TestRateOfStopCCNs(t *testing.T) {
 	d := converse(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 3} })
 	d.send(l2tp.SCCRQ)

@@ -12,8 +12,8 @@ type Timing struct {
 	MaxRetries int           // retransmissions of one message until the connection is given up
 }
 
-// Cycle is how long a message is retransmitted before the peer is given up: the full retransmission interval of RFC 3931
-// section 4.2.
+// Cycle is how long a message is retransmitted before the peer is given up: the full retransmission
+// interval of RFC 3931 section 4.2.
 func (t Timing) Cycle() time.Duration {
 	var cycle time.Duration
 	for i := range t.MaxRetries + 1 {
@@ -22,8 +22,9 @@ func (t Timing) Cycle() time.Duration {
 	return cycle
 }
 
-// Limit is how long a connection or session may be half open. It is an interval longer than a cycle, so that of a peer that
-// acknowledges nothing it is said that it is silent, rather than that it goes no further.
+// Limit is how long a connection or session may be half open. It is an interval longer than a
+// cycle, so that of a peer that acknowledges nothing it is said that it is silent, rather than that
+// it goes no further.
 func (t Timing) Limit() time.Duration { return t.Cycle() + t.Cap }
 
 func (t Timing) interval(retries int) time.Duration { return doubled(t.Initial, retries, t.Cap) }
@@ -44,7 +45,8 @@ const (
 	headerLen          = 12
 )
 
-// defaultWindow is a peer's receive window if it does not say (RFC 3931 section 5.4.3, Receive Window Size).
+// defaultWindow is a peer's receive window if it does not say (RFC 3931 section 5.4.3, Receive
+// Window Size).
 const defaultWindow = 4
 
 // Bounds of what a peer may make us hold.
@@ -55,9 +57,9 @@ const (
 	maxSpare           = 4    // messages whose memory is kept for others
 )
 
-// reliable is the reliable delivery of one control connection (RFC 3931 section 4.2 and Appendix A): it numbers, holds
-// and retransmits what we send, and puts what arrives into order. Messages are complete but for Nr and the digest,
-// which the connection fills in at each transmission.
+// reliable is the reliable delivery of one control connection (RFC 3931 section 4.2 and Appendix
+// A): it numbers, holds and retransmits what we send, and puts what arrives into order. Messages
+// are complete but for Nr and the digest, which the connection fills in at each transmission.
 type reliable struct {
 	timing Timing
 
@@ -66,8 +68,9 @@ type reliable struct {
 	room  [4][]byte // the memory of a queue that is no longer
 	spare [][]byte  // the memory of messages that are no longer, maxSpare at most
 
-	// The first transmitted of queue were sent at least once. Of these the first inFlight count as on their way; after a
-	// time-out that is none, and all are sent again as the congestion window opens.
+	// The first transmitted of queue were sent at least once. Of these the first inFlight count as
+	// on their way; after a time-out that is none, and all are sent again as the congestion window
+	// opens.
 	transmitted, inFlight int
 
 	peerWindow int // what the peer takes
@@ -117,7 +120,8 @@ func (r *reliable) push(message []byte) {
 	r.queue = append(r.queue, message)
 }
 
-// next returns a message that the windows allow to be sent now, or nil. It is valid until it is acknowledged.
+// next returns a message that the windows allow to be sent now, or nil. It is valid until it is
+// acknowledged.
 func (r *reliable) next(now time.Time) []byte {
 	if r.inFlight == len(r.queue) || r.inFlight >= min(r.cwnd, r.peerWindow) {
 		return nil
@@ -136,8 +140,8 @@ func (r *reliable) next(now time.Time) []byte {
 	return message
 }
 
-// expire acts on the retransmission timer: it makes the oldest message due to be sent again, or reports that the peer has
-// let all retransmissions pass.
+// expire acts on the retransmission timer: it makes the oldest message due to be sent again, or
+// reports that the peer has let all retransmissions pass.
 func (r *reliable) expire(now time.Time) (gaveUp bool) {
 	if r.resendAt.IsZero() || now.Before(r.resendAt) {
 		return false
@@ -150,16 +154,19 @@ func (r *reliable) expire(now time.Time) (gaveUp bool) {
 	return false
 }
 
-// hurry makes what is not acknowledged due to be sent again now. It does not count as one of the retries.
+// hurry makes what is not acknowledged due to be sent again now. It does not count as one of the
+// retries.
 func (r *reliable) hurry() { r.inFlight = 0 }
 
-// maxRepeats is how many acknowledgements that repeat the last say that the next message is lost, and not just late.
+// maxRepeats is how many acknowledgements that repeat the last say that the next message is lost,
+// and not just late.
 const maxRepeats = 3
 
-// repeated takes the Nr of a message that is nothing but an acknowledgement, before acknowledge does. When enough of them
-// say the same, the oldest message is due to be sent again without waiting for its time: the fast retransmit of RFC 2581
-// section 3.2, to which Appendix A refers, and RFC 5827's where few messages are on their way. A message that does more
-// than acknowledge may repeat an Nr for other reasons.
+// repeated takes the Nr of a message that is nothing but an acknowledgement, before acknowledge
+// does. When enough of them say the same, the oldest message is due to be sent again without
+// waiting for its time: the fast retransmit of RFC 2581 section 3.2, to which Appendix A refers,
+// and RFC 5827's where few messages are on their way. A message that does more than acknowledge may
+// repeat an Nr for other reasons.
 func (r *reliable) repeated(nr uint16) {
 	if nr != r.ns-uint16(len(r.queue)) || r.inFlight < 2 || r.mended {
 		return
@@ -169,15 +176,17 @@ func (r *reliable) repeated(nr uint16) {
 	}
 }
 
-// mend makes all that is not acknowledged due to be sent again, as the congestion window opens anew (Appendix A).
+// mend makes all that is not acknowledged due to be sent again, as the congestion window opens anew
+// (Appendix A).
 func (r *reliable) mend() {
 	r.ssthresh = max(r.cwnd/2, 1)
 	r.cwnd, r.cwndAcks = 1, 0
 	r.inFlight, r.repeats, r.mended = 0, 0, true
 }
 
-// acknowledge takes the Nr of a message received. False says that it acknowledges what was never sent, which makes the
-// message invalid (RFC 3931 section 4.2). An Nr from before, of a message that was overtaken, is valid and no news.
+// acknowledge takes the Nr of a message received. False says that it acknowledges what was never
+// sent, which makes the message invalid (RFC 3931 section 4.2). An Nr from before, of a message
+// that was overtaken, is valid and no news.
 func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	oldest := r.ns - uint16(len(r.queue))
 	if notAfter(nr, oldest) {
@@ -217,8 +226,8 @@ func (r *reliable) openWindow() {
 	}
 }
 
-// notAfter reports whether sequence number a is last or one of the 32767 values before it, modulo 65536: what RFC 3931
-// section 4.2 calls less than or equal.
+// notAfter reports whether sequence number a is last or one of the 32767 values before it, modulo
+// 65536: what RFC 3931 section 4.2 calls less than or equal.
 func notAfter(a, last uint16) bool { return last-a < 32768 }
 
 // arrival is what to do with a message that has arrived.
@@ -231,8 +240,9 @@ const (
 	discard                  // it is outside the window
 )
 
-// receive says what to do with a message numbered ns, and counts on it being done. It makes an acknowledgement due. While
-// the peer acknowledges none of our answers its messages are dropped, as RFC 3931 section 4.2 allows.
+// receive says what to do with a message numbered ns, and counts on it being done. It makes an
+// acknowledgement due. While the peer acknowledges none of our answers its messages are dropped, as
+// RFC 3931 section 4.2 allows.
 func (r *reliable) receive(ns uint16) arrival {
 	if r.limit > 0 && len(r.queue) >= r.limit {
 		return discard

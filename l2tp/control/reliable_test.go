@@ -39,8 +39,9 @@ func from(first uint16, n int) []uint16 {
 	return numbers
 }
 
-// Appendix A: CWND starts at one and grows by one with each acknowledgement until SSTHRESH, the advertised window at first,
-// then by one with each CWND acknowledgements, and never beyond the window.
+// Appendix A: CWND starts at one and grows by one with each acknowledgement until SSTHRESH, the
+// advertised window at first, then by one with each CWND acknowledgements, and never beyond the
+// window.
 func TestSlowStart(t *testing.T) {
 	r := sending(100, 8)
 	next, acked := uint16(0), uint16(0)
@@ -99,8 +100,8 @@ func TestCongestionAvoidance(t *testing.T) {
 	}
 }
 
-// RFC 2581 section 3.2: three acknowledgements that repeat the last say that a message is lost. RFC 5827 section 2.1: of
-// few messages on their way there are fewer acknowledgements to come.
+// RFC 2581 section 3.2: three acknowledgements that repeat the last say that a message is lost. RFC
+// 5827 section 2.1: of few messages on their way there are fewer acknowledgements to come.
 func TestFastRetransmit(t *testing.T) {
 	for _, tt := range []struct {
 		inFlight, repeats int
@@ -133,8 +134,8 @@ func TestFastRetransmit(t *testing.T) {
 	}
 }
 
-// Acknowledgements that come while the lost message is on its way again are of those sent before it, and say nothing new.
-// Once it is acknowledged they are of the next that is missing.
+// Acknowledgements that come while the lost message is on its way again are of those sent before
+// it, and say nothing new. Once it is acknowledged they are of the next that is missing.
 func TestFastRetransmitOnce(t *testing.T) {
 	r := sending(20, 8)
 	r.cwnd = 8
@@ -175,7 +176,8 @@ func TestCumulativeAcknowledgement(t *testing.T) {
 	}
 }
 
-// Section 5.4.3: a peer that names no window has one of 4; one that names 0 must be sent something all the same.
+// Section 5.4.3: a peer that names no window has one of 4; one that names 0 must be sent something
+// all the same.
 func TestPeerWindow(t *testing.T) {
 	r := newReliable(testTiming, 16)
 	if r.peerWindow != 4 {
@@ -190,7 +192,8 @@ func TestPeerWindow(t *testing.T) {
 	}
 }
 
-// Section 4.2: each retransmission waits twice as long, 8 seconds at most; after MaxRetries the peer is given up.
+// Section 4.2: each retransmission waits twice as long, 8 seconds at most; after MaxRetries the
+// peer is given up.
 func TestBackOff(t *testing.T) {
 	r := sending(1, 4)
 	burst(r, epoch)
@@ -259,8 +262,8 @@ func TestArrival(t *testing.T) {
 		want   arrival
 	}{
 		{16, 16, deliver},
-		// "if the last received sequence number was 15, then messages with sequence numbers 0 through 15, as well as
-		// 32784 through 65535, would be considered less than or equal"
+		// "if the last received sequence number was 15, then messages with sequence numbers 0
+		// through 15, as well as 32784 through 65535, would be considered less than or equal"
 		{16, 15, duplicate},
 		{16, 0, duplicate},
 		{16, 65535, duplicate},
@@ -377,8 +380,8 @@ func TestOutOfOrder(t *testing.T) {
 	early(3, deliver)
 }
 
-// FuzzReliable sends from one reliable to another over a link that the script governs, and compares what arrives with what
-// was sent: all of it in order, once.
+// FuzzReliable sends from one reliable to another over a link that the script governs, and compares
+// what arrives with what was sent: all of it in order, once.
 func FuzzReliable(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 1, 2, 3, 4, 0, 1, 4}, uint16(65530), uint8(4))
 	f.Add([]byte{0, 0, 0, 0, 1, 1, 1, 1, 2, 5, 2, 4, 3, 3, 4, 4}, uint16(0), uint8(16))

@@ -127,7 +127,8 @@ func (d *dialogue) deliver(b []byte) {
 	d.step(func(out *Output) { d.peer.Receive(d.now, b, out) })
 }
 
-// expect takes the oldest datagram that the Peer has sent, which must be of type t, in order and signed.
+// expect takes the oldest datagram that the Peer has sent, which must be of type t, in order and
+// signed.
 func (d *dialogue) expect(t l2tp.MessageType) *l2tp.Message {
 	d.t.Helper()
 	m := d.take(t)

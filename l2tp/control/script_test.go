@@ -108,7 +108,8 @@ func (d *dialogue) draft(t l2tp.MessageType, options []option) *draft {
 	return m
 }
 
-// encode writes a message to the Peer. It takes up a number of the call's, unless it is an ACK, a ZLB or numbered.
+// encode writes a message to the Peer. It takes up a number of the call's, unless it is an ACK, a
+// ZLB or numbered.
 func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
 	d.t.Helper()
 	c := d.call

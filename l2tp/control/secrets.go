@@ -7,10 +7,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// SetSecrets changes Config.Secret and Config.NextSecret. Connections and sessions stay, as long as each side has a secret
-// that the other has, at any time; for two sides to change over, both add the new secret as the next one, then both make it
-// the only one. If there was no secret, or there is none any more, all connections end, for authentication is agreed on as
-// they begin.
+// SetSecrets changes Config.Secret and Config.NextSecret. Connections and sessions stay, as long as
+// each side has a secret that the other has, at any time; for two sides to change over, both add
+// the new secret as the next one, then both make it the only one. If there was no secret, or there
+// is none any more, all connections end, for authentication is agreed on as they begin.
 func (p *Peer) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 	p.cfg.Secret, p.cfg.NextSecret = secret, next
 	p.ring = newKeyring(&p.cfg)
@@ -30,9 +30,9 @@ func (p *Peer) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 	}
 }
 
-// rekey makes other secrets count from now on. What is yet to be transmitted, or to be transmitted again, gets room for as
-// many digests as there are secrets. What has come ahead of its turn may be hidden with a secret that is no more: it will
-// come again.
+// rekey makes other secrets count from now on. What is yet to be transmitted, or to be transmitted
+// again, gets room for as many digests as there are secrets. What has come ahead of its turn may be
+// hidden with a secret that is no more: it will come again.
 func (c *Connection) rekey(ring *keyring) {
 	c.auth.keyring = ring
 	r := &c.reliable

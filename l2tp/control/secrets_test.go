@@ -12,8 +12,8 @@ import (
 // secrets is what a side is configured with at one step of the change.
 type secrets struct{ secret, next string }
 
-// changeover is how a side goes from the old secret to the new one. Beside the new one the old one still counts, so that the
-// operator may exchange the two first.
+// changeover is how a side goes from the old secret to the new one. Beside the new one the old one
+// still counts, so that the operator may exchange the two first.
 var changeover = []secrets{{"old", ""}, {"old", "new"}, {"new", "old"}, {"new", ""}}
 
 // common reports whether two sides at these steps can talk.
@@ -35,7 +35,8 @@ func (w *world) set(i int, s secrets) {
 	w.step(i, func(out *Output) { w.sides[i].peer.SetSecrets(w.now, octetsOf(s.secret), octetsOf(s.next), out) })
 }
 
-// paths yields each order in which two sides can take the steps of a change while they always have a secret in common.
+// paths yields each order in which two sides can take the steps of a change while they always have
+// a secret in common.
 func paths(yield func([]int)) {
 	last := len(changeover) - 1
 	var walk func(at [2]int, path []int)
@@ -55,8 +56,9 @@ func paths(yield func([]int)) {
 	walk([2]int{}, nil)
 }
 
-// RFC 3931 section 5.4.1: two secrets allow for a graceful switchover. Whichever order two PEs take the steps in, with traffic
-// between them, and messages of before and after on their way or lost: no connection and no session ends.
+// RFC 3931 section 5.4.1: two secrets allow for a graceful switchover. Whichever order two PEs take
+// the steps in, with traffic between them, and messages of before and after on their way or lost:
+// no connection and no session ends.
 func TestSecretRollover(t *testing.T) {
 	n := 0
 	paths(func(path []int) {
@@ -106,7 +108,8 @@ func TestSecretRollover(t *testing.T) {
 	}
 }
 
-// Both sides at each step of the change, when they have a secret in common: a new connection comes about, and only then.
+// Both sides at each step of the change, when they have a secret in common: a new connection comes
+// about, and only then.
 func TestSecretMatrix(t *testing.T) {
 	for _, a := range changeover {
 		for _, b := range changeover {
@@ -134,7 +137,8 @@ func TestSecretMatrix(t *testing.T) {
 	}
 }
 
-// A mistake in the order of the steps, corrected before the peer is given up, costs nothing but time.
+// A mistake in the order of the steps, corrected before the peer is given up, costs nothing but
+// time.
 func TestSecretMistakeCorrected(t *testing.T) {
 	w := newWorld(t, testConfig(1), testConfig(2), "red")
 	w.start()
@@ -153,7 +157,8 @@ func TestSecretMistakeCorrected(t *testing.T) {
 	}
 }
 
-// Section 5.4.1: a message with two digests is accepted if either is valid, of whatever types and in whatever order they are.
+// Section 5.4.1: a message with two digests is accepted if either is valid, of whatever types and
+// in whatever order they are.
 func TestTwoDigests(t *testing.T) {
 	right, wrong := l2tp.NewKey([]byte("secret")), l2tp.NewKey([]byte("another"))
 	for _, first := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
@@ -235,7 +240,8 @@ func TestHiddenWithEitherSecret(t *testing.T) {
 	d.expectCDN(l2tp.CDNGeneralError, 5)
 }
 
-// What came ahead of its turn may be hidden with a secret that is gone when its turn comes: it is forgotten, and comes again.
+// What came ahead of its turn may be hidden with a secret that is gone when its turn comes: it is
+// forgotten, and comes again.
 func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 	d := converse(t, func(c *Config) { c.Secret, c.NextSecret = []byte("secret"), []byte("next") })
 	d.called()
@@ -253,7 +259,8 @@ func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 	event[CallIncoming](d)
 }
 
-// Section 4.3: authentication is agreed on as a connection begins. Where it is switched on or off the connection begins anew.
+// Section 4.3: authentication is agreed on as a connection begins. Where it is switched on or off
+// the connection begins anew.
 func TestAuthenticationSwitched(t *testing.T) {
 	w := newWorld(t, testConfig(1), testConfig(2), "red")
 	w.start()

@@ -12,8 +12,8 @@ import (
 // SessionState is a state of RFC 3931 sections 7.3 and 7.4.2.
 type SessionState int
 
-// The session states. What section 7.3.1 calls wait-control-conn is the owner's: it opens sessions on a connection that is
-// established.
+// The session states. What section 7.3.1 calls wait-control-conn is the owner's: it opens sessions
+// on a connection that is established.
 const (
 	SessionIdle  SessionState = iota // over
 	WaitReply                        // ICRQ sent, or ICRP received and the owner has yet to connect it
@@ -28,8 +28,8 @@ var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "wait-
 // String is the state's name in RFC 3931.
 func (s SessionState) String() string { return sessionStateNames[s] }
 
-// Session is one session on a control connection. Its owner reads the fields and calls the methods; the rest is the
-// connection's.
+// Session is one session on a control connection. Its owner reads the fields and calls the methods;
+// the rest is the connection's.
 type Session struct {
 	Connection  *Connection
 	State       SessionState
@@ -40,10 +40,12 @@ type Session struct {
 	ID, PeerID              uint32 // session IDs: assigned by us, by the peer
 	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: assigned by us, by the peer
 
-	// The two ends' circuits (RFC 5641): ours as SetCircuit left it, the peer's as it last said. Both are active at first.
+	// The two ends' circuits (RFC 5641): ours as SetCircuit left it, the peer's as it last said.
+	// Both are active at first.
 	Circuit, PeerCircuit l2tp.CircuitStatus
 
-	// What each end requires of the data it receives. The owner reads them when the call is there, or answered.
+	// What each end requires of the data it receives. The owner reads them when the call is there,
+	// or answered.
 	Demands, PeerDemands Demands
 
 	// What the peer says for people to know.
@@ -61,8 +63,8 @@ type Session struct {
 	deadline   time.Time // until then it must be established
 }
 
-// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must be established: it is
-// Peer.Established.
+// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must
+// be established: it is Peer.Established.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
 	return c.OpenWith(now, remoteEndID, Offer{Circuit: l2tp.CircuitActive}, out)
 }
@@ -115,8 +117,8 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 	return s
 }
 
-// Accept answers a call of the peer: with an ICRP, or an OCRP and the OCCN that establishes an outgoing call. The owner has
-// all ready by then that takes data.
+// Accept answers a call of the peer: with an ICRP, or an OCRP and the OCCN that establishes an
+// outgoing call. The owner has all ready by then that takes data.
 func (s *Session) Accept(now time.Time, out *Output) {
 	if s.accepted || s.State != WaitConnect && s.State != WaitCSAnswer {
 		return
@@ -142,8 +144,9 @@ func (s *Session) Accept(now time.Time, out *Output) {
 	s.Connection.flush(now, out)
 }
 
-// Connect completes a call that the peer has answered: it sends the ICCN, after which data may come. RFC 3931 section 7.3
-// leaves it to us when; the owner has all ready by then that takes the data.
+// Connect completes a call that the peer has answered: it sends the ICCN, after which data may
+// come. RFC 3931 section 7.3 leaves it to us when; the owner has all ready by then that takes the
+// data.
 func (s *Session) Connect(now time.Time, out *Output) {
 	if s.State != WaitReply || !s.answered {
 		return
@@ -277,8 +280,9 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 	}
 }
 
-// lookup finds the session that a message is for: by the Remote Session ID that the peer echoes or, in a message sent
-// before the peer had heard ours, by its Local Session ID (RFC 3931 section 5.4.4).
+// lookup finds the session that a message is for: by the Remote Session ID that the peer echoes or,
+// in a message sent before the peer had heard ours, by its Local Session ID (RFC 3931 section
+// 5.4.4).
 func (c *Connection) lookup(m *l2tp.Message) *Session {
 	if m.RemoteSessionID != 0 {
 		return c.sessions[m.RemoteSessionID]
@@ -286,8 +290,8 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 	return c.byPeer[m.LocalSessionID]
 }
 
-// handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End ID, or offers the call to
-// the owner.
+// handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End
+// ID, or offers the call to the owner.
 func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) {
 	if result, ok := callResult(m, Demands{}); !ok {
 		c.refuseCall(m, result)
@@ -323,8 +327,8 @@ func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) 
 	s.hear(m, out)
 }
 
-// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was demanded before, can be had
-// here.
+// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was
+// demanded before, can be had here.
 func callResult(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
 	if m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP {
 		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
@@ -401,8 +405,8 @@ func (s *Session) failState(t l2tp.MessageType, out *Output) {
 	s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseProtocol, text, out)
 }
 
-// expireSessions ends those that the peer has not brought to be established in time. All have the same time, so they come
-// due in the order of their creation.
+// expireSessions ends those that the peer has not brought to be established in time. All have the
+// same time, so they come due in the order of their creation.
 func (c *Connection) expireSessions(now time.Time, out *Output) {
 	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
 		s := c.opening[0]

@@ -25,8 +25,8 @@ func (d *dialogue) sessionState(s *Session, want SessionState) {
 	}
 }
 
-// TestICRQSenderStates goes through RFC 3931 section 7.3.1's table, row by row, but for wait-control-conn, which is the
-// owner's state.
+// TestICRQSenderStates goes through RFC 3931 section 7.3.1's table, row by row, but for
+// wait-control-conn, which is the owner's state.
 func TestICRQSenderStates(t *testing.T) {
 	const id = 5 // the script's session ID
 	tests := []struct {
@@ -248,8 +248,8 @@ func sequencing(m *draft) {
 
 func ethernet(m *draft) { m.PseudowireType = l2tp.PseudowireEthernet }
 
-// TestICRQRecipientStates goes through RFC 3931 section 7.3.2's table, row by row. An acceptable call is in wait-connect
-// while the owner makes up its mind.
+// TestICRQRecipientStates goes through RFC 3931 section 7.3.2's table, row by row. An acceptable
+// call is in wait-connect while the owner makes up its mind.
 func TestICRQRecipientStates(t *testing.T) {
 	const id = 5
 	tests := []struct {

@@ -31,8 +31,9 @@ func (w *world) blow(dice *rand.Rand, now weather) {
 	}
 }
 
-// TestSimulation has two sides meet in bad weather, with owners that change their minds, PEs that restart, and time passing.
-// When it clears up, they agree, always; when both stop, nothing is left.
+// TestSimulation has two sides meet in bad weather, with owners that change their minds, PEs that
+// restart, and time passing. When it clears up, they agree, always; when both stop, nothing is
+// left.
 func TestSimulation(t *testing.T) {
 	runs := 1500
 	if testing.Short() {
@@ -129,7 +130,8 @@ func simulate(t *testing.T, seed uint64) {
 	w.stopBoth()
 }
 
-// A dead peer is detected within the HELLO interval and a full retransmission cycle, and found again when it is back.
+// A dead peer is detected within the HELLO interval and a full retransmission cycle, and found
+// again when it is back.
 func TestPathFails(t *testing.T) {
 	w := newWorld(t, testConfig(1), testConfig(2), "red")
 	w.start()

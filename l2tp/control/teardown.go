@@ -9,8 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// end sends a StopCCN with result and cleans up; reliable delivery goes on until the peer has acknowledged it (RFC 3931
-// section 4.2).
+// end sends a StopCCN with result and cleans up; reliable delivery goes on until the peer has
+// acknowledged it (RFC 3931 section 4.2).
 func (c *Connection) end(now time.Time, result l2tp.Result, why Reason, out *Output) {
 	m := c.message(l2tp.StopCCN)
 	m.AssignedConnectionID = c.ID
@@ -27,8 +27,8 @@ func (c *Connection) fail(now time.Time, result l2tp.Result, cause Cause, out *O
 	c.end(now, result, Reason{Cause: cause, Result: result, Text: result.Text(l2tp.StopCCN)}, out)
 }
 
-// stopped takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC 3931 section 3.3.2), even if
-// ours has crossed it, which needs no acknowledgement any more.
+// stopped takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC
+// 3931 section 3.3.2), even if ours has crossed it, which needs no acknowledgement any more.
 func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
 	if c.PeerID == 0 {
 		c.PeerID = m.AssignedConnectionID // so that the acknowledgement finds its way
@@ -45,7 +45,8 @@ func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
 	}
 }
 
-// lost gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to tell.
+// lost gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to
+// tell.
 func (c *Connection) lost(now time.Time, out *Output) {
 	if c.State == Stopping {
 		c.peer.remove(c)
@@ -56,7 +57,8 @@ func (c *Connection) lost(now time.Time, out *Output) {
 	c.cleanUp(now, Reason{Cause: CauseSilent, Text: text}, out)
 }
 
-// overdue ends a state that has lasted too long. RFC 3931 has no timer for a peer that acknowledges and goes no further.
+// overdue ends a state that has lasted too long. RFC 3931 has no timer for a peer that acknowledges
+// and goes no further.
 func (c *Connection) overdue(now time.Time, out *Output) {
 	if c.State == Stopping || c.State == Stopped {
 		c.peer.remove(c)
@@ -67,7 +69,8 @@ func (c *Connection) overdue(now time.Time, out *Output) {
 	c.end(now, result, Reason{Cause: CauseTimeout, Result: result, Text: text}, out)
 }
 
-// discard gives up our attempt without a word, as RFC 3931 section 5.4.3 wants of one that has lost a tie.
+// discard gives up our attempt without a word, as RFC 3931 section 5.4.3 wants of one that has lost
+// a tie.
 func (c *Connection) discard(now time.Time, text string, out *Output) {
 	c.transition(now, Idle)
 	c.cleanUp(now, Reason{Cause: CauseTie, Text: text}, out)

@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full retransmission cycle and one more
-// interval.
+// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full
+// retransmission cycle and one more interval.
 func TestHalfOpenTimesOut(t *testing.T) {
 	t.Run("wait-ctl-reply", func(t *testing.T) {
 		d := converse(t, noSecret, active)
@@ -68,7 +68,8 @@ func TestHalfOpenTimesOut(t *testing.T) {
 	})
 }
 
-// A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2), and ends the wait for ours.
+// A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2), and
+// ends the wait for ours.
 func TestStopCCNsCross(t *testing.T) {
 	d := converse(t)
 	c := d.called()
@@ -133,8 +134,8 @@ func TestStopCCNWhileMessagesWait(t *testing.T) {
 	d.wait(testCycle)
 }
 
-// A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section 5.4.3), as long as the
-// connection is half open.
+// A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section
+// 5.4.3), as long as the connection is half open.
 func TestStopCCNByReverseLookup(t *testing.T) {
 	d := converse(t)
 	d.send(l2tp.SCCRQ)
@@ -156,8 +157,8 @@ func TestReverseLookupSparesEstablished(t *testing.T) {
 	d.state(c, Established)
 }
 
-// A peer that has restarted never acknowledges the end of the connection that it has forgotten. Our own end does not wait
-// for that.
+// A peer that has restarted never acknowledges the end of the connection that it has forgotten. Our
+// own end does not wait for that.
 func TestDoneDoesNotWaitForTheForgotten(t *testing.T) {
 	d := converse(t)
 	old := d.called()

@@ -11,8 +11,8 @@ const (
 	tieEqual              // neither
 )
 
-// breakTie compares our tie breaker with the peer's, which is nil if it sent none. We always send one, so a peer without
-// loses.
+// breakTie compares our tie breaker with the peer's, which is nil if it sent none. We always send
+// one, so a peer without loses.
 func breakTie(ours uint64, theirs *uint64) tie {
 	switch {
 	case theirs == nil || ours < *theirs:

@@ -11,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// RFC 3931 sections 5.4.3 and 5.4.4: the lower value wins, one that is there wins against none, equal ones lose both.
+// RFC 3931 sections 5.4.3 and 5.4.4: the lower value wins, one that is there wins against none,
+// equal ones lose both.
 func TestBreakTie(t *testing.T) {
 	value := func(v uint64) *uint64 { return &v }
 	tests := []struct {
@@ -219,8 +220,9 @@ const (
 	swallowed
 )
 
-// explore runs a world again and again, through all choices of what happens in its first steps: any datagram in flight is
-// delivered next, or suffers one of the other kinds of mischief, or the next timer fires. It returns the number of runs.
+// explore runs a world again and again, through all choices of what happens in its first steps: any
+// datagram in flight is delivered next, or suffers one of the other kinds of mischief, or the next
+// timer fires. It returns the number of runs.
 func explore(depth int, kinds mischief, begin func() *world, end func(*world)) int {
 	var path []int
 	for runs := 1; ; runs++ {
@@ -255,14 +257,16 @@ func explore(depth int, kinds mischief, begin func() *world, end func(*world)) i
 	}
 }
 
-// exploreAll explores far where datagrams are delivered, in whatever order, and less far where anything happens to them.
+// exploreAll explores far where datagrams are delivered, in whatever order, and less far where
+// anything happens to them.
 func exploreAll(t *testing.T, begin func() *world) {
 	agree := func(w *world) { w.settle(5 * time.Minute) }
 	t.Logf("%d orders of delivery", explore(5, delivered+1, begin, agree))
 	t.Logf("%d orders with loss and duplication", explore(3, swallowed+1, begin, agree))
 }
 
-// Whatever becomes of two crossing SCCRQs and what follows them, there is one connection in the end.
+// Whatever becomes of two crossing SCCRQs and what follows them, there is one connection in the
+// end.
 func TestConnectionTieInAllOrders(t *testing.T) {
 	for _, breakers := range [][2]int{{1, 2}, {2, 1}, {3, 3}} {
 		t.Run(fmt.Sprint(breakers), func(t *testing.T) {
@@ -315,7 +319,8 @@ func TestEqualSessionTieBreakers(t *testing.T) {
 	w.settle(time.Minute)
 }
 
-// A side that is restarted has its connection and sessions back at once, not after the other's HELLO.
+// A side that is restarted has its connection and sessions back at once, not after the other's
+// HELLO.
 func TestRestart(t *testing.T) {
 	for restarted := range 2 {
 		w := newWorld(t, testConfig(1), testConfig(2), "red", "blue")

@@ -200,7 +200,8 @@ func (w *world) advance() bool {
 	return true
 }
 
-// next does what is next in time: a datagram arrives or a timer fires. False: nothing is left before the end.
+// next does what is next in time: a datagram arrives or a timer fires. False: nothing is left
+// before the end.
 func (w *world) next(end time.Time) bool {
 	first := -1
 	for n, f := range w.flight {
@@ -248,8 +249,8 @@ func (w *world) settle(limit time.Duration) {
 	}
 }
 
-// agreed says what is missing to the end that all is for: one connection, the sessions wanted, known alike to both, and
-// nothing half done.
+// agreed says what is missing to the end that all is for: one connection, the sessions wanted,
+// known alike to both, and nothing half done.
 func (w *world) agreed() error {
 	var cs [2]*Connection
 	for i, s := range w.sides {

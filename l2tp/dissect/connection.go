@@ -7,8 +7,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// endKey names one end of a control connection or session: who assigned the ID, and the ID. Ports do not count, since a
-// responder may answer from another one than it was called at (RFC 3931, section 4.1.2.2).
+// endKey names one end of a control connection or session: who assigned the ID, and the ID. Ports
+// do not count, since a responder may answer from another one than it was called at (RFC 3931,
+// section 4.1.2.2).
 type endKey struct {
 	addr netip.Addr
 	id   uint32
@@ -41,7 +42,8 @@ func (p place) ends() (sender, receiver end) {
 	return p.connection.ends[p.sender], p.connection.ends[1-p.sender]
 }
 
-// authenticated reports whether both ends sign their messages, all of which have a digest then (RFC 3931, section 5.4.1).
+// authenticated reports whether both ends sign their messages, all of which have a digest then (RFC
+// 3931, section 5.4.1).
 func (p place) authenticated() bool {
 	sender, receiver := p.ends()
 	return sender.signed && receiver.signed
@@ -63,8 +65,8 @@ func (d *Dissector) Know(a, b End) {
 	}
 }
 
-// find finds the connection that a message belongs to: by its receiver's ID in the header, or, as long as the sender has
-// not heard of one, by the sender's own ID.
+// find finds the connection that a message belongs to: by its receiver's ID in the header, or, as
+// long as the sender has not heard of one, by the sender's own ID.
 func (d *Dissector) find(g *Datagram, m *l2tp.Message) place {
 	if m.ConnectionID != 0 {
 		p := d.connections[endKey{g.To.Addr(), m.ConnectionID}]
@@ -77,7 +79,8 @@ func (d *Dissector) find(g *Datagram, m *l2tp.Message) place {
 	return d.connections[endKey{g.From.Addr(), m.AssignedConnectionID}]
 }
 
-// learnConnection takes IDs and nonces from SCCRQ and SCCRP. An SCCRQ with another nonce than before is a new connection.
+// learnConnection takes IDs and nonces from SCCRQ and SCCRP. An SCCRQ with another nonce than
+// before is a new connection.
 func (d *Dissector) learnConnection(g *Datagram, m *l2tp.Message, p place) {
 	if !m.Has.Has(l2tp.AVPAssignedConnectionID) {
 		return

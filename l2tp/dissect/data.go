@@ -23,8 +23,8 @@ type countKey struct {
 	Flow
 }
 
-// learnSession takes what data to the sender of a message looks like from the messages that set a session up (RFC 3931,
-// section 5.4.4). The last one of these may amend what the first said.
+// learnSession takes what data to the sender of a message looks like from the messages that set a
+// session up (RFC 3931, section 5.4.4). The last one of these may amend what the first said.
 func (d *Dissector) learnSession(g *Datagram, m *l2tp.Message) {
 	switch m.Type {
 	case l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN, l2tp.OCRQ, l2tp.OCRP, l2tp.OCCN:
@@ -111,8 +111,8 @@ func (s *session) read(b []byte) (Flow, []byte) {
 	return flow, payload
 }
 
-// guess reads what is behind the session ID in a session that is not known: a cookie of any length, and a sublayer or none,
-// before a PPP frame with address and control fields, if there is one.
+// guess reads what is behind the session ID in a session that is not known: a cookie of any length,
+// and a sublayer or none, before a PPP frame with address and control fields, if there is one.
 func guess(b []byte) (Flow, []byte) {
 	for _, sublayer := range []int{0, l2tp.SublayerLen} {
 		for _, cookie := range []int{0, 4, 8} {
@@ -129,11 +129,12 @@ func guess(b []byte) (Flow, []byte) {
 	return Flow{Check: Unchecked, Problem: "the messages that set the session up are not in the capture"}, b
 }
 
-// pppAddressControl is the beginning of a PPP frame whose sender does not compress it away (RFC 1661, section 6.6).
+// pppAddressControl is the beginning of a PPP frame whose sender does not compress it away (RFC
+// 1661, section 6.6).
 var pppAddressControl = []byte{0xff, 0x03}
 
-// pppProtocol reads the Protocol field of a PPP frame, of one octet or two (RFC 1661, sections 2 and 6.5), and reports
-// whether it has a name.
+// pppProtocol reads the Protocol field of a PPP frame, of one octet or two (RFC 1661, sections 2
+// and 6.5), and reports whether it has a name.
 func pppProtocol(frame []byte) (protocol uint16, known bool) {
 	frame = bytes.TrimPrefix(frame, pppAddressControl)
 	switch {
@@ -149,7 +150,8 @@ func pppProtocol(frame []byte) (protocol uint16, known bool) {
 	return protocol, pppNames[protocol] != ""
 }
 
-// pppNames has the PPP protocols that a link may carry (IANA, Point-to-Point Protocol Field Assignments).
+// pppNames has the PPP protocols that a link may carry (IANA, Point-to-Point Protocol Field
+// Assignments).
 var pppNames = map[uint16]string{
 	0x0021: "IPv4",
 	0x002d: "Van Jacobson compressed TCP/IP",

@@ -48,10 +48,12 @@ func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonc
 	}
 }
 
-// noncesOf returns the pairs of nonces that a message may be signed with (RFC 3931, section 5.4.1), or why there are none.
+// noncesOf returns the pairs of nonces that a message may be signed with (RFC 3931, section 5.4.1),
+// or why there are none.
 //
-// A StopCCN of a connection that is half open comes from a side that has not told its nonce, or has not heard the other's.
-// RFC 3931 does not say how these are signed: with the nonces that both know, or with none, as an SCCRQ.
+// A StopCCN of a connection that is half open comes from a side that has not told its nonce, or has
+// not heard the other's. RFC 3931 does not say how these are signed: with the nonces that both
+// know, or with none, as an SCCRQ.
 func noncesOf(m *l2tp.Message, p place) (pairs []nonces, reason string) {
 	sender, receiver := p.ends()
 	if m.Type == l2tp.SCCRP {

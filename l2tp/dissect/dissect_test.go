@@ -86,7 +86,8 @@ func dissector(secrets ...string) *Dissector {
 	return New(list, true)
 }
 
-// A receiver of two digests is content with one (RFC 3931, section 5.4.1); decode tells which secret made each.
+// A receiver of two digests is content with one (RFC 3931, section 5.4.1); decode tells which
+// secret made each.
 func TestDigestsWhileSecretsChange(t *testing.T) {
 	for _, test := range []struct {
 		known  []string
@@ -137,7 +138,8 @@ func TestDigestWithoutASecret(t *testing.T) {
 		Check{Verdict: Right, Reason: "made without a secret"})
 }
 
-// A StopCCN that answers an SCCRQ, or takes it back, is signed with the nonces that both ends know, or with none.
+// A StopCCN that answers an SCCRQ, or takes it back, is signed with the nonces that both ends know,
+// or with none.
 func TestStopCCNOfAHalfOpenConnection(t *testing.T) {
 	refusal := l2tp.Message{
 		Header: l2tp.Header{ConnectionID: 0xa}, Type: l2tp.StopCCN, Has: l2tp.AVPs(l2tp.AVPResultCode),
@@ -179,7 +181,8 @@ func TestForgedMessagesTeachNothing(t *testing.T) {
 	wantCheck(t, send(t, d, pe1, pe2, scccn, k, nonceA, nonceB), Right, Check{Verdict: Right, Secret: secret1})
 }
 
-// A retransmitted SCCRQ or SCCRP changes nothing; an SCCRQ with another nonce is another connection, the ID notwithstanding.
+// A retransmitted SCCRQ or SCCRP changes nothing; an SCCRQ with another nonce is another
+// connection, the ID notwithstanding.
 func TestConnectionsAnew(t *testing.T) {
 	d, k, right := dissector(secret1), keys(secret1), Check{Verdict: Right, Secret: secret1}
 	for _, nonce := range [][]byte{nonceA, []byte("after a restart.")} {

@@ -14,7 +14,8 @@ type Secret struct {
 	Octets []byte
 }
 
-// Dissector makes a Report of datagrams, given one after the other. It is not safe for concurrent use.
+// Dissector makes a Report of datagrams, given one after the other. It is not safe for concurrent
+// use.
 type Dissector struct {
 	secrets []secret
 	open    *l2tp.Key // that of digests made without a secret
@@ -33,8 +34,8 @@ type secret struct {
 	hiding *l2tp.HidingKey
 }
 
-// New returns a Dissector that tries the secrets in their order. With list it lists each data message, else it counts them
-// alone.
+// New returns a Dissector that tries the secrets in their order. With list it lists each data
+// message, else it counts them alone.
 func New(secrets []Secret, list bool) *Dissector {
 	d := &Dissector{
 		open:        l2tp.NewKey(nil),
@@ -191,8 +192,8 @@ func hasHidden(avps []l2tp.AVP) bool {
 	return false
 }
 
-// unhide reads b into m with the secret that deciphers its hidden AVPs to something sensible, one of those whose digest is
-// right before all others.
+// unhide reads b into m with the secret that deciphers its hidden AVPs to something sensible, one
+// of those whose digest is right before all others.
 func (d *Dissector) unhide(m *l2tp.Message, b []byte, checks []check) (avps []l2tp.AVP, err error) {
 	var order []*secret
 	for _, c := range checks {

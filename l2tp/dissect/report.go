@@ -1,5 +1,6 @@
-// Package dissect says in words what L2TPv3 datagrams are, for one who looks at traffic between others: it follows control
-// connections and sessions, so that message digests and cookies are checked and hidden AVPs read. It does no I/O.
+// Package dissect says in words what L2TPv3 datagrams are, for one who looks at traffic between
+// others: it follows control connections and sessions, so that message digests and cookies are
+// checked and hidden AVPs read. It does no I/O.
 package dissect
 
 import (

@@ -13,8 +13,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// words has for each AVP how the value that the codec read is told. The Message Digest and the Random Vector, of which a
-// message may have several, are told by their own octets.
+// words has for each AVP how the value that the codec read is told. The Message Digest and the
+// Random Vector, of which a message may have several, are told by their own octets.
 var words = map[l2tp.AVPType]func(m *l2tp.Message) string{
 	l2tp.AVPMessageType: func(m *l2tp.Message) string { return fmt.Sprintf("%s (%d)", m.Type, uint16(m.Type)) },
 	l2tp.AVPNonce:       func(m *l2tp.Message) string { return hex.EncodeToString(m.Nonce) },

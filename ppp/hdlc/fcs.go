@@ -5,7 +5,8 @@ const (
 	goodFCS    = 0xf0b8 // of a frame that is followed by its FCS (RFC 1662, section C.2)
 )
 
-// fcsTable has what each octet does to the FCS: the remainders of x**0 + x**5 + x**12 + x**16 (section C.1).
+// fcsTable has what each octet does to the FCS: the remainders of x**0 + x**5 + x**12 + x**16
+// (section C.1).
 var fcsTable = func() (table [256]uint16) {
 	const polynomial = 0x8408
 	for i := range table {

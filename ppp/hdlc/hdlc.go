@@ -1,8 +1,9 @@
-// Package hdlc is the octet-stuffed framing of PPP on asynchronous lines (RFC 1662, section 4) with the 16-bit FCS.
+// Package hdlc is the octet-stuffed framing of PPP on asynchronous lines (RFC 1662, section 4) with
+// the 16-bit FCS.
 //
-// A frame here is what stands between two Flag Sequences but for the FCS: Address and Control fields FF 03, unless they
-// are compressed, Protocol and Information. The package does no input or output: AppendFrame makes the octets to send,
-// a Decoder finds the frames in octets received.
+// A frame here is what stands between two Flag Sequences but for the FCS: Address and Control
+// fields FF 03, unless they are compressed, Protocol and Information. The package does no input or
+// output: AppendFrame makes the octets to send, a Decoder finds the frames in octets received.
 package hdlc
 
 import "iter"
@@ -16,16 +17,18 @@ const (
 	shortest = 2 // octets of a valid frame without FCS (section 4.3)
 )
 
-// ACCM is an Async-Control-Character-Map (RFC 1662, section 7.1): bit n stands for the control character n.
+// ACCM is an Async-Control-Character-Map (RFC 1662, section 7.1): bit n stands for the control
+// character n.
 type ACCM uint32
 
-// DefaultACCM maps all control characters, as both directions do until something else is negotiated.
+// DefaultACCM maps all control characters, as both directions do until something else is
+// negotiated.
 const DefaultACCM ACCM = 0xffffffff
 
 func (m ACCM) has(c byte) bool { return c < 0x20 && m>>c&1 == 1 }
 
-// AppendFrame appends a frame, its FCS, and the Flag Sequences before and after. The control characters of sending are
-// escaped, as are the Flag Sequence and the Control Escape.
+// AppendFrame appends a frame, its FCS, and the Flag Sequences before and after. The control
+// characters of sending are escaped, as are the Flag Sequence and the Control Escape.
 func AppendFrame(b, frame []byte, sending ACCM) []byte {
 	fcs := ^fcs16(initialFCS, frame)
 	b = append(b, flag)
@@ -46,7 +49,8 @@ func appendOctet(b []byte, c byte, sending ACCM) []byte {
 
 // Decoder finds the frames in a stream of octets. Make it with NewDecoder.
 type Decoder struct {
-	// Receiving has the control characters that are removed, because somebody on the way may have inserted them.
+	// Receiving has the control characters that are removed, because somebody on the way may have
+	// inserted them.
 	Receiving ACCM
 	// Discarded counts what stood between two Flag Sequences and was no valid frame.
 	Discarded Discarded
@@ -57,7 +61,8 @@ type Decoder struct {
 	tooLong bool
 }
 
-// Discarded counts invalid frames by what was wrong with them (RFC 1662, section 4.3). Empty ones are not counted.
+// Discarded counts invalid frames by what was wrong with them (RFC 1662, section 4.3). Empty ones
+// are not counted.
 type Discarded struct {
 	Short   uint64 // fewer than 4 octets
 	Aborted uint64 // a Control Escape before the closing Flag Sequence
@@ -65,14 +70,15 @@ type Discarded struct {
 	BadFCS  uint64
 }
 
-// NewDecoder returns a Decoder of frames of at most longest octets, which is all the memory that it takes. What precedes
-// the first Flag Sequence is skipped.
+// NewDecoder returns a Decoder of frames of at most longest octets, which is all the memory that it
+// takes. What precedes the first Flag Sequence is skipped.
 func NewDecoder(longest int) *Decoder {
 	return &Decoder{buf: make([]byte, 0, max(longest, shortest)+fcsLen)}
 }
 
-// Frames takes the next octets of the stream and yields the valid frames that end in them. A frame is valid until the
-// next is asked for. What remains is kept for the next call; a range left early loses the rest of stream.
+// Frames takes the next octets of the stream and yields the valid frames that end in them. A frame
+// is valid until the next is asked for. What remains is kept for the next call; a range left early
+// loses the rest of stream.
 func (d *Decoder) Frames(stream []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, c := range stream {

@@ -26,8 +26,8 @@ func decode(d *Decoder, stream []byte) (frames []string) {
 	return frames
 }
 
-// The check value of this FCS, which others call CRC-16/X-25 or CRC-16/IBM-SDLC, and some entries of the table that RFC
-// 1662, section C.2, prints.
+// The check value of this FCS, which others call CRC-16/X-25 or CRC-16/IBM-SDLC, and some entries
+// of the table that RFC 1662, section C.2, prints.
 func TestFCS(t *testing.T) {
 	if got := ^fcs16(initialFCS, []byte("123456789")); got != 0x906e {
 		t.Errorf("FCS of 123456789 is %04x, want 906e", got)
@@ -68,7 +68,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// RFC 1662, sections 3.1, 4.2 and 4.3: what is no frame is discarded and counted, and the next frame is found.
+// RFC 1662, sections 3.1, 4.2 and 4.3: what is no frame is discarded and counted, and the next
+// frame is found.
 func TestResynchronises(t *testing.T) {
 	const good = "7e 21 45 0520 7e"
 	tests := []struct {
@@ -110,8 +111,8 @@ func TestSharedFlag(t *testing.T) {
 	}
 }
 
-// Section 4.2: a control character of the receiving ACCM is removed, also between a Control Escape and its octet; an
-// escaped one, and one that is not in the map, is data.
+// Section 4.2: a control character of the receiving ACCM is removed, also between a Control Escape
+// and its octet; an escaped one, and one that is not in the map, is data.
 func TestReceivingACCM(t *testing.T) {
 	d := NewDecoder(100)
 	d.Receiving = 1 << 0x11
@@ -155,7 +156,8 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// Whatever is on the line before, and however the stream is cut, every frame sent is received as it was.
+// Whatever is on the line before, and however the stream is cut, every frame sent is received as it
+// was.
 func FuzzFrameComesThrough(f *testing.F) {
 	for _, tt := range golden {
 		f.Add([]byte("login: "), octets(f, tt.frame), uint32(tt.sending), uint8(3))

@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Hints takes what the network says of what a tunnel sends, and hands it to the tunnel's owner from a goroutine of its
-// own: whoever sends is not held up.
+// Hints takes what the network says of what a tunnel sends, and hands it to the tunnel's owner from
+// a goroutine of its own: whoever sends is not held up.
 type Hints struct {
 	cfg         dataplane.TunnelConfig
 	pathMTU     func() (int, error)
@@ -38,7 +38,8 @@ func (h *Hints) PathMTU() (int, error) {
 	return mtu, err
 }
 
-// Send sends a datagram on s. A socket tells of an earlier datagram's fate by refusing the next one, so it tries twice.
+// Send sends a datagram on s. A socket tells of an earlier datagram's fate by refusing the next
+// one, so it tries twice.
 func (h *Hints) Send(s io.Writer, datagram []byte) error {
 	_, err := s.Write(datagram)
 	if err != nil && !errors.Is(err, net.ErrClosed) {

@@ -14,8 +14,8 @@ import (
 // ProtocolL2TP is the IP protocol number of L2TP (RFC 3931 section 4.1.1).
 const ProtocolL2TP = 115
 
-// Raw is a raw socket of IP protocol 115 that is connected to a peer and never fragments. Every other raw socket that suits
-// gets what the peer sends, too.
+// Raw is a raw socket of IP protocol 115 that is connected to a peer and never fragments. Every
+// other raw socket that suits gets what the peer sends, too.
 type Raw struct {
 	*net.IPConn
 	peer netip.Addr
@@ -51,8 +51,9 @@ func DialRaw(local, peer netip.Addr) (*Raw, error) {
 	return s, nil
 }
 
-// TakeControlOnly has the kernel drop all that is not of session ID 0 (RFC 3931 section 4.1.1.2): what is another's to carry
-// costs next to nothing here. An IPv4 packet comes to a filter with its header, an IPv6 packet without.
+// TakeControlOnly has the kernel drop all that is not of session ID 0 (RFC 3931 section 4.1.1.2):
+// what is another's to carry costs next to nothing here. An IPv4 packet comes to a filter with its
+// header, an IPv6 packet without.
 func (s *Raw) TakeControlOnly() error {
 	sessionID := []bpf.Instruction{bpf.LoadAbsolute{Off: 0, Size: 4}}
 	if s.peer.Is4() {

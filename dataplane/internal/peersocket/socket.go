@@ -21,8 +21,8 @@ type Socket struct {
 	peer netip.AddrPort
 }
 
-// Dial opens a socket to the peer. It shares local's port with the daemon's listener: the kernel prefers the connected
-// one, and of two that are connected alike the later.
+// Dial opens a socket to the peer. It shares local's port with the daemon's listener: the kernel
+// prefers the connected one, and of two that are connected alike the later.
 func Dial(local, peer netip.AddrPort) (*Socket, error) {
 	if !peer.IsValid() || peer.Port() == 0 {
 		return nil, fmt.Errorf("peer %v: want an address and a port", peer)
@@ -88,8 +88,8 @@ func setBuffer(fd, force, option int) error {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, bufferSize)
 }
 
-// Receive waits for a datagram and puts it into b. It tells false of one that is not the peer's: between bind and
-// connect the socket takes datagrams from anybody.
+// Receive waits for a datagram and puts it into b. It tells false of one that is not the peer's:
+// between bind and connect the socket takes datagrams from anybody.
 func (s *Socket) Receive(b []byte) (n int, fromPeer bool, err error) {
 	n, from, err := s.ReadFromUDPAddrPort(b)
 	if err != nil {
@@ -108,10 +108,12 @@ func (s *Socket) LocalAddrPort() netip.AddrPort {
 // PathMTU is what the kernel knows about the path to the peer, in octets of IP packet.
 func (s *Socket) PathMTU() (int, error) { return pathMTU(s, s.peer.Addr()) }
 
-// discard is a port to which nothing is sent (RFC 863): a socket that leads there is asked about the route, and closed.
+// discard is a port to which nothing is sent (RFC 863): a socket that leads there is asked about
+// the route, and closed.
 const discard = 9
 
-// routeMTU is what the kernel knows about the path to an address, whatever IPsec does with packets of a tunnel there.
+// routeMTU is what the kernel knows about the path to an address, whatever IPsec does with packets
+// of a tunnel there.
 func routeMTU(local, peer netip.Addr) (int, error) {
 	family, address, err := between(local, peer.Unmap())
 	if err != nil {

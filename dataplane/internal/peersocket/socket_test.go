@@ -52,7 +52,8 @@ func TestStrangersDatagram(t *testing.T) {
 	}
 }
 
-// A socket that is opened later with the same addresses takes over what the peer sends, from its port to ours.
+// A socket that is opened later with the same addresses takes over what the peer sends, from its
+// port to ours.
 func TestSuccessor(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		peer, at := listen(t, host)
@@ -91,7 +92,8 @@ func TestDialRefuses(t *testing.T) {
 	}
 }
 
-// Of what sockets say, the network's word goes to the owner: that of size as a change of the path, if it is one.
+// Of what sockets say, the network's word goes to the owner: that of size as a change of the path,
+// if it is one.
 func TestHints(t *testing.T) {
 	changed, unreachable := make(chan struct{}, 9), make(chan error, 9)
 	mtu := 1500

@@ -1,5 +1,6 @@
-// Package frr has Debian's FRR route the customers' prefixes over our links, in the virtual machine of integration/vm. It runs
-// in the virtual routers of both PEs with the examples of configs/frr: so the examples hold.
+// Package frr has Debian's FRR route the customers' prefixes over our links, in the virtual machine
+// of integration/vm. It runs in the virtual routers of both PEs with the examples of configs/frr:
+// so the examples hold.
 package frr
 
 import (
@@ -34,7 +35,8 @@ type world struct {
 	frrs []lab.Namespace
 }
 
-// protocols are the customers' routing protocols: what FRR says of the neighbour at the other end, and the kernel of routes.
+// protocols are the customers' routing protocols: what FRR says of the neighbour at the other end,
+// and the kernel of routes.
 var protocols = map[string]struct {
 	show, adjacent, proto string
 }{
@@ -42,8 +44,8 @@ var protocols = map[string]struct {
 	"blue": {"show bgp%s neighbors", "BGP state = Established", "bgp"},
 }
 
-// Two customers with the same addresses, one with OSPF and one with BGP, have their networks told from PE to PE over their
-// links, and again after the link was new.
+// Two customers with the same addresses, one with OSPF and one with BGP, have their networks told
+// from PE to PE over their links, and again after the link was new.
 func TestFRR(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -137,8 +139,9 @@ func (w *world) must(err error) {
 	}
 }
 
-// startFRR starts in a namespace what of FRR an example takes, and has it read that. FRR's own script would do the same, but
-// watchfrr, by which it does, has no patience with a machine as slow as this. The lab ends it.
+// startFRR starts in a namespace what of FRR an example takes, and has it read that. FRR's own
+// script would do the same, but watchfrr, by which it does, has no patience with a machine as slow
+// as this. The lab ends it.
 func (w *world) startFRR(in lab.Namespace, example string) {
 	w.Helper()
 	text, err := os.ReadFile(filepath.Join(examples, example))
@@ -189,7 +192,8 @@ func (w *world) inVRF(vpn string) string {
 	return ""
 }
 
-// waitRouted waits until both PEs' FRRs are adjacent, have the other's network from there, and hosts reach each other.
+// waitRouted waits until both PEs' FRRs are adjacent, have the other's network from there, and
+// hosts reach each other.
 func (w *world) waitRouted(vpn string) {
 	w.Helper()
 	p := protocols[vpn]

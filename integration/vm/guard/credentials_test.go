@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// A router whose pre-shared key has become known may be itself with it, and nobody else: here pe2, at an address where pe3 is
-// expected, says that it is pe3.
+// A router whose pre-shared key has become known may be itself with it, and nobody else: here pe2,
+// at an address where pe3 is expected, says that it is pe3.
 func testImpostor(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s, impostor := r.sides[0], r.sides[1]
@@ -77,7 +77,8 @@ secrets {
 }
 `
 
-// Associations that an earlier run has made with credentials which are not valid any more end with the first word of the next.
+// Associations that an earlier run has made with credentials which are not valid any more end with
+// the first word of the next.
 func testWithdrawn(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
@@ -112,7 +113,8 @@ func (s *side) keys() []string {
 	return names
 }
 
-// A private key that somebody else has loaded too stays when we need it no more; one of ours alone does not.
+// A private key that somebody else has loaded too stays when we need it no more; one of ours alone
+// does not.
 func testOthersKey(t *testing.T, r *rig) {
 	r.begin(t, variant{certificates: true})
 	s := r.sides[0]

@@ -16,13 +16,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// elsewhere and elsewhere6 are addresses on the provider's network that neither router protects anything for.
+// elsewhere and elsewhere6 are addresses on the provider's network that neither router protects
+// anything for.
 var (
 	elsewhere  = netip.MustParseAddr("192.0.2.201")
 	elsewhere6 = netip.MustParseAddr("2001:db8::c9")
 )
 
-// Source NAT gives packets a source that no policy of IPsec is for, after the hook that has seen ESP ahead of them.
+// Source NAT gives packets a source that no policy of IPsec is for, after the hook that has seen
+// ESP ahead of them.
 func testSourceNAT(t *testing.T, r *rig) {
 	for _, v := range []variant{{}, {overIPv6: true}, {overIP: true}} {
 		r.begin(t, v)

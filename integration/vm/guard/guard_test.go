@@ -129,7 +129,8 @@ secrets {
 }
 `
 
-// loadUnrelated loads somebody else's configuration, which makes swanctl remove all that is not in it.
+// loadUnrelated loads somebody else's configuration, which makes swanctl remove all that is not in
+// it.
 func (s *side) loadUnrelated() {
 	s.r.Helper()
 	file := filepath.Join(s.r.Dir, "unrelated.conf")
@@ -203,7 +204,8 @@ func testBlows(t *testing.T, r *rig) {
 	}
 }
 
-// Neither an orderly end of strongSwan, which removes its policies, nor a firewall that is loaded anew at just that time.
+// Neither an orderly end of strongSwan, which removes its policies, nor a firewall that is loaded
+// anew at just that time.
 func testFlushedWhileAway(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	for _, s := range r.sides {

@@ -113,8 +113,8 @@ func (r *rig) begin(t *testing.T, v variant) {
 	t.Cleanup(r.checkWatch)
 }
 
-// settles waits until there is one pair of associations, and strongSwan has the configuration. It returns the SPI of what
-// arrives.
+// settles waits until there is one pair of associations, and strongSwan has the configuration. It
+// returns the SPI of what arrives.
 func (s *side) settles() (spi string) {
 	s.r.Helper()
 	s.r.wait("one pair of associations on "+s.pe.Name, func() (bool, string, error) {
@@ -179,7 +179,8 @@ func (s *side) tidy() error {
 	return s.pe.NS.Do(func() error { return s.guard.Tidy([]string{s.peer.Name}) })
 }
 
-// finish removes everything, after a failure with the last words of the charons, and fails the test if anything has leaked.
+// finish removes everything, after a failure with the last words of the charons, and fails the test
+// if anything has leaked.
 func (r *rig) finish() {
 	for _, s := range r.sides {
 		if s == nil || s.guard == nil {
@@ -228,7 +229,8 @@ func (r *rig) wait(what string, look func() (done bool, seen string, err error))
 	r.must(lab.Wait(ctx, what, look))
 }
 
-// protect protects a flow on both sides in place of the one before, and then has traffic run on it that does not stop.
+// protect protects a flow on both sides in place of the one before, and then has traffic run on it
+// that does not stop.
 func (r *rig) protect(v variant) {
 	r.Helper()
 	r.variant = v

@@ -1,4 +1,5 @@
-// Package guest tests that the virtual machine of integration/vm has the kernel that its users count on.
+// Package guest tests that the virtual machine of integration/vm has the kernel that its users
+// count on.
 package guest
 
 import (

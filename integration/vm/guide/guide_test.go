@@ -1,4 +1,5 @@
-// Package guide follows docs/operators-guide.md, line by line, on two machines inside the virtual machine of integration/vm.
+// Package guide follows docs/operators-guide.md, line by line, on two machines inside the virtual
+// machine of integration/vm.
 package guide
 
 import (
@@ -15,8 +16,8 @@ func TestMain(m *testing.M) { os.Exit(vm.MainWithPrograms(m)) }
 
 const guide = "../../../docs/operators-guide.md"
 
-// Everything that the operator's guide shows is done in its order, and does what the guide says: commands succeed, and print
-// lines that begin with the words that those in the guide begin with.
+// Everything that the operator's guide shows is done in its order, and does what the guide says:
+// commands succeed, and print lines that begin with the words that those in the guide begin with.
 func TestOperatorsGuide(t *testing.T) {
 	steps := read(t, guide)
 	if len(steps) < 30 {
@@ -40,8 +41,8 @@ func TestOperatorsGuide(t *testing.T) {
 	}
 }
 
-// lay joins the machines: eth0 is on the provider's network, and eth1 leads to a customer's host, 10.1.1.2 behind pe1 and
-// 10.1.2.2 behind pe2.
+// lay joins the machines: eth0 is on the provider's network, and eth1 leads to a customer's host,
+// 10.1.1.2 behind pe1 and 10.1.2.2 behind pe2.
 func lay(t *testing.T, pe1, pe2 *machine) {
 	script := fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s\n", pe1.pid, pe2.pid)
 	for i, pe := range []*machine{pe1, pe2} {

@@ -14,14 +14,16 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// machine is a host with a network, a name, and folders /etc/l2tpvl, /etc/swanctl, /run and /var of its own.
+// machine is a host with a network, a name, and folders /etc/l2tpvl, /etc/swanctl, /run and /var of
+// its own.
 type machine struct {
 	testing.TB
 	name string
 	pid  string // of the process whose namespaces it is
 }
 
-// boot makes a machine. Inside, our programs and the services of the test's systemctl are where a user finds them.
+// boot makes a machine. Inside, our programs and the services of the test's systemctl are where a
+// user finds them.
 func boot(t *testing.T, name string) *machine {
 	t.Helper()
 	tools, err := filepath.Abs("testdata")

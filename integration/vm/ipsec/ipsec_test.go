@@ -53,8 +53,8 @@ func TestIPsec(t *testing.T) {
 	}
 }
 
-// Red requires IPsec and blue does not, between the same PEs at once: what red says is on the wire as ESP alone, what blue
-// says in clear.
+// Red requires IPsec and blue does not, between the same PEs at once: what red says is on the wire
+// as ESP alone, what blue says in clear.
 func testKinds(t *testing.T, r *rig) {
 	for _, tt := range []struct {
 		name string
@@ -100,7 +100,8 @@ func testKinds(t *testing.T, r *rig) {
 	}
 }
 
-// A daemon without strongSwan at the other end, and then without its own, sends nothing, and says what is missing.
+// A daemon without strongSwan at the other end, and then without its own, sends nothing, and says
+// what is missing.
 func testBeforeIKE(t *testing.T, r *rig) {
 	for _, charon := range r.charons {
 		r.must(charon.Stop())
@@ -222,7 +223,8 @@ func testBecomesRequired(t *testing.T, r *rig) {
 	r.stop()
 }
 
-// One side that does not require IPsec, and one with another secret: nothing passes, and both say why.
+// One side that does not require IPsec, and one with another secret: nothing passes, and both say
+// why.
 func testDisagreement(t *testing.T, r *rig) {
 	c := r.config(r.PE1, mixed)
 	red := c.VPNs["red"]

@@ -88,7 +88,8 @@ func newRig(t *testing.T) *rig {
 // sides are the two PEs that have a charon.
 func (r *rig) sides() [2]*lab.PE { return [2]*lab.PE{r.PE1, r.PE2} }
 
-// finish removes everything, after a failure with the last words of all, and fails the test if anything has leaked.
+// finish removes everything, after a failure with the last words of all, and fails the test if
+// anything has leaked.
 func (r *rig) finish() {
 	for _, t := range r.talks {
 		for _, conn := range t.conns {

@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
+// ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in
+// tunnel 1".
 var ids = regexp.MustCompile(`[0-9]+`)
 
 // What is taken from under the daemon's feet it makes anew.
@@ -54,10 +55,11 @@ func TestVRFHeals(t *testing.T) {
 	w.stop()
 }
 
-// A daemon is killed and another started at once, while the kernel still clears what the first one had: it brings all links
-// back, under the same names.
+// A daemon is killed and another started at once, while the kernel still clears what the first one
+// had: it brings all links back, under the same names.
 func TestKilledAndRestarted(t *testing.T) {
-	// Over IP the peer's kernel still has its tunnel when the new daemon's first words come, and so the socket to it.
+	// Over IP the peer's kernel still has its tunnel when the new daemon's first words come, and so
+	// the socket to it.
 	for _, encapsulation := range []string{"udp", "ip"} {
 		t.Run(encapsulation, func(t *testing.T) {
 			w := newWorld(t, variant{planes: bothKernel, encapsulation: encapsulation})
@@ -73,7 +75,8 @@ func TestKilledAndRestarted(t *testing.T) {
 	}
 }
 
-// heals breaks something; links of these VPNs, and of no other, go down and come up again, and all VPNs have their way then.
+// heals breaks something; links of these VPNs, and of no other, go down and come up again, and all
+// VPNs have their way then.
 func (w *world) heals(what string, vpns []string, broken func()) {
 	w.Helper()
 	w.waitPing(w.VPNs...)

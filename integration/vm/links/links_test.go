@@ -11,8 +11,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// The demo's two VPNs over every kind of data plane, virtual router, encapsulation and peer: links are up and known to be,
-// hosts reach their own VPN's hosts and nobody else's, and at the end nothing is left.
+// The demo's two VPNs over every kind of data plane, virtual router, encapsulation and peer: links
+// are up and known to be, hosts reach their own VPN's hosts and nobody else's, and at the end
+// nothing is left.
 func TestLinks(t *testing.T) {
 	ppp, tun := "ppp", "tun" // what carries links over the kernel and over userspace
 	for _, tt := range []struct {
@@ -55,7 +56,8 @@ func TestLinks(t *testing.T) {
 
 var bothKernel = [2]string{"kernel", "kernel"}
 
-// checkKernel sees that the kernel has what the data plane should have made there, and nothing else.
+// checkKernel sees that the kernel has what the data plane should have made there, and nothing
+// else.
 func (w *world) checkKernel(pe *lab.PE, device string) {
 	w.Helper()
 	tunnels, sessions := 0, 0
@@ -134,7 +136,8 @@ func (w *world) checkTransfers() {
 	}
 }
 
-// checkFragments sees that a PE has sent nothing to its peer in fragments, or that the kernel still does so.
+// checkFragments sees that a PE has sent nothing to its peer in fragments, or that the kernel still
+// does so.
 func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
 	w.Helper()
 	out, err := pe.NS.Command(w.ctx, "nstat", "--zeros", "--ignore", "--noupdate", "--json", "IpFragCreates", "Ip6FragCreates").Output()
@@ -149,7 +152,8 @@ func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
 	}
 }
 
-// checkIsolation has the far hosts, which have one address, say who they are; and nobody reaches the provider's network.
+// checkIsolation has the far hosts, which have one address, say who they are; and nobody reaches
+// the provider's network.
 func (w *world) checkIsolation() {
 	w.Helper()
 	const port = 7

@@ -1,5 +1,6 @@
-// Package links tests whole links in the virtual machine of integration/vm: two daemons, customers with the same addresses,
-// and between them the data planes and virtual routers that the kernel of a container often does not have.
+// Package links tests whole links in the virtual machine of integration/vm: two daemons, customers
+// with the same addresses, and between them the data planes and virtual routers that the kernel of
+// a container often does not have.
 package links
 
 import (

@@ -21,7 +21,8 @@ const (
 	waitTimeout = 40 * time.Second // of one thing that a test waits for
 )
 
-// world is a lab whose daemons have one way to carry links. What fails in it ends the test; at the end the lab is removed.
+// world is a lab whose daemons have one way to carry links. What fails in it ends the test; at the
+// end the lab is removed.
 type world struct {
 	testing.TB
 	*lab.Lab
@@ -144,7 +145,8 @@ func (w *world) link(pe *lab.PE, vpn string) api.Link {
 	return links[i]
 }
 
-// waitUp waits until links are up at both ends and carry both protocols, and have come up after that time.
+// waitUp waits until links are up at both ends and carry both protocols, and have come up after
+// that time.
 func (w *world) waitUp(after time.Time, vpns ...string) {
 	w.Helper()
 	for _, pe := range w.PEs() {
@@ -168,7 +170,8 @@ func (w *world) waitPing(vpns ...string) {
 	}
 }
 
-// l2tp is what ip(8) shows of the kernel's tunnels, or sessions, of a PE: a line for each that begins without a space.
+// l2tp is what ip(8) shows of the kernel's tunnels, or sessions, of a PE: a line for each that
+// begins without a space.
 func (w *world) l2tp(pe *lab.PE, what string) []string {
 	w.Helper()
 	out, err := exec.Command("ip", "-n", string(pe.NS), "l2tp", "show", what).CombinedOutput()

@@ -18,8 +18,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// farEnd is the peer of PE1 in the place of PE2: control connection and sessions, each with a tunnel or session of the
-// kernel and a pppd. It is good for one control connection, as a socket is for one tunnel.
+// farEnd is the peer of PE1 in the place of PE2: control connection and sessions, each with a
+// tunnel or session of the kernel and a pppd. It is good for one control connection, as a socket is
+// for one tunnel.
 type farEnd struct {
 	ns     lab.Namespace
 	kernel *kernel
@@ -48,8 +49,8 @@ type line struct {
 
 const port = 1702 // of links that IPsec does not protect
 
-// newFarEnd starts the far end at a PE's address. As the active one it makes the control connection and asks for the
-// sessions, else PE1 does.
+// newFarEnd starts the far end at a PE's address. As the active one it makes the control connection
+// and asks for the sessions, else PE1 does.
 func newFarEnd(pe *lab.PE, secret []byte, role control.Role, lines map[endid.VPNID]*line) (*farEnd, error) {
 	f := &farEnd{
 		ns: pe.NS, lines: lines,
@@ -90,7 +91,8 @@ func (f *farEnd) close() error {
 	return errors.Join(f.err, f.socket.Close(), f.kernel.conn.Close())
 }
 
-// read hands what the kernel leaves of what PE1 sends to the loop: control messages, and data for no session.
+// read hands what the kernel leaves of what PE1 sends to the loop: control messages, and data for
+// no session.
 func (f *farEnd) read() {
 	buffer := make([]byte, 1<<16)
 	for {

@@ -39,8 +39,8 @@ const (
 	sublayerNone  = 0
 )
 
-// kernel is the L2TP of the kernel, as linux/l2tp.h has it. This is another reading of that file than the data plane's: if one
-// of them takes an attribute for another, they do not come together.
+// kernel is the L2TP of the kernel, as linux/l2tp.h has it. This is another reading of that file
+// than the data plane's: if one of them takes an attribute for another, they do not come together.
 type kernel struct {
 	conn   *genetlink.Conn
 	family uint16
@@ -81,8 +81,8 @@ func (k *kernel) addTunnel(of *control.Connection, socket uintptr) error {
 	})
 }
 
-// addSession makes a session of PPP. Its sender puts the cookie before the data, and the other end compares it with what it
-// calls the peer's cookie.
+// addSession makes a session of PPP. Its sender puts the cookie before the data, and the other end
+// compares it with what it calls the peer's cookie.
 func (k *kernel) addSession(s *control.Session) error {
 	return k.do(cmdSessionCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint16(attrPseudowire, pseudowirePPP)
@@ -96,7 +96,8 @@ func (k *kernel) addSession(s *control.Session) error {
 	})
 }
 
-// sockaddr is struct sockaddr_pppol2tpv3 of linux/if_pppox.h, which is packed. The kernel knows it by its size.
+// sockaddr is struct sockaddr_pppol2tpv3 of linux/if_pppox.h, which is packed. The kernel knows it
+// by its size.
 type sockaddr struct {
 	Family   uint16
 	Protocol [4]byte // 32 bits, like all IDs: no padding
@@ -106,8 +107,8 @@ type sockaddr struct {
 	IDs      [4][4]byte // of our tunnel and session, and the peer's
 }
 
-// connect makes a socket of PPP over L2TP that is connected with a session of the kernel, by the IDs of its tunnel and itself
-// here and at the peer.
+// connect makes a socket of PPP over L2TP that is connected with a session of the kernel, by the
+// IDs of its tunnel and itself here and at the peer.
 func connect(tunnel, session, peerTunnel, peerSession uint32) (*os.File, error) {
 	const protocolL2TP = 1 // PX_PROTO_OL2TP
 	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocolL2TP)

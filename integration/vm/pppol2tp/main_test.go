@@ -1,6 +1,6 @@
-// Package pppol2tp has Debian's pppd at the far end of our sessions, as an LNS would: its plugin pppol2tp takes a socket of
-// the kernel's PPP over L2TP. So all of PPP, and what carries it, is by others there. Only the control connection, which no
-// other program speaks, is ours: l2tp/control.
+// Package pppol2tp has Debian's pppd at the far end of our sessions, as an LNS would: its plugin
+// pppol2tp takes a socket of the kernel's PPP over L2TP. So all of PPP, and what carries it, is by
+// others there. Only the control connection, which no other program speaks, is ours: l2tp/control.
 //
 //	VR of PE1                                                                                    PE2
 //	vl-red-pe2 - l2tpvld ----------- control messages ----------- farEnd ----- session ----- L2TP of the kernel

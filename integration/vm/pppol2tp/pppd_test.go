@@ -17,7 +17,8 @@ type pppd struct {
 	done chan struct{} // closed when it has ended
 }
 
-// options of every pppd. The plugin takes the socket's file descriptor, which is the first beyond standard error.
+// options of every pppd. The plugin takes the socket's file descriptor, which is the first beyond
+// standard error.
 var options = []string{
 	"plugin", "pppol2tp.so", "pppol2tp", "3",
 	"nodetach", "debug", "noauth", "nodefaultroute",

@@ -30,7 +30,8 @@ type rig struct {
 	line map[string]*line // by the VPN's name
 }
 
-// linkAddress is the address of an end of a VPN's link. All pppds are in one namespace, so no two links have the same.
+// linkAddress is the address of an end of a VPN's link. All pppds are in one namespace, so no two
+// links have the same.
 func linkAddress(vpn, end int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 255, byte(vpn), byte(end)})
 }
@@ -151,8 +152,9 @@ func spelled(address string) string {
 // device is pppd's interface.
 func (r *rig) device(vpn string) string { return "ppp" + r.line[vpn].options[1] }
 
-// Two sessions on one control connection come up with pppd at the far end, over either data plane, whoever asks for them: LCP,
-// IPCP and IPV6CP, and what they have agreed upon is what both sides have.
+// Two sessions on one control connection come up with pppd at the far end, over either data plane,
+// whoever asks for them: LCP, IPCP and IPV6CP, and what they have agreed upon is what both sides
+// have.
 func TestPPPD(t *testing.T) {
 	for _, tt := range []struct {
 		plane string
@@ -187,7 +189,8 @@ func TestPPPD(t *testing.T) {
 	}
 }
 
-// However pppd ends, our link goes down for that reason, alone, and comes up again when there is a pppd again.
+// However pppd ends, our link goes down for that reason, alone, and comes up again when there is a
+// pppd again.
 func TestPPPDEnds(t *testing.T) {
 	r := newRig(t, "kernel", control.Passive)
 	blue, err := r.PE1.Link(r.ctx, "blue")

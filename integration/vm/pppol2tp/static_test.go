@@ -16,7 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// staticRig is PE1 of a lab with its daemon, and in the place of PE2 ql2tpd, whose sessions pppd takes.
+// staticRig is PE1 of a lab with its daemon, and in the place of PE2 ql2tpd, whose sessions pppd
+// takes.
 type staticRig struct {
 	testing.TB
 	*lab.Lab
@@ -111,8 +112,8 @@ func (r *staticRig) killPeer() {
 	}
 }
 
-// revivePeer starts the peer anew if it has given up. go-l2tp v0.1.8 takes an ICMP error for the end of a tunnel, and Linux from
-// 6.11 on tells it of those.
+// revivePeer starts the peer anew if it has given up. go-l2tp v0.1.8 takes an ICMP error for the
+// end of a tunnel, and Linux from 6.11 on tells it of those.
 func (r *staticRig) revivePeer() {
 	r.Helper()
 	if strings.Contains(r.said.String(), "transport down") {
@@ -153,7 +154,8 @@ func (r *staticRig) waitUp(after time.Time) {
 	}
 }
 
-// carries sees that user packets pass in each VPN: a ping, and a transfer by TCP to the far end of the link.
+// carries sees that user packets pass in each VPN: a ping, and a transfer by TCP to the far end of
+// the link.
 func (r *staticRig) carries() {
 	r.Helper()
 	for i, name := range r.VPNs {
@@ -174,8 +176,8 @@ func (r *staticRig) carries() {
 	}
 }
 
-// Links to ql2tpd, which has no control protocol: they come up, carry packets, and heal when the peer, or our daemon, was
-// killed and is there again.
+// Links to ql2tpd, which has no control protocol: they come up, carry packets, and heal when the
+// peer, or our daemon, was killed and is there again.
 func TestStatic(t *testing.T) {
 	for _, tt := range []struct{ plane, encapsulation, kernel string }{
 		{"kernel", "udp", "Peer tunnel 4001"},
@@ -213,8 +215,8 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-// go-l2tp v0.1.8 gives the kernel the cookie that it is to expect in place of the one that it is to send. When this fails it
-// has been mended, and could make sessions in the kernel for us.
+// go-l2tp v0.1.8 gives the kernel the cookie that it is to expect in place of the one that it is to
+// send. When this fails it has been mended, and could make sessions in the kernel for us.
 func TestCookiesOfGoL2TP(t *testing.T) {
 	l, err := lab.New(lab.Options{Bin: vm.Programs()})
 	if err != nil {

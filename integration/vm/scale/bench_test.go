@@ -22,8 +22,9 @@ import (
 // rates are how a program did with a number of links.
 type rates struct{ up, gone, kib float64 } // links a second, links a second, KiB of the machine's memory a link
 
-// BenchmarkLinks is how many links come up and go in a second, with two l2tpvlds and with two xl2tpds and their pppds, and the
-// former in units of the latter. A link is up when its PPP interface has its address and is up, at both ends.
+// BenchmarkLinks is how many links come up and go in a second, with two l2tpvlds and with two
+// xl2tpds and their pppds, and the former in units of the latter. A link is up when its PPP
+// interface has its address and is up, at both ends.
 func BenchmarkLinks(b *testing.B) {
 	xl2tpd := measure(b, newXL2TPD)
 	l2tpvld := measure(b, newL2TPVLD)
@@ -76,8 +77,9 @@ func (o ours) up() {
 
 func (o ours) gone() { o.stop() }
 
-// theirs are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link. xl2tpd makes a tunnel for each
-// session that it dials, with a socket that the kernel knows by its two addresses: so each tunnel has two of its own.
+// theirs are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link. xl2tpd
+// makes a tunnel for each session that it dials, with a socket that the kernel knows by its two
+// addresses: so each tunnel has two of its own.
 type theirs struct {
 	*pair
 	running map[*lab.PE]*exec.Cmd
@@ -138,7 +140,8 @@ func (t theirs) gone() {
 	}
 }
 
-// waitInterfaces waits until so many PPP interfaces are up at either end. pppd gives one its address before it sets it up.
+// waitInterfaces waits until so many PPP interfaces are up at either end. pppd gives one its
+// address before it sets it up.
 func (t theirs) waitInterfaces(want int) {
 	for _, pe := range t.PEs() {
 		ns, err := netns.GetFromName(string(pe.NS))

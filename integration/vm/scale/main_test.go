@@ -1,5 +1,6 @@
-// Package scale has many links between two daemons in the virtual machine of integration/vm, over the kernel data plane: that
-// all come up, come back and go, and how long it takes beside pppd and xl2tpd.
+// Package scale has many links between two daemons in the virtual machine of integration/vm, over
+// the kernel data plane: that all come up, come back and go, and how long it takes beside pppd and
+// xl2tpd.
 package scale
 
 import (

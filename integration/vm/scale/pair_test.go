@@ -19,8 +19,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// pair is two PEs with links of many VPNs between them. The virtual routers are there before the daemons. So many VPNs share a
-// namespace, under names of their own: it is links that are to be many, and namespaces take the machine longer.
+// pair is two PEs with links of many VPNs between them. The virtual routers are there before the
+// daemons. So many VPNs share a namespace, under names of their own: it is links that are to be
+// many, and namespaces take the machine longer.
 type pair struct {
 	testing.TB
 	*lab.Lab
@@ -135,8 +136,9 @@ func (p *pair) start() {
 	}
 }
 
-// waitUp waits until all links of both PEs are up, and have come up after that time. The more links there are the less often it
-// looks, and each link is asked for only once the count is right: to tell of thousands keeps a daemon busy.
+// waitUp waits until all links of both PEs are up, and have come up after that time. The more links
+// there are the less often it looks, and each link is asked for only once the count is right: to
+// tell of thousands keeps a daemon busy.
 func (p *pair) waitUp(after time.Time) {
 	p.Helper()
 	pause := time.NewTicker(time.Duration(p.links) * 2 * time.Millisecond)

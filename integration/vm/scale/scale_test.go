@@ -14,8 +14,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// All links come up, all come back after one daemon was killed and started again at once, while the kernel still clears what
-// it had, and a clean end leaves nothing. L2TPVL_LINKS says how many links.
+// All links come up, all come back after one daemon was killed and started again at once, while the
+// kernel still clears what it had, and a clean end leaves nothing. L2TPVL_LINKS says how many
+// links.
 func TestScale(t *testing.T) {
 	p := newPair(t, links(t), time.Hour)
 	start := time.Now()
@@ -46,7 +47,8 @@ func TestScale(t *testing.T) {
 	p.checkGone()
 }
 
-// logCosts tells what the links cost: a daemon's files, threads and memory, and what is left of the machine's memory.
+// logCosts tells what the links cost: a daemon's files, threads and memory, and what is left of the
+// machine's memory.
 func (p *pair) logCosts() {
 	p.Helper()
 	proc := fmt.Sprintf("/proc/%d", p.PE1.Daemon.PID())

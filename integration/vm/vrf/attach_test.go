@@ -8,7 +8,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// A customer's interface is put into the VRF, its routes into the VRF's table. It is given back down and without the addresses.
+// A customer's interface is put into the VRF, its routes into the VRF's table. It is given back
+// down and without the addresses.
 func TestAttachToVRF(t *testing.T) {
 	ip(t, "link add eth9 type veth peer name host9")
 	defer ip(t, "link delete eth9")

@@ -1,5 +1,5 @@
-// Package vrf tests VRFs as virtual routers, in the virtual machine of integration/vm: the kernel of a container often has
-// none.
+// Package vrf tests VRFs as virtual routers, in the virtual machine of integration/vm: the kernel
+// of a container often has none.
 package vrf
 
 import (
@@ -137,7 +137,8 @@ func TestEnsureRefuses(t *testing.T) {
 	}
 }
 
-// Two VRFs have the same addresses and routes, each in its own table, and the host's own table knows none of them.
+// Two VRFs have the same addresses and routes, each in its own table, and the host's own table
+// knows none of them.
 func TestInterfacesAreInTheirVRFs(t *testing.T) {
 	m, _ := newManager(t)
 	for _, s := range []vr.Spec{red, blue} {

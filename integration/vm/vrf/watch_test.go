@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// All VRFs share a namespace: an interface that is set up or down is told with the VRF that it is in, and one that is in
-// none is not told.
+// All VRFs share a namespace: an interface that is set up or down is told with the VRF that it is
+// in, and one that is in none is not told.
 func TestInterfacesTurnedInVRFsAreTold(t *testing.T) {
 	turns := make(chan string, 64)
 	m, err := vr.NewManager(func(*vr.Router) {}, func(r *vr.Router, ifname string, up bool) {

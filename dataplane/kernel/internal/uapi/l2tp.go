@@ -1,6 +1,7 @@
-// Package uapi says things to Linux that no Go library has words for: L2TP by generic netlink (linux/l2tp.h), PPP over
-// L2TP sockets (linux/if_pppol2tp.h), PPP units (linux/ppp-ioctl.h) and PPP interfaces by route netlink. It encodes and
-// decodes alone; integers are in the host's byte order, as Linux has it.
+// Package uapi says things to Linux that no Go library has words for: L2TP by generic netlink
+// (linux/l2tp.h), PPP over L2TP sockets (linux/if_pppol2tp.h), PPP units (linux/ppp-ioctl.h) and
+// PPP interfaces by route netlink. It encodes and decodes alone; integers are in the host's byte
+// order, as Linux has it.
 package uapi
 
 import (
@@ -77,8 +78,8 @@ type Tunnel struct {
 	Socket          int // a file descriptor
 }
 
-// Create makes the kernel take the tunnel's socket. The kernel answers EEXIST for a LocalID that there is, and EBUSY
-// for a socket that is, or ever was, another tunnel's.
+// Create makes the kernel take the tunnel's socket. The kernel answers EEXIST for a LocalID that
+// there is, and EBUSY for a socket that is, or ever was, another tunnel's.
 func (t Tunnel) Create() (genetlink.Message, error) {
 	return message(cmdTunnelCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint32(attrConnID, t.LocalID)
@@ -109,14 +110,15 @@ type Session struct {
 	LocalID, PeerID         uint32
 	LocalCookie, PeerCookie []byte // assigned by us, and by the peer
 
-	// The kernel has one setting for both ways. Sequenced: all that is sent is numbered, and what comes without a number is
-	// dropped. What is ahead of its turn is held for ReorderTimeout.
+	// The kernel has one setting for both ways. Sequenced: all that is sent is numbered, and what
+	// comes without a number is dropped. What is ahead of its turn is held for ReorderTimeout.
 	Sublayer       Sublayer
 	Sequenced      bool
 	ReorderTimeout time.Duration
 }
 
-// Create makes a session. The kernel answers ENODEV if there is no such tunnel, EEXIST if it has such a session.
+// Create makes a session. The kernel answers ENODEV if there is no such tunnel, EEXIST if it has
+// such a session.
 func (s Session) Create() (genetlink.Message, error) {
 	return message(cmdSessionCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint32(attrConnID, s.TunnelID)

@@ -17,7 +17,8 @@ const (
 	Drop Mode = 1 // NPMODE_DROP
 )
 
-// SetMode sets the mode of a network protocol, given by its PPP protocol number, at a unit (PPPIOCSNPMODE).
+// SetMode sets the mode of a network protocol, given by its PPP protocol number, at a unit
+// (PPPIOCSNPMODE).
 func SetMode(unit int, protocol uint16, mode Mode) error {
 	argument := struct { // struct npioctl
 		protocol int32
@@ -38,8 +39,9 @@ type Interface struct {
 	Namespace int // file descriptor of the network namespace that it is born in
 }
 
-// Create makes the interface, down (RTM_NEWLINK). Its unit belongs to the namespace of the netlink socket. The kernel
-// answers EEXIST if the name is taken, and EBUSY if it is busy with another unit and wants to be asked again.
+// Create makes the interface, down (RTM_NEWLINK). Its unit belongs to the namespace of the netlink
+// socket. The kernel answers EEXIST if the name is taken, and EBUSY if it is busy with another unit
+// and wants to be asked again.
 func (i Interface) Create() (netlink.Message, error) {
 	e := netlink.NewAttributeEncoder()
 	e.String(unix.IFLA_IFNAME, i.Name)

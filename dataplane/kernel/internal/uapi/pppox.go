@@ -10,7 +10,8 @@ import (
 // ProtocolL2TP is PX_PROTO_OL2TP: the protocol of an AF_PPPOX socket that carries PPP over L2TP.
 const ProtocolL2TP = 1
 
-// sockaddrSize is the size of struct sockaddr_pppol2tpv3; the kernel tells its four kinds of address apart by it.
+// sockaddrSize is the size of struct sockaddr_pppol2tpv3; the kernel tells its four kinds of
+// address apart by it.
 const sockaddrSize = 46
 
 // AppendSockaddr appends the address of a session (struct sockaddr_pppol2tpv3, which is packed):

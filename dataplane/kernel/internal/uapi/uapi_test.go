@@ -17,7 +17,8 @@ var session = Session{
 	LocalCookie: []byte{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}, PeerCookie: []byte{0xb0, 0xb1, 0xb2, 0xb3},
 }
 
-// unhex reads hexadecimal octets, with blanks where they please the eye. They are those of a little-endian host.
+// unhex reads hexadecimal octets, with blanks where they please the eye. They are those of a
+// little-endian host.
 func unhex(t *testing.T, s string) string {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -115,8 +116,8 @@ func TestInterface(t *testing.T) {
 	if want := netlink.HeaderFlags(unix.NLM_F_REQUEST | unix.NLM_F_ACK | unix.NLM_F_CREATE | unix.NLM_F_EXCL); m.Header.Type != unix.RTM_NEWLINK || m.Header.Flags != want {
 		t.Errorf("header %+v, want RTM_NEWLINK with flags %v", m.Header, want)
 	}
-	// struct ifinfomsg of type ARPHRD_PPP, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, and IFLA_LINKINFO with the kind and
-	// IFLA_PPP_DEV_FD in it.
+	// struct ifinfomsg of type ARPHRD_PPP, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, and IFLA_LINKINFO
+	// with the kind and IFLA_PPP_DEV_FD in it.
 	want := unhex(t, `00000002 00000000 00000000 00000000
 		0b00 0300 766c2d72656400 00
 		0800 0400 78050000
@@ -127,8 +128,8 @@ func TestInterface(t *testing.T) {
 	}
 }
 
-// answer is what the kernel says to Session.Get, in short: the session's ID and its counts, with attributes that are
-// none of ours.
+// answer is what the kernel says to Session.Get, in short: the session's ID and its counts, with
+// attributes that are none of ours.
 const answer = `0800 0b00 13000000  6c00 1e80
 	0c00 0100 0100000000000000  0c00 0200 0200000000000000  0c00 0300 0300000000000000
 	0c00 0400 0400000000000000  0c00 0500 0500000000000000  0c00 0600 0600000000000000
