@@ -4,6 +4,7 @@ GO                    ?= go
 GOFUMPT_VERSION       := v0.12.0
 GOLANGCI_LINT_VERSION := v2.15.0
 NFPM_VERSION          := v2.44.0
+MISSPELL_VERSION      := v0.8.0
 FUZZTIME              ?= 3s
 TAG                   ?= latest
 
@@ -18,11 +19,12 @@ TOOLS         := $(CURDIR)/bin/tools
 NFPM          := $(TOOLS)/nfpm-$(NFPM_VERSION)/nfpm
 GOFUMPT       := $(TOOLS)/gofumpt-$(GOFUMPT_VERSION)/gofumpt
 GOLANGCI_LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)/golangci-lint
+MISSPELL      := $(TOOLS)/misspell-$(MISSPELL_VERSION)/misspell
 
 # How a program is run that makes network namespaces.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,-exec 'sudo -E env PATH=$(PATH)')
 
-.PHONY: help build image man package check fmt lint fuzz test test-unit test-netns test-vm test-compose test-package vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
+.PHONY: help build image man package check fmt lint prose fuzz test test-unit test-netns test-vm test-compose test-package vm-shell bench-control bench-kernel test-scale demo demo-vm deps clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -48,7 +50,7 @@ package: build man $(NFPM) ## packages for Debian and for what takes RPMs, into 
 			$(NFPM) package --config configs/package/nfpm.yaml --packager $$format --target bin/packages/ || exit 1; \
 	done
 
-check: fmt lint fuzz ## format, vet, linters, import rules, and a short run of each fuzz test
+check: fmt lint prose fuzz ## format, vet, linters, import rules, English, and a short run of each fuzz test
 
 fmt: $(GOFUMPT)
 	@unformatted=$$($(GOFUMPT) -l .) && if [ -n "$$unformatted" ]; then \
@@ -57,6 +59,10 @@ fmt: $(GOFUMPT)
 lint: $(GOLANGCI_LINT)
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run ./...
+
+prose: $(MISSPELL) ## words, width and spelling of comments, messages, documents and commit subjects
+	$(GO) run ./scripts/prose
+	$(MISSPELL) -error $$(git ls-files --cached --others --exclude-standard)
 
 fuzz: ## each fuzz test for FUZZTIME, 3s if not given
 	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
@@ -120,3 +126,6 @@ $(GOLANGCI_LINT):
 
 $(NFPM):
 	GOBIN=$(@D) $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+
+$(MISSPELL):
+	GOBIN=$(@D) $(GO) install github.com/golangci/misspell/cmd/misspell@$(MISSPELL_VERSION)
