@@ -7,6 +7,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/ipsec"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
@@ -43,10 +44,10 @@ func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) sessio
 			Timing: control.Timing{
 				Initial: peer.Retransmit.Initial, Cap: peer.Retransmit.Cap, MaxRetries: peer.Retransmit.Retries,
 			},
-			Retry: control.Backoff{Min: time.Second, Max: 30 * time.Second},
+			Retry: timing.Backoff{Min: time.Second, Max: 30 * time.Second},
 			Rand:  randomOctets,
 		},
-		Retry: control.Backoff{Min: time.Second, Max: 30 * time.Second},
+		Retry: timing.Backoff{Min: time.Second, Max: 30 * time.Second},
 		Grace: 2 * time.Second,
 	}
 	if peer.IsStatic() {

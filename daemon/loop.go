@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
-	"github.com/l2tpvl/l2tpvl/l2tp/control"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
@@ -87,7 +87,7 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 		local:   localOf(cfg, &peer, class),
 		log:     log,
 		pair:    pair,
-		path:    path{peer: peer.AddrPort(), retry: control.Backoff{Min: time.Second, Max: 10 * time.Second}},
+		path:    path{peer: peer.AddrPort(), retry: timing.Backoff{Min: time.Second, Max: 10 * time.Second}},
 		links:   make(map[*session.Link]*execution),
 		limiter: make(limiter),
 		mailbox: make(chan func(time.Time), mailboxSize),
@@ -172,7 +172,7 @@ func (l *loop) step(now time.Time, f func(now time.Time)) {
 }
 
 func (l *loop) advance(now time.Time) {
-	if !l.path.retryAt.IsZero() && !now.Before(l.path.retryAt) {
+	if timing.Due(l.path.retryAt, now) {
 		l.openPath(now)
 		if l.path.tunnel != nil {
 			l.pair.Hurry(now, &l.out)
@@ -192,11 +192,7 @@ func (l *loop) advance(now time.Time) {
 }
 
 func (l *loop) deadline() time.Time {
-	next := l.pair.Deadline()
-	if at := l.path.retryAt; next.IsZero() || !at.IsZero() && at.Before(next) {
-		next = at
-	}
-	return next
+	return timing.Earliest(l.pair.Deadline(), l.path.retryAt)
 }
 
 // receive takes a control message that has arrived from a port of the peer's address; it may be

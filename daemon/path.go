@@ -12,8 +12,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/static"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
-	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
 // path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no
@@ -30,7 +30,7 @@ type path struct {
 	errAt    time.Time // when
 	hint     error     // what the network has last reported of what we sent; it proves nothing
 	hintAt   time.Time // when
-	retry    control.Backoff
+	retry    timing.Backoff
 	failures int
 	retryAt  time.Time // when to try again to open it; zero: it is open
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // AuthConfig configures the authentication of a link (RFC 1661, section 3.5):
@@ -196,7 +198,7 @@ func (a *auth) runs(p Protocol) bool {
 // done tells whether network protocols may run.
 func (a *auth) done() bool { return a == nil || a.peer.ok() && a.local.ok() }
 
-func (a *auth) deadline() time.Time { return earlier(a.peer.timer, a.local.timer) }
+func (a *auth) deadline() time.Time { return timing.Earliest(a.peer.timer, a.local.timer) }
 
 // stop ends what goes on. What has failed is kept, for the operator.
 func (a *auth) stop() {
@@ -272,10 +274,10 @@ func (l *Link) peerText() string {
 
 // advanceAuth acts on the timers of the authentication.
 func (l *Link) advanceAuth(now time.Time, out *Output) {
-	if due(l.auth.peer.timer, now) {
+	if timing.Due(l.auth.peer.timer, now) {
 		l.peerTimeout(now, out)
 	}
-	if due(l.auth.local.timer, now) {
+	if timing.Due(l.auth.local.timer, now) {
 		l.localTimeout(now, out)
 	}
 }

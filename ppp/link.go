@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // Link is the PPP of one link. Make it with New.
@@ -111,42 +113,32 @@ func (l *Link) Close(now time.Time, reason string, out *Output) {
 
 // Advance fires what is due.
 func (l *Link) Advance(now time.Time, out *Output) {
-	if due(l.lcp.timer, now) {
+	if timing.Due(l.lcp.timer, now) {
 		l.lcpLayer(now, l.lcp.timeout(now, out), packet{}, out)
 	}
 	for i := range l.networks {
-		if n := &l.networks[i]; due(n.timer, now) {
+		if n := &l.networks[i]; timing.Due(n.timer, now) {
 			n.layer(n.timeout(now, out), out)
 		}
 	}
 	if l.auth != nil {
 		l.advanceAuth(now, out)
 	}
-	if due(l.echo.due, now) {
+	if timing.Due(l.echo.due, now) {
 		l.advanceEcho(now, out)
 	}
 }
 
-func due(t, now time.Time) bool { return !t.IsZero() && !t.After(now) }
-
 // Deadline returns when Advance must be called next, or the zero time.
 func (l *Link) Deadline() time.Time {
-	deadline := earlier(l.lcp.timer, l.echo.due)
+	deadline := timing.Earliest(l.lcp.timer, l.echo.due)
 	if l.auth != nil {
-		deadline = earlier(deadline, l.auth.deadline())
+		deadline = timing.Earliest(deadline, l.auth.deadline())
 	}
 	for i := range l.networks {
-		deadline = earlier(deadline, l.networks[i].timer)
+		deadline = timing.Earliest(deadline, l.networks[i].timer)
 	}
 	return deadline
-}
-
-// earlier returns the earlier of two times, where zero is never.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // Receive takes one PPP frame, without FCS, from its Protocol field on; the

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // next is the earliest deadline set, whatever was set, moved and removed before.
@@ -44,7 +46,7 @@ func TestDeadlines(t *testing.T) {
 		}
 		var earliestOf time.Time
 		for _, at := range want {
-			earliestOf = earliest(earliestOf, at)
+			earliestOf = timing.Earliest(earliestOf, at)
 		}
 		if d.next() != earliestOf || len(d) != len(want) || (l.place == nowhere) != at.IsZero() {
 			t.Fatalf("next %v of %d, want %v of %d; place %d", d.next(), len(d), earliestOf, len(want), l.place)

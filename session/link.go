@@ -7,6 +7,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -83,21 +84,19 @@ const minMTU6 = 1280
 
 // advance acts on the timers that are due.
 func (l *Link) advance(now time.Time, out *Output) {
-	if due(l.callAt, now) {
+	if timing.Due(l.callAt, now) {
 		l.call(now)
 	}
-	if due(l.pppDeadline(), now) {
+	if timing.Due(l.pppDeadline(), now) {
 		l.ppp.Advance(now, &out.ppp)
 		l.drain(now, out)
 	}
 	l.schedule()
 }
 
-func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
-
 // schedule takes note of the next time to advance.
 func (l *Link) schedule() {
-	l.pair.waiting.set(l, earliest(l.callAt, l.pppDeadline()))
+	l.pair.waiting.set(l, timing.Earliest(l.callAt, l.pppDeadline()))
 }
 
 // pppDeadline is when PPP needs to be advanced; zero: never.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -34,7 +35,7 @@ type PairConfig struct {
 	Elsewhere []endid.VPNID
 
 	// Retry is the back-off of links whose attempt has failed while the control connection is up.
-	Retry control.Backoff
+	Retry timing.Backoff
 
 	// Grace is how long the side that has not made the control connection leaves it to the other to
 	// ask for sessions, from when it is there and from each that the other asks for. Then it asks
@@ -231,11 +232,11 @@ func (p *Pair) HeardOn(a Attempt, at time.Time) {
 
 // Advance acts on the timers that are due.
 func (p *Pair) Advance(now time.Time, out *Output) {
-	if d := p.control.Deadline(); !d.IsZero() && !now.Before(d) {
+	if timing.Due(p.control.Deadline(), now) {
 		p.control.Advance(now, &out.control)
 		p.drain(now, out)
 	}
-	for next := p.waiting.next(); !next.IsZero() && !now.Before(next); next = p.waiting.next() {
+	for next := p.waiting.next(); timing.Due(next, now); next = p.waiting.next() {
 		p.waiting[0].advance(now, out)
 		p.drain(now, out)
 	}
@@ -243,14 +244,7 @@ func (p *Pair) Advance(now time.Time, out *Output) {
 
 // Deadline is when Advance is needed next; zero: never.
 func (p *Pair) Deadline() time.Time {
-	return earliest(p.control.Deadline(), p.waiting.next())
-}
-
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
+	return timing.Earliest(p.control.Deadline(), p.waiting.next())
 }
 
 // drain acts on the events of the control machine until there are no more; acting on one may cause
@@ -306,7 +300,7 @@ func (p *Pair) connectionUp(now time.Time, c *control.Connection, out *Output) {
 func (p *Pair) leaveToPeer(now time.Time, c *control.Connection) {
 	p.calls.notBefore = now
 	if !c.Initiator {
-		p.calls.notBefore = now.Add(control.Backoff{Min: p.cfg.Grace, Max: p.cfg.Grace}.Delay(0, p.random32()))
+		p.calls.notBefore = now.Add(timing.Backoff{Min: p.cfg.Grace, Max: p.cfg.Grace}.Delay(0, p.random32()))
 	}
 }
 

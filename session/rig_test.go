@@ -12,6 +12,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -89,7 +90,7 @@ func newWorld(t testing.TB, seed uint64, a, b []LinkConfig) *world {
 }
 
 func (w *world) newPE(name, peer, address string, links []LinkConfig) *pe {
-	retry := control.Backoff{Min: time.Second, Max: 30 * time.Second}
+	retry := timing.Backoff{Min: time.Second, Max: 30 * time.Second}
 	return &pe{world: w, name: name, latency: time.Millisecond, cfg: PairConfig{
 		Peer: peer, Address: netip.MustParseAddrPort(address), Links: links, Retry: retry, Grace: 2 * time.Second,
 		Control: control.Config{

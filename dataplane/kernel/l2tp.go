@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel/internal/uapi"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // l2tp is a generic netlink socket to the kernel's L2TP. It is safe for concurrent use.
@@ -63,27 +64,26 @@ func (l *l2tp) stats(of uapi.Session) (uapi.Stats, error) {
 	return uapi.ParseStats(answers[0].Data)
 }
 
-// The pauses between attempts, and their sum.
-const (
-	shortestPause = time.Millisecond
-	longestPause  = 50 * time.Millisecond
-	patience      = 10 * time.Second
-)
+// patience is the time after which persist gives up.
+const patience = 10 * time.Second
+
+var pauses = timing.Backoff{Min: 2 * time.Millisecond, Max: 50 * time.Millisecond}
 
 // persist runs f again and again while it fails with that error, until patience is lost or the
 // tunnel is closed.
 func (t *tunnel) persist(while unix.Errno, f func() error) error {
-	pause := shortestPause
-	for spent := time.Duration(0); ; spent += pause {
+	spent := time.Duration(0)
+	for tries := 0; ; tries++ {
 		err := f()
 		if !errors.Is(err, while) || spent > patience {
 			return err
 		}
-		pause = min(2*pause, longestPause)
+		pause := pauses.Interval(tries)
 		select {
 		case <-t.done:
 			return net.ErrClosed
 		case <-time.After(pause):
+			spent += pause
 		}
 	}
 }

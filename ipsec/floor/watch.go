@@ -7,6 +7,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // watch begins to restore the lasting table whenever somebody else has changed it.
@@ -43,11 +45,8 @@ func (f *Floor) watch() error {
 	return nil
 }
 
-// The pauses between attempts to restore the floor.
-const (
-	firstPause = 100 * time.Millisecond
-	lastPause  = 10 * time.Second
-)
+// restoreRetry spaces the attempts to restore the floor.
+var restoreRetry = timing.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 
 // restore makes the lasting table what it should be. A failure is told, whether or not it is time
 // to tell anything.
@@ -74,18 +73,18 @@ func (f *Floor) restore(tell bool) {
 // insist does something again, with pauses, until it succeeds or closing is closed. It tells the
 // first failure.
 func insist(closing <-chan struct{}, try func() error, tell func(error)) bool {
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+	for failures := 0; ; failures++ {
 		err := try()
 		if err == nil {
 			return true
 		}
-		if pause == firstPause {
+		if failures == 0 {
 			tell(err)
 		}
 		select {
 		case <-closing:
 			return false
-		case <-time.After(pause):
+		case <-time.After(restoreRetry.Interval(failures)):
 		}
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
@@ -34,10 +35,13 @@ const (
 	lookInterval = 3 * time.Second  // of comparing when nothing is heard
 	settleTime   = time.Second      // for what charon is changing in the kernel just now
 	patience     = 15 * time.Second // with an attempt that gets no answer
-	maxBackoff   = 30 * time.Second // between attempts
 	hintDelay    = 10 * time.Second // before a side that does not start tells the other that it has lost its SAs: that may be asking already
 	loadTimeout  = 5 * time.Second  // of Set for charon
 )
+
+// retry spaces the attempts to establish SAs with one peer. Its jitter keeps many peers from starting
+// at once.
+var retry = timing.Backoff{Min: time.Second, Max: 30 * time.Second}
 
 // Manager is charon as the manager of our SAs. It is safe for concurrent use.
 type Manager struct {
@@ -287,11 +291,11 @@ func (m *Manager) serve(begun func()) error {
 				return fmt.Errorf("%w: its socket was closed", errLost)
 			}
 			if ears.hear(e) {
-				lookAt = earlier(lookAt, time.Now())
+				lookAt = timing.Earliest(lookAt, time.Now())
 			}
 			continue
 		case <-m.watcher.changed:
-			lookAt = earlier(lookAt, time.Now().Add(settleTime))
+			lookAt = timing.Earliest(lookAt, time.Now().Add(settleTime))
 			continue
 		case <-m.wake:
 		case <-timer.C:
@@ -306,13 +310,6 @@ func (m *Manager) serve(begun func()) error {
 		}
 		lookAt = next
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // compare compares what is wanted with what is there, and acts. It returns when to compare again,
@@ -346,7 +343,7 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 			if act != nil {
 				acts = append(acts, act)
 			}
-			next = earlier(next, at)
+			next = timing.Earliest(next, at)
 		}
 	}
 	m.mu.Unlock()
@@ -414,7 +411,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *acti
 			return nil, at
 		}
 		if when := x.lostAt.Add(hintDelay); now.Before(when) {
-			return nil, earlier(at, when)
+			return nil, timing.Earliest(at, when)
 		}
 		x.hinted = true
 		return initiate(name), at
@@ -423,7 +420,7 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *acti
 		return nil, at
 	}
 	if now.Before(x.nextAt) {
-		return nil, earlier(at, x.nextAt)
+		return nil, timing.Earliest(at, x.nextAt)
 	}
 	if len(sas) > len(established) { // no answer, or one that leads nowhere
 		if x.attempts == 0 { // the peer has called
@@ -436,20 +433,13 @@ func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (act *acti
 		return terminate(name), now
 	}
 	x.askedAt = now
-	x.nextAt = now.Add(backoff(x.attempts))
+	x.nextAt = now.Add(retry.Delay(x.attempts, rand.Uint32()))
 	x.attempts++
-	return initiate(name), earlier(at, x.nextAt)
+	return initiate(name), timing.Earliest(at, x.nextAt)
 }
 
 func (x *peer) fail(now time.Time, kind ipsec.Failure, text string) {
 	x.failure, x.failureKind, x.failureAt = text, kind, now
-}
-
-// backoff is how long to wait after that many attempts for the next: 1 s to 30 s, with jitter, so
-// that many peers do not ask at once.
-func backoff(attempts int) time.Duration {
-	d := min(time.Second<<min(attempts, 10), maxBackoff)
-	return d/2 + rand.N(d/2)
 }
 
 // action is a command for charon.

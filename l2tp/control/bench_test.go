@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -134,7 +135,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 			out.Reset()
 			now = now.Add(time.Second)
 			d.peer.Receive(now, hellos[n], &out)
-			if deadline = d.peer.Deadline(); due(deadline, now) {
+			if deadline = d.peer.Deadline(); timing.Due(deadline, now) {
 				d.peer.Advance(now, &out)
 			}
 			n++

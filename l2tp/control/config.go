@@ -3,6 +3,7 @@ package control
 import (
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -48,7 +49,7 @@ type Config struct {
 	Protected bool
 
 	// Retry is the back-off between attempts to make a connection.
-	Retry Backoff
+	Retry timing.Backoff
 
 	// Rand fills its argument with cryptographically random octets: IDs, nonces, cookies, tie
 	// breakers, jitter.
@@ -75,14 +76,4 @@ func (c *Config) normalize() {
 	if c.Admission.Burst <= 0 {
 		c.Admission.Burst = defaultAdmission.Burst
 	}
-}
-
-// Backoff is exponential and jittered: attempt n waits a random time between half and all of Min
-// doubled n times, Max at most.
-type Backoff struct{ Min, Max time.Duration }
-
-// Delay is how long to wait after failure number n, counted from 0; random is uniform.
-func (b Backoff) Delay(n int, random uint32) time.Duration {
-	d := doubled(b.Min, n, b.Max)
-	return d/2 + time.Duration(float64(d/2)*float64(random)/(1<<32))
 }

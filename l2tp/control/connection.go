@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -374,10 +375,10 @@ func (c *Connection) advance(now time.Time, out *Output) {
 	case r.expire(now):
 		c.lost(now, out)
 		return
-	case !c.deadline.IsZero() && !now.Before(c.deadline):
+	case timing.Due(c.deadline, now):
 		c.overdue(now, out)
 		return
-	case !c.helloAt.IsZero() && !now.Before(c.helloAt):
+	case timing.Due(c.helloAt, now):
 		// Anything unacknowledged proves as much as a HELLO would.
 		if r.idle() {
 			c.queue(c.message(l2tp.HELLO))
@@ -391,17 +392,9 @@ func (c *Connection) advance(now time.Time, out *Output) {
 
 // nextDeadline is when advance is needed next; zero: never.
 func (c *Connection) nextDeadline() time.Time {
-	d := earliest(earliest(c.reliable.resendAt, c.deadline), c.helloAt)
+	d := timing.Earliest(c.reliable.resendAt, c.deadline, c.helloAt)
 	if len(c.opening) > 0 {
-		d = earliest(d, c.opening[0].deadline)
+		d = timing.Earliest(d, c.opening[0].deadline)
 	}
 	return d
-}
-
-// earliest is the earlier of two times, of which a zero one does not count.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -286,11 +287,11 @@ func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 func (p *Peer) Advance(now time.Time, out *Output) {
 	var room [maxConnections]*Connection
 	for _, c := range p.appendAll(room[:0]) {
-		if due(c.nextDeadline(), now) {
+		if timing.Due(c.nextDeadline(), now) {
 			c.advance(now, out)
 		}
 	}
-	if due(p.retryAt, now) {
+	if timing.Due(p.retryAt, now) {
 		p.retryAt = time.Time{}
 		if p.wanted && p.cfg.Role != Passive && len(p.live()) == 0 {
 			p.attempt = newConnection(now, p)
@@ -304,12 +305,10 @@ func (p *Peer) Deadline() time.Time {
 	d := p.retryAt
 	var room [maxConnections]*Connection
 	for _, c := range p.appendAll(room[:0]) {
-		d = earliest(d, c.nextDeadline())
+		d = timing.Earliest(d, c.nextDeadline())
 	}
 	return d
 }
-
-func due(deadline, now time.Time) bool { return !deadline.IsZero() && !now.Before(deadline) }
 
 // live returns the connections that are not over.
 func (p *Peer) live() []*Connection { return p.appendLive(nil) }

@@ -3,6 +3,8 @@ package control
 import (
 	"encoding/binary"
 	"time"
+
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
 // Timing of reliable delivery (RFC 3931 section 4.2).
@@ -27,14 +29,8 @@ func (t Timing) Cycle() time.Duration {
 // it goes no further.
 func (t Timing) Limit() time.Duration { return t.Cycle() + t.Cap }
 
-func (t Timing) interval(retries int) time.Duration { return doubled(t.Initial, retries, t.Cap) }
-
-// doubled is d doubled n times, or most if that is less.
-func doubled(d time.Duration, n int, most time.Duration) time.Duration {
-	if d > most>>n {
-		return most
-	}
-	return d << n
+func (t Timing) interval(retries int) time.Duration {
+	return timing.Backoff{Min: t.Initial, Max: t.Cap}.Interval(retries)
 }
 
 // Octet offsets in the control message header (RFC 3931 section 3.2.1).
@@ -143,7 +139,7 @@ func (r *reliable) next(now time.Time) []byte {
 // expire acts on the retransmission timer: it makes the oldest message due to be sent again, or
 // reports that the peer has let all retransmissions pass.
 func (r *reliable) expire(now time.Time) (gaveUp bool) {
-	if r.resendAt.IsZero() || now.Before(r.resendAt) {
+	if !timing.Due(r.resendAt, now) {
 		return false
 	}
 	if r.retries >= r.timing.MaxRetries {

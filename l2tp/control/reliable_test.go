@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -228,7 +229,7 @@ func TestBackOffDoesNotOverflow(t *testing.T) {
 	if got, want := slow.Cycle(), (20*(1<<8-1)+93*3600)*time.Second; got != want {
 		t.Errorf("cycle %s, want %s", got, want)
 	}
-	b := Backoff{Min: time.Second, Max: time.Minute}
+	b := timing.Backoff{Min: time.Second, Max: time.Minute}
 	for n := range 100 {
 		if d := b.Delay(n, 1<<32-1); d > time.Minute || d < min(time.Minute, time.Second<<min(n, 6))*9/10 {
 			t.Errorf("delay %s after failure %d", d, n)

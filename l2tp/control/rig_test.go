@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -27,7 +28,7 @@ func testConfig(seed uint64) Config {
 		Secret: []byte("secret"), Digest: l2tp.DigestHMACSHA1,
 		Window: 16, Hello: 60 * time.Second,
 		Timing: Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10},
-		Retry:  Backoff{Min: time.Second, Max: time.Minute},
+		Retry:  timing.Backoff{Min: time.Second, Max: time.Minute},
 		Rand:   random(seed),
 		// Tests send more than any peer does.
 		Admission: Rate{PerSecond: 1000, Burst: 1_000_000},

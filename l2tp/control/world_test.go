@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -112,7 +113,7 @@ func (w *world) step(i int, act func(*Output)) {
 		}
 		w.own(s, out.Events[n], &out)
 	}
-	if due(s.reopenAt, w.now) {
+	if timing.Due(s.reopenAt, w.now) {
 		s.reopenAt = time.Time{}
 		w.openAll(s, &out)
 	}
@@ -182,18 +183,18 @@ func latest(a, b time.Time) time.Time {
 
 // deadline is when a timer of a side is due next.
 func (w *world) deadline(i int) time.Time {
-	return earliest(w.sides[i].peer.Deadline(), w.sides[i].reopenAt)
+	return timing.Earliest(w.sides[i].peer.Deadline(), w.sides[i].reopenAt)
 }
 
 // advance moves to the next timer of either side.
 func (w *world) advance() bool {
-	next := earliest(w.deadline(0), w.deadline(1))
+	next := timing.Earliest(w.deadline(0), w.deadline(1))
 	if next.IsZero() {
 		return false
 	}
 	w.now = latest(w.now, next)
 	for i, s := range w.sides {
-		if due(w.deadline(i), w.now) {
+		if timing.Due(w.deadline(i), w.now) {
 			w.step(i, func(out *Output) { s.peer.Advance(w.now, out) })
 		}
 	}
@@ -209,7 +210,7 @@ func (w *world) next(end time.Time) bool {
 			first = n
 		}
 	}
-	timer := earliest(w.deadline(0), w.deadline(1))
+	timer := timing.Earliest(w.deadline(0), w.deadline(1))
 	switch {
 	case first >= 0 && (timer.IsZero() || !timer.Before(w.flight[first].at)):
 		if w.flight[first].at.After(end) {

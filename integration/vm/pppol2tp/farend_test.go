@@ -14,6 +14,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
@@ -58,7 +59,7 @@ func newFarEnd(pe *lab.PE, secret []byte, role control.Role, lines map[endid.VPN
 		peer: control.NewPeer(control.Config{
 			HostName: "lns", RouterID: 2, Secret: secret, Digest: l2tp.DigestHMACSHA1, Role: role, Window: 16, Hello: time.Minute,
 			Timing: control.Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10},
-			Retry:  control.Backoff{Min: time.Second, Max: time.Second},
+			Retry:  timing.Backoff{Min: time.Second, Max: time.Second},
 			Rand:   func(b []byte) { rand.Read(b) }, // never fails
 		}),
 	}
