@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/integration/pppd/hdlc"
 	"github.com/l2tpvl/l2tpvl/ppp"
-	"github.com/l2tpvl/l2tpvl/ppp/hdlc"
 )
 
 // end is our end of the line: a Link, and one loop that owns it.
