@@ -253,13 +253,13 @@ var situations = []situation{
 	{"no IPv4, and IPv6 carries", func(_ *view, l *session.LinkStatus) {
 		l.PPP.IPCP, l.Open = ppp.Closed, dataplane.IPv6
 		l.Interface.Local, l.Interface.Peer, l.Interface.Routes = netip.Addr{}, netip.Addr{}, nil
-		l.Layer, l.Reason = session.LayerIPCP, "the peer claims 10.255.0.0, which is ours"
+		l.Layer, l.Reason = session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address"
 	}},
 	{"no IPv6, and IPv4 carries", func(_ *view, l *session.LinkStatus) {
 		l.PPP.IPV6CP, l.Open, l.Interface.LinkLocal = ppp.Stopped, dataplane.IPv4, 0
-		l.Layer, l.Reason = session.LayerIPv6CP, "the peer does not run IPV6CP (Protocol-Reject)"
+		l.Layer, l.Reason = session.LayerIPv6CP, "the peer does not support IPV6CP (Protocol-Reject)"
 	}},
-	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer claims 10.255.0.0, which is ours")},
+	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address")},
 	{"interface on its way", func(_ *view, l *session.LinkStatus) { l.Up = false }},
 	{"static", withoutSignalling},
 	{"static, just begun", func(v *view, l *session.LinkStatus) {

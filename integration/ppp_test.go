@@ -45,7 +45,7 @@ func TestAuthenticationByCHAP(t *testing.T) {
 	r.waitUp("red")
 	red := r.link(r.PE1, "red")
 	r.waitPings("red")
-	r.waitExplained(r.PE1, "blue", "LCP", "CHAP", `"two" has another secret`, "ppp_auth")
+	r.waitExplained(r.PE1, "blue", "LCP", "CHAP", `the secret of "two" differs`, "ppp_auth")
 	r.waitLink(r.PE2, "blue", "down with the peer's words", func(l api.Link) bool {
 		return l.State != api.LinkUp && hasAll(l.Reason, []string{"CHAP", "secret"})
 	})
@@ -73,7 +73,7 @@ func TestAuthenticationThatIsNotOffered(t *testing.T) {
 	r.start(r.PE1, withVPN(r.PE1.Config().Quick(), "red", func(v *lab.VPN) { v.Auth = auth }))
 	r.start(r.PE2, r.PE2.Config().Quick())
 	r.waitUp("blue")
-	r.waitExplained(r.PE1, "red", "LCP", "the peer does not offer CHAP")
+	r.waitExplained(r.PE1, "red", "LCP", "the peer rejects authentication by CHAP")
 	r.waitLink(r.PE2, "red", "down with a reason", func(l api.Link) bool {
 		return l.State != api.LinkUp && hasAll(l.Reason, []string{"CHAP"})
 	})

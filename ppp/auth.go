@@ -257,7 +257,7 @@ func (l *Link) failAuth(now time.Time, p *proof, reason, farewell string, out *O
 // section 3.5); if it does not, we do.
 func (l *Link) refused(now time.Time, message []byte) {
 	p := &l.auth.local
-	l.auth.refused = fmt.Sprintf("%v: %s refused us", p.protocol, l.peerText())
+	l.auth.refused = fmt.Sprintf("%v: %s rejected our authentication", p.protocol, l.peerText())
 	if len(message) > 0 {
 		l.auth.refused += ": " + printable(message)
 	}
@@ -287,7 +287,7 @@ func (l *Link) peerTimeout(now time.Time, out *Output) {
 	p := &l.auth.peer
 	switch {
 	case p.protocol == ProtocolPAP:
-		reason := fmt.Sprintf("PAP: the peer sent no Authenticate-Request for %g s", l.patience().Seconds())
+		reason := fmt.Sprintf("PAP: no Authenticate-Request from the peer within %g s", l.patience().Seconds())
 		l.failAuth(now, p, reason, "PAP: no Authenticate-Request", out)
 	case !p.waiting:
 		l.challenge(now, out)
@@ -307,7 +307,7 @@ func (l *Link) localTimeout(now time.Time, out *Output) {
 	case p.state == AuthFailed:
 		l.failAuth(now, p, l.auth.refused, "", out)
 	case !p.waiting:
-		l.failAuth(now, p, fmt.Sprintf("CHAP: the peer sent no Challenge for %g s", l.patience().Seconds()), "", out)
+		l.failAuth(now, p, fmt.Sprintf("CHAP: no Challenge from the peer within %g s", l.patience().Seconds()), "", out)
 	case p.tries > 0:
 		p.interval = min(2*p.interval, l.cfg.Restart)
 		if p.protocol == ProtocolPAP {

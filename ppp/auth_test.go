@@ -10,7 +10,7 @@ import (
 // What we require is insisted on: a peer without it has no link.
 func TestAuthenticationIsRequired(t *testing.T) {
 	for answer, reason := range map[string]string{
-		"Configure-Reject 1 auth=c22305": "the peer does not offer CHAP, and authentication is required here",
+		"Configure-Reject 1 auth=c22305": "the peer rejects authentication by CHAP, which is required here",
 		"Configure-Nak 1 auth=c023":      "the peer offers PAP instead of CHAP, which is required here",
 		"Configure-Nak 1 auth=c22380":    "the peer offers CHAP with algorithm 128 instead of CHAP, which is required here",
 		"Configure-Nak 1 auth=c227":      "the peer offers EAP instead of CHAP, which is required here",
@@ -76,7 +76,7 @@ func TestAuthenticationThePeerRequires(t *testing.T) {
 		> LCP Terminate-Request 5 bye
 		< LCP Terminate-Ack 5
 		> LCP Code-Reject 6 01
-		* LinkFailed the peer does not know LCP Configure-Request (Code-Reject); it wants us to authenticate by PAP, and CHAP is allowed here
+		* LinkFailed the peer does not support LCP Configure-Request (Code-Reject); it requires us to authenticate by PAP, but only CHAP is allowed here
 	`)
 }
 
@@ -90,7 +90,7 @@ func TestAuthenticationThatIsNotConfigured(t *testing.T) {
 		> LCP Terminate-Request 2 peer refused to authenticate
 		< LCP Terminate-Ack 2
 		wait 3s
-		* LinkFailed the peer sent Terminate-Request: peer refused to authenticate; it wants us to authenticate by CHAP, and nothing is configured for that here
+		* LinkFailed the peer sent Terminate-Request: peer refused to authenticate; it requires us to authenticate by CHAP, which is not configured here
 	`)
 	// If it does without, that is no reason any more.
 	dialogue(t, Config{MaxConfigure: 1}, `

@@ -119,11 +119,11 @@ func (l *Link) receiveChallenge(now time.Time, in packet, out *Output) Discard {
 	}
 	p := &l.auth.local
 	if l.auth.peer.protocol == ProtocolCHAP && same(value, l.auth.challenge[:]) {
-		l.failAuth(now, p, "CHAP: the peer sent our own Challenge back to us", "", out)
+		l.failAuth(now, p, "CHAP: the peer returned our own Challenge", "", out)
 		return accepted
 	}
 	if string(name) == l.cfg.Auth.Name {
-		l.failAuth(now, p, fmt.Sprintf("CHAP: the peer's Challenge has our own name, %q", l.cfg.Auth.Name), "", out)
+		l.failAuth(now, p, fmt.Sprintf("CHAP: the peer's Challenge carries our own name, %q", l.cfg.Auth.Name), "", out)
 		return accepted
 	}
 	p.named(name)
@@ -156,7 +156,7 @@ func (l *Link) receiveResponse(now time.Time, in packet, out *Output) Discard {
 	right := same(value, want[:])
 	reason := l.cfg.Auth.acceptsName(ProtocolCHAP, name)
 	if reason == "" && !right {
-		reason = fmt.Sprintf("CHAP: %q has another secret than the one configured for it here", printable(name))
+		reason = fmt.Sprintf("CHAP: the secret of %q differs from the one configured here", printable(name))
 	}
 	if reason != "" {
 		out.text(ProtocolCHAP, chapFailure, in.id, wrongSecret)

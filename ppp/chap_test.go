@@ -146,12 +146,12 @@ func TestCHAPOnTheWire(t *testing.T) {
 
 func TestCHAPWrongSecret(t *testing.T) {
 	for _, tc := range []struct{ response, reason string }{
-		{wrong1 + " pe2", `CHAP: "pe2" has another secret than the one configured for it here`},
+		{wrong1 + " pe2", `CHAP: the secret of "pe2" differs from the one configured here`},
 		{theirs1 + " pe3", `CHAP: the peer named itself "pe3", expected "pe2"`},
 		{theirs1, `CHAP: the peer named itself "", expected "pe2"`},
 		{theirs1 + " pe1", `CHAP: the peer named itself "pe1", expected "pe2"`},
-		{"00 pe2", `CHAP: "pe2" has another secret than the one configured for it here`},
-		{theirs1 + "00 pe2", `CHAP: "pe2" has another secret than the one configured for it here`},
+		{"00 pe2", `CHAP: the secret of "pe2" differs from the one configured here`},
+		{theirs1 + "00 pe2", `CHAP: the secret of "pe2" differs from the one configured here`},
 	} {
 		l := dialogue(t, chapOnly(), chapLCP+`
 			> CHAP Response 1 `+tc.response+`
@@ -232,8 +232,8 @@ func TestCHAPThePeerDoesNotSayWhetherItKnowsUs(t *testing.T) {
 	`)
 	dialogue(t, cfg, open+`
 		wait 6s
-		* LCPClosed CHAP: the peer sent no Challenge for 6 s
-		< LCP Terminate-Request 2 CHAP: the peer sent no Challenge for 6 s
+		* LCPClosed CHAP: no Challenge from the peer within 6 s
+		< LCP Terminate-Request 2 CHAP: no Challenge from the peer within 6 s
 	`)
 	// Once it has passed, a later Challenge without a reply is the peer's affair.
 	dialogue(t, cfg, open+`
@@ -256,7 +256,7 @@ func TestCHAPThePeerDoesNotSayWhetherItKnowsUs(t *testing.T) {
 
 // RFC 1661, section 3.5: who refuses terminates. If it does not, we do.
 func TestCHAPThePeerRefusesUs(t *testing.T) {
-	const reason = "CHAP: pe2 refused us: no such customer"
+	const reason = "CHAP: pe2 rejected our authentication: no such customer"
 	const refused = mutualLCP + `
 		> CHAP Response 1 ` + theirs1 + ` pe2
 		< CHAP Success 1
@@ -285,13 +285,13 @@ func TestCHAPThePeerRefusesUs(t *testing.T) {
 func TestCHAPReflection(t *testing.T) {
 	dialogue(t, mutual(), mutualLCP+`
 		> CHAP Challenge 1 00000002000000030000000400000005 pe2
-		* LCPClosed CHAP: the peer sent our own Challenge back to us
-		< LCP Terminate-Request 2 CHAP: the peer sent our own Challenge back to us
+		* LCPClosed CHAP: the peer returned our own Challenge
+		< LCP Terminate-Request 2 CHAP: the peer returned our own Challenge
 	`)
 	dialogue(t, mutual(), mutualLCP+`
 		> CHAP Challenge 1 0001 pe1
-		* LCPClosed CHAP: the peer's Challenge has our own name, "pe1"
-		< LCP Terminate-Request 2 CHAP: the peer's Challenge has our own name, "pe1"
+		* LCPClosed CHAP: the peer's Challenge carries our own name, "pe1"
+		< LCP Terminate-Request 2 CHAP: the peer's Challenge carries our own name, "pe1"
 	`)
 }
 
@@ -321,7 +321,7 @@ func TestCHAPRechallenge(t *testing.T) {
 		wait 3ms
 		< CHAP Challenge 3 0000000c0000000d0000000e0000000f pe1
 	`)
-	reason := `CHAP: "pe2" has another secret than the one configured for it here`
+	reason := `CHAP: the secret of "pe2" differs from the one configured here`
 	dialogue(t, cfg, opened+`
 		> CHAP Response 2 `+theirs1+` pe2
 		< CHAP Failure 2 wrong name or secret
@@ -378,7 +378,7 @@ func TestCHAPAfterRenegotiation(t *testing.T) {
 		< CHAP Success 1
 		< IPCP Configure-Request 1
 		> LCP Configure-Request 2
-		* LCPClosed the peer negotiates LCP anew
+		* LCPClosed the peer renegotiates LCP
 		< LCP Configure-Request 2 auth=c22305 magic=00000006
 		< LCP Configure-Ack 2
 		> CHAP Response 1 `+theirs1+` pe2
@@ -393,7 +393,7 @@ func TestCHAPAfterRenegotiation(t *testing.T) {
 func TestCHAPIsProtocolRejected(t *testing.T) {
 	dialogue(t, chapOnly(), chapLCP+`
 		> LCP Protocol-Reject 1 c223 0101
-		* LCPClosed the peer does not run CHAP (Protocol-Reject), and authentication is required
-		< LCP Terminate-Request 2 the peer does not run CHAP (Protocol-Reject), and authentication is required
+		* LCPClosed the peer does not support CHAP (Protocol-Reject), and authentication is required
+		< LCP Terminate-Request 2 the peer does not support CHAP (Protocol-Reject), and authentication is required
 	`)
 }

@@ -46,14 +46,14 @@ func (c *ipcp) judge(o option, r *reply) {
 	addr, _ := o.addr()
 	switch {
 	case unicast(addr) && addr == c.local && (r.final || !c.cfg.Peer.Is4()):
-		r.failure = fmt.Sprintf("the peer claims %v, which is ours", addr)
+		r.failure = fmt.Sprintf("the peer requests %v, which is our own address", addr)
 	case c.cfg.Peer.Is4() && addr == c.cfg.Peer:
 	case c.cfg.Peer.Is4() && r.final:
 		r.failure = fmt.Sprintf("the peer insists on %v instead of %v", addr, c.cfg.Peer)
 	case c.cfg.Peer.Is4():
 		r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
 	case unicast(addr) && c.cfg.Within.IsValid() && !c.cfg.Within.Contains(addr):
-		r.failure = fmt.Sprintf("the peer claims %v, which is outside of %v, the prefix of this link", addr, c.cfg.Within)
+		r.failure = fmt.Sprintf("the peer requests %v, which is outside %v, the prefix of this link", addr, c.cfg.Within)
 	case addr.IsUnspecified() && !r.final && c.other().IsValid():
 		r.naks = appendAddrOption(r.naks, optionIPAddress, c.other())
 	case !unicast(addr): // 0.0.0.0 asks for an address, and we have none to give
@@ -78,7 +78,7 @@ func (c *ipcp) judgeAbsent(request options, r *reply) {
 		return
 	}
 	if r.final {
-		r.failure = fmt.Sprintf("the peer requests no address; it must have %v", c.cfg.Peer)
+		r.failure = fmt.Sprintf("the peer requests no address; %v is configured for it", c.cfg.Peer)
 		return
 	}
 	r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
@@ -90,7 +90,7 @@ func (c *ipcp) commit(request options) {
 
 func (c *ipcp) acked() string {
 	if c.cfg.Mode == Learned && !unicast(c.local) {
-		return fmt.Sprintf("the peer accepts %v instead of giving us an address", c.local)
+		return fmt.Sprintf("the peer acknowledged %v instead of assigning an address to us", c.local)
 	}
 	return ""
 }
@@ -103,21 +103,21 @@ func (c *ipcp) refused(suggestions options, final bool) string {
 	switch c.cfg.Mode {
 	case Learned:
 		if addr == c.peer || addr == c.cfg.Peer {
-			return fmt.Sprintf("the peer gives us %v, which is its own", addr)
+			return fmt.Sprintf("the peer assigns its own address %v to us", addr)
 		}
 		if unicast(addr) {
 			c.local = addr
 		}
 		if final {
-			return fmt.Sprintf("the peer gives us no address that it then accepts; its last was %v", addr)
+			return fmt.Sprintf("the peer accepts none of the addresses that it suggests to us; the last was %v", addr)
 		}
 	case Configured:
 		if final {
-			return fmt.Sprintf("the peer refuses our address %v; it wants us to have %v", c.local, addr)
+			return fmt.Sprintf("the peer refuses our address %v and suggests %v", c.local, addr)
 		}
 	case Unnumbered:
 		if final {
-			return fmt.Sprintf("the peer wants us to have %v; this end is unnumbered", addr)
+			return fmt.Sprintf("the peer assigns %v to us, but this end is unnumbered", addr)
 		}
 	}
 	return ""
@@ -125,7 +125,7 @@ func (c *ipcp) refused(suggestions options, final bool) string {
 
 func (c *ipcp) rejected(options) string {
 	if c.cfg.Mode == Learned {
-		return "the peer gives us no address: it rejected the IP-Address option"
+		return "the peer assigns no address to us: it rejected the IP-Address option"
 	}
 	return fmt.Sprintf("the peer rejected our address %v: it does not negotiate addresses", c.local)
 }

@@ -27,7 +27,7 @@ func TestIPCPOpens(t *testing.T) {
 		= Opened Opened Initial
 		# RFC 1661, section 4.3: renegotiation in Opened
 		> IPCP Configure-Request 2 addr=10.255.0.9
-		* IPv4Closed the peer negotiates IPCP anew
+		* IPv4Closed the peer renegotiates IPCP
 		< IPCP Configure-Request 2 addr=10.255.0.0
 		< IPCP Configure-Ack 2 addr=10.255.0.9
 		> IPCP Configure-Ack 2 addr=10.255.0.0
@@ -72,10 +72,10 @@ func TestIPCPGivesThePeerItsAddress(t *testing.T) {
 
 func TestIPCPThePeerWillNotHaveItsAddress(t *testing.T) {
 	for _, tc := range []struct{ option, reason string }{
-		{"", "the peer requests no address; it must have 10.0.0.2"},
+		{"", "the peer requests no address; 10.0.0.2 is configured for it"},
 		{" addr=10.0.0.3", "the peer insists on 10.0.0.3 instead of 10.0.0.2"},
 		{" addr=0.0.0.0", "the peer insists on 0.0.0.0 instead of 10.0.0.2"},
-		{" addr=10.0.0.1", "the peer claims 10.0.0.1, which is ours"},
+		{" addr=10.0.0.1", "the peer requests 10.0.0.1, which is our own address"},
 	} {
 		cfg := ipv4(Configured, "10.0.0.1", "10.0.0.2")
 		cfg.MaxFailure = 2
@@ -99,7 +99,7 @@ func TestIPCPThePeerWillNotHaveItsAddress(t *testing.T) {
 			< IPCP Terminate-Ack 7
 			# until LCP opens again.
 			> LCP Configure-Request 2 magic=000000bb
-			* LCPClosed the peer negotiates LCP anew
+			* LCPClosed the peer renegotiates LCP
 			< LCP Configure-Request 2 magic=00000002
 			< LCP Configure-Ack 2 magic=000000bb
 			> LCP Configure-Ack 2 magic=00000002
@@ -130,14 +130,14 @@ func TestIPCPThePeerClaimsOurAddress(t *testing.T) {
 	l := dialogue(t, ipv4(Configured, "10.255.0.0", ""), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.255.0.0
 		> IPCP Configure-Request 1 addr=10.255.0.0
-		< IPCP Terminate-Request 2 the peer claims 10.255.0.0, which is ours
+		< IPCP Terminate-Request 2 the peer requests 10.255.0.0, which is our own address
 		wait 3s
-		< IPCP Terminate-Request 2 the peer claims 10.255.0.0, which is ours
+		< IPCP Terminate-Request 2 the peer requests 10.255.0.0, which is our own address
 		wait 3s
-		* IPv4Closed the peer claims 10.255.0.0, which is ours
+		* IPv4Closed the peer requests 10.255.0.0, which is our own address
 		= Opened Closed Initial
 	`)
-	if r := l.Status().IPv4Reason; r != "the peer claims 10.255.0.0, which is ours" {
+	if r := l.Status().IPv4Reason; r != "the peer requests 10.255.0.0, which is our own address" {
 		t.Errorf("reason %q", r)
 	}
 }
@@ -168,7 +168,7 @@ func TestIPCPAnyPeerAddress(t *testing.T) {
 func TestIPCPPeerOutsideOfThePrefix(t *testing.T) {
 	cfg := ipv4(Configured, "10.255.0.0", "")
 	cfg.IPv4.Within = netip.MustParsePrefix("10.255.0.0/31")
-	reason := "the peer claims 10.9.9.9, which is outside of 10.255.0.0/31, the prefix of this link"
+	reason := "the peer requests 10.9.9.9, which is outside 10.255.0.0/31, the prefix of this link"
 	dialogue(t, cfg, lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.255.0.0
 		> IPCP Configure-Request 1 addr=10.9.9.9
@@ -206,7 +206,7 @@ func TestIPCPUnnumbered(t *testing.T) {
 		< IPCP Configure-Ack 1
 		* IPv4Opened none none
 		> IPCP Configure-Request 2 addr=10.0.0.2
-		* IPv4Closed the peer negotiates IPCP anew
+		* IPv4Closed the peer renegotiates IPCP
 		< IPCP Configure-Request 2
 		< IPCP Configure-Ack 2 addr=10.0.0.2
 		> IPCP Configure-Ack 2
@@ -222,7 +222,7 @@ func TestIPCPUnnumberedAndThePeerWantsAnAddress(t *testing.T) {
 		> IPCP Configure-Nak 1 addr=10.0.0.1
 		< IPCP Configure-Request 2
 		> IPCP Configure-Nak 2 addr=10.0.0.1
-		< IPCP Terminate-Request 3 the peer wants us to have 10.0.0.1; this end is unnumbered
+		< IPCP Terminate-Request 3 the peer assigns 10.0.0.1 to us, but this end is unnumbered
 	`)
 }
 
@@ -246,33 +246,33 @@ func TestIPCPLearnsNoAddress(t *testing.T) {
 	for name, tc := range map[string]struct{ peer, script string }{
 		"acknowledged": {"", `
 			> IPCP Configure-Ack 1 addr=0.0.0.0
-			< IPCP Terminate-Request 2 the peer accepts 0.0.0.0 instead of giving us an address
+			< IPCP Terminate-Request 2 the peer acknowledged 0.0.0.0 instead of assigning an address to us
 		`},
 		"rejected": {"", `
 			> IPCP Configure-Reject 1 addr=0.0.0.0
-			< IPCP Terminate-Request 2 the peer gives us no address: it rejected the IP-Address option
+			< IPCP Terminate-Request 2 the peer assigns no address to us: it rejected the IP-Address option
 		`},
 		"its own, known from its request": {"", `
 			> IPCP Configure-Request 1 addr=10.0.0.9
 			< IPCP Configure-Ack 1 addr=10.0.0.9
 			> IPCP Configure-Nak 1 addr=10.0.0.9
-			< IPCP Terminate-Request 2 the peer gives us 10.0.0.9, which is its own
+			< IPCP Terminate-Request 2 the peer assigns its own address 10.0.0.9 to us
 		`},
 		"its own, known from our configuration": {"10.0.0.9", `
 			> IPCP Configure-Nak 1 addr=10.0.0.9
-			< IPCP Terminate-Request 2 the peer gives us 10.0.0.9, which is its own
+			< IPCP Terminate-Request 2 the peer assigns its own address 10.0.0.9 to us
 		`},
 		"its own, as it says later": {"", `
 			> IPCP Configure-Nak 1 addr=10.0.0.9
 			< IPCP Configure-Request 2 addr=10.0.0.9
 			> IPCP Configure-Request 1 addr=10.0.0.9
-			< IPCP Terminate-Request 3 the peer claims 10.0.0.9, which is ours
+			< IPCP Terminate-Request 3 the peer requests 10.0.0.9, which is our own address
 		`},
 		"a useless one": {"", `
 			> IPCP Configure-Nak 1 addr=0.0.0.0
 			< IPCP Configure-Request 2 addr=0.0.0.0
 			> IPCP Configure-Nak 2 addr=255.255.255.255
-			< IPCP Terminate-Request 3 the peer gives us no address that it then accepts; its last was 255.255.255.255
+			< IPCP Terminate-Request 3 the peer accepts none of the addresses that it suggests to us; the last was 255.255.255.255
 		`},
 		"no address at all": {"", `
 			> IPCP Configure-Nak 1 dns=08080808
@@ -301,7 +301,7 @@ func TestIPCPOurAddressIsRefused(t *testing.T) {
 		> IPCP Configure-Nak 2 addr=10.0.0.7
 		< IPCP Configure-Request 3 addr=10.0.0.1
 		> IPCP Configure-Nak 3 addr=10.0.0.7
-		< IPCP Terminate-Request 4 the peer refuses our address 10.0.0.1; it wants us to have 10.0.0.7
+		< IPCP Terminate-Request 4 the peer refuses our address 10.0.0.1 and suggests 10.0.0.7
 	`)
 	dialogue(t, cfg, lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.0.0.1

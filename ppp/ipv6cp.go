@@ -60,7 +60,7 @@ func (c *ipv6cp) judge(o option, r *reply) {
 	switch {
 	case id != 0 && id != c.local:
 	case id != 0 && r.final:
-		r.failure = fmt.Sprintf("the peer insists on interface identifier %016x, which is ours", id)
+		r.failure = fmt.Sprintf("the peer insists on interface identifier %016x, which is our own", id)
 	case r.final:
 		r.reject(o)
 	default:

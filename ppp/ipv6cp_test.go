@@ -45,7 +45,7 @@ func TestIPV6CPRandomIdentifier(t *testing.T) {
 		> IPV6CP Configure-Ack 1 id=fdffffffffffffff
 		* IPv6Opened fdffffffffffffff b
 		> IPV6CP Configure-Request 2 id=b
-		* IPv6Closed the peer negotiates IPV6CP anew
+		* IPv6Closed the peer renegotiates IPV6CP
 		< IPV6CP Configure-Request 2 id=fdffffffffffffff
 		< IPV6CP Configure-Ack 2 id=b
 	`)
@@ -104,7 +104,7 @@ func TestIPV6CPFails(t *testing.T) {
 		> IPV6CP Configure-Request 1 id=a
 		< IPV6CP Configure-Nak 1 id=400000005
 		> IPV6CP Configure-Request 2 id=a
-		< IPV6CP Terminate-Request 2 the peer insists on interface identifier 000000000000000a, which is ours
+		< IPV6CP Terminate-Request 2 the peer insists on interface identifier 000000000000000a, which is our own
 	`)
 	dialogue(t, cfg, lcpOpen6+`
 		< IPV6CP Configure-Request 1 id=a

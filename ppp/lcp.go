@@ -92,7 +92,7 @@ func (l *lcp) judgeMagic(o option, r *reply) {
 	switch {
 	case ok && v != 0 && v != l.magic:
 	case ok && v != 0 && r.final:
-		r.failure = fmt.Sprintf("the link is looped back: %d Configure-Requests had our own magic numbers", l.cfg.MaxFailure+1)
+		r.failure = fmt.Sprintf("the link is looped back: %d Configure-Requests carried our own magic numbers", l.cfg.MaxFailure+1)
 	case r.final:
 		r.reject(o)
 	default:
@@ -108,12 +108,12 @@ func (l *lcp) judgeAuth(o option, r *reply) {
 	preferred := l.cfg.Auth.preferred()
 	switch {
 	case preferred == 0:
-		l.unmet = fmt.Sprintf("it wants us to authenticate by %s, and nothing is configured for that here", authName(o))
+		l.unmet = fmt.Sprintf("it requires us to authenticate by %s, which is not configured here", authName(o))
 		r.reject(o)
 	case known && p == preferred:
 	case known && l.suggested && l.cfg.Auth.allows(p):
 	default:
-		l.unmet = fmt.Sprintf("it wants us to authenticate by %s, and %v is allowed here", authName(o), preferred)
+		l.unmet = fmt.Sprintf("it requires us to authenticate by %s, but only %v is allowed here", authName(o), preferred)
 		if r.final {
 			r.reject(o)
 			return
@@ -173,7 +173,7 @@ func (l *lcp) rejected(request options) string {
 		case optionMRU:
 			l.mru = defaultMRU
 		case optionAuthentication:
-			return fmt.Sprintf("the peer does not offer %v, and authentication is required here", l.cfg.Auth.required())
+			return fmt.Sprintf("the peer rejects authentication by %v, which is required here", l.cfg.Auth.required())
 		case optionMagicNumber:
 			l.magic = 0 // proves that the link is not looped back (section 6.4)
 		}

@@ -209,7 +209,7 @@ func TestThePeerKeepsAskingForWhatWasRejected(t *testing.T) {
 		< LCP Configure-Reject 5 auth=c023
 		`, 4)+`
 		> LCP Configure-Request 5 auth=c023
-		< LCP Terminate-Request 2 the peer keeps asking for options that were refused
+		< LCP Terminate-Request 2 the peer keeps requesting options that were refused
 	`)
 }
 
@@ -252,7 +252,7 @@ func TestLoopedBackLink(t *testing.T) {
 			events = append(events, tell(e))
 		}
 	}
-	want := "LinkFailed the link is looped back: 6 Configure-Requests had our own magic numbers"
+	want := "LinkFailed the link is looped back: 6 Configure-Requests carried our own magic numbers"
 	if got := strings.Join(events, "; "); got != want {
 		t.Errorf("events %q, want %q", got, want)
 	}
@@ -261,14 +261,14 @@ func TestLoopedBackLink(t *testing.T) {
 func TestLoopedBackWhileOpened(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
 		> LCP Echo-Request 1 00000001
-		< LCP Terminate-Request 2 the link is looped back: Echo-Request came with our own magic number
-		* LCPClosed the link is looped back: Echo-Request came with our own magic number
+		< LCP Terminate-Request 2 the link is looped back: Echo-Request received with our own magic number
+		* LCPClosed the link is looped back: Echo-Request received with our own magic number
 		= Stopping Initial Initial
 		# which comes back, too, and so does our answer
 		> LCP Terminate-Request 2
 		< LCP Terminate-Ack 2
 		> LCP Terminate-Ack 2
-		* LinkFailed the link is looped back: Echo-Request came with our own magic number
+		* LinkFailed the link is looped back: Echo-Request received with our own magic number
 	`)
 }
 
@@ -385,11 +385,11 @@ func TestOpenRestarts(t *testing.T) {
 func TestTerminateAckInOpened(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 1}, lcpOpen+`
 		> LCP Terminate-Ack 5
-		* LCPClosed the peer sent Terminate-Ack: it has no LCP open
+		* LCPClosed the peer sent Terminate-Ack: its LCP is not open
 		< LCP Configure-Request 2 magic=00000002
 		> LCP Terminate-Ack 2
 		wait 3s
-		* LinkFailed the peer has LCP closed: it answers with Terminate-Ack
+		* LinkFailed the peer's LCP is closed: it answers with Terminate-Ack
 	`)
 }
 
@@ -437,7 +437,7 @@ func TestLateConfigureRequest(t *testing.T) {
 	for _, anew := range []string{"2 magic=000000bb", "1 magic=000000cc"} {
 		dialogue(t, Config{}, again+`
 			> LCP Configure-Request `+anew+`
-			* LCPClosed the peer negotiates LCP anew
+			* LCPClosed the peer renegotiates LCP
 			< LCP Configure-Request 2 magic=00000002
 			< LCP Configure-Ack `+anew+`
 			= Ack-Sent Initial Initial
@@ -450,13 +450,13 @@ func TestLateConfigureRequest(t *testing.T) {
 func TestRenegotiationByThePeer(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
 		> LCP Configure-Request 2 mru=1400 magic=000000bc
-		* LCPClosed the peer negotiates LCP anew
+		* LCPClosed the peer renegotiates LCP
 		< LCP Configure-Request 2 magic=00000002
 		< LCP Configure-Ack 2 mru=1400 magic=000000bc
 		> LCP Configure-Ack 2 magic=00000002
 		* LCPOpened 1400
 		> LCP Configure-Request 3 auth=c023
-		* LCPClosed the peer negotiates LCP anew
+		* LCPClosed the peer renegotiates LCP
 		< LCP Configure-Request 3 magic=00000003
 		< LCP Configure-Reject 3 auth=c023
 		= Req-Sent Initial Initial

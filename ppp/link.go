@@ -322,7 +322,7 @@ func (l *Link) failLCP(now time.Time, reason string, out *Output) {
 // receivedReject takes a Protocol-Reject: the network protocol concerned ends, of
 // others nothing is sent (RFC 1661, section 5.7).
 func (l *Link) receivedReject(now time.Time, p Protocol, out *Output) {
-	reason := fmt.Sprintf("the peer does not run %v (Protocol-Reject)", p)
+	reason := fmt.Sprintf("the peer does not support %v (Protocol-Reject)", p)
 	if p == ProtocolLCP {
 		l.lcpEvent(now, evRXJMinus, packet{}, reason, out)
 		return

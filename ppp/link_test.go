@@ -56,12 +56,12 @@ func TestOneNetworkProtocolIsRejected(t *testing.T) {
 		< IPCP Configure-Request 1 addr=10.0.0.1
 		< IPV6CP Configure-Request 1 id=a
 		> LCP Protocol-Reject 1 8057 01010004
-		* IPv6Closed the peer does not run IPV6CP (Protocol-Reject)
+		* IPv6Closed the peer does not support IPV6CP (Protocol-Reject)
 		= Opened Req-Sent Stopped
 		# told once, until LCP opens again
 		> LCP Protocol-Reject 2 8057 01010004
 		> LCP Configure-Request 2 magic=000000bb
-		* LCPClosed the peer negotiates LCP anew
+		* LCPClosed the peer renegotiates LCP
 		< LCP Configure-Request 2 magic=00000004
 		< LCP Configure-Ack 2 magic=000000bb
 		> LCP Configure-Ack 2 magic=00000004
@@ -69,13 +69,13 @@ func TestOneNetworkProtocolIsRejected(t *testing.T) {
 		< IPCP Configure-Request 2 addr=10.0.0.1
 		< IPV6CP Configure-Request 2 id=a
 		> LCP Protocol-Reject 3 8057 01020004
-		* IPv6Closed the peer does not run IPV6CP (Protocol-Reject)
+		* IPv6Closed the peer does not support IPV6CP (Protocol-Reject)
 	`)
 	// The data protocol counts like its control protocol.
 	dialogue(t, both(), bothOpen+`
 		> LCP Protocol-Reject 1 0021 45
-		* IPv4Closed the peer does not run IPv4 (Protocol-Reject)
-		< IPCP Terminate-Request 2 the peer does not run IPv4 (Protocol-Reject)
+		* IPv4Closed the peer does not support IPv4 (Protocol-Reject)
+		< IPCP Terminate-Request 2 the peer does not support IPv4 (Protocol-Reject)
 		> LCP Protocol-Reject 1 8021 05
 		= Opened Stopped Opened
 	`)
@@ -90,7 +90,7 @@ func TestOneNetworkProtocolIsNotAnswered(t *testing.T) {
 		> IPV6CP Terminate-Ack 1
 		wait 3s
 		* IPv4Closed the peer did not answer 1 Configure-Requests
-		* IPv6Closed the peer has IPV6CP closed: it answers with Terminate-Ack
+		* IPv6Closed the peer's IPV6CP is closed: it answers with Terminate-Ack
 		= Opened Stopped Stopped
 	`)
 }
@@ -106,8 +106,8 @@ func TestCodesOfNetworkProtocols(t *testing.T) {
 		> IPCP Code-Reject 2
 		= Opened Opened Opened
 		> IPCP Code-Reject 3 02
-		* IPv4Closed the peer does not know IPCP Configure-Ack (Code-Reject)
-		< IPCP Terminate-Request 3 the peer does not know IPCP Configure-Ack (Code-Reject)
+		* IPv4Closed the peer does not support IPCP Configure-Ack (Code-Reject)
+		< IPCP Terminate-Request 3 the peer does not support IPCP Configure-Ack (Code-Reject)
 	`)
 }
 

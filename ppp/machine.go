@@ -219,12 +219,12 @@ func (m *machine) why(ev event, in packet, reason string) string {
 	case evClose, evDown, evRXJMinus:
 		return reason
 	case evRCRPlus, evRCRMinus:
-		return fmt.Sprintf("the peer negotiates %v anew", m.protocol)
+		return fmt.Sprintf("the peer renegotiates %v", m.protocol)
 	case evRTR:
 		return terminateReason(in)
 	case evRTA:
 		if m.state == Opened {
-			return fmt.Sprintf("the peer sent Terminate-Ack: it has no %v open", m.protocol)
+			return fmt.Sprintf("the peer sent Terminate-Ack: its %v is not open", m.protocol)
 		}
 	case evTOMinus:
 		switch {
@@ -282,7 +282,7 @@ func (m *machine) receive(now time.Time, in packet, out *Output) (cell, Discard)
 		m.hint = terminateReason(in)
 		return m.step(now, evRTR, in, "", out), accepted
 	case terminateAck:
-		m.hint = fmt.Sprintf("the peer has %v closed: it answers with Terminate-Ack", m.protocol)
+		m.hint = fmt.Sprintf("the peer's %v is closed: it answers with Terminate-Ack", m.protocol)
 		return m.step(now, evRTA, in, "", out), accepted
 	case codeReject:
 		if len(in.data) == 0 {
@@ -292,7 +292,7 @@ func (m *machine) receive(now time.Time, in packet, out *Output) (cell, Discard)
 		if rejected > codeReject { // we can do without
 			return m.step(now, evRXJPlus, in, "", out), accepted
 		}
-		reason := fmt.Sprintf("the peer does not know %v %v (Code-Reject)", m.protocol, rejected)
+		reason := fmt.Sprintf("the peer does not support %v %v (Code-Reject)", m.protocol, rejected)
 		return m.step(now, evRXJMinus, in, reason, out), accepted
 	}
 	return m.step(now, evRUC, in, "", out), accepted
@@ -334,7 +334,7 @@ func (m *machine) receiveRequest(now time.Time, in packet, out *Output) (cell, D
 		return m.step(now, evRCRPlus, in, "", out), accepted
 	case m.refusals >= 4*m.cfg.MaxFailure:
 		// The RFC bounds Naks only. Nobody needs that many Rejects.
-		return m.fail(now, "the peer keeps asking for options that were refused", out), accepted
+		return m.fail(now, "the peer keeps requesting options that were refused", out), accepted
 	}
 	return m.step(now, evRCRMinus, in, "", out), accepted
 }

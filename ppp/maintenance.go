@@ -65,7 +65,7 @@ func (l *Link) receiveEcho(now time.Time, in packet, out *Output) Discard {
 	switch magic := binary.BigEndian.Uint32(in.data); {
 	case magic == l.options.peerMagic:
 	case magic == l.options.magic && magic != 0:
-		l.failLCP(now, fmt.Sprintf("the link is looped back: %v came with our own magic number", in.code), out)
+		l.failLCP(now, fmt.Sprintf("the link is looped back: %v received with our own magic number", in.code), out)
 		return DiscardBadMagic
 	default:
 		return DiscardBadMagic

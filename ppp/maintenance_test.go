@@ -206,8 +206,8 @@ func TestCodeReject(t *testing.T) {
 		wait 1s
 		< LCP Echo-Request 4 00000002
 		> LCP Code-Reject 5 01010004
-		* LCPClosed the peer does not know LCP Configure-Request (Code-Reject)
-		< LCP Terminate-Request 5 the peer does not know LCP Configure-Request (Code-Reject)
+		* LCPClosed the peer does not support LCP Configure-Request (Code-Reject)
+		< LCP Terminate-Request 5 the peer does not support LCP Configure-Request (Code-Reject)
 		= Stopping Initial Initial
 	`)
 }
@@ -217,7 +217,7 @@ func TestCodeRejectWhileNegotiating(t *testing.T) {
 		up
 		< LCP Configure-Request 1 magic=00000001
 		> LCP Code-Reject 1 07
-		* LinkFailed the peer does not know LCP Code-Reject (Code-Reject)
+		* LinkFailed the peer does not support LCP Code-Reject (Code-Reject)
 		= Stopped Initial Initial
 		# finished already
 		> LCP Code-Reject 2 01
@@ -345,8 +345,8 @@ func TestProtocolReject(t *testing.T) {
 		> LCP Protocol-Reject 3 80fd
 		= Opened Initial Initial
 		> LCP Protocol-Reject 4 c021 01010004
-		* LCPClosed the peer does not run LCP (Protocol-Reject)
-		< LCP Terminate-Request 2 the peer does not run LCP (Protocol-Reject)
+		* LCPClosed the peer does not support LCP (Protocol-Reject)
+		< LCP Terminate-Request 2 the peer does not support LCP (Protocol-Reject)
 	`)
 	if d := l.Status().Discards; d[DiscardWrongPhase] != 1 || d[DiscardBadLength] != 1 {
 		t.Errorf("discards %v", d)

@@ -79,7 +79,7 @@ func (l *Link) receiveAuthenticateRequest(now time.Time, in packet, out *Output)
 	right := same(password, l.cfg.Auth.PeerSecret)
 	reason := l.cfg.Auth.acceptsName(ProtocolPAP, name)
 	if reason == "" && !right {
-		reason = fmt.Sprintf("PAP: %q has another secret than the one configured for it here", printable(name))
+		reason = fmt.Sprintf("PAP: the secret of %q differs from the one configured here", printable(name))
 	}
 	if reason != "" {
 		out.begin(ProtocolPAP, papNak, in.id)

@@ -70,7 +70,7 @@ func TestPAPOfThePeer(t *testing.T) {
 
 func TestPAPWrongPassword(t *testing.T) {
 	for request, reason := range map[string]string{
-		"pe2 secret":     `PAP: "pe2" has another secret than the one configured for it here`,
+		"pe2 secret":     `PAP: the secret of "pe2" differs from the one configured here`,
 		"pe3 secret-two": `PAP: the peer named itself "pe3", expected "pe2"`,
 	} {
 		dialogue(t, papOnly(), papLCP+`
@@ -89,7 +89,7 @@ func TestPAPThePeerSendsNoRequest(t *testing.T) {
 	dialogue(t, papOnly(), papLCP+`
 		wait 29999ms
 		wait 1ms
-		* LCPClosed PAP: the peer sent no Authenticate-Request for 30 s
+		* LCPClosed PAP: no Authenticate-Request from the peer within 30 s
 		< LCP Terminate-Request 2 PAP: no Authenticate-Request
 	`)
 }
@@ -118,7 +118,7 @@ func TestPAPOfOurs(t *testing.T) {
 	dialogue(t, papAllowed(), papAllowedLCP+`
 		> PAP Authenticate-Nak 1 go away
 		> LCP Terminate-Request 1 failed
-		* LCPClosed PAP: the peer refused us: go away
+		* LCPClosed PAP: the peer rejected our authentication: go away
 		< LCP Terminate-Ack 1
 	`)
 }

@@ -50,7 +50,7 @@ func TestLinkThatFailsToAuthenticate(t *testing.T) {
 	}{
 		{
 			"wrong secret", authenticated("two", "another", "one", "secret of one"),
-			`CHAP: "two" has another secret than the one configured for it here`, "wrong name or secret",
+			`CHAP: the secret of "two" differs from the one configured here`, "wrong name or secret",
 		},
 		{
 			"wrong name", authenticated("three", "secret of two", "one", "secret of one"),
@@ -58,8 +58,8 @@ func TestLinkThatFailsToAuthenticate(t *testing.T) {
 		},
 		{
 			"none", linkConfigs(1),
-			"the peer does not offer CHAP, and authentication is required here",
-			"does not offer CHAP",
+			"the peer rejects authentication by CHAP, which is required here",
+			"rejects authentication by CHAP",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 			"pppd has ours",
 			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr},
 			[]string{"10.0.0.1:10.0.0.7"},
-			"the peer claims 10.0.0.1, which is ours",
+			"the peer requests 10.0.0.1, which is our own address",
 		},
 		{
 			"pppd has another than it must", *both().IPv4,
@@ -78,24 +78,24 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 			"pppd is not in the prefix",
 			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr, Within: netip.MustParsePrefix("10.0.0.0/31")},
 			theirIPv4,
-			"the peer claims 10.0.0.2, which is outside of 10.0.0.0/31, the prefix of this link",
+			"the peer requests 10.0.0.2, which is outside 10.0.0.0/31, the prefix of this link",
 		},
 		{
 			"pppd wants us to have another", *both().IPv4,
 			[]string{"10.0.0.2:10.0.0.7"},
-			"the peer refuses our address 10.0.0.1; it wants us to have 10.0.0.7",
+			"the peer refuses our address 10.0.0.1 and suggests 10.0.0.7",
 		},
 		{
 			"pppd gives us its own",
 			ppp.IPv4Config{Mode: ppp.Learned},
 			[]string{"10.0.0.2:10.0.0.2"},
-			"the peer claims 10.0.0.2, which is ours",
+			"the peer requests 10.0.0.2, which is our own address",
 		},
 		{
 			"pppd has no address for us",
 			ppp.IPv4Config{Mode: ppp.Learned},
 			[]string{"10.0.0.2:"},
-			"the peer gives us no address: it rejected the IP-Address option",
+			"the peer assigns no address to us: it rejected the IP-Address option",
 		},
 	}
 	for _, tt := range tests {

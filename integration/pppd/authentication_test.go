@@ -95,15 +95,15 @@ func TestAuthenticationFails(t *testing.T) {
 	}{
 		{
 			"our secret is wrong", change(ourProof, func(a *ppp.AuthConfig) { a.Secret = wrong }), knowUs,
-			"CHAP: theirs refused us: ", "Peer ours failed CHAP authentication", exitPeerUnknown,
+			"CHAP: theirs rejected our authentication: ", "Peer ours failed CHAP authentication", exitPeerUnknown,
 		},
 		{
 			"pppd does not know our name", change(ourProof, func(a *ppp.AuthConfig) { a.Name = "somebody" }), knowUs,
-			"CHAP: theirs refused us", "No CHAP secret found for authenticating somebody", exitPeerUnknown,
+			"CHAP: theirs rejected our authentication", "No CHAP secret found for authenticating somebody", exitPeerUnknown,
 		},
 		{
 			"pppd's secret is wrong", change(askThem, func(a *ppp.AuthConfig) { a.PeerSecret = wrong }), sayWho,
-			`CHAP: "theirs" has another secret than the one configured for it here`, "CHAP authentication failed", exitPeerRefusedUs,
+			`CHAP: the secret of "theirs" differs from the one configured here`, "CHAP authentication failed", exitPeerRefusedUs,
 		},
 		{
 			"pppd has the name of another", change(askThem, func(a *ppp.AuthConfig) { a.PeerName = "somebody" }), sayWho,
@@ -112,8 +112,8 @@ func TestAuthenticationFails(t *testing.T) {
 		{
 			"pppd refuses to say who it is", with(askThem),
 			[]string{"refuse-chap"},
-			"the peer does not offer CHAP, and authentication is required here",
-			`rcvd [LCP TermReq id=0x2 "the peer does not offer CHAP, and authentication is required here"]`, goesOn,
+			"the peer rejects authentication by CHAP, which is required here",
+			`rcvd [LCP TermReq id=0x2 "the peer rejects authentication by CHAP, which is required here"]`, goesOn,
 		},
 		{
 			"we cannot say who we are", both(), knowUs,

@@ -10,7 +10,7 @@ import (
 // RFC 1661, section 5.7.
 func TestPPPDWithoutIPv6(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, []string{"noipv6"})
-	ours.await(t, ppp.IPv6Closed{Reason: "the peer does not run IPV6CP (Protocol-Reject)"})
+	ours.await(t, ppp.IPv6Closed{Reason: "the peer does not support IPV6CP (Protocol-Reject)"})
 	theirs.await(t, "Unsupported protocol", "0x8057")
 	awaitIPv4(t, ours, theirs)
 	pingIPv4(t, ours, theirs, 56)
@@ -18,7 +18,7 @@ func TestPPPDWithoutIPv6(t *testing.T) {
 
 func TestPPPDWithoutIPv4(t *testing.T) {
 	ours, theirs := connect(t, both(), []string{"noip"}, theirIPv6)
-	ours.await(t, ppp.IPv4Closed{Reason: "the peer does not run IPCP (Protocol-Reject)"})
+	ours.await(t, ppp.IPv4Closed{Reason: "the peer does not support IPCP (Protocol-Reject)"})
 	theirs.await(t, "Unsupported protocol", "0x8021")
 	awaitIPv6(t, ours, theirs)
 	pingIPv6(t, ours, theirs, 56)
