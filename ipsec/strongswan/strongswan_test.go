@@ -2,12 +2,9 @@ package strongswan
 
 import (
 	"net/netip"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/strongswan/govici/vici"
-	"github.com/vishvananda/netlink"
 
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
@@ -87,62 +84,5 @@ func TestWhoseCertificate(t *testing.T) {
 	}
 	if err := check(ipsec.Peer{Auth: ipsec.Auth{RemoteID: "pe2.example.net", CAs: [][]byte{{1}}}}); err != nil {
 		t.Error(err)
-	}
-}
-
-// What the side that starts, and the other one, does about what there is. Each case is one look at
-// it.
-func TestDecide(t *testing.T) {
-	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	child := func(state string) childSA {
-		return childSA{
-			ChildSA: ipsec.ChildSA{State: state, LocalSPI: "c0000001", RemoteSPI: "c0000002"},
-			localTS: []string{"192.0.2.1/32[udp/l2f]"}, remoteTS: []string{"192.0.2.2/32[udp/1703]"},
-		}
-	}
-	sa := func(id, state string, age time.Duration, children ...childSA) ikeSA {
-		return ikeSA{id: id, children: children, IKESA: ipsec.IKESA{State: state, Established: now.Add(-age)}}
-	}
-	up := []ikeSA{sa("1", "ESTABLISHED", time.Minute, child("INSTALLED"))}
-	whole := installed{
-		policies: map[string]bool{policyKey(flow.Remote, 17, 1701, 1703): true},
-		states:   map[uint32]netlink.XfrmStateStats{0xc0000001: {}, 0xc0000002: {}},
-	}
-	other := child("INSTALLED")
-	other.remoteTS = []string{"192.0.2.2/32[udp/l2f]"}
-	for _, tt := range []struct {
-		name string
-		peer peer
-		sas  []ikeSA
-		in   installed
-		want string // the commands
-	}{
-		{"nothing there, we start", peer{want: ipsec.Peer{Starts: true}}, nil, whole, "initiate"},
-		{"nothing there, too early for the next try", peer{want: ipsec.Peer{Starts: true}, attempts: 2, nextAt: now.Add(time.Second)}, nil, whole, ""},
-		{"a try under way", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-5 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
-		{"a try without an answer", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-20 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, "terminate"},
-		{"the peer calls", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
-		{"an IKE SA without ESP", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute)}, whole, "initiate"},
-		{"all is well", peer{want: ipsec.Peer{Starts: true}}, up, whole, ""},
-		{"the keys are being renewed", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, child("REKEYING"))}, whole, ""},
-		{"two IKE SAs", peer{want: ipsec.Peer{Starts: true}}, append([]ikeSA{sa("2", "ESTABLISHED", 10*time.Second, child("INSTALLED"))}, up...), whole, "terminate 1"},
-		{"two IKE SAs, and the peer sees to it", peer{}, append([]ikeSA{sa("2", "ESTABLISHED", 10*time.Second, child("INSTALLED"))}, up...), whole, ""},
-		{"something else is protected", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, other)}, whole, "terminate"},
-		{"gone from the kernel, at the first look", peer{}, up, installed{}, ""},
-		{"gone from the kernel, at the second", peer{vanished: true}, up, installed{}, "terminate"},
-		{"asked to begin anew", peer{restart: true}, up, whole, "terminate"},
-		{"nothing there, the peer starts", peer{}, nil, whole, ""},
-		{"nothing there for long", peer{lostAt: now.Add(-time.Minute)}, nil, whole, "initiate"},
-		{"nothing there, and the peer knows", peer{lostAt: now.Add(-time.Minute), hinted: true}, nil, whole, ""},
-	} {
-		tt.peer.want.Name, tt.peer.want.Flow = "pe2", flow
-		act, at := tt.peer.decide(tt.sas, tt.in, now)
-		got := ""
-		if act != nil {
-			got = strings.TrimSpace(act.command + " " + act.fields["ike-id"])
-		}
-		if got != tt.want || at.After(now.Add(lookInterval)) {
-			t.Errorf("%s: %q, want %q; the next look in %v", tt.name, got, tt.want, at.Sub(now))
-		}
 	}
 }
