@@ -7,7 +7,7 @@ type action struct {
 }
 
 // do sends the command to charon.
-func (a *action) do(s *session) error {
+func (a *action) do(s caller) error {
 	_, err := s.call(a.command, a.fields)
 	return err
 }

@@ -41,5 +41,5 @@ func failureIn(line, peer string) (text string, kind ipsec.Failure, ok bool) {
 	return "", "", false
 }
 
-// caller finds who calls, in the line with which charon begins to look for a configuration.
-var caller = regexp.MustCompile(`^looking for peer configs matching \S+\.\.\.([0-9a-f.:]+)\[`)
+// initiatorLine finds the address of a peer that initiates, in the line with which charon begins to look for a configuration.
+var initiatorLine = regexp.MustCompile(`^looking for peer configs matching \S+\.\.\.([0-9a-f.:]+)\[`)

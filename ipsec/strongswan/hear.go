@@ -76,7 +76,7 @@ func (e *ears) tell(peer string, kind ipsec.EventKind, format string, args ...an
 // line looks for a failure in a line of charon's log.
 func (e *ears) line(f fields) (look bool) {
 	line, id := f.text("msg"), f.text("ikesa-uniqueid")
-	if found := caller.FindStringSubmatch(line); found != nil {
+	if found := initiatorLine.FindStringSubmatch(line); found != nil {
 		if len(e.callers) > 256 { // those that went without a word
 			clear(e.callers)
 		}

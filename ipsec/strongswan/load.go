@@ -12,16 +12,16 @@ import (
 
 // load has charon have the configuration of all peers, and what is to be removed no more. What
 // charon refuses is kept with the peer; an error means that charon is gone.
-func (m *Manager) load(s *session) error {
-	connections, err := s.names("get-conns", "conns")
+func (m *Manager) load(s caller) error {
+	connections, err := names(s, "get-conns", "conns")
 	if err != nil {
 		return err
 	}
-	secrets, err := s.names("get-shared", "keys")
+	secrets, err := names(s, "get-shared", "keys")
 	if err != nil {
 		return err
 	}
-	keys, err := s.names("get-keys", "keys")
+	keys, err := names(s, "get-keys", "keys")
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (m *Manager) loaded(name string, version int, keyID string, ours bool, refu
 
 // loadPeer has charon take the configuration of one peer. It returns charon's name of its private
 // key.
-func loadPeer(s *session, p ipsec.Peer) (keyID string, err error) {
+func loadPeer(s caller, p ipsec.Peer) (keyID string, err error) {
 	if p.Auth.PSK != nil {
 		_, err = s.call("load-shared", secretOf(p))
 	} else {
@@ -126,7 +126,7 @@ func loadPeer(s *session, p ipsec.Peer) (keyID string, err error) {
 	return keyID, err
 }
 
-func loadKey(s *session, a ipsec.Auth) (id string, err error) {
+func loadKey(s caller, a ipsec.Auth) (id string, err error) {
 	answer, err := s.call("load-key", map[string]string{"type": "any", "data": string(a.PrivateKey)})
 	if err != nil {
 		return "", fmt.Errorf("private key: %w", err)
@@ -135,7 +135,7 @@ func loadKey(s *session, a ipsec.Auth) (id string, err error) {
 }
 
 // unload ends what charon has of a peer that is to be removed.
-func (m *Manager) unload(s *session, name string) error {
+func (m *Manager) unload(s caller, name string) error {
 	if err := forget(s, prefix+name); err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (m *Manager) unload(s *session, name string) error {
 }
 
 // unloadKeys has charon forget the private keys of ours that no peer needs any more.
-func (m *Manager) unloadKeys(s *session) error {
+func (m *Manager) unloadKeys(s caller) error {
 	m.mu.Lock()
 	unused := maps.Clone(m.keys)
 	for _, x := range m.peers {
@@ -175,7 +175,7 @@ func (m *Manager) unloadKeys(s *session) error {
 
 // forget has charon have no connection, no SAs and no secret of that name. The connection goes
 // first, so that the peer cannot come back.
-func forget(s *session, name string) error {
+func forget(s caller, name string) error {
 	return errors.Join(
 		unlessRefused(s.call("unload-conn", map[string]string{"name": name})),
 		unlessRefused(nil, terminate(name).do(s)),
@@ -192,7 +192,7 @@ func unlessRefused(_ any, err error) error {
 }
 
 // endAll has charon forget all of ours.
-func (m *Manager) endAll(s *session) {
+func (m *Manager) endAll(s caller) {
 	m.mu.Lock()
 	for _, x := range m.peers {
 		x.removed = true

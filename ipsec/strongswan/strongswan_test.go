@@ -55,7 +55,7 @@ func TestFailures(t *testing.T) {
 			t.Errorf("%q: %q, %q, %v", tt.line, text, kind, ok)
 		}
 	}
-	found := caller.FindStringSubmatch("looking for peer configs matching 2001:db8::1[%any]...2001:db8::2[pe2.example.net]")
+	found := initiatorLine.FindStringSubmatch("looking for peer configs matching 2001:db8::1[%any]...2001:db8::2[pe2.example.net]")
 	if found == nil || found[1] != "2001:db8::2" {
 		t.Errorf("the caller is %q", found)
 	}

@@ -84,8 +84,13 @@ func (c *session) callLocked(command string, fields any) (*vici.Message, error) 
 	}
 }
 
-// names asks a command that answers with a list of names.
-func (c *session) names(command, field string) ([]string, error) {
+// caller carries out a command of charon, with call's errors.
+type caller interface {
+	call(command string, fields any) (*vici.Message, error)
+}
+
+// names carries out a command that answers with a list of names.
+func names(c caller, command, field string) ([]string, error) {
 	answer, err := c.call(command, nil)
 	if err != nil {
 		return nil, err
