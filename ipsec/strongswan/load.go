@@ -5,86 +5,48 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// load has charon have the configuration of all peers, and what is to be removed no more. What
-// charon refuses is kept with the peer; an error means that charon is gone.
+// load makes charon's configuration what is wanted: it removes peers, loads those that are missing,
+// and unloads what nothing needs any more. A refusal of charon is recorded with the peer; an error
+// means that charon is gone.
 func (m *Manager) load(s caller) error {
-	connections, err := names(s, "get-conns", "conns")
+	has, err := readInventory(s)
 	if err != nil {
 		return err
 	}
-	secrets, err := names(s, "get-shared", "keys")
-	if err != nil {
-		return err
-	}
-	keys, err := names(s, "get-keys", "keys")
-	if err != nil {
-		return err
-	}
-
 	m.mu.Lock()
-	maps.DeleteFunc(m.keys, func(id string, _ bool) bool { return !slices.Contains(keys, id) }) // whoever loads it next has it
-	foreign := slices.DeleteFunc(slices.Clone(keys), func(id string) bool { return m.keys[id] })
-	tidy := m.tidy
-	wanted := map[string]bool{}
-	for _, name := range tidy {
-		wanted[prefix+name] = true
-	}
-	var removed []string
-	missing := map[string]peer{} // as they are wanted now
-	for name, x := range m.peers {
-		has := slices.Contains(connections, prefix+name) && (x.want.Auth.PSK == nil || slices.Contains(secrets, prefix+name)) &&
-			(x.keyID == "" || slices.Contains(keys, x.keyID))
-		switch {
-		case x.removed:
-			removed = append(removed, name)
-		case x.refused != nil: // until it is changed
-		case !x.loaded || !has:
-			missing[name] = *x
-		}
-		wanted[prefix+name] = wanted[prefix+name] || !x.removed
-	}
+	todo := m.plan(has)
 	m.mu.Unlock()
-
-	for _, name := range removed {
+	for _, name := range todo.remove {
 		if err := m.unload(s, name); err != nil {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(missing)) {
-		if missing[name].stale {
-			if err := forget(s, prefix+name); err != nil {
-				return err
-			}
-		}
-		keyID, err := loadPeer(s, missing[name].want)
-		if errors.Is(err, errLost) {
+	for _, x := range todo.load {
+		if err := m.loadPeer(s, x, todo.foreignKeys); err != nil {
 			return err
 		}
-		m.loaded(name, missing[name].version, keyID, !slices.Contains(foreign, keyID), err)
 	}
 	if err := m.unloadKeys(s); err != nil {
 		return err
 	}
-	if tidy != nil {
-		for _, name := range slices.Concat(connections, secrets) {
-			if strings.HasPrefix(name, prefix) && !wanted[name] {
-				if err := forget(s, name); err != nil {
-					return err
-				}
-			}
+	for _, name := range todo.leftovers {
+		if err := forget(s, name); err != nil {
+			return err
 		}
-		m.tidied(tidy)
 	}
+	m.tidied(todo.tidy)
 	return nil
 }
 
-// tidied notes that it is done, unless something else was asked for meanwhile.
+// tidied records that Tidy for these names is done, unless Tidy was called again meanwhile.
 func (m *Manager) tidied(names []string) {
+	if names == nil {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if slices.Equal(m.tidy, names) {
@@ -111,9 +73,24 @@ func (m *Manager) loaded(name string, version int, keyID string, ours bool, refu
 	x.release()
 }
 
-// loadPeer has charon take the configuration of one peer. It returns charon's name of its private
-// key.
-func loadPeer(s caller, p ipsec.Peer) (keyID string, err error) {
+// loadPeer makes charon load the configuration of one peer, and records its answer. An error means
+// that charon is gone.
+func (m *Manager) loadPeer(s caller, x peer, foreignKeys []string) error {
+	if x.stale {
+		if err := forget(s, x.connection()); err != nil {
+			return err
+		}
+	}
+	keyID, err := send(s, x.want)
+	if errors.Is(err, errLost) {
+		return err
+	}
+	m.loaded(x.want.Name, x.version, keyID, !slices.Contains(foreignKeys, keyID), err)
+	return nil
+}
+
+// send sends the configuration of one peer to charon. It returns charon's ID of the private key.
+func send(s caller, p ipsec.Peer) (keyID string, err error) {
 	if p.Auth.PSK != nil {
 		_, err = s.call("load-shared", secretOf(p))
 	} else {
