@@ -14,6 +14,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
@@ -41,7 +42,7 @@ func untouched(t *testing.T, vpn string, pes ...*pe) func() {
 		if l.State != api.LinkUp {
 			t.Fatalf("%s is %s at %s: %s", vpn, l.State, p.cfg().Local.HostName, l.Reason)
 		}
-		for _, s := range ask0(t, p.sessions) {
+		for _, s := range ask0(t, fromViews(p.countedViews, report.Sessions)) {
 			if s.VPN == vpn {
 				return at{l.Since, s.LocalID}
 			}
@@ -176,7 +177,7 @@ func TestChangeOfAPeer(t *testing.T) {
 		pass(time.Minute)
 		a.isUp(t)
 		blue()
-		if peers := ask0(t, a.peers); len(peers) != 2 {
+		if peers := ask0(t, fromViews(a.views, report.Peers)); len(peers) != 2 {
 			t.Errorf("peers %+v", peers)
 		}
 
@@ -199,7 +200,7 @@ func TestChangeOfAPeer(t *testing.T) {
 		blue()
 
 		oa.change(t, func(cfg *config.Config) { cfg.Peers, cfg.VPNs = cfg.Peers[:1], cfg.VPNs[:1] })
-		if len(ask0(t, a.peers)) != 1 || len(a.loops()) != 1 {
+		if len(ask0(t, fromViews(a.views, report.Peers))) != 1 || len(a.loops()) != 1 {
 			t.Error("the peer is there still")
 		}
 		if _, open, sessions := a.plane.count(); open != 1 || sessions != 1 {
@@ -384,7 +385,7 @@ func TestAnswersDuringChanges(t *testing.T) {
 		go func() {
 			defer close(over)
 			for range 200 {
-				ask0(t, a.links)
+				ask0(t, fromViews(a.views, report.Links))
 				time.Sleep(50 * time.Millisecond)
 			}
 		}()

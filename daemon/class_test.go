@@ -9,6 +9,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // reconfigure changes the configuration of a daemon that is not started.
@@ -30,7 +31,7 @@ func request(t *testing.T) *http.Request {
 // allPeers are what the API tells of them.
 func (p *pe) allPeers(t *testing.T) []api.Peer {
 	t.Helper()
-	peers, err := p.peers(request(t))
+	peers, err := fromViews(p.views, report.Peers)(request(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/vr"
@@ -502,7 +503,7 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func (p *pe) look(t *testing.T) *view {
+func (p *pe) look(t *testing.T) *report.View {
 	t.Helper()
 	v, err := p.loops()[0].view(t.Context())
 	if err != nil {
@@ -518,7 +519,7 @@ func (p *pe) allLinks(t *testing.T) []api.Link {
 	if err != nil {
 		t.Fatal(err)
 	}
-	links, err := p.links(request)
+	links, err := fromViews(p.views, report.Links)(request)
 	if err != nil {
 		t.Fatal(err)
 	}

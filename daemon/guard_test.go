@@ -121,7 +121,7 @@ func (s *shield) raise(up bool, pes ...*pe) {
 			g.status.IKE, g.status.Children = nil, nil
 			if up {
 				ike, esp = ipsec.IKEUp, ipsec.ChildUp
-				g.status.IKE = &ipsec.IKESA{State: ikeEstablished, Established: time.Now()}
+				g.status.IKE = &ipsec.IKESA{State: "ESTABLISHED", Established: time.Now()}
 				g.status.Children = []ipsec.ChildSA{{State: "INSTALLED", Algorithms: "aes256gcm16", Installed: time.Now()}}
 			}
 		})

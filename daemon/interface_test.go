@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -14,7 +15,7 @@ import (
 func (p *pe) blamed(t *testing.T, i int) (layer, text, advice string) {
 	t.Helper()
 	v := p.look(t)
-	x := explainLink(v, &v.Links[i])
+	x, _ := report.Explain([]report.View{*v}, v.Links[i].Config.VPN)
 	for _, step := range x.Steps {
 		if step.Mark == api.MarkFailed {
 			return step.Layer, step.Text, x.Advice

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/session"
 )
@@ -39,8 +40,8 @@ type loop struct {
 	mailbox chan func(now time.Time)
 	over    chan struct{} // closed when the loop has ended
 	cancel  context.CancelCauseFunc
-	closing sync.WaitGroup       // tunnels that are being closed, and what else is not to outlive the loop
-	last    atomic.Pointer[view] // the latest that the loop has told of itself
+	closing sync.WaitGroup              // tunnels that are being closed, and what else is not to outlive the loop
+	last    atomic.Pointer[report.View] // the latest that the loop has told of itself
 
 	dropped atomic.Uint64 // messages and frames that found the mailbox full
 	tooLong atomic.Uint64 // messages longer than any that a peer has reason to send

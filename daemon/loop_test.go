@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
@@ -39,7 +40,7 @@ func TestTwoDaemons(t *testing.T) {
 			t.Errorf("interface vl-red is %+v", i)
 		}
 		v := a.look(t)
-		if v.count(); len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
+		if v.Count(); len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
 			t.Errorf("view %+v", v)
 		}
 
@@ -100,7 +101,7 @@ func TestPathIsNotThereYet(t *testing.T) {
 				synctest.Wait()
 				for range 10 {
 					v := a.look(t)
-					link := v.link(&v.Links[0])
+					link := v.Link(&v.Links[0])
 					if v.Path.Open || link.State != api.LinkDown || link.Reason != tt.reason || !link.RetryAt.Equal(v.Path.RetryAt) {
 						t.Fatalf("link %+v", link)
 					}
@@ -171,7 +172,7 @@ func TestNetworkReportsThatNobodyListens(t *testing.T) {
 		a.plane.newest().cfg.Unreachable(syscall.ECONNREFUSED)
 		synctest.Wait()
 		v := a.look(t)
-		x := explainLink(v, &v.Links[0])
+		x, _ := report.Explain([]report.View{*v}, v.Links[0].Config.VPN)
 		if step := x.Steps[1]; step.Mark != api.MarkFailed || !strings.Contains(step.Text, "connection refused") {
 			t.Errorf("peer: %+v", step)
 		}

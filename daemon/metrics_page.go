@@ -7,10 +7,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // metricsPage serves the metrics to Prometheus. The zero value serves nothing.
@@ -31,18 +30,11 @@ func (d *Daemon) listenMetrics() (*metricsPage, error) {
 		return nil, fmt.Errorf("metrics.listen: %w", err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", d.metricsHandler())
+	mux.Handle("GET /metrics", report.Collector(d.snapshot).Handler())
 	return &metricsPage{
 		Server:   http.Server{Handler: mux, ReadTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second},
 		listener: listener, log: d.log,
 	}, nil
-}
-
-// metricsHandler makes the page anew for whoever asks, for one at a time.
-func (d *Daemon) metricsHandler() http.Handler {
-	registry := prometheus.NewPedanticRegistry()
-	registry.MustRegister(collector{d}, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 1})
 }
 
 func (p *metricsPage) serve() {

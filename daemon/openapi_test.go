@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -18,6 +19,8 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
+
+var update = flag.Bool("update", false, "write api/openapi.json")
 
 // openapi.json is what the table of routes and the types say.
 func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {

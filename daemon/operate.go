@@ -8,6 +8,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
@@ -38,7 +39,7 @@ func (d *Daemon) target(r *http.Request) (target, error) {
 
 // do runs f in the loop of a link, and tells how the link is then.
 func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api.Done, error) {
-	v, err := ask(ctx, t.loop, func(now time.Time) view {
+	v, err := ask(ctx, t.loop, func(now time.Time) report.View {
 		f(now)
 		return t.loop.look(now)
 	})
@@ -47,7 +48,7 @@ func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api
 	}
 	for i := range v.Links {
 		if l := &v.Links[i]; l.Config.VPNID == t.id {
-			return api.Done{Done: done, Link: new(v.link(l))}, nil
+			return api.Done{Done: done, Link: new(v.Link(l))}, nil
 		}
 	}
 	return api.Done{}, errOver
@@ -127,7 +128,7 @@ func (d *Daemon) resetPeer(r *http.Request, _ struct{}) (api.Done, error) {
 		if done != "" {
 			done += "; "
 		}
-		done += fmt.Sprintf("the control connection to %s is reset, with %s", peer, plural(uint64(links), "link"))
+		done += fmt.Sprintf("the control connection to %s is reset, with %s", peer, report.Plural(uint64(links), "link"))
 		if l.class == config.IPsecRequired {
 			done += " that IPsec protects"
 		}

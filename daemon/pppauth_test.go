@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
-	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/ppp"
-	"github.com/l2tpvl/l2tpvl/session"
 )
 
 func TestAuthConfig(t *testing.T) {
@@ -28,28 +26,5 @@ func TestAuthConfig(t *testing.T) {
 	}
 	if err := (&ppp.Config{Rand: random32, Auth: got}).Validate(); err != nil {
 		t.Error(err)
-	}
-}
-
-// The step of LCP tells who has proved to be whom.
-func TestExplainAuthentication(t *testing.T) {
-	passed := ppp.AuthStatus{Protocol: ppp.ProtocolCHAP, State: ppp.AuthPassed, Name: "pe2"}
-	for _, tt := range []struct {
-		peer, local ppp.AuthStatus
-		mark        api.Mark
-		want        string
-	}{
-		{ppp.AuthStatus{}, ppp.AuthStatus{}, api.MarkOK, "opened, peer's MRU 1400"},
-		{passed, ppp.AuthStatus{}, api.MarkOK, "opened, peer's MRU 1400, peer as pe2 by CHAP: passed"},
-		{
-			ppp.AuthStatus{Protocol: ppp.ProtocolPAP, State: ppp.AuthPending},
-			ppp.AuthStatus{Protocol: ppp.ProtocolCHAP, State: ppp.AuthPassed, Name: "pe1"},
-			api.MarkPending, "opened, peer's MRU 1400, peer by PAP: pending, we as pe1 by CHAP: passed",
-		},
-	} {
-		e := explainer{l: &session.LinkStatus{PPP: &ppp.Status{LCP: ppp.Opened, PeerMRU: 1400, PeerAuth: tt.peer, LocalAuth: tt.local}}}
-		if got := e.lcp(); got.text != tt.want || got.mark != tt.mark {
-			t.Errorf("got %v %q, want %v %q", got.mark, got.text, tt.mark, tt.want)
-		}
 	}
 }

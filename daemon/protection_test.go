@@ -14,6 +14,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/ipsec"
@@ -72,7 +73,7 @@ func (p *pe) linkOf(t *testing.T, vpn string) api.Link {
 // protectionsOf are what the API tells of IPsec.
 func (p *pe) protectionsOf(t *testing.T) []api.Protection {
 	t.Helper()
-	all, err := p.protections(request(t))
+	all, err := fromViews(p.views, report.Protections)(request(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +353,7 @@ func TestSlowGuard(t *testing.T) {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		links, err := a.links(r)
+		links, err := fromViews(a.views, report.Links)(r)
 		if err != nil || len(links) != 2 || time.Since(start) > 3*time.Second {
 			t.Errorf("after %v: %d links, %v", time.Since(start), len(links), err)
 		}

@@ -13,18 +13,19 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // routes is the API: daemon/api/openapi.json, which describes it, is written from this table.
 func (d *Daemon) routes() []route {
 	return []route{
 		get(api.PathStatus, "The daemon as a whole", d.status),
-		get(api.PathLinks, "All virtual links", d.links),
-		get(api.PathPeers, "The control connections to all peers", d.peers),
-		get(api.PathIPsec, "How IPsec protects the links to each peer that require it", d.protections),
-		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", d.sessions),
+		get(api.PathLinks, "All virtual links", fromViews(d.views, report.Links)),
+		get(api.PathPeers, "The control connections to all peers", fromViews(d.views, report.Peers)),
+		get(api.PathIPsec, "How IPsec protects the links to each peer that require it", fromViews(d.views, report.Protections)),
+		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", fromViews(d.countedViews, report.Sessions)),
 		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone", d.vpns),
-		get(api.PathMTU, "The MTU of all links, and what takes how much of the path's", d.mtus),
+		get(api.PathMTU, "The MTU of all links, and what takes how much of the path's", fromViews(d.views, report.MTUs)),
 		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
 		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
 			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").

@@ -10,6 +10,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // twoStaticPEs are two daemons without signalling between them, not started.
@@ -38,11 +39,11 @@ func TestStaticLinks(t *testing.T) {
 		b.isUp(t)
 
 		v := a.look(t)
-		if p := v.peer(); p.State != "static" || p.LocalID != "0x00000bb9" || p.RemoteID != "0x00000bba" || p.LinksUp != 2 ||
+		if p := report.Peers([]report.View{*v})[0]; p.State != "static" || p.LocalID != "0x00000bb9" || p.RemoteID != "0x00000bba" || p.LinksUp != 2 ||
 			p.Reason != "" || p.LastHeard == nil || p.Authentication != "none" || p.Sent != 0 {
 			t.Errorf("peer %+v", p)
 		}
-		s := v.session(&v.Links[0])
+		s := report.Sessions([]report.View{*v})[0]
 		if s.State != "static" || s.Role != "" || s.LocalID != "0x0000000a" || s.RemoteID != "0x0000000b" || s.LocalCookie != "none" ||
 			s.RemoteCookie != "none" || s.Circuit != "" || s.LCP != "Opened" {
 			t.Errorf("session %+v", s)
@@ -110,10 +111,10 @@ func TestStaticPathIsNotThereYet(t *testing.T) {
 		pass(30 * time.Second)
 		v := a.look(t)
 		const why = "this host has no route to 192.0.2.2: network is unreachable"
-		if l := v.link(&v.Links[0]); l.State != api.LinkDown || l.Reason != why || !l.RetryAt.Equal(v.Path.RetryAt) {
+		if l := v.Link(&v.Links[0]); l.State != api.LinkDown || l.Reason != why || !l.RetryAt.Equal(v.Path.RetryAt) {
 			t.Errorf("link %+v", l)
 		}
-		if p := v.peer(); p.State != "static" || p.Reason != why || p.RetryAt == nil {
+		if p := report.Peers([]report.View{*v})[0]; p.State != "static" || p.Reason != why || p.RetryAt == nil {
 			t.Errorf("peer %+v", p)
 		}
 		a.plane.refuse(nil)

@@ -1,7 +1,6 @@
-package daemon
+package report
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -18,12 +17,8 @@ const (
 	headers6 = 40 + 20
 )
 
-// mtus answers where the MTU of each link comes from.
-func (d *Daemon) mtus(r *http.Request) ([]api.MTU, error) {
-	views, err := d.views(r.Context())
-	if err != nil {
-		return nil, err
-	}
+// MTUs reports where the MTU of each link comes from, sorted by VPN and peer.
+func MTUs(views []View) []api.MTU {
 	mtus := []api.MTU{}
 	for i := range views {
 		for j := range views[i].Links {
@@ -33,10 +28,10 @@ func (d *Daemon) mtus(r *http.Request) ([]api.MTU, error) {
 	slices.SortFunc(mtus, func(a, b api.MTU) int {
 		return strings.Compare(a.VPN+"\x00"+a.Peer, b.VPN+"\x00"+b.Peer)
 	})
-	return mtus, nil
+	return mtus
 }
 
-func (v *view) mtu(l *session.LinkStatus) api.MTU {
+func (v *View) mtu(l *session.LinkStatus) api.MTU {
 	o := l.Overhead
 	m := api.MTU{
 		VPN: l.Config.VPN, Peer: v.Peer, VR: l.Config.VR.String(), Interface: l.Config.Interface, PathMTU: v.Path.MTU,

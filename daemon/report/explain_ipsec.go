@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"fmt"
@@ -62,12 +62,7 @@ func (e explainer) ipsec() finding {
 const ikeEstablished = "ESTABLISHED"
 
 // noProtection is why the guard does not protect the flow yet; nil: it does.
-func (v *view) noProtection() error {
-	if err, ok := v.Path.Err.(*unprotectedError); ok {
-		return err
-	}
-	return nil
-}
+func (v *View) noProtection() error { return v.Path.NotProtected }
 
 // espText is what passes: "aes256gcm16, 0 replays".
 func espText(children []ipsec.ChildSA) string {
@@ -76,9 +71,9 @@ func espText(children []ipsec.ChildSA) string {
 		replays += c.Replays
 		forged += c.IntegrityFailures
 	}
-	text := fmt.Sprintf("%s, %s", algorithms(children), plural(replays, "replay"))
+	text := fmt.Sprintf("%s, %s", algorithms(children), Plural(replays, "replay"))
 	if forged > 0 {
-		text += fmt.Sprintf(", %s of integrity", plural(forged, "failure"))
+		text += fmt.Sprintf(", %s of integrity", Plural(forged, "failure"))
 	}
 	return text
 }

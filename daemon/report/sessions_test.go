@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"encoding/json"
@@ -34,7 +34,7 @@ func TestSessionTellsOfPPP(t *testing.T) {
 		}
 	}
 	status := link.Status()
-	told := (&view{}).session(&session.LinkStatus{PPP: &status})
+	told := (&View{}).session(&session.LinkStatus{PPP: &status})
 	got, err := json.Marshal(told.Echo)
 	if err != nil {
 		t.Fatal(err)

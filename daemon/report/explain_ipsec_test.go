@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 )
 
 // guarded is a link that IPsec is to protect, and that is what is known of the protection.
-func guarded(s ipsec.Status) func(*view, *session.LinkStatus) {
-	return func(v *view, l *session.LinkStatus) {
+func guarded(s ipsec.Status) func(*View, *session.LinkStatus) {
+	return func(v *View, l *session.LinkStatus) {
 		v.Class, v.Config.Port, v.VICISocket = config.IPsecRequired, 1701, "/run/charon.vici"
 		v.Config.IKE = config.IKE{
 			PSK: config.Secret("psk"), Start: config.StartNo,
@@ -53,17 +53,18 @@ var situationsOfIPsec = []situation{
 		"The kernel has no ESP: `modprobe esp4` loads it where it is a module.",
 		"strongSwan is not installed: on Debian `apt install charon-systemd strongswan-swanctl`.",
 	}})},
-	{"IPsec required, and not protected yet", func(v *view, l *session.LinkStatus) {
+	{"IPsec required, and not protected yet", func(v *View, l *session.LinkStatus) {
 		guarded(ipsec.Status{})(v, l)
-		v.Path = pathView{Err: &unprotectedError{errors.New("nft: operation not permitted")}, RetryAt: explained.Add(2 * time.Second)}
+		err := errors.New("nft: operation not permitted")
+		v.Path = Path{Err: err, NotProtected: err, RetryAt: explained.Add(2 * time.Second)}
 	}},
-	{"IPsec required, no address yet", func(v *view, l *session.LinkStatus) {
+	{"IPsec required, no address yet", func(v *View, l *session.LinkStatus) {
 		guarded(waiting(func(*ipsec.Status) {}))(v, l)
-		v.Path = pathView{
+		v.Path = Path{
 			Protected: true, Err: errors.New("this host has no address 192.0.2.1 (local.address) yet: cannot assign requested address"), RetryAt: explained.Add(2 * time.Second),
 		}
 	}},
-	{"IPsec required, just begun", func(v *view, l *session.LinkStatus) {
+	{"IPsec required, just begun", func(v *View, l *session.LinkStatus) {
 		guarded(ipsec.Status{})(v, l)
 		v.Path.Protected = false
 	}},
@@ -71,12 +72,12 @@ var situationsOfIPsec = []situation{
 	{"the floor is gone", guarded(ipsec.Status{Manager: "strongSwan 5.9.8"})},
 	{"IKE on its way", guarded(waiting(func(s *ipsec.Status) { s.IKE = &ipsec.IKESA{State: "CONNECTING"} }))},
 	{"IKE is the peer's to start", guarded(waiting(func(*ipsec.Status) {}))},
-	{"IKE is ours to start", func(v *view, l *session.LinkStatus) {
+	{"IKE is ours to start", func(v *View, l *session.LinkStatus) {
 		guarded(waiting(func(*ipsec.Status) {}))(v, l)
 		v.Config.IKE.Start = config.StartYes
 	}},
 	{"wrong pre-shared key", guarded(failing(ipsec.FailureAuthentication, "pe2 refused our authentication: AUTHENTICATION_FAILED"))},
-	{"wrong certificate", func(v *view, l *session.LinkStatus) {
+	{"wrong certificate", func(v *View, l *session.LinkStatus) {
 		guarded(failing(ipsec.FailureAuthentication, "the certificate of pe2 is not of a CA that we trust, or not valid now"))(v, l)
 		v.Config.IKE.PSK = nil
 	}},
@@ -89,7 +90,7 @@ var situationsOfIPsec = []situation{
 	{"IKE up, ESP not", guarded(waiting(func(s *ipsec.Status) {
 		s.IKE = &ipsec.IKESA{State: ikeEstablished, Established: before(time.Minute)}
 	}))},
-	{"another failure of IKE, and the peer asks in clear", func(v *view, l *session.LinkStatus) {
+	{"another failure of IKE, and the peer asks in clear", func(v *View, l *session.LinkStatus) {
 		guarded(failing(ipsec.FailureOther, "the kernel takes no security association with pe2"))(v, l)
 		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},

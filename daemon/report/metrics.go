@@ -1,10 +1,13 @@
-package daemon
+package report
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/ppp"
@@ -82,36 +85,43 @@ func (m metric) send(page chan<- prometheus.Metric, value float64, labels ...str
 	page <- prometheus.MustNewConstMetric(m.desc, m.kind, value, labels...)
 }
 
-// collector makes the metrics page out of what the loops tell.
-type collector struct{ daemon *Daemon }
+// Collector makes the metrics page from a snapshot that the function takes. Its views must be
+// counted.
+type Collector func(context.Context) (Snapshot, error)
+
+// Handler serves the metrics, of the daemon and of its process, to one client at a time.
+func (c Collector) Handler() http.Handler {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(c, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 1})
+}
 
 // Describe implements prometheus.Collector.
-func (c collector) Describe(descs chan<- *prometheus.Desc) {
+func (c Collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, m := range metrics {
 		descs <- m.desc
 	}
 }
 
 // Collect implements prometheus.Collector.
-func (c collector) Collect(page chan<- prometheus.Metric) {
-	d := c.daemon
-	views, err := d.countedViews(context.Background()) // each loop has a bounded time to answer
+func (c Collector) Collect(page chan<- prometheus.Metric) {
+	s, err := c(context.Background()) // each loop has a bounded time to answer
 	if err != nil {
 		page <- prometheus.NewInvalidMetric(metricInfo.desc, err)
 		return
 	}
-	metricInfo.send(page, 1, d.version, d.cfg().Local.HostName, d.plane.Name())
-	metricStarted.send(page, seconds(d.started))
-	for reason, n := range d.strangersDrops() {
+	metricInfo.send(page, 1, s.Version, s.HostName, s.DataPlane)
+	metricStarted.send(page, seconds(s.Started))
+	for reason, n := range s.Drops {
 		metricDrops.send(page, float64(n), reason)
 	}
-	for i := range views {
-		views[i].collect(page)
+	for i := range s.Views {
+		s.Views[i].collect(page)
 	}
 }
 
 // collect tells of a peer.
-func (v *view) collect(page chan<- prometheus.Metric) {
+func (v *View) collect(page chan<- prometheus.Metric) {
 	up := 0
 	for i := range v.Links {
 		v.collectLink(page, &v.Links[i])
@@ -159,7 +169,7 @@ func histogram(rtts *ppp.RTTs, labels ...string) prometheus.Metric {
 }
 
 // collectLink tells of a link.
-func (v *view) collectLink(page chan<- prometheus.Metric, l *session.LinkStatus) {
+func (v *View) collectLink(page chan<- prometheus.Metric, l *session.LinkStatus) {
 	vpn, peer := l.Config.VPN, v.Peer
 	metricLinkInfo.send(page, 1, vpn, peer, l.Config.VPNID.String(), l.Config.VR.String(), l.Config.Interface, string(v.Class))
 	metricLinkUp.send(page, truth(l.Up), vpn, peer)

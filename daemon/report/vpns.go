@@ -1,12 +1,12 @@
-package daemon
+package report
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/l2tp"
@@ -18,12 +18,8 @@ import (
 // half a minute.
 const callAge = 10 * time.Minute
 
-// vpns answers which VPN-IDs both ends have, and which one of them alone.
-func (d *Daemon) vpns(r *http.Request) ([]api.VPN, error) {
-	views, err := d.views(r.Context())
-	if err != nil {
-		return nil, err
-	}
+// VPNs compares the VPN-IDs configured at both ends. Configured are the VPNs of this host.
+func VPNs(views []View, configured []config.VPN) []api.VPN {
 	here := make(map[string]map[endid.VPNID]bool) // by peer, of all classes
 	vpns := []api.VPN{}
 	for i := range views {
@@ -41,19 +37,19 @@ func (d *Daemon) vpns(r *http.Request) ([]api.VPN, error) {
 		v := &views[i]
 		for id, calls := range v.Unknown {
 			if !here[v.Peer][id] && v.Now.Sub(calls.Last) < callAge {
-				vpns = append(vpns, d.missingHere(v, id, calls))
+				vpns = append(vpns, v.missingHere(id, calls, configured))
 			}
 		}
 	}
 	slices.SortFunc(vpns, func(a, b api.VPN) int {
 		return strings.Compare(a.VPNID+a.Peer+a.IPsec, b.VPNID+b.Peer+b.IPsec)
 	})
-	return vpns, nil
+	return vpns
 }
 
 // astrayFrom is when the peer last called for a VPN on its connection of the wrong class; zero: not
 // of late.
-func astrayFrom(views []view, peer string, id endid.VPNID) time.Time {
+func astrayFrom(views []View, peer string, id endid.VPNID) time.Time {
 	for i := range views {
 		if v := &views[i]; v.Peer == peer {
 			if at := v.Astray[id]; v.Now.Sub(at) < callAge {
@@ -65,7 +61,7 @@ func astrayFrom(views []view, peer string, id endid.VPNID) time.Time {
 }
 
 // vpn tells of one of ours.
-func (v *view) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
+func (v *View) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
 	row := api.VPN{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartUnknown,
 	}
@@ -90,12 +86,12 @@ func (v *view) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
 }
 
 // missingHere tells of one that the peer has called for in vain.
-func (d *Daemon) missingHere(v *view, id endid.VPNID, calls session.Calls) api.VPN {
+func (v *View) missingHere(id endid.VPNID, calls session.Calls, configured []config.VPN) api.VPN {
 	row := api.VPN{
 		VPNID: id.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartThere,
 		CalledAt: &calls.Last, Calls: calls.Count, Reason: "no VPN has this VPN-ID here",
 	}
-	for _, vpn := range d.cfg().VPNs {
+	for _, vpn := range configured {
 		if vpn.VPNID == id {
 			row.Reason = fmt.Sprintf("VPN %s has no link to %s here", vpn.Name, v.Peer)
 		}

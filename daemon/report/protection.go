@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // protection tells of IPsec towards the peer of a protected class.
-func (v *view) protection() api.Protection {
+func (v *View) protection() api.Protection {
 	s := v.IPsec
 	p := api.Protection{
 		Peer: v.Peer, Address: v.Config.Where(), Up: s.Up(), Starts: v.Config.Starts(v.Local.Addr()),
@@ -46,7 +46,7 @@ func known(at time.Time) *time.Time {
 }
 
 // esp is what protects packets to the peer now; empty: nothing does.
-func (v *view) esp() string {
+func (v *View) esp() string {
 	if v.IPsec == nil || !v.IPsec.Up() {
 		return ""
 	}
@@ -63,7 +63,7 @@ func ikeState(s *ipsec.Status) string {
 
 // unprotectedReason says in a few words why packets that are to be protected do not pass; empty:
 // they do, or nothing is known to be wrong.
-func (v *view) unprotectedReason() string {
+func (v *View) unprotectedReason() string {
 	s := v.IPsec
 	switch {
 	case s == nil || s.Up():
@@ -80,4 +80,15 @@ func (v *view) unprotectedReason() string {
 		return "no IPsec: " + s.LastError
 	}
 	return ""
+}
+
+// Protections reports on IPsec towards all peers of the protected class.
+func Protections(views []View) []api.Protection {
+	protections := []api.Protection{}
+	for _, v := range views {
+		if v.IPsec != nil {
+			protections = append(protections, v.protection())
+		}
+	}
+	return protections
 }

@@ -1,4 +1,4 @@
-package daemon
+package report
 
 import (
 	"bytes"
@@ -24,20 +24,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-var update = flag.Bool("update", false, "write testdata/explain.txt and api/openapi.json anew")
+var update = flag.Bool("update", false, "write testdata/explain.txt and docs/metrics.md")
 
 var explained = time.Date(2026, 7, 29, 14, 2, 23, 0, time.UTC)
 
 func before(d time.Duration) time.Time { return explained.Add(-d) }
 
 // healthy is a link that is up, and all that it stands on.
-func healthy() *view {
+func healthy() *View {
 	four := netip.MustParseAddr
-	return &view{
+	return &View{
 		Now:    explained,
 		Class:  config.IPsecNone,
 		Config: config.Peer{Name: "pe2", Address: four("192.0.2.2"), Port: 1702},
-		Path:   pathView{Open: true, Local: "192.0.2.1:1702", MTU: 1500},
+		Path:   Path{Open: true, Local: "192.0.2.1:1702", MTU: 1500},
 		PairStatus: session.PairStatus{
 			Peer: "pe2",
 			Connection: &session.ConnectionStatus{
@@ -65,7 +65,7 @@ func healthy() *view {
 }
 
 // noConnection takes the control connection away, and all above it.
-func noConnection(v *view) {
+func noConnection(v *View) {
 	v.Connection = nil
 	noSession(&v.Links[0])
 }
@@ -77,24 +77,24 @@ func noSession(l *session.LinkStatus) {
 }
 
 // failedAttempt is a link that waits for its next attempt.
-func failedAttempt(layer session.Layer, reason string) func(*view, *session.LinkStatus) {
-	return func(_ *view, l *session.LinkStatus) {
+func failedAttempt(layer session.Layer, reason string) func(*View, *session.LinkStatus) {
+	return func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Layer, l.Reason, l.Failures, l.CallAt = layer, reason, 5, explained.Add(4*time.Second)
 	}
 }
 
 // refusedBy is a session that the peer has refused or ended by a CDN.
-func refusedBy(code l2tp.CDNCode, reason string) func(*view, *session.LinkStatus) {
-	return func(v *view, l *session.LinkStatus) {
+func refusedBy(code l2tp.CDNCode, reason string) func(*View, *session.LinkStatus) {
+	return func(v *View, l *session.LinkStatus) {
 		failedAttempt(session.LayerSession, fmt.Sprintf("refused by pe2: %s (CDN result %d)", reason, code))(v, l)
 		l.Refused = code
 	}
 }
 
 // ended is a control connection that is not there.
-func ended(cause control.Cause, result l2tp.Result, text string) func(*view, *session.LinkStatus) {
-	return func(v *view, _ *session.LinkStatus) {
+func ended(cause control.Cause, result l2tp.Result, text string) func(*View, *session.LinkStatus) {
+	return func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
 		v.Control.Ended, v.Control.Why = true, control.Reason{Cause: cause, Result: result, Text: text}
 		v.Control.RetryAt, v.Control.Failures = explained.Add(8*time.Second), 3
@@ -102,7 +102,7 @@ func ended(cause control.Cause, result l2tp.Result, text string) func(*view, *se
 }
 
 // calling is a control connection that is being made.
-func calling(v *view, retries int) {
+func calling(v *View, retries int) {
 	noConnection(v)
 	v.Connection = &session.ConnectionStatus{
 		State: control.WaitCtlReply, Since: before(3 * time.Second), ID: 1, Counters: control.Counters{Retries: retries},
@@ -110,7 +110,7 @@ func calling(v *view, retries int) {
 }
 
 // withoutSignalling makes the link a static one.
-func withoutSignalling(v *view, l *session.LinkStatus) {
+func withoutSignalling(v *View, l *session.LinkStatus) {
 	v.Connection, v.Static = nil, &session.StaticTunnel{LocalID: 3001, PeerID: 4001}
 	v.Config.Signalling = config.SignallingStatic
 	v.Path.Stats.LastHeard = before(2 * time.Second)
@@ -119,8 +119,8 @@ func withoutSignalling(v *view, l *session.LinkStatus) {
 }
 
 // unansweredStatic is a static link whose PPP has no answer, and something that tells why.
-func unansweredStatic(why func(*view, *session.LinkStatus)) func(*view, *session.LinkStatus) {
-	return func(v *view, l *session.LinkStatus) {
+func unansweredStatic(why func(*View, *session.LinkStatus)) func(*View, *session.LinkStatus) {
+	return func(v *View, l *session.LinkStatus) {
 		withoutSignalling(v, l)
 		v.Path.Stats.LastHeard = time.Time{}
 		failedAttempt(session.LayerLCP, "the peer did not answer 10 Configure-Requests")(v, l)
@@ -131,44 +131,44 @@ func unansweredStatic(why func(*view, *session.LinkStatus)) func(*view, *session
 // situation is a link with something the matter.
 type situation struct {
 	name string
-	make func(*view, *session.LinkStatus)
+	make func(*View, *session.LinkStatus)
 }
 
 // situations break each layer once, and more than once where the advice differs.
 var situations = []situation{
-	{"all is well", func(*view, *session.LinkStatus) {}},
-	{"unnumbered, IPv4 alone", func(_ *view, l *session.LinkStatus) {
+	{"all is well", func(*View, *session.LinkStatus) {}},
+	{"unnumbered, IPv4 alone", func(_ *View, l *session.LinkStatus) {
 		l.Config.PPP.IPv6, l.Open, l.Interface = nil, dataplane.IPv4, vr.Interface{MTU: 1452, Up: true}
 		l.PPP.IPV6CP, l.PPP.Echo.Measured, l.Session.Initiator = ppp.Initial, false, false
 	}},
-	{"no address yet", func(v *view, _ *session.LinkStatus) {
+	{"no address yet", func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
-		v.Path = pathView{
+		v.Path = Path{
 			Err: errors.New("this host has no address 192.0.2.1 (local.address) yet: cannot assign requested address"), RetryAt: explained.Add(2 * time.Second),
 		}
 	}},
-	{"just begun", func(v *view, l *session.LinkStatus) { calling(v, 0) }},
-	{"no answer", func(v *view, _ *session.LinkStatus) { calling(v, 2) }},
-	{"no answer, and the network says why", func(v *view, _ *session.LinkStatus) {
+	{"just begun", func(v *View, l *session.LinkStatus) { calling(v, 0) }},
+	{"no answer", func(v *View, _ *session.LinkStatus) { calling(v, 2) }},
+	{"no answer, and the network says why", func(v *View, _ *session.LinkStatus) {
 		calling(v, 2)
 		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
 	}},
-	{"no answer over IP, to a VRF", func(v *view, l *session.LinkStatus) {
+	{"no answer over IP, to a VRF", func(v *View, l *session.LinkStatus) {
 		calling(v, 2)
 		v.Config.Encapsulation = config.EncapsulationIP
 		l.Config.VR = vr.Spec{VRF: "red", Table: 1001}
 	}},
-	{"no answer over IP, and the network says why", func(v *view, _ *session.LinkStatus) {
+	{"no answer over IP, and the network says why", func(v *View, _ *session.LinkStatus) {
 		calling(v, 2)
 		v.Config.Encapsulation = config.EncapsulationIP
 		v.Path.Hint, v.Path.HintAt = syscall.ENOPROTOOPT, before(time.Second)
 	}},
 	{"given up for now", ended(control.CauseSilent, l2tp.Result{}, "no answer to 11 transmissions in 1m11s")},
-	{"passive", func(v *view, _ *session.LinkStatus) {
+	{"passive", func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
 		v.Config.Role = config.RolePassive
 	}},
-	{"other secret", func(v *view, _ *session.LinkStatus) {
+	{"other secret", func(v *View, _ *session.LinkStatus) {
 		calling(v, 2)
 		v.Control.RefusedAuth = before(2 * time.Second)
 	}},
@@ -178,45 +178,45 @@ var situations = []situation{
 	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer left the control connection in state wait-ctl-reply")},
 	{"protocol broken", ended(control.CauseProtocol, l2tp.Result{}, "general error: one of the field values was out of range")},
 	{"tie", ended(control.CauseTie, l2tp.Result{}, "both sides called at once, with equal tie breakers")},
-	{"control connection on its way", func(v *view, _ *session.LinkStatus) {
+	{"control connection on its way", func(v *View, _ *session.LinkStatus) {
 		calling(v, 0)
 		v.Connection.State = control.WaitCtlConn
 	}},
-	{"in line behind others", func(_ *view, l *session.LinkStatus) {
+	{"in line behind others", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.InLine = true
 	}},
-	{"left to the peer", func(_ *view, l *session.LinkStatus) {
+	{"left to the peer", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.CallAt = explained.Add(1200 * time.Millisecond)
 	}},
-	{"asked for", func(_ *view, l *session.LinkStatus) {
+	{"asked for", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a}
 	}},
-	{"answered", func(_ *view, l *session.LinkStatus) {
+	{"answered", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a, PeerID: 0x2b}
 	}},
-	{"asked for by the peer", func(_ *view, l *session.LinkStatus) {
+	{"asked for by the peer", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitConnect, ID: 0x1a, PeerID: 0x2b}
 	}},
 	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `no VPN 00005e:00000001 here for "pe1"`)},
 	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")},
-	{"in clear, and the peer asks under IPsec", func(v *view, l *session.LinkStatus) {
+	{"in clear, and the peer asks under IPsec", func(v *View, l *session.LinkStatus) {
 		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")(v, l)
 		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},
-	{"interface set down", func(_ *view, l *session.LinkStatus) {
+	{"interface set down", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.SetDown, l.Paused = false, true, true
 		l.Layer, l.Reason = session.LayerInterface, "vl-red-pe2 is administratively down"
 	}},
-	{"interface set down at the peer", func(_ *view, l *session.LinkStatus) {
+	{"interface set down at the peer", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Paused = false, true
 		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is down"
 	}},
-	{"interface of the peer not ready from the start", func(_ *view, l *session.LinkStatus) {
+	{"interface of the peer not ready from the start", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Paused, l.Open = false, true, 0
 		l.PPP.LCP, l.PPP.IPCP, l.PPP.IPV6CP = ppp.ReqSent, ppp.Starting, ppp.Starting
 		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is not ready: inactive,receive fault"
@@ -227,64 +227,64 @@ var situations = []situation{
 	{"refused for another reason", refusedBy(l2tp.CDNUnsupportedPseudowire, "session not established due to unsupported PW type")},
 	{"session not finished", failedAttempt(session.LayerSession, "the peer left the session in state wait-reply")},
 	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")},
-	{"LCP on its way", func(_ *view, l *session.LinkStatus) {
+	{"LCP on its way", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}
 	}},
-	{"beyond the refusal of the last attempt", func(_ *view, l *session.LinkStatus) {
+	{"beyond the refusal of the last attempt", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason, l.Refused = session.LayerSession, "refused by pe2: no device left (CDN result 4)", l2tp.CDNTemporaryFacilities
 	}},
-	{"beyond the data plane's failure of the last attempt", func(_ *view, l *session.LinkStatus) {
+	{"beyond the data plane's failure of the last attempt", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason = session.LayerDataPlane, "interface vl-red-pe2: no device left"
 	}},
 	{"data path lost", failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")},
-	{"peer dead, which the control connection has not noticed", func(v *view, l *session.LinkStatus) {
+	{"peer dead, which the control connection has not noticed", func(v *View, l *session.LinkStatus) {
 		failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")(v, l)
 		l.Since, v.Connection.LastHeard = before(6*time.Second), before(21*time.Second)
 	}},
-	{"data path lost, next attempt", func(v *view, l *session.LinkStatus) {
+	{"data path lost, next attempt", func(v *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason = session.LayerLCP, "the peer did not answer 10 Configure-Requests"
 	}},
-	{"IPCP on its way", func(_ *view, l *session.LinkStatus) {
+	{"IPCP on its way", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP.IPCP, l.PPP.IPV6CP = false, 0, ppp.ReqSent, ppp.AckRcvd
 	}},
-	{"no IPv4, and IPv6 carries", func(_ *view, l *session.LinkStatus) {
+	{"no IPv4, and IPv6 carries", func(_ *View, l *session.LinkStatus) {
 		l.PPP.IPCP, l.Open = ppp.Closed, dataplane.IPv6
 		l.Interface.Local, l.Interface.Peer, l.Interface.Routes = netip.Addr{}, netip.Addr{}, nil
 		l.Layer, l.Reason = session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address"
 	}},
-	{"no IPv6, and IPv4 carries", func(_ *view, l *session.LinkStatus) {
+	{"no IPv6, and IPv4 carries", func(_ *View, l *session.LinkStatus) {
 		l.PPP.IPV6CP, l.Open, l.Interface.LinkLocal = ppp.Stopped, dataplane.IPv4, 0
 		l.Layer, l.Reason = session.LayerIPv6CP, "the peer does not support IPV6CP (Protocol-Reject)"
 	}},
 	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address")},
-	{"interface on its way", func(_ *view, l *session.LinkStatus) { l.Up = false }},
+	{"interface on its way", func(_ *View, l *session.LinkStatus) { l.Up = false }},
 	{"static", withoutSignalling},
-	{"static, just begun", func(v *view, l *session.LinkStatus) {
+	{"static, just begun", func(v *View, l *session.LinkStatus) {
 		withoutSignalling(v, l)
 		v.Path.Stats.LastHeard = time.Time{}
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 	}},
-	{"static, waiting for a path", func(v *view, l *session.LinkStatus) {
+	{"static, waiting for a path", func(v *View, l *session.LinkStatus) {
 		withoutSignalling(v, l)
 		failedAttempt(session.LayerDataPlane, "there is no path to the peer")(v, l)
-		v.Path = pathView{Err: errors.New("this host has no route to 192.0.2.2: network is unreachable"), RetryAt: explained.Add(2 * time.Second)}
+		v.Path = Path{Err: errors.New("this host has no route to 192.0.2.2: network is unreachable"), RetryAt: explained.Add(2 * time.Second)}
 	}},
-	{"static, interface cannot be made", func(v *view, l *session.LinkStatus) {
+	{"static, interface cannot be made", func(v *View, l *session.LinkStatus) {
 		withoutSignalling(v, l)
 		failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")(v, l)
 	}},
-	{"static, nobody answers", unansweredStatic(func(*view, *session.LinkStatus) {})},
-	{"static, nobody answers over IP", unansweredStatic(func(v *view, _ *session.LinkStatus) {
+	{"static, nobody answers", unansweredStatic(func(*View, *session.LinkStatus) {})},
+	{"static, nobody answers over IP", unansweredStatic(func(v *View, _ *session.LinkStatus) {
 		v.Config.Encapsulation, v.Path.Local = config.EncapsulationIP, "192.0.2.1"
 	})},
-	{"static, and the port is closed", unansweredStatic(func(v *view, _ *session.LinkStatus) {
+	{"static, and the port is closed", unansweredStatic(func(v *View, _ *session.LinkStatus) {
 		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
 	})},
-	{"static, and the peer has other session IDs", unansweredStatic(func(v *view, _ *session.LinkStatus) { v.Path.Stats.UnknownSession = 7 })},
-	{"static, and the peer has another cookie", unansweredStatic(func(v *view, l *session.LinkStatus) {
+	{"static, and the peer has other session IDs", unansweredStatic(func(v *View, _ *session.LinkStatus) { v.Path.Stats.UnknownSession = 7 })},
+	{"static, and the peer has another cookie", unansweredStatic(func(v *View, l *session.LinkStatus) {
 		l.Session, l.Attempt, l.Ready = &session.SessionStatus{State: control.SessionStatic}, 2, true
 		l.PPP, l.CallAt = &ppp.Status{LCP: ppp.ReqSent}, time.Time{}
 		v.Stats = map[session.Attempt]dataplane.Stats{2: {RxCookie: 3}}
@@ -364,7 +364,7 @@ func TestExplain(t *testing.T) {
 	}
 	for i, section := range strings.SplitAfter(all.String(), "\n\n") {
 		if wanted := strings.SplitAfter(string(want), "\n\n"); i >= len(wanted) || section != wanted[i] {
-			t.Errorf("got\n%swant (go test ./daemon -update writes it anew)\n%s", section, strings.Join(wanted[min(i, len(wanted)):min(i+1, len(wanted))], ""))
+			t.Errorf("got\n%swant (go test ./daemon/report -update writes it anew)\n%s", section, strings.Join(wanted[min(i, len(wanted)):min(i+1, len(wanted))], ""))
 		}
 	}
 }
