@@ -95,11 +95,11 @@ func (c *AuthConfig) preferred() Protocol {
 	return 0
 }
 
-// acceptsName tells why the name that the peer gave itself cannot be its own,
+// checkName tells why the name that the peer gave itself cannot be its own,
 // or returns "".
-func (c *AuthConfig) acceptsName(p Protocol, name []byte) string {
+func (c *AuthConfig) checkName(p Protocol, name []byte) string {
 	switch {
-	case c.PeerName != "" && !same(name, []byte(c.PeerName)):
+	case c.PeerName != "" && !equalConstantTime(name, []byte(c.PeerName)):
 		return fmt.Sprintf("%v: the peer named itself %q, expected %q", p, printable(name), c.PeerName)
 	case string(name) == c.Name:
 		return fmt.Sprintf("%v: the peer named itself %q, which is our own name", p, c.Name)
@@ -108,7 +108,7 @@ func (c *AuthConfig) acceptsName(p Protocol, name []byte) string {
 }
 
 // same compares in a time that says nothing about where the two differ.
-func same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+func equalConstantTime(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
 // AuthState is how far one direction of the authentication is.
 type AuthState uint8
@@ -127,7 +127,7 @@ func (s AuthState) String() string {
 }
 
 // proof is one direction of the authentication.
-type proof struct {
+type authDirection struct {
 	protocol Protocol
 	state    AuthState
 	name     string    // what the peer called itself last
@@ -141,40 +141,40 @@ type proof struct {
 }
 
 // begin starts afresh. The Identifier goes on: it must change.
-func (p *proof) begin(protocol Protocol) {
-	*p = proof{protocol: protocol, id: p.id}
+func (p *authDirection) begin(protocol Protocol) {
+	*p = authDirection{protocol: protocol, id: p.id}
 	if protocol != 0 {
 		p.state = AuthPending
 	}
 }
 
-func (p *proof) stop() {
+func (p *authDirection) stop() {
 	p.waiting, p.timer = false, time.Time{}
 	if p.state != AuthFailed {
 		p.state = AuthNone
 	}
 }
 
-func (p *proof) ok() bool { return p.state == AuthNone || p.state == AuthPassed }
+func (p *authDirection) ok() bool { return p.state == AuthNone || p.state == AuthPassed }
 
 // arm has p wait for an answer, with a number of transmissions.
-func (p *proof) arm(tries int, interval time.Duration) {
+func (p *authDirection) expectAnswer(tries int, interval time.Duration) {
 	p.waiting, p.tries, p.interval = true, tries, interval
 }
 
 // sent accounts for a transmission.
-func (p *proof) sent(now time.Time) {
+func (p *authDirection) sent(now time.Time) {
 	p.tries--
 	p.timer = now.Add(p.interval)
 }
 
 // pass says that the proof was given.
-func (p *proof) pass(now time.Time) {
+func (p *authDirection) pass(now time.Time) {
 	p.state, p.passed, p.waiting, p.timer = AuthPassed, now, false, time.Time{}
 }
 
 // named keeps the name that the peer called itself.
-func (p *proof) named(name []byte) {
+func (p *authDirection) setName(name []byte) {
 	if p.name != string(name) {
 		p.name = printable(name)
 	}
@@ -182,8 +182,8 @@ func (p *proof) named(name []byte) {
 
 // auth is the authentication of a Link.
 type auth struct {
-	peer  proof // of the peer to us
-	local proof // of us to the peer
+	peer  authDirection // of the peer to us
+	local authDirection // of us to the peer
 
 	challenge [challengeLen]byte // our last one
 	response  [responseLen]byte  // our last one
@@ -207,24 +207,24 @@ func (a *auth) stop() {
 }
 
 // patience is how long we wait for what the peer must send first.
-func (l *Link) patience() time.Duration { return time.Duration(l.cfg.MaxConfigure) * l.cfg.Restart }
+func (l *Link) authTimeout() time.Duration { return time.Duration(l.cfg.MaxConfigure) * l.cfg.Restart }
 
 // authenticate enters the Authentication phase, which may be over at once.
 func (l *Link) authenticate(now time.Time, out *Output) {
 	l.auth.refused = ""
 	l.auth.peer.begin(l.cfg.Auth.required())
-	l.auth.local.begin(l.options.proof)
+	l.auth.local.begin(l.options.localAuth)
 	switch l.auth.peer.protocol {
 	case ProtocolCHAP:
 		l.challenge(now, out)
 	case ProtocolPAP:
-		l.auth.peer.timer = now.Add(l.patience())
+		l.auth.peer.timer = now.Add(l.authTimeout())
 	}
 	switch l.auth.local.protocol {
 	case ProtocolCHAP:
-		l.auth.local.timer = now.Add(l.patience())
+		l.auth.local.timer = now.Add(l.authTimeout())
 	case ProtocolPAP:
-		l.auth.local.arm(l.cfg.MaxConfigure, l.lcp.interval)
+		l.auth.local.expectAnswer(l.cfg.MaxConfigure, l.lcp.interval)
 		l.sendAuthenticateRequest(now, out)
 	}
 	l.authenticated(now, out)
@@ -247,9 +247,9 @@ func (l *Link) receiveAuth(now time.Time, p Protocol, in packet, out *Output) Di
 
 // failAuth ends the link, because an authentication has failed. The peer is
 // told no more than it may know.
-func (l *Link) failAuth(now time.Time, p *proof, reason, farewell string, out *Output) {
+func (l *Link) failAuth(now time.Time, p *authDirection, reason, terminateText string, out *Output) {
 	p.state = AuthFailed
-	l.lcp.farewell = farewell
+	l.lcp.terminateText = terminateText
 	l.failLCP(now, reason, out)
 }
 
@@ -287,7 +287,7 @@ func (l *Link) peerTimeout(now time.Time, out *Output) {
 	p := &l.auth.peer
 	switch {
 	case p.protocol == ProtocolPAP:
-		reason := fmt.Sprintf("PAP: no Authenticate-Request from the peer within %g s", l.patience().Seconds())
+		reason := fmt.Sprintf("PAP: no Authenticate-Request from the peer within %g s", l.authTimeout().Seconds())
 		l.failAuth(now, p, reason, "PAP: no Authenticate-Request", out)
 	case !p.waiting:
 		l.challenge(now, out)
@@ -307,7 +307,7 @@ func (l *Link) localTimeout(now time.Time, out *Output) {
 	case p.state == AuthFailed:
 		l.failAuth(now, p, l.auth.refused, "", out)
 	case !p.waiting:
-		l.failAuth(now, p, fmt.Sprintf("CHAP: no Challenge from the peer within %g s", l.patience().Seconds()), "", out)
+		l.failAuth(now, p, fmt.Sprintf("CHAP: no Challenge from the peer within %g s", l.authTimeout().Seconds()), "", out)
 	case p.tries > 0:
 		p.interval = min(2*p.interval, l.cfg.Restart)
 		if p.protocol == ProtocolPAP {

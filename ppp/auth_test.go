@@ -39,7 +39,7 @@ func TestAuthenticationIsRequired(t *testing.T) {
 
 // RFC 1334, section 2: the better protocol is offered first. RFC 1994, section
 // 3: of its algorithms MD5.
-func TestAuthenticationThePeerRequires(t *testing.T) {
+func TestAuthenticationRequiredByPeer(t *testing.T) {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.Auth.Allow = 0, []Protocol{ProtocolPAP, ProtocolCHAP}
 	cfg.MaxFailure = 3
@@ -81,7 +81,7 @@ func TestAuthenticationThePeerRequires(t *testing.T) {
 }
 
 // The reason why a peer goes away may be what we did not grant.
-func TestAuthenticationThatIsNotConfigured(t *testing.T) {
+func TestAuthenticationNotConfigured(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 1}, `
 		up
 		< LCP Configure-Request 1 magic=00000001

@@ -71,7 +71,7 @@ func printedTable(t *testing.T) (table [numEvents][]cell, footnotes map[string]s
 	return table, footnotes
 }
 
-func TestTransitionsAreThoseOfRFC1661(t *testing.T) {
+func TestTransitionTable(t *testing.T) {
 	printed, _ := printedTable(t)
 	cells := 0
 	for ev, row := range printed {
@@ -105,7 +105,7 @@ func cellText(c cell) string {
 
 // The footnotes name cells that need a decision: they must be the ones that
 // automaton.go, Link.Open and receiveReply speak of.
-func TestFootnotesOfTheTable(t *testing.T) {
+func TestTransitionTableFootnotes(t *testing.T) {
 	_, footnotes := printedTable(t)
 	want := map[string]string{
 		"Open Stopped": "r", "Open Closing": "r", "Open Stopping": "r", "Open Opened": "r",
@@ -123,7 +123,7 @@ func TestFootnotesOfTheTable(t *testing.T) {
 }
 
 // RFC 1661, section 4.1: the Restart timer runs where there are TO events.
-func TestStatesInWhichTheTimerRuns(t *testing.T) {
+func TestTimedStates(t *testing.T) {
 	for s := range State(numStates) {
 		want := s >= Closing && s <= AckSent
 		if s.timed() != want {
@@ -134,7 +134,7 @@ func TestStatesInWhichTheTimerRuns(t *testing.T) {
 
 // RFC 1661, section 4.1: only scr, str and zrc start the timer. So each way
 // from a state without it to a state with it must have one of them.
-func TestTimerIsStartedOnTheWayIn(t *testing.T) {
+func TestTimerIsStartedOnEntry(t *testing.T) {
 	for ev, row := range transitions {
 		for s, c := range row {
 			if c != no && !State(s).timed() && c.next().timed() && !c.has(scr|str|zrc) {

@@ -48,7 +48,7 @@ func splitValue(data []byte) (value, name []byte, ok bool) {
 // challenge asks the peer who it is: at first, and again while the link is
 // open.
 func (l *Link) challenge(now time.Time, out *Output) {
-	l.auth.peer.arm(l.cfg.MaxConfigure, l.lcp.interval)
+	l.auth.peer.expectAnswer(l.cfg.MaxConfigure, l.lcp.interval)
 	l.sendChallenge(now, out)
 }
 
@@ -81,10 +81,10 @@ func (l *Link) sendValue(c code, id uint8, value []byte, out *Output) {
 
 // receiveCHAP takes a packet of CHAP.
 func (l *Link) receiveCHAP(now time.Time, in packet, out *Output) Discard {
-	mine := &l.auth.local
+	local := &l.auth.local
 	switch in.code {
 	case chapChallenge:
-		if mine.protocol != ProtocolCHAP || mine.state == AuthFailed {
+		if local.protocol != ProtocolCHAP || local.state == AuthFailed {
 			return DiscardWrongPhase
 		}
 		return l.receiveChallenge(now, in, out)
@@ -94,15 +94,15 @@ func (l *Link) receiveCHAP(now time.Time, in packet, out *Output) Discard {
 		}
 		return l.receiveResponse(now, in, out)
 	case chapSuccess, chapFailure:
-		if mine.protocol != ProtocolCHAP || !mine.waiting || in.id != mine.id {
+		if local.protocol != ProtocolCHAP || !local.waiting || in.id != local.id {
 			return DiscardBadID
 		}
 		if in.code == chapFailure {
 			l.refused(now, in.data)
 			return accepted
 		}
-		first := mine.state == AuthPending
-		if mine.pass(now); first {
+		first := local.state == AuthPending
+		if local.pass(now); first {
 			l.authenticated(now, out)
 		}
 		return accepted
@@ -118,7 +118,7 @@ func (l *Link) receiveChallenge(now time.Time, in packet, out *Output) Discard {
 		return DiscardBadLength
 	}
 	p := &l.auth.local
-	if l.auth.peer.protocol == ProtocolCHAP && same(value, l.auth.challenge[:]) {
+	if l.auth.peer.protocol == ProtocolCHAP && equalConstantTime(value, l.auth.challenge[:]) {
 		l.failAuth(now, p, "CHAP: the peer returned our own Challenge", "", out)
 		return accepted
 	}
@@ -126,10 +126,10 @@ func (l *Link) receiveChallenge(now time.Time, in packet, out *Output) Discard {
 		l.failAuth(now, p, fmt.Sprintf("CHAP: the peer's Challenge carries our own name, %q", l.cfg.Auth.Name), "", out)
 		return accepted
 	}
-	p.named(name)
+	p.setName(name)
 	p.id = in.id
 	l.auth.response = chapHash(in.id, l.cfg.Auth.Secret, value)
-	p.arm(l.cfg.MaxConfigure, l.lcp.interval)
+	p.expectAnswer(l.cfg.MaxConfigure, l.lcp.interval)
 	l.sendResponse(now, out)
 	return accepted
 }
@@ -151,10 +151,10 @@ func (l *Link) receiveResponse(now time.Time, in packet, out *Output) Discard {
 		return accepted
 	}
 	p.waiting = false
-	p.named(name)
+	p.setName(name)
 	want := chapHash(in.id, l.cfg.Auth.PeerSecret, l.auth.challenge[:])
-	right := same(value, want[:])
-	reason := l.cfg.Auth.acceptsName(ProtocolCHAP, name)
+	right := equalConstantTime(value, want[:])
+	reason := l.cfg.Auth.checkName(ProtocolCHAP, name)
 	if reason == "" && !right {
 		reason = fmt.Sprintf("CHAP: the secret of %q differs from the one configured here", printable(name))
 	}

@@ -190,7 +190,7 @@ func TestCHAPAnyName(t *testing.T) {
 
 // RFC 1994, section 4.1: a Challenge is sent again with another Identifier and
 // Value, and only so often.
-func TestCHAPThePeerDoesNotAnswer(t *testing.T) {
+func TestCHAPNoResponse(t *testing.T) {
 	cfg := chapOnly()
 	cfg.MaxConfigure, cfg.RestartInitial = 3, time.Second
 	dialogue(t, cfg, chapLCP+`
@@ -209,7 +209,7 @@ func TestCHAPThePeerDoesNotAnswer(t *testing.T) {
 }
 
 // RFC 1994, section 4.1: a Response is sent again, as the Success may be lost.
-func TestCHAPThePeerDoesNotSayWhetherItKnowsUs(t *testing.T) {
+func TestCHAPNoSuccess(t *testing.T) {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.MaxConfigure, cfg.RestartInitial = 0, 2, time.Second
 	const open = `
@@ -255,7 +255,7 @@ func TestCHAPThePeerDoesNotSayWhetherItKnowsUs(t *testing.T) {
 }
 
 // RFC 1661, section 3.5: who refuses terminates. If it does not, we do.
-func TestCHAPThePeerRefusesUs(t *testing.T) {
+func TestCHAPPeerRejectsUs(t *testing.T) {
 	const reason = "CHAP: pe2 rejected our authentication: no such customer"
 	const refused = mutualLCP + `
 		> CHAP Response 1 ` + theirs1 + ` pe2

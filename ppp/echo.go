@@ -15,11 +15,11 @@ type echo struct {
 	mark  time.Time // when the last request was sent, answered or spared
 	since time.Time // when the first of the unanswered requests was sent
 
-	id         uint8 // Identifier of the last request
-	waiting    bool  // the last request has no reply yet
-	replying   bool  // the frame at hand is that reply
-	heard      bool  // anything but that reply was received since it was sent, or spared
-	unanswered int   // requests in a row without a sign of life
+	id            uint8 // Identifier of the last request
+	waiting       bool  // the last request has no reply yet
+	replying      bool  // the frame at hand is that reply
+	otherReceived bool  // anything but that reply was received since it was sent, or spared
+	unanswered    int   // requests in a row without a sign of life
 
 	status EchoStatus
 }
@@ -70,7 +70,7 @@ type EchoStatus struct {
 	Measured bool          // RTT holds a measurement
 	Sent     uint64        // Echo-Requests sent
 	Lost     uint64        // Echo-Requests without a reply until the next was due
-	Spared   uint64        // Echo-Requests not sent, as something had been received (Config.EchoAdaptive)
+	Skipped  uint64        // Echo-Requests not sent, as something had been received (Config.EchoAdaptive)
 	RTTs     RTTs
 	History  EchoHistory
 }
@@ -95,8 +95,8 @@ func (l *Link) SetEcho(now time.Time, interval time.Duration, fails int, adaptiv
 func (e *echo) stop() { e.due, e.waiting = time.Time{}, false }
 
 // hear notes that a frame was received.
-func (e *echo) hear() {
-	e.heard = e.heard || !e.replying
+func (e *echo) received() {
+	e.otherReceived = e.otherReceived || !e.replying
 	e.replying = false
 }
 
@@ -120,7 +120,7 @@ func (e *echo) advance(now time.Time, fails int) string {
 		e.status.Lost++
 		e.status.History.add(echoLost)
 	}
-	if e.heard || !e.waiting {
+	if e.otherReceived || !e.waiting {
 		e.unanswered = 0
 		return ""
 	}
@@ -137,18 +137,18 @@ func (e *echo) advance(now time.Time, fails int) string {
 
 // spare puts off the next request if something was received, and tells whether
 // it did.
-func (e *echo) spare(now time.Time, interval time.Duration) bool {
-	if !e.heard {
+func (e *echo) skip(now time.Time, interval time.Duration) bool {
+	if !e.otherReceived {
 		return false
 	}
-	e.heard, e.waiting, e.mark, e.due = false, false, now, now.Add(interval)
-	e.status.Spared++
+	e.otherReceived, e.waiting, e.mark, e.due = false, false, now, now.Add(interval)
+	e.status.Skipped++
 	return true
 }
 
 // next notes that a request with this Identifier is sent now.
 func (e *echo) next(now time.Time, id uint8, interval time.Duration) {
 	e.id, e.sent, e.mark, e.due = id, now, now, now.Add(interval)
-	e.waiting, e.heard = true, false
+	e.waiting, e.otherReceived = true, false
 	e.status.Sent++
 }

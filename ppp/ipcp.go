@@ -54,15 +54,15 @@ func (c *ipcp) judge(o option, r *reply) {
 		r.naks = appendAddrOption(r.naks, optionIPAddress, c.cfg.Peer)
 	case unicast(addr) && c.cfg.Within.IsValid() && !c.cfg.Within.Contains(addr):
 		r.failure = fmt.Sprintf("the peer requests %v, which is outside %v, the prefix of this link", addr, c.cfg.Within)
-	case addr.IsUnspecified() && !r.final && c.other().IsValid():
-		r.naks = appendAddrOption(r.naks, optionIPAddress, c.other())
+	case addr.IsUnspecified() && !r.final && c.peerInPrefix().IsValid():
+		r.naks = appendAddrOption(r.naks, optionIPAddress, c.peerInPrefix())
 	case !unicast(addr): // 0.0.0.0 asks for an address, and we have none to give
 		r.reject(o)
 	}
 }
 
 // other is the address that a /31 has beside ours (RFC 3021).
-func (c *ipcp) other() netip.Addr {
+func (c *ipcp) peerInPrefix() netip.Addr {
 	if c.cfg.Within.Bits() != 31 || !c.cfg.Within.Contains(c.local) {
 		return netip.Addr{}
 	}

@@ -40,7 +40,7 @@ func TestIPCPOpens(t *testing.T) {
 }
 
 // RFC 1332, section 3: what is not the IP-Address option is rejected.
-func TestIPCPOptionsThatAreRejected(t *testing.T) {
+func TestIPCPRejectedOptions(t *testing.T) {
 	dialogue(t, ipv4(Configured, "10.0.0.1", "10.0.0.2"), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.0.0.1
 		> IPCP Configure-Request 1 addresses=0a0000020a000001 compression=002d0f01 addr=10.0.0.2 dns=00000000
@@ -52,7 +52,7 @@ func TestIPCPOptionsThatAreRejected(t *testing.T) {
 	`)
 }
 
-func TestIPCPGivesThePeerItsAddress(t *testing.T) {
+func TestIPCPAssignsPeerAddress(t *testing.T) {
 	dialogue(t, ipv4(Configured, "10.0.0.1", "10.0.0.2"), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.0.0.1
 		> IPCP Configure-Ack 1 addr=10.0.0.1
@@ -70,7 +70,7 @@ func TestIPCPGivesThePeerItsAddress(t *testing.T) {
 	`)
 }
 
-func TestIPCPThePeerWillNotHaveItsAddress(t *testing.T) {
+func TestIPCPPeerRefusesItsAddress(t *testing.T) {
 	for _, tc := range []struct{ option, reason string }{
 		{"", "the peer requests no address; 10.0.0.2 is configured for it"},
 		{" addr=10.0.0.3", "the peer insists on 10.0.0.3 instead of 10.0.0.2"},
@@ -126,7 +126,7 @@ func TestIPCPStartsAgainAfterNoAnswer(t *testing.T) {
 	`)
 }
 
-func TestIPCPThePeerClaimsOurAddress(t *testing.T) {
+func TestIPCPPeerRequestsOurAddress(t *testing.T) {
 	l := dialogue(t, ipv4(Configured, "10.255.0.0", ""), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.255.0.0
 		> IPCP Configure-Request 1 addr=10.255.0.0
@@ -165,7 +165,7 @@ func TestIPCPAnyPeerAddress(t *testing.T) {
 
 // The prefix of the link says where the peer's address may be, and a /31 which
 // it is.
-func TestIPCPPeerOutsideOfThePrefix(t *testing.T) {
+func TestIPCPPeerOutsidePrefix(t *testing.T) {
 	cfg := ipv4(Configured, "10.255.0.0", "")
 	cfg.IPv4.Within = netip.MustParsePrefix("10.255.0.0/31")
 	reason := "the peer requests 10.9.9.9, which is outside 10.255.0.0/31, the prefix of this link"
@@ -214,7 +214,7 @@ func TestIPCPUnnumbered(t *testing.T) {
 	`)
 }
 
-func TestIPCPUnnumberedAndThePeerWantsAnAddress(t *testing.T) {
+func TestIPCPUnnumberedAndPeerAssignsAddress(t *testing.T) {
 	cfg := ipv4(Unnumbered, "", "")
 	cfg.MaxFailure = 1
 	dialogue(t, cfg, lcpOpen+`

@@ -14,9 +14,9 @@ type ipv6cp struct {
 	rand       func() uint32
 	configured uint64 // zero: random
 	local      uint64 // ours
-	naked      uint64 // the identifier in our last Configure-Nak
+	lastNak    uint64 // the identifier in our last Configure-Nak
 	peer       uint64 // the peer's, as acknowledged; zero: none
-	asked      bool   // the peer's missing option was asked for
+	requested  bool   // the peer's missing option was asked for
 }
 
 func newIPV6CP(cfg *IPv6Config, rand func() uint32) *ipv6cp {
@@ -35,7 +35,7 @@ func (c *ipv6cp) reset() {
 	if c.configured != 0 {
 		c.local = c.configured
 	}
-	c.naked, c.peer, c.asked = 0, 0, false
+	c.lastNak, c.peer, c.requested = 0, 0, false
 }
 
 // newID returns an identifier that differs from ours and from zero.
@@ -71,16 +71,16 @@ func (c *ipv6cp) judge(o option, r *reply) {
 // judgeAbsent asks for a missing identifier, but only once: a peer that does
 // not send it then does not know the option (section 4.1).
 func (c *ipv6cp) judgeAbsent(request options, r *reply) {
-	if c.asked || len(r.rejects) > 0 || request.find(optionInterfaceID) != nil {
+	if c.requested || len(r.rejects) > 0 || request.find(optionInterfaceID) != nil {
 		return
 	}
-	c.asked = true
+	c.requested = true
 	c.suggest(r)
 }
 
 func (c *ipv6cp) suggest(r *reply) {
-	c.naked = c.newID()
-	r.naks = appendUint64Option(r.naks, optionInterfaceID, c.naked)
+	c.lastNak = c.newID()
+	r.naks = appendUint64Option(r.naks, optionInterfaceID, c.lastNak)
 }
 
 func (c *ipv6cp) commit(request options) {
@@ -96,7 +96,7 @@ func (c *ipv6cp) refused(suggestions options, _ bool) string {
 	if o == nil {
 		return ""
 	}
-	if id, _ := o.uint64(); id != 0 && id != c.naked && id != c.peer {
+	if id, _ := o.uint64(); id != 0 && id != c.lastNak && id != c.peer {
 		c.local = id
 	} else {
 		c.local = c.newID()

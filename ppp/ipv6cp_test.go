@@ -52,7 +52,7 @@ func TestIPV6CPRandomIdentifier(t *testing.T) {
 }
 
 // RFC 5072, section 4.1, rule by rule.
-func TestIPV6CPIdentifiersOfThePeer(t *testing.T) {
+func TestIPV6CPPeerIdentifiers(t *testing.T) {
 	dialogue(t, ipv6(0xa), lcpOpen6+`
 		< IPV6CP Configure-Request 1 id=a
 		# zero: it asks for one

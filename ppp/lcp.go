@@ -14,12 +14,12 @@ const (
 // lcp negotiates LCP's options. PFC and ACFC are granted when the peer asks
 // for them, which only allows us to compress: we never do.
 type lcp struct {
-	cfg   *Config
-	mru   uint16 // what we announce; defaultMRU: no option
-	magic uint32 // ours; zero: the peer rejected the option
-	naked uint32 // the magic number in our last Configure-Nak
+	cfg     *Config
+	mru     uint16 // what we announce; defaultMRU: no option
+	magic   uint32 // ours; zero: the peer rejected the option
+	lastNak uint32 // the magic number in our last Configure-Nak
 
-	proof     Protocol // by which we are to authenticate ourselves, as acknowledged
+	localAuth Protocol // by which we are to authenticate ourselves, as acknowledged
 	suggested bool     // our preferred one was suggested in a Configure-Nak
 	unmet     string   // what the peer's last request wanted of us and did not get
 
@@ -96,8 +96,8 @@ func (l *lcp) judgeMagic(o option, r *reply) {
 	case r.final:
 		r.reject(o)
 	default:
-		l.naked = l.newMagic()
-		r.naks = appendUint32Option(r.naks, optionMagicNumber, l.naked)
+		l.lastNak = l.newMagic()
+		r.naks = appendUint32Option(r.naks, optionMagicNumber, l.lastNak)
 	}
 }
 
@@ -127,7 +127,7 @@ func (l *lcp) judgeAbsent(options, *reply) {}
 
 func (l *lcp) commit(request options) {
 	l.peerMRU, l.peerMagic, l.unmet = defaultMRU, 0, ""
-	l.proof, _ = request.find(optionAuthentication).auth()
+	l.localAuth, _ = request.find(optionAuthentication).auth()
 	if v, ok := request.find(optionMRU).uint16(); ok {
 		l.peerMRU = v
 	}
@@ -157,7 +157,7 @@ func (l *lcp) refused(suggestions options, _ bool) string {
 			if l.magic == 0 {
 				continue
 			}
-			if v, ok := o.uint32(); ok && v != 0 && v != l.naked {
+			if v, ok := o.uint32(); ok && v != 0 && v != l.lastNak {
 				l.magic = v
 			} else {
 				l.magic = l.newMagic()

@@ -30,7 +30,7 @@ func TestLCPOpens(t *testing.T) {
 	`)
 }
 
-func TestLCPOpensWhenThePeerAnswersFirst(t *testing.T) {
+func TestLCPOpensWhenPeerAnswersFirst(t *testing.T) {
 	dialogue(t, Config{MRU: 1460}, `
 		up
 		< LCP Configure-Request 1 mru=1460 magic=00000001
@@ -43,7 +43,7 @@ func TestLCPOpensWhenThePeerAnswersFirst(t *testing.T) {
 }
 
 // RFC 1661, section 4.6: ten transmissions, three seconds apart.
-func TestNobodyAnswers(t *testing.T) {
+func TestNoAnswer(t *testing.T) {
 	script := "up\n" + strings.Repeat("< LCP Configure-Request 1 magic=00000001\n wait 3s\n", 10) + `
 		* LinkFailed the peer did not answer 10 Configure-Requests
 		= Stopped Initial Initial
@@ -55,7 +55,7 @@ func TestNobodyAnswers(t *testing.T) {
 	dialogue(t, Config{}, script)
 }
 
-func TestThePeerOnlyRequests(t *testing.T) {
+func TestPeerOnlyRequests(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 1}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
@@ -67,7 +67,7 @@ func TestThePeerOnlyRequests(t *testing.T) {
 	`)
 }
 
-func TestThePeerOnlyAnswers(t *testing.T) {
+func TestPeerOnlyAcknowledges(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
@@ -84,7 +84,7 @@ func TestThePeerOnlyAnswers(t *testing.T) {
 
 // RFC 1661, sections 5.2 to 5.4: a reply that does not fit the last request is
 // silently discarded.
-func TestRepliesThatDoNotFit(t *testing.T) {
+func TestRepliesToOtherRequests(t *testing.T) {
 	l := dialogue(t, Config{MRU: 1460}, `
 		up
 		< LCP Configure-Request 1 mru=1460 magic=00000001
@@ -113,7 +113,7 @@ func TestRepliesThatDoNotFit(t *testing.T) {
 	}
 }
 
-func TestLCPOptionsOfThePeer(t *testing.T) {
+func TestLCPPeerOptions(t *testing.T) {
 	dialogue(t, Config{MaxFailure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
@@ -200,7 +200,7 @@ func TestLCPRefusedTooOften(t *testing.T) {
 	`)
 }
 
-func TestThePeerKeepsAskingForWhatWasRejected(t *testing.T) {
+func TestPeerRepeatsRejectedOption(t *testing.T) {
 	dialogue(t, Config{MaxFailure: 1}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
@@ -394,7 +394,7 @@ func TestTerminateAckInOpened(t *testing.T) {
 }
 
 // What the peer said of itself no longer holds when it negotiates again.
-func TestThePeerWasClosedFirst(t *testing.T) {
+func TestPeerOpensLater(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001

@@ -18,9 +18,9 @@ type Link struct {
 	networks []ncp
 	echo     echo
 
-	rejects  rejectLimit
-	unwanted uint16 // bit per code above 7 that the peer does not know
-	rejected uint64 // frames of protocols that are not run
+	rejects     rejectLimit
+	codeRejects uint16 // bit per code above 7 that the peer does not know
+	rejected    uint64 // frames of protocols that are not run
 
 	identification string
 	remaining      TimeRemaining
@@ -81,9 +81,9 @@ func (l *Link) Up(now time.Time, out *Output) {
 // Heard says that the peer was heard at that time, by a frame that was not
 // given to Receive: one of a network protocol. It is a sign of life like any
 // other frame.
-func (l *Link) Heard(at time.Time) {
+func (l *Link) DataReceived(at time.Time) {
 	if at.After(l.echo.mark) {
-		l.echo.heard = true
+		l.echo.otherReceived = true
 	}
 }
 
@@ -150,7 +150,7 @@ func (l *Link) Receive(now time.Time, frame []byte, out *Output) {
 		l.discards[d]++
 	}
 	if d != DiscardBadMagic { // that one may be our own, come back
-		l.echo.hear()
+		l.echo.received()
 	}
 }
 
@@ -231,7 +231,7 @@ func (r *rejectLimit) allow(now time.Time) bool {
 
 // rejectProtocol answers a frame of an unknown protocol (RFC 1661, section 5.7).
 func (l *Link) rejectProtocol(now time.Time, p Protocol, info []byte, out *Output) Discard {
-	if l.isUnwanted(protocolReject) || !l.rejects.allow(now) {
+	if l.isCodeRejected(protocolReject) || !l.rejects.allow(now) {
 		return DiscardUnsupported
 	}
 	l.rejected++
@@ -279,7 +279,7 @@ func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 // establish enters the Authentication phase.
 func (l *Link) establish(now time.Time, out *Output) {
 	out.Events = append(out.Events, LCPOpened{l.options.peerMRU})
-	l.unwanted = 0
+	l.codeRejects = 0
 	l.echo.start(now, l.cfg.EchoInterval)
 	if l.auth != nil {
 		l.authenticate(now, out)
@@ -319,9 +319,9 @@ func (l *Link) failLCP(now time.Time, reason string, out *Output) {
 	l.lcpLayer(now, l.lcp.fail(now, reason, out), packet{}, out)
 }
 
-// receivedReject takes a Protocol-Reject: the network protocol concerned ends, of
+// applyProtocolReject takes a Protocol-Reject: the network protocol concerned ends, of
 // others nothing is sent (RFC 1661, section 5.7).
-func (l *Link) receivedReject(now time.Time, p Protocol, out *Output) {
+func (l *Link) applyProtocolReject(now time.Time, p Protocol, out *Output) {
 	reason := fmt.Sprintf("the peer does not support %v (Protocol-Reject)", p)
 	if p == ProtocolLCP {
 		l.lcpEvent(now, evRXJMinus, packet{}, reason, out)

@@ -249,7 +249,7 @@ func TestAuthenticationOverALossyLink(t *testing.T) {
 
 // Ends that cannot agree fail, both, with a reason, and come to rest; what they
 // can agree on is not harmed.
-func TestTwoLinksThatCannotAgree(t *testing.T) {
+func TestIncompatibleLinks(t *testing.T) {
 	other := netip.MustParseAddr("10.9.9.9")
 	pairs := []struct {
 		name string

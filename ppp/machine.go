@@ -58,7 +58,7 @@ type machine struct {
 	begun    bool // the options are those of the negotiation under way
 	pending  bool // our last Configure-Request has had no valid reply
 	lastID   uint8
-	nakedID  uint8 // Identifier of the last request answered with a Nak
+	nakID    uint8 // Identifier of the last request answered with a Nak
 	// Identifiers of our last Configure-Request and Terminate-Request.
 	configureID, terminateID uint8
 
@@ -83,16 +83,16 @@ type machine struct {
 	// to go back to that would have each negotiation begin another for ever.
 	initial, interval time.Duration
 
-	restarts  int // Restart counter: transmissions left
-	naksSent  int // Configure-Naks sent without an Ack, to requests that differ
-	refusals  int // Configure-Naks and Configure-Rejects sent without an Ack
-	naksHeard int // Configure-Naks received without an Ack
-	acksHeard int // Configure-Acks received in this negotiation
+	restarts     int // Restart counter: transmissions left
+	naksSent     int // Configure-Naks sent without an Ack, to requests that differ
+	refusals     int // Configure-Naks and Configure-Rejects sent without an Ack
+	naksReceived int // Configure-Naks received without an Ack
+	acksReceived int // Configure-Acks received in this negotiation
 
-	reason   string // why the layer went down or finished last
-	farewell string // what a Terminate-Request says instead; empty: the reason
-	hint     string // what the peer said of itself while negotiating
-	illegal  uint64 // illegal events
+	reason        string // why the layer went down or finished last
+	terminateText string // what a Terminate-Request says instead; empty: the reason
+	hint          string // what the peer said of itself while negotiating
+	illegal       uint64 // illegal events
 }
 
 func (m *machine) nextID() uint8 {
@@ -103,8 +103,8 @@ func (m *machine) nextID() uint8 {
 // begin starts a negotiation afresh: nothing is agreed.
 func (m *machine) begin() {
 	m.begun, m.pending = true, false
-	m.naksSent, m.refusals, m.naksHeard, m.acksHeard = 0, 0, 0, 0
-	m.hint, m.farewell = "", ""
+	m.naksSent, m.refusals, m.naksReceived, m.acksReceived = 0, 0, 0, 0
+	m.hint, m.terminateText = "", ""
 	m.options.reset()
 }
 
@@ -152,7 +152,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	}
 	if c.has(str) {
 		m.startTimer(now)
-		why := cmp.Or(m.farewell, m.reason)
+		why := cmp.Or(m.terminateText, m.reason)
 		out.text(m.protocol, terminateRequest, m.terminateID, why[:min(len(why), maxText)])
 	}
 	if c.has(sta) {
@@ -195,9 +195,9 @@ func (m *machine) sendRefusal(id uint8, out *Output) {
 		out.packet(m.protocol, configureReject, id, out.reply.rejects)
 		return
 	}
-	if m.naksSent == 0 || id != m.nakedID { // not because our Nak was lost
+	if m.naksSent == 0 || id != m.nakID { // not because our Nak was lost
 		m.naksSent++
-		m.nakedID = id
+		m.nakID = id
 	}
 	out.packet(m.protocol, configureNak, id, out.reply.naks)
 }
@@ -232,7 +232,7 @@ func (m *machine) why(ev event, in packet, reason string) string {
 		case m.hint != "":
 			return m.hint
 		case m.state == AckRcvd:
-			return fmt.Sprintf("the peer accepted %d Configure-Requests but sent no acceptable one of its own", m.acksHeard)
+			return fmt.Sprintf("the peer accepted %d Configure-Requests but sent no acceptable one of its own", m.acksReceived)
 		default:
 			return fmt.Sprintf("the peer did not answer %d Configure-Requests", m.cfg.MaxConfigure)
 		}
@@ -252,7 +252,7 @@ func terminateReason(in packet) string {
 // its Acks are counted, too.
 func (m *machine) timeout(now time.Time, out *Output) cell {
 	ev := evTOMinus
-	if m.restarts > 0 && !(m.state == AckRcvd && m.acksHeard >= m.cfg.MaxConfigure) {
+	if m.restarts > 0 && !(m.state == AckRcvd && m.acksReceived >= m.cfg.MaxConfigure) {
 		ev = evTOPlus
 		m.interval = min(2*m.interval, m.cfg.Restart)
 	}
@@ -355,8 +355,8 @@ func (m *machine) receiveReply(now time.Time, in packet, out *Output) (cell, Dis
 		if string(answer) != string(m.request) {
 			return 0, DiscardBadReply
 		}
-		ev, m.naksHeard = evRCA, 0
-		m.acksHeard++
+		ev, m.naksReceived = evRCA, 0
+		m.acksReceived++
 		reason = m.options.acked()
 	case configureReject:
 		if len(answer) == 0 || !options(m.request).contains(answer) {
@@ -364,11 +364,11 @@ func (m *machine) receiveReply(now time.Time, in packet, out *Output) (cell, Dis
 		}
 		reason = m.options.rejected(answer)
 	case configureNak:
-		m.naksHeard++
-		final := m.naksHeard > m.cfg.MaxFailure
+		m.naksReceived++
+		final := m.naksReceived > m.cfg.MaxFailure
 		reason = m.options.refused(answer, final)
 		if final && reason == "" {
-			reason = fmt.Sprintf("the peer refused %d Configure-Requests in a row", m.naksHeard)
+			reason = fmt.Sprintf("the peer refused %d Configure-Requests in a row", m.naksReceived)
 		}
 	}
 	m.pending = false

@@ -28,10 +28,10 @@ func (l *Link) receiveLCP(now time.Time, in packet, out *Output) Discard {
 		if len(in.data) < magicLen+secondsLen {
 			return DiscardBadLength
 		}
-		l.remaining = timeLeft(now, in.data[magicLen:])
+		l.remaining = parseTimeRemaining(now, in.data[magicLen:])
 	default:
 		if in.code == codeReject && len(in.data) > 0 {
-			l.unwanted |= 1 << min(in.data[0], 15)
+			l.codeRejects |= 1 << min(in.data[0], 15)
 		}
 		layer, d := l.lcp.receive(now, in, out)
 		l.lcpLayer(now, layer, in, out)
@@ -48,7 +48,7 @@ func (l *Link) receiveProtocolReject(now time.Time, in packet, out *Output) Disc
 	if len(in.data) < 2 {
 		return DiscardBadLength
 	}
-	l.receivedReject(now, Protocol(binary.BigEndian.Uint16(in.data)), out)
+	l.applyProtocolReject(now, Protocol(binary.BigEndian.Uint16(in.data)), out)
 	return accepted
 }
 
@@ -79,7 +79,7 @@ func (l *Link) receiveEcho(now time.Time, in packet, out *Output) Discard {
 
 // sendEcho sends an Echo-Request or Echo-Reply, cut to the peer's MRU.
 func (l *Link) sendEcho(c code, id uint8, data []byte, out *Output) {
-	if l.isUnwanted(c) {
+	if l.isCodeRejected(c) {
 		return
 	}
 	out.begin(ProtocolLCP, c, id)
@@ -91,7 +91,7 @@ func (l *Link) sendEcho(c code, id uint8, data []byte, out *Output) {
 
 // advanceEcho sends the next Echo-Request, or gives the link up.
 func (l *Link) advanceEcho(now time.Time, out *Output) {
-	if l.isUnwanted(echoRequest) {
+	if l.isCodeRejected(echoRequest) {
 		l.echo.stop()
 		return
 	}
@@ -99,7 +99,7 @@ func (l *Link) advanceEcho(now time.Time, out *Output) {
 		l.failLCP(now, reason, out)
 		return
 	}
-	if l.cfg.EchoAdaptive && l.echo.spare(now, l.cfg.EchoInterval) {
+	if l.cfg.EchoAdaptive && l.echo.skip(now, l.cfg.EchoInterval) {
 		return
 	}
 	id := l.lcp.nextID()
@@ -107,9 +107,9 @@ func (l *Link) advanceEcho(now time.Time, out *Output) {
 	l.sendEcho(echoRequest, id, nil, out)
 }
 
-// timeLeft reads the Seconds-Remaining and Message of a Time-Remaining packet
+// parseTimeRemaining reads the Seconds-Remaining and Message of a Time-Remaining packet
 // (RFC 1570, section 1.2).
-func timeLeft(now time.Time, data []byte) TimeRemaining {
+func parseTimeRemaining(now time.Time, data []byte) TimeRemaining {
 	const forever = 1<<32 - 1
 	r := TimeRemaining{Message: printable(data[4:])}
 	if seconds := binary.BigEndian.Uint32(data); seconds != forever {
@@ -118,6 +118,6 @@ func timeLeft(now time.Time, data []byte) TimeRemaining {
 	return r
 }
 
-// isUnwanted tells whether the peer sent a Code-Reject for packets of a code
+// isCodeRejected tells whether the peer sent a Code-Reject for packets of a code
 // above 7: they must not be sent any more (RFC 1661, section 4.3, RXJ+).
-func (l *Link) isUnwanted(c code) bool { return l.unwanted&(1<<c) != 0 }
+func (l *Link) isCodeRejected(c code) bool { return l.codeRejects&(1<<c) != 0 }

@@ -146,7 +146,7 @@ func TestAdaptiveKeepalive(t *testing.T) {
 		* LCPClosed 2 LCP echoes unanswered for 2 s
 		< LCP Terminate-Request 6 2 LCP echoes unanswered for 2 s
 	`)
-	if e := l.Status().Echo; e.Sent != 4 || e.Spared != 2 || e.Lost != 3 {
+	if e := l.Status().Echo; e.Sent != 4 || e.Skipped != 2 || e.Lost != 3 {
 		t.Errorf("echo status %+v", e)
 	}
 }
@@ -161,7 +161,7 @@ func TestKeepaliveByNetworkPackets(t *testing.T) {
 	step := func(at, heard time.Duration, want string) {
 		t.Helper()
 		out.Reset()
-		l.Heard(epoch.Add(heard))
+		l.DataReceived(epoch.Add(heard))
 		l.Advance(epoch.Add(at), &out)
 		got := ""
 		for f := range out.Frames() {
@@ -299,7 +299,7 @@ func TestUnknownProtocols(t *testing.T) {
 // What other implementations ask for and we do not run is refused: compression
 // (RFC 1962), encryption (RFC 1968), MPLS (RFC 3032) by Protocol-Reject, and
 // Multilink (RFC 1990) by Configure-Reject of its options.
-func TestProtocolsThatAreNotRun(t *testing.T) {
+func TestUnsupportedProtocols(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
 		< LCP Configure-Request 1 magic=00000001

@@ -39,7 +39,7 @@ func splitCounted(data []byte) (text, rest []byte, ok bool) {
 
 // receivePAP takes a packet of PAP.
 func (l *Link) receivePAP(now time.Time, in packet, out *Output) Discard {
-	mine := &l.auth.local
+	local := &l.auth.local
 	switch in.code {
 	case papRequest:
 		if l.auth.peer.protocol != ProtocolPAP {
@@ -47,7 +47,7 @@ func (l *Link) receivePAP(now time.Time, in packet, out *Output) Discard {
 		}
 		return l.receiveAuthenticateRequest(now, in, out)
 	case papAck, papNak:
-		if mine.protocol != ProtocolPAP || !mine.waiting || in.id != mine.id {
+		if local.protocol != ProtocolPAP || !local.waiting || in.id != local.id {
 			return DiscardBadID
 		}
 		if in.code == papNak {
@@ -55,7 +55,7 @@ func (l *Link) receivePAP(now time.Time, in packet, out *Output) Discard {
 			l.refused(now, message)
 			return accepted
 		}
-		mine.pass(now)
+		local.pass(now)
 		l.authenticated(now, out)
 		return accepted
 	}
@@ -75,9 +75,9 @@ func (l *Link) receiveAuthenticateRequest(now time.Time, in packet, out *Output)
 		out.text(ProtocolPAP, papAck, in.id, "\x00")
 		return accepted
 	}
-	p.named(name)
-	right := same(password, l.cfg.Auth.PeerSecret)
-	reason := l.cfg.Auth.acceptsName(ProtocolPAP, name)
+	p.setName(name)
+	right := equalConstantTime(password, l.cfg.Auth.PeerSecret)
+	reason := l.cfg.Auth.checkName(ProtocolPAP, name)
 	if reason == "" && !right {
 		reason = fmt.Sprintf("PAP: the secret of %q differs from the one configured here", printable(name))
 	}

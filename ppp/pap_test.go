@@ -43,7 +43,7 @@ const (
 )
 
 // RFC 1334, section 2.2.1: the same reply to requests that are repeated.
-func TestPAPOfThePeer(t *testing.T) {
+func TestPAPOfPeer(t *testing.T) {
 	l := dialogue(t, papOnly(), papLCP+`
 		> IPCP Configure-Request 1
 		# cut
@@ -85,7 +85,7 @@ func TestPAPWrongPassword(t *testing.T) {
 	}
 }
 
-func TestPAPThePeerSendsNoRequest(t *testing.T) {
+func TestPAPNoRequest(t *testing.T) {
 	dialogue(t, papOnly(), papLCP+`
 		wait 29999ms
 		wait 1ms

@@ -45,7 +45,7 @@ func TestRestartTimerBacksOff(t *testing.T) {
 
 // The network protocols begin with what LCP has found, and so does the
 // termination; a peer that terminates has the whole Restart time to take leave.
-func TestRestartTimerGoesOnAboveLCP(t *testing.T) {
+func TestRestartTimerInNetworkProtocols(t *testing.T) {
 	cfg := ipv4(Configured, "10.0.0.1", "")
 	cfg.RestartInitial = 250 * time.Millisecond
 	dialogue(t, cfg, `

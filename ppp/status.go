@@ -89,7 +89,7 @@ func (d Discard) String() string {
 	}[d]
 }
 
-func (p *proof) status(name string) AuthStatus {
+func (p *authDirection) status(name string) AuthStatus {
 	return AuthStatus{Protocol: p.protocol, State: p.state, Name: name, Passed: p.passed}
 }
 

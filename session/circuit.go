@@ -42,7 +42,7 @@ func (l *Link) circuitChanged(now time.Time, out *Output) {
 		return
 	}
 	if paused && !l.paused {
-		l.ppp.Heard(now) // no echo could be answered
+		l.ppp.DataReceived(now) // no echo could be answered
 	}
 	l.setOpen(now, l.open, out)
 	l.schedule()

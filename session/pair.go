@@ -226,7 +226,7 @@ func (p *Pair) Due(now time.Time) iter.Seq[*Link] { return p.waiting.due(now) }
 // keepalive it is a sign of life. Tell it before Advance.
 func (p *Pair) HeardOn(a Attempt, at time.Time) {
 	if l := p.byAttempt[a]; l != nil && l.ppp != nil {
-		l.ppp.Heard(at)
+		l.ppp.DataReceived(at)
 	}
 }
 

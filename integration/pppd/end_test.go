@@ -169,7 +169,7 @@ func (e *end) receive(now time.Time, frame []byte) {
 // receivePacket takes a packet of a network protocol whose control protocol is in some state. The
 // kernel of pppd may send the first before, and the last after, packets of its kind may flow.
 func (e *end) receivePacket(now time.Time, packet []byte, state ppp.State) {
-	e.link.Heard(now)
+	e.link.DataReceived(now)
 	if state == ppp.Opened {
 		_, err := e.device.file.Write(packet)
 		e.keep(err)
