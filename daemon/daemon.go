@@ -17,9 +17,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/dataplane/kernel"
 	"github.com/l2tpvl/l2tpvl/ipsec"
 	"github.com/l2tpvl/l2tpvl/ipsec/guard"
 	"github.com/l2tpvl/l2tpvl/vr"
+	"github.com/l2tpvl/l2tpvl/vr/linux"
 )
 
 // Daemon is one l2tpvld.
@@ -46,7 +48,7 @@ type Daemon struct {
 	unprotected atomic.Int64 // loops that run, are to be protected and are not yet
 }
 
-// Routers gives virtual routers, as *vr.Manager does. It is safe for concurrent use.
+// Routers gives virtual routers, as *linux.Manager does. It is safe for concurrent use.
 type Routers interface {
 	// Ensure gives the virtual router, and makes it if it is not there.
 	Ensure(vr.Spec) (Router, error)
@@ -59,7 +61,7 @@ type Routers interface {
 	Close() error
 }
 
-// Router is a virtual router, as *vr.Router is. It is safe for concurrent use.
+// Router is a virtual router, as *linux.Router is. It is safe for concurrent use.
 type Router interface {
 	dataplane.Namespace
 	// Configure makes the interface of that name be as c says.
@@ -69,7 +71,7 @@ type Router interface {
 }
 
 // kernelRouters are those of the kernel.
-type kernelRouters struct{ *vr.Manager }
+type kernelRouters struct{ *linux.Manager }
 
 func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensure(s) }
 
@@ -79,13 +81,13 @@ func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supe
 	d := newDaemon(cfg, version, log)
 	d.reloads, d.supervisor = reload, supervisor
 	d.guard = guard.New(guard.Options{Socket: cfg.Local.VICISocket, Events: d.guardEvent})
-	if err := d.pickPlane(dataplane.Detect()); err != nil {
+	if err := d.pickPlane(kernel.Detect()); err != nil {
 		return err
 	}
 	return d.run(ctx, func() (Routers, error) {
-		manager, err := vr.NewManager(
-			func(r *vr.Router) { go d.routerGone(r.Spec()) },
-			func(r *vr.Router, ifname string, up bool) { d.interfaces.turned(r.Spec(), ifname, up) },
+		manager, err := linux.NewManager(
+			func(r *linux.Router) { go d.routerGone(r.Spec()) },
+			func(r *linux.Router, ifname string, up bool) { d.interfaces.turned(r.Spec(), ifname, up) },
 		)
 		return kernelRouters{manager}, err
 	})

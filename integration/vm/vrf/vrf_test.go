@@ -15,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 	"github.com/l2tpvl/l2tpvl/vr"
+	"github.com/l2tpvl/l2tpvl/vr/linux"
 )
 
 func TestMain(m *testing.M) { os.Exit(vm.Main(m)) }
@@ -44,10 +45,10 @@ func exists(name string) bool {
 }
 
 // newManager returns a manager and the channel of the routers that it tells the deletion of.
-func newManager(t *testing.T) (*vr.Manager, <-chan *vr.Router) {
+func newManager(t *testing.T) (*linux.Manager, <-chan *linux.Router) {
 	t.Helper()
-	deleted := make(chan *vr.Router, 16)
-	m, err := vr.NewManager(func(r *vr.Router) { deleted <- r }, func(*vr.Router, string, bool) {})
+	deleted := make(chan *linux.Router, 16)
+	m, err := linux.NewManager(func(r *linux.Router) { deleted <- r }, func(*linux.Router, string, bool) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func newManager(t *testing.T) (*vr.Manager, <-chan *vr.Router) {
 	return m, deleted
 }
 
-func ensure(t *testing.T, m *vr.Manager, s vr.Spec) *vr.Router {
+func ensure(t *testing.T, m *linux.Manager, s vr.Spec) *linux.Router {
 	t.Helper()
 	r, err := m.Ensure(s)
 	if err != nil {
@@ -69,7 +70,7 @@ func ensure(t *testing.T, m *vr.Manager, s vr.Spec) *vr.Router {
 }
 
 // addTUN makes a TUN device as a data plane does, which stays without somebody who has it open.
-func addTUN(t *testing.T, r *vr.Router, name string) {
+func addTUN(t *testing.T, r *linux.Router, name string) {
 	t.Helper()
 	if err := r.Do(func() error {
 		return netlink.LinkAdd(&netlink.Tuntap{LinkAttrs: netlink.LinkAttrs{Name: name}, Mode: netlink.TUNTAP_MODE_TUN})

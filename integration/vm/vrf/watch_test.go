@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/vr"
+	"github.com/l2tpvl/l2tpvl/vr/linux"
 )
 
 // All VRFs share a namespace: an interface that is set up or down is told with the VRF that it is
 // in, and one that is in none is not told.
 func TestInterfacesTurnedInVRFsAreTold(t *testing.T) {
 	turns := make(chan string, 64)
-	m, err := vr.NewManager(func(*vr.Router) {}, func(r *vr.Router, ifname string, up bool) {
+	m, err := linux.NewManager(func(*linux.Router) {}, func(r *linux.Router, ifname string, up bool) {
 		turns <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
 	})
 	if err != nil {

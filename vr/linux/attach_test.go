@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // testCable makes a veth pair in the host's namespace and returns the name of one end: a customer's
@@ -49,10 +51,10 @@ func hear(t *testing.T, told <-chan string, want ...string) {
 	}
 }
 
-func customers(names ...string) []Attachment {
-	var as []Attachment
+func customers(names ...string) []vr.Attachment {
+	var as []vr.Attachment
 	for _, name := range names {
-		as = append(as, Attachment{name, []netip.Prefix{netip.MustParsePrefix("10.1.1.1/24"), netip.MustParsePrefix("2001:db8:1::1/64")}})
+		as = append(as, vr.Attachment{Name: name, Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.1.1/24"), netip.MustParsePrefix("2001:db8:1::1/64")}})
 	}
 	return as
 }
@@ -77,7 +79,7 @@ func inside(t *testing.T, netns, ifname string) string {
 func TestAttach(t *testing.T) {
 	m, _ := newTestManager(t)
 	name := testName(t, "attach")
-	spec := Spec{NetNS: name}
+	spec := vr.Spec{NetNS: name}
 	early, late := testCable(t, 1), fmt.Sprintf("c2-%d", os.Getpid())
 	told := make(chan string, 16)
 
@@ -144,7 +146,7 @@ func TestAttachToRouterMadeAnew(t *testing.T) {
 	name := testName(t, "anew")
 	cable := testCable(t, 1)
 	told := make(chan string, 16)
-	if err := m.Attach(Spec{NetNS: name}, customers(cable), attaching(told)); err != nil {
+	if err := m.Attach(vr.Spec{NetNS: name}, customers(cable), attaching(told)); err != nil {
 		t.Fatal(err)
 	}
 	ensure(t, m, name)
@@ -170,7 +172,7 @@ func TestAttachFindsItInside(t *testing.T) {
 	ip(t, "link", "set", cable, "netns", name)
 	told := make(chan string, 16)
 	ensure(t, m, name)
-	if err := m.Attach(Spec{NetNS: name}, customers(cable), attaching(told)); err != nil {
+	if err := m.Attach(vr.Spec{NetNS: name}, customers(cable), attaching(told)); err != nil {
 		t.Fatal(err)
 	}
 	hear(t, told, cable+" attached")

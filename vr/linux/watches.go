@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"fmt"

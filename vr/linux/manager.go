@@ -1,8 +1,13 @@
-// Package vr gives virtual routers, the interfaces of virtual links inside them, and what those
-// interfaces carry. A virtual router is a named network namespace or a VRF. The namespaces are
-// those of ip-netns(8), so the operator sees and may make them with `ip netns`, and VRFs with
-// `ip link`.
-package vr
+// Package linux creates and configures virtual routers on Linux, as package vr describes them.
+//
+// A virtual router is a named network namespace or a VRF. A Manager opens or creates the ones that
+// are asked for (Ensure), puts customer interfaces into them (Attach), reports when one is deleted
+// by another process, and removes what it created (Release, Close). A Router runs functions inside
+// its namespace (Do) and configures the interfaces of links (Configure).
+//
+// The namespaces are those of ip-netns(8), so the operator can list and create them with
+// `ip netns`, and VRFs with `ip link`. The package knows no protocol and no data plane.
+package linux
 
 import (
 	"errors"
@@ -13,6 +18,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/vishvananda/netlink"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // Directory is where the named network namespaces are.
@@ -30,25 +37,25 @@ type Manager struct {
 
 	mu       sync.Mutex
 	closed   bool
-	watching bool              // for changes of VRFs
-	routers  map[Spec]*Router  // those held
-	opening  sync.WaitGroup    // calls of Ensure that open one; none begins after closed is set
-	created  map[Spec]identity // what we made, as long as it is there
+	watching bool                 // for changes of VRFs
+	routers  map[vr.Spec]*Router  // those held
+	opening  sync.WaitGroup       // calls of Ensure that open one; none begins after closed is set
+	created  map[vr.Spec]identity // what we made, as long as it is there
 
 	watches watches
 	making  sync.Map // of *sync.Mutex by Spec, before mu: a router is opened, made and released by one at a time
 
 	attaching    sync.Mutex // before mu
-	attachments  map[Spec]*attachments
+	attachments  map[vr.Spec]*attachments
 	watchingHome bool // for interfaces that belong into a router
 }
 
 // kind finds and makes virtual routers of one kind.
 type kind interface {
-	stat(Spec) (identity, error) // os.ErrNotExist if there is none
-	open(Spec) (place, error)    // os.ErrNotExist if there is none
-	create(Spec) (place, error)
-	remove(Spec) error
+	stat(vr.Spec) (identity, error) // os.ErrNotExist if there is none
+	open(vr.Spec) (place, error)    // os.ErrNotExist if there is none
+	create(vr.Spec) (place, error)
+	remove(vr.Spec) error
 }
 
 // place is what a Spec names.
@@ -102,17 +109,17 @@ func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up 
 		vrfs:    vrfs,
 		watcher: watcher,
 		done:    make(chan struct{}),
-		routers: make(map[Spec]*Router),
-		created: make(map[Spec]identity),
+		routers: make(map[vr.Spec]*Router),
+		created: make(map[vr.Spec]identity),
 
 		watches:     watches{of: make(map[identity]*watch)},
-		attachments: make(map[Spec]*attachments),
+		attachments: make(map[vr.Spec]*attachments),
 	}
 	m.watched.Go(m.watch)
 	return m, nil
 }
 
-func (m *Manager) kind(s Spec) kind {
+func (m *Manager) kind(s vr.Spec) kind {
 	if s.VRF != "" {
 		return m.vrfs
 	}
@@ -123,8 +130,8 @@ func (m *Manager) kind(s Spec) kind {
 // interface up, that forwards, or a VRF, which forwards as the host does. One that is there is left
 // as it is. The same Router is returned as long as its namespace or VRF is there. Interfaces that
 // belong into it, by Attach, are in it when Ensure returns.
-func (m *Manager) Ensure(s Spec) (*Router, error) {
-	if err := s.check(); err != nil {
+func (m *Manager) Ensure(s vr.Spec) (*Router, error) {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	r, lost, fresh, err := m.ensure(s)
@@ -140,7 +147,7 @@ func (m *Manager) Ensure(s Spec) (*Router, error) {
 	return r, nil
 }
 
-func (m *Manager) ensure(s Spec) (r, lost *Router, fresh bool, err error) {
+func (m *Manager) ensure(s vr.Spec) (r, lost *Router, fresh bool, err error) {
 	defer m.alone(s)()
 	m.mu.Lock()
 	r, lost, err = m.held(s)
@@ -183,7 +190,7 @@ func (m *Manager) ensure(s Spec) (r, lost *Router, fresh bool, err error) {
 
 // alone waits until nobody else opens, makes or releases the router of that Spec, and keeps others
 // from it until the call of what it returns.
-func (m *Manager) alone(s Spec) (over func()) {
+func (m *Manager) alone(s vr.Spec) (over func()) {
 	of, _ := m.making.LoadOrStore(s, new(sync.Mutex))
 	mu := of.(*sync.Mutex)
 	mu.Lock()
@@ -191,7 +198,7 @@ func (m *Manager) alone(s Spec) (over func()) {
 }
 
 // held is the router of that Spec, if it is held still, and the one that was, if it is lost.
-func (m *Manager) held(s Spec) (r, lost *Router, err error) {
+func (m *Manager) held(s vr.Spec) (r, lost *Router, err error) {
 	if m.closed {
 		return nil, nil, os.ErrClosed
 	}
@@ -207,7 +214,7 @@ func (m *Manager) held(s Spec) (r, lost *Router, err error) {
 
 // letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it
 // then.
-func (m *Manager) letGoIfLost(s Spec) *Router {
+func (m *Manager) letGoIfLost(s vr.Spec) *Router {
 	id, err := m.kind(s).stat(s)
 	if err != nil || id != m.created[s] {
 		delete(m.created, s)
@@ -287,7 +294,7 @@ func (m *Manager) look(at func(*Router) bool) {
 // Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put
 // there is given back. Nothing of it is told. No interface that is somebody's may be in there any
 // more.
-func (m *Manager) Release(s Spec) error {
+func (m *Manager) Release(s vr.Spec) error {
 	defer m.alone(s)()
 	m.attaching.Lock()
 	var err error
@@ -310,7 +317,7 @@ func (m *Manager) Release(s Spec) error {
 }
 
 // removeCreated removes what we have created, if it is there still.
-func (m *Manager) removeCreated(s Spec) error {
+func (m *Manager) removeCreated(s vr.Spec) error {
 	id, created := m.created[s]
 	delete(m.created, s)
 	kind := m.kind(s)

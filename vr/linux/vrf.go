@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // vrfs are the VRFs of the namespace that the daemon lives in.
@@ -36,7 +38,7 @@ func (v *vrfs) find(name string) (netlink.Link, error) {
 	return link, err
 }
 
-func (v *vrfs) stat(s Spec) (identity, error) {
+func (v *vrfs) stat(s vr.Spec) (identity, error) {
 	link, err := v.find(s.VRF)
 	if err != nil {
 		return identity{}, err
@@ -48,7 +50,7 @@ func (v *vrfs) stat(s Spec) (identity, error) {
 // again.
 func identityOfLink(link netlink.Link) identity { return identity{ino: uint64(link.Attrs().Index)} }
 
-func (v *vrfs) open(s Spec) (place, error) {
+func (v *vrfs) open(s vr.Spec) (place, error) {
 	link, err := v.find(s.VRF)
 	if err != nil {
 		return place{}, err
@@ -65,7 +67,7 @@ func (v *vrfs) open(s Spec) (place, error) {
 
 // create makes the VRF, up. What it has no route to is unreachable, instead of being looked up in
 // the main table: a packet of a customer must not find its way into the provider's network.
-func (v *vrfs) create(s Spec) (place, error) {
+func (v *vrfs) create(s vr.Spec) (place, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = s.VRF
 	link := &netlink.Vrf{LinkAttrs: attrs, Table: s.Table}
@@ -91,7 +93,7 @@ func (v *vrfs) create(s Spec) (place, error) {
 }
 
 // remove removes the VRF. Interfaces that are still in it go on outside.
-func (v *vrfs) remove(s Spec) error {
+func (v *vrfs) remove(s vr.Spec) error {
 	link, err := v.find(s.VRF)
 	if err == nil {
 		err = v.kernel.LinkDel(link)

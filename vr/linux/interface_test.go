@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -67,7 +69,7 @@ func TestConfigure(t *testing.T) {
 	r := ensure(t, m, testName(t, "shapes"))
 	addTUN(t, r, "vl0")
 
-	numbered := Interface{
+	numbered := vr.Interface{
 		MTU: 1400, Up: true,
 		Local: netip.MustParseAddr("10.255.0.0"), Peer: netip.MustParseAddr("10.255.0.1"),
 	}
@@ -89,20 +91,20 @@ func TestConfigure(t *testing.T) {
 	}
 	for _, step := range []struct {
 		name string
-		c    Interface
+		c    vr.Interface
 		want []string
 	}{
-		{"down", Interface{MTU: 1456}, []string{"mtu 1456"}},
-		{"up, unnumbered, without IPv6", Interface{Up: true}, []string{"mtu 1456", "UP"}},
+		{"down", vr.Interface{MTU: 1456}, []string{"mtu 1456"}},
+		{"up, unnumbered, without IPv6", vr.Interface{Up: true}, []string{"mtu 1456", "UP"}},
 		{"point-to-point IPv4", numbered, []string{
 			"mtu 1400", "UP", "inet 10.255.0.0 peer 10.255.0.1/32 scope global vl0", peer,
 		}},
 		{"both protocols and routes", dual, dualSeen},
-		{"no routes while down", Interface{Local: numbered.Local, Peer: numbered.Peer, Routes: dual.Routes}, []string{
+		{"no routes while down", vr.Interface{Local: numbered.Local, Peer: numbered.Peer, Routes: dual.Routes}, []string{
 			"mtu 1400", "inet 10.255.0.0 peer 10.255.0.1/32 scope global vl0",
 		}},
 		{"both again", dual, dualSeen},
-		{"another peer, other routes", Interface{
+		{"another peer, other routes", vr.Interface{
 			Up: true, Local: numbered.Local, Peer: netip.MustParseAddr("10.255.0.9"), LinkLocal: 5,
 			Routes: prefixes("0.0.0.0/0", "::/0", "2001:db8::/32"),
 		}, []string{
@@ -115,7 +117,7 @@ func TestConfigure(t *testing.T) {
 			"fe80::/64 proto kernel metric 256 pref medium",
 			"default proto 115 metric 1024 pref medium",
 		}},
-		{"further IPv6 addresses", Interface{Up: true, LinkLocal: 5, Addresses: prefixes("2001:db8::1/64", "fd00::1/128")}, []string{
+		{"further IPv6 addresses", vr.Interface{Up: true, LinkLocal: 5, Addresses: prefixes("2001:db8::1/64", "fd00::1/128")}, []string{
 			"mtu 1400", "UP",
 			"inet6 fe80::5/64 scope link nodad",
 			"inet6 2001:db8::1/64 scope global nodad",
@@ -124,14 +126,14 @@ func TestConfigure(t *testing.T) {
 			"fd00::1 proto kernel metric 256 pref medium",
 			"fe80::/64 proto kernel metric 256 pref medium",
 		}},
-		{"they go while down", Interface{Addresses: prefixes("2001:db8::1/64")}, []string{"mtu 1400"}},
-		{"one IPv4 address alone", Interface{Up: true, Local: numbered.Local}, []string{
+		{"they go while down", vr.Interface{Addresses: prefixes("2001:db8::1/64")}, []string{"mtu 1400"}},
+		{"one IPv4 address alone", vr.Interface{Up: true, Local: numbered.Local}, []string{
 			"mtu 1400", "UP", "inet 10.255.0.0/32 scope global vl0",
 		}},
-		{"unnumbered with routes", Interface{Up: true, Routes: prefixes("192.0.2.0/24")}, []string{
+		{"unnumbered with routes", vr.Interface{Up: true, Routes: prefixes("192.0.2.0/24")}, []string{
 			"mtu 1400", "UP", "192.0.2.0/24 proto 115 scope link",
 		}},
-		{"nothing", Interface{}, []string{"mtu 1400"}},
+		{"nothing", vr.Interface{}, []string{"mtu 1400"}},
 	} {
 		for _, time := range []string{"once", "twice"} {
 			if err := r.Configure("vl0", step.c); err != nil {
@@ -157,7 +159,7 @@ func TestConfigureLeavesRoutesOfOthers(t *testing.T) {
 	m, _ := newTestManager(t)
 	r := ensure(t, m, testName(t, "others"))
 	addTUN(t, r, "vl0")
-	up := Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
+	up := vr.Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
 	if err := r.Configure("vl0", up); err != nil {
 		t.Fatal(err)
 	}
@@ -176,20 +178,20 @@ func TestConfigureErrors(t *testing.T) {
 	r := ensure(t, m, testName(t, "errors"))
 	addTUN(t, r, "vl0")
 	addTUN(t, r, "vl1")
-	route := Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
+	route := vr.Interface{Up: true, Routes: prefixes("192.0.2.0/24")}
 	if err := r.Configure("vl0", route); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		name, ifname string
-		c            Interface
+		c            vr.Interface
 		want         error  // wrapped, nil: any
 		say          string // in the text, beside the names of VR and interface
 	}{
-		{"no such interface", "vl9", Interface{}, os.ErrNotExist, "interface vl9"},
-		{"MTU out of bounds", "vl0", Interface{MTU: 10}, nil, "MTU 10"},
-		{"MTU too small for IPv6", "vl0", Interface{MTU: 1279, Up: true, LinkLocal: 1}, nil, "1280"},
-		{"IPv6 address in the place of IPv4's", "vl0", Interface{Local: netip.IPv6LinkLocalAllNodes()}, nil, "IPv4"},
+		{"no such interface", "vl9", vr.Interface{}, os.ErrNotExist, "interface vl9"},
+		{"MTU out of bounds", "vl0", vr.Interface{MTU: 10}, nil, "MTU 10"},
+		{"MTU too small for IPv6", "vl0", vr.Interface{MTU: 1279, Up: true, LinkLocal: 1}, nil, "1280"},
+		{"IPv6 address in the place of IPv4's", "vl0", vr.Interface{Local: netip.IPv6LinkLocalAllNodes()}, nil, "IPv4"},
 		{"route that another link has", "vl1", route, os.ErrExist, "192.0.2.0/24"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -222,7 +224,7 @@ func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	addTUN(t, r, "vl0")
-	c := Interface{MTU: 1400, Up: true, Local: netip.MustParseAddr("10.0.0.1"), Peer: netip.MustParseAddr("10.0.0.2")}
+	c := vr.Interface{MTU: 1400, Up: true, Local: netip.MustParseAddr("10.0.0.1"), Peer: netip.MustParseAddr("10.0.0.2")}
 	if err := r.Configure("vl0", c); err != nil {
 		t.Errorf("IPv4 alone: %v", err)
 	}

@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -9,24 +9,20 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
-)
 
-// Attachment is an interface of the host, towards a customer, that belongs into a virtual router.
-type Attachment struct {
-	Name      string
-	Addresses []netip.Prefix // each with the length of its prefix; others that the interface has are left
-}
+	"github.com/l2tpvl/l2tpvl/vr"
+)
 
 // attachments are the interfaces that belong into one router.
 type attachments struct {
-	wanted []Attachment
+	wanted []vr.Attachment
 	in     *Router         // that they were put into
 	taken  map[string]bool // by name: those that we have put there, and so give back
 	told   func(name string, err error)
 }
 
 // has reports whether we have put an interface into that router.
-func (of *attachments) has(r *Router, a Attachment) bool { return of.in == r && of.taken[a.Name] }
+func (of *attachments) has(r *Router, a vr.Attachment) bool { return of.in == r && of.taken[a.Name] }
 
 // wants are the addresses that an interface is to have.
 func (of *attachments) wants(name string) []netip.Prefix {
@@ -47,7 +43,7 @@ func (of *attachments) wants(name string) []netip.Prefix {
 // told hears of each interface that was put there, and why one could not be; the error wraps
 // os.ErrNotExist for one that is not there. It is not told of one that is where it was. It may be
 // called from goroutines of the manager, and must neither block nor call it.
-func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err error)) error {
+func (m *Manager) Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
 	before := m.attachments[s]
@@ -81,7 +77,7 @@ func (m *Manager) Attach(s Spec, wanted []Attachment, told func(name string, err
 }
 
 // router is the router of that Spec, if it is held.
-func (m *Manager) router(s Spec) *Router {
+func (m *Manager) router(s vr.Spec) *Router {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.routers[s]
@@ -133,7 +129,7 @@ func (m *Manager) arrived(u netlink.LinkUpdate) {
 
 // attach puts an interface into a router, if it is not there, gives it its addresses and sets it
 // up.
-func (m *Manager) attach(r *Router, of *attachments, a Attachment) error {
+func (m *Manager) attach(r *Router, of *attachments, a vr.Attachment) error {
 	if of.in != r {
 		of.in = r
 		clear(of.taken) // what was in another router, which is gone
@@ -185,7 +181,7 @@ func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
 // giveBack takes the interfaces that we have put into a router out of it, but for those to be kept.
 // In the daemon's own namespace they are down, and without the customer's addresses: nothing of his
 // is to be routed there.
-func (m *Manager) giveBack(s Spec, of *attachments, keep map[string]bool) error {
+func (m *Manager) giveBack(s vr.Spec, of *attachments, keep map[string]bool) error {
 	r := m.router(s)
 	var err error
 	for _, a := range of.wanted {
@@ -216,7 +212,7 @@ func (m *Manager) detachAll() error {
 }
 
 // expel takes an interface out of the router, in the namespace of the calling thread.
-func (r *Router) expel(home namespace, a Attachment) error {
+func (r *Router) expel(home namespace, a vr.Attachment) error {
 	link, err := netlink.LinkByName(a.Name)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return os.ErrNotExist

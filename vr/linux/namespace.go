@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // namespace is an open network namespace.
@@ -19,23 +21,23 @@ type namespace struct{ handle netns.NsHandle }
 // namespaces are the named network namespaces.
 type namespaces struct{ home namespace }
 
-func pathOf(s Spec) string { return filepath.Join(Directory, s.NetNS) }
+func pathOf(s vr.Spec) string { return filepath.Join(Directory, s.NetNS) }
 
-func (namespaces) stat(s Spec) (identity, error) { return statFile(pathOf(s)) }
+func (namespaces) stat(s vr.Spec) (identity, error) { return statFile(pathOf(s)) }
 
-func (namespaces) open(s Spec) (place, error) {
+func (namespaces) open(s vr.Spec) (place, error) {
 	ns, id, err := openNamespace(pathOf(s))
 	return place{id: id, namespace: ns}, err
 }
 
-func (n namespaces) create(s Spec) (place, error) {
+func (n namespaces) create(s vr.Spec) (place, error) {
 	if err := createNamespace(pathOf(s), n.home); err != nil {
 		return place{}, err
 	}
 	return n.open(s)
 }
 
-func (namespaces) remove(s Spec) error { return removeNamespace(pathOf(s)) }
+func (namespaces) remove(s vr.Spec) error { return removeNamespace(pathOf(s)) }
 
 // statFile is the identity of what is at path.
 func statFile(path string) (identity, error) {

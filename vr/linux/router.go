@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -9,11 +9,13 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // Router is one virtual router. It is safe for concurrent use. It is a dataplane.Namespace.
 type Router struct {
-	spec    Spec
+	spec    vr.Spec
 	created bool
 	home    namespace
 	place   place
@@ -24,7 +26,7 @@ type Router struct {
 }
 
 // Spec is what the router was asked for by.
-func (r *Router) Spec() Spec { return r.spec }
+func (r *Router) Spec() vr.Spec { return r.spec }
 
 // Name is the name of the network namespace or of the VRF.
 func (r *Router) Name() string { return r.spec.Name() }

@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"maps"
@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // A namespace of two names is watched once, and the routers of both are told, as long as they are
@@ -17,10 +19,10 @@ func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
 	first, second := testName(t, "first"), testName(t, "second")
 	ip(t, "netns", "add", first)
 	ip(t, "-n", first, "link", "set", "lo", "up")
-	if err := os.WriteFile(pathOf(Spec{NetNS: second}), nil, 0o444); err != nil {
+	if err := os.WriteFile(pathOf(vr.Spec{NetNS: second}), nil, 0o444); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount(pathOf(Spec{NetNS: first}), pathOf(Spec{NetNS: second}), "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(pathOf(vr.Spec{NetNS: first}), pathOf(vr.Spec{NetNS: second}), "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
 	want := func(lines ...string) {
@@ -43,12 +45,12 @@ func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
 	ip(t, "-n", first, "link", "set", "lo", "down")
 	want(first+" lo false", second+" lo false")
 
-	if err := m.Release(Spec{NetNS: first}); err != nil { // that which began to watch
+	if err := m.Release(vr.Spec{NetNS: first}); err != nil { // that which began to watch
 		t.Fatal(err)
 	}
 	ip(t, "-n", first, "link", "set", "lo", "up")
 	want(second + " lo true")
-	if err := m.Release(Spec{NetNS: second}); err != nil {
+	if err := m.Release(vr.Spec{NetNS: second}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(m.watches.of); n != 0 {
@@ -63,7 +65,7 @@ func TestEnsureSideBySide(t *testing.T) {
 	routers := make([]*Router, 16)
 	for i := range routers {
 		group.Go(func() (err error) {
-			routers[i], err = m.Ensure(Spec{NetNS: []string{name, other}[i%2]})
+			routers[i], err = m.Ensure(vr.Spec{NetNS: []string{name, other}[i%2]})
 			return err
 		})
 	}

@@ -1,4 +1,4 @@
-package vr
+package linux
 
 import (
 	"errors"
@@ -14,6 +14,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // The tests work on the real kernel, as root, in network namespaces named after this process.
@@ -71,7 +73,7 @@ func newTestManager(t *testing.T) (*Manager, <-chan *Router) {
 
 func ensure(t *testing.T, m *Manager, name string) *Router {
 	t.Helper()
-	r, err := m.Ensure(Spec{NetNS: name})
+	r, err := m.Ensure(vr.Spec{NetNS: name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +132,7 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 	if err := r.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Do after Close: %v", err)
 	}
-	if _, err := m.Ensure(Spec{NetNS: ours}); !errors.Is(err, os.ErrClosed) {
+	if _, err := m.Ensure(vr.Spec{NetNS: ours}); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Ensure after Close: %v", err)
 	}
 	if err := m.Close(); err != nil {
@@ -144,11 +146,11 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 func TestEnsureRefuses(t *testing.T) {
 	m, _ := newTestManager(t)
 	for _, name := range []string{"", ".", "..", "a/b", "../x", "a\x00b", strings.Repeat("n", 256)} {
-		if _, err := m.Ensure(Spec{NetNS: name}); err == nil {
+		if _, err := m.Ensure(vr.Spec{NetNS: name}); err == nil {
 			t.Errorf("%q was taken", name)
 		}
 	}
-	for _, s := range []Spec{
+	for _, s := range []vr.Spec{
 		{NetNS: "red", VRF: "red", Table: 1}, {VRF: "red"}, {VRF: "a/b", Table: 1}, {VRF: strings.Repeat("v", 16), Table: 1},
 	} {
 		if _, err := m.Ensure(s); err == nil {
@@ -163,7 +165,7 @@ func TestEnsureRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.Remove(path)
-	if _, err := m.Ensure(Spec{NetNS: stale}); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := m.Ensure(vr.Spec{NetNS: stale}); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("a file without a namespace: error %v, want one that names it", err)
 	}
 }
