@@ -2,17 +2,18 @@ package l2tp
 
 import "encoding/binary"
 
-// Append appends the control message m to dst: the header, the Message Type, the
-// Message Digests, and the rest of what m.Has names in the order of RFC 3931, section
-// 5.4. A ZLB is its header alone. dst is returned as it was with an *AVPError, which
-// says that an AVP in m.Has does not belong in such a message or that its
-// value has a length it cannot have.
+// Append appends the control message m to dst: the header, the Message Type, the Message Digests,
+// and the other AVPs in m.Has, in the order of RFC 3931, section 5.4. A ZLB is only a header.
+//
+// The error is an *AVPError: an AVP in m.Has is not allowed in a message of this type, or its value
+// has an invalid length. Append then returns dst unchanged.
 func Append(dst []byte, m *Message) ([]byte, error) {
 	return AppendHidden(dst, m, nil, AVPSet{})
 }
 
-// AppendHidden is Append with the AVPs in hide hidden, as far as they may be and are
-// in m. It takes a Random Vector in m, random for each message, and adds no padding.
+// AppendHidden is like Append, and hides the AVPs of m that are in hide and may be hidden (RFC
+// 3931, section 5.3). m must have a Random Vector, with new random octets for each message.
+// AppendHidden adds no padding.
 func AppendHidden(dst []byte, m *Message, key *HidingKey, hide AVPSet) ([]byte, error) {
 	start := len(dst)
 	out := appendHeader(dst, m.Header)
@@ -22,7 +23,7 @@ func AppendHidden(dst []byte, m *Message, key *HidingKey, hide AVPSet) ([]byte, 
 			return dst, err
 		}
 	}
-	// The sum of all AVPs at their longest is below 65535.
+	// The header and all AVPs together are shorter than 65535 octets at their maximum lengths.
 	binary.BigEndian.PutUint16(out[start+2:], uint16(len(out)-start))
 	return out, nil
 }
@@ -36,7 +37,7 @@ func (m *Message) appendAVPs(dst []byte, key *HidingKey, hide AVPSet) ([]byte, *
 		at = len(dst)
 		dst = appendAVPHeader(dst, specOf(AVPMessageDigest))
 		dst = m.Digests[i].append(dst)
-		if !m.Digests[i].whole() || len(dst)-at > maxAVPLen {
+		if !m.Digests[i].validLength() || len(dst)-at > maxAVPLen {
 			return dst, m.appendError(specOf(AVPMessageDigest), BadLength)
 		}
 		setAVPLen(dst[at:])
@@ -73,7 +74,7 @@ func (m *Message) appendClear(dst []byte, spec *avpSpec) ([]byte, Problem) {
 	return dst, NoProblem
 }
 
-// appendHidden is appendClear for an AVP to be hidden (RFC 3931, section 5.3).
+// appendHidden is appendClear for an AVP that is hidden (RFC 3931, section 5.3).
 func (m *Message) appendHidden(dst []byte, spec *avpSpec, key *HidingKey) ([]byte, Problem) {
 	switch {
 	case key == nil:
@@ -101,14 +102,15 @@ func (m *Message) appendError(spec *avpSpec, p Problem) *AVPError {
 	return &AVPError{Message: m.Type, Type: spec.avp, Mandatory: spec.bits&bitM != 0, Problem: p}
 }
 
-// appendAVPHeader appends an AVP header with the M bit as spec has it and length 0.
+// appendAVPHeader appends an AVP header with the M bit of spec and length 0. The caller sets the
+// length with setAVPLen.
 func appendAVPHeader(dst []byte, spec *avpSpec) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, spec.bits&bitM)
 	dst = append(dst, 0, 0)
 	return binary.BigEndian.AppendUint16(dst, uint16(spec.avp))
 }
 
-// setAVPLen writes its length into the header of the AVP that b is.
+// setAVPLen sets the length of the AVP b in its header.
 func setAVPLen(b []byte) {
 	binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)|uint16(len(b)))
 }

@@ -14,7 +14,7 @@ func TestAppendErrors(t *testing.T) {
 		want    AVPError
 	}{
 		{
-			"AVP of another message",
+			"AVP not allowed in the message",
 			Message{Type: HELLO, Has: AVPs(AVPResultCode)},
 			AVPError{HELLO, 0, AVPResultCode, true, Misplaced},
 		},
@@ -53,7 +53,7 @@ func TestAppendErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := Append([]byte("before"), &test.message)
 			if !reflect.DeepEqual(err, error(&test.want)) || string(got) != "before" {
-				t.Errorf("%v, want %v; %q", err, &test.want, got)
+				t.Errorf("Append: error %v, want %v; returned %q, want dst unchanged", err, &test.want, got)
 			}
 		})
 	}
@@ -71,7 +71,7 @@ func TestAppendHiddenErrors(t *testing.T) {
 	}{
 		{"no secret", nil, true, HiddenNoKey},
 		{"no Random Vector", key, false, HiddenNoVector},
-		{"no room for the length", key, true, BadLength},
+		{"too long for a hidden AVP", key, true, BadLength},
 	}
 	for _, test := range tests {
 		if m.Has = AVPs(AVPVendorName); test.vector {
@@ -84,7 +84,7 @@ func TestAppendHiddenErrors(t *testing.T) {
 		}
 	}
 
-	// What must not be hidden is not.
+	// AVPs that must not be hidden are not.
 	m = Message{Type: SCCRQ, Has: AVPs(AVPHostName), HostName: []byte("pe1")}
 	got, err := AppendHidden(nil, &m, nil, hide)
 	if err != nil || !bytes.HasSuffix(got, unhex(t, "8009 0000 0007 706531")) {
@@ -92,7 +92,7 @@ func TestAppendHiddenErrors(t *testing.T) {
 	}
 }
 
-// The longest values an AVP can have (RFC 3931, section 5.1).
+// Values of the maximum length (RFC 3931, section 5.1).
 func TestAppendLongest(t *testing.T) {
 	key := NewHidingKey([]byte(secret))
 	m := Message{
@@ -116,7 +116,8 @@ func TestAppendLongest(t *testing.T) {
 	}
 }
 
-// A Result with text but no error code gets one, as text has its place behind it.
+// Append writes an error code before a text, even if the Result has none, because the wire format
+// requires it.
 func TestAppendResultText(t *testing.T) {
 	m := Message{Type: CDN, Has: AVPs(AVPResultCode), Result: Result{Code: 3, Message: []byte("x")}}
 	b, err := Append(nil, &m)

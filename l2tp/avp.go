@@ -12,7 +12,7 @@ type AVPType uint16
 const (
 	AVPMessageType            AVPType = 0
 	AVPResultCode             AVPType = 1
-	AVPTieBreaker             AVPType = 5 // of a control connection or a session
+	AVPTieBreaker             AVPType = 5 // Control Connection Tie Breaker, Session Tie Breaker
 	AVPHostName               AVPType = 7
 	AVPVendorName             AVPType = 8
 	AVPReceiveWindowSize      AVPType = 10
@@ -41,8 +41,8 @@ const (
 	numAVPTypes = 76
 )
 
-// Name returns the RFC's name, such as "Host Name", and "AVP 67" for an AVP that is not of RFC
-// 3931.
+// Name returns the name of the AVP in RFC 3931, such as "Host Name". It returns "AVP 67" for an AVP
+// that RFC 3931 does not define.
 func (t AVPType) Name() string {
 	if s := specOf(t); s != nil {
 		return s.name
@@ -50,7 +50,8 @@ func (t AVPType) Name() string {
 	return "AVP " + strconv.Itoa(int(t))
 }
 
-// String returns the RFC's name and the number, such as "Host Name AVP (7)".
+// String returns the name and the number of the AVP, such as "Host Name AVP (7)". It returns "AVP
+// 67" for an AVP that RFC 3931 does not define.
 func (t AVPType) String() string {
 	if s := specOf(t); s != nil {
 		return s.name + " AVP (" + strconv.Itoa(int(t)) + ")"
@@ -58,12 +59,13 @@ func (t AVPType) String() string {
 	return "AVP " + strconv.Itoa(int(t))
 }
 
-// AVPSet is a set of AVPs of RFC 3931. The zero set is empty, and sets compare with ==.
+// AVPSet is a set of AVPs of RFC 3931. The zero value is the empty set. Sets can be compared with
+// ==.
 type AVPSet struct {
 	bits [2]uint64 // AVP type t is bit t%64 of word t/64
 }
 
-// AVPs returns the set of types.
+// AVPs returns the set of these types.
 func AVPs(types ...AVPType) AVPSet {
 	var s AVPSet
 	s.Add(types...)
@@ -75,7 +77,7 @@ func (s AVPSet) Has(t AVPType) bool {
 	return t < numAVPTypes && s.bits[t/64]&(1<<(t%64)) != 0
 }
 
-// Add puts types into the set. Numbers above those of RFC 3931 are left out.
+// Add adds types to the set. It ignores types above 75, the highest one of RFC 3931.
 func (s *AVPSet) Add(types ...AVPType) {
 	for _, t := range types {
 		if t < numAVPTypes {
@@ -84,7 +86,7 @@ func (s *AVPSet) Add(types ...AVPType) {
 	}
 }
 
-// Remove takes types out of the set.
+// Remove removes types from the set.
 func (s *AVPSet) Remove(types ...AVPType) {
 	for _, t := range types {
 		if t < numAVPTypes {
@@ -93,12 +95,12 @@ func (s *AVPSet) Remove(types ...AVPType) {
 	}
 }
 
-// minus returns the set of what is in s and not in o.
+// minus returns the AVPs that are in s and not in o.
 func (s AVPSet) minus(o AVPSet) AVPSet {
 	return AVPSet{[2]uint64{s.bits[0] &^ o.bits[0], s.bits[1] &^ o.bits[1]}}
 }
 
-// first returns the AVP of the lowest number in s, false if s is empty.
+// first returns the AVP with the lowest number in s, or false if s is empty.
 func (s AVPSet) first() (AVPType, bool) {
 	for i, word := range s.bits {
 		if word != 0 {

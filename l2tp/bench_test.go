@@ -2,7 +2,7 @@ package l2tp
 
 import "testing"
 
-// hotPaths are the operations that a daemon does for each message.
+// hotPaths returns the operations that a daemon does for each message, by name.
 func hotPaths(t testing.TB) map[string]func() error {
 	digests, hiding := NewKey([]byte(secret)), NewHidingKey([]byte(secret))
 	var buf []byte
@@ -17,7 +17,7 @@ func hotPaths(t testing.TB) map[string]func() error {
 		}
 	}
 	for name, kind := range map[string]DigestType{
-		"SCCRQ with all it can have": DigestHMACMD5, "ICRP": DigestHMACSHA1,
+		"SCCRQ with all AVPs": DigestHMACMD5, "ICRP": DigestHMACSHA1,
 	} {
 		wire := goldenWire(t, name)
 		sign := func() error { return digests.Sign(wire, kind, nonce1, nonce2) }
@@ -29,7 +29,7 @@ func hotPaths(t testing.TB) map[string]func() error {
 	}
 	for _, r := range rollovers {
 		keys, wire := twoKeys(r.types), r.message(t)
-		next := Keys{keys[1]} // fits the second digest alone
+		next := Keys{keys[1]} // matches only the second digest
 		sign := func() error { return keys.Sign(wire, nonce1, nonce2) }
 		if err := sign(); err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func hotPaths(t testing.TB) map[string]func() error {
 	return paths
 }
 
-func TestSteadyStateAllocatesNothing(t *testing.T) {
+func TestHotPathsDoNotAllocate(t *testing.T) {
 	for name, path := range hotPaths(t) {
 		var err error
 		n := testing.AllocsPerRun(10, func() {

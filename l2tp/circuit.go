@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// CircuitStatus is the value of the Circuit Status AVP (RFC 3931, section 5.4.5,
-// and RFC 5641, section 2).
+// CircuitStatus is the value of the Circuit Status AVP (RFC 3931, section 5.4.5, and RFC 5641,
+// section 2).
 type CircuitStatus uint16
 
-// The bits of the circuit status.
+// The bits of the circuit status. The circuit is the local attachment circuit of the sender.
 const (
 	CircuitActive               CircuitStatus = 1 << iota // A: no faults, up and ready
-	CircuitNew                                            // N: a new circuit (use deprecated by RFC 5641)
-	CircuitReceiveFault                                   // R: local attachment circuit cannot receive
-	CircuitTransmitFault                                  // T: local attachment circuit cannot transmit
+	CircuitNew                                            // N: new; deprecated by RFC 5641
+	CircuitReceiveFault                                   // R: circuit cannot receive
+	CircuitTransmitFault                                  // T: circuit cannot transmit
 	CircuitNetworkReceiveFault                            // I: cannot receive from the peer
 	CircuitNetworkTransmitFault                           // E: cannot transmit to the peer
 	CircuitStandby                                        // S: established, not switching data
@@ -24,20 +24,20 @@ const (
 	circuitBits = circuitFaults | CircuitActive | CircuitNew | CircuitStandby
 )
 
-// Active reports whether data may flow to the sender of the status: A is set, and
-// the pseudowire is not on standby (RFC 5641, section 2: user traffic must not be
-// transmitted then).
+// Active reports whether data may be sent to the peer that reported s: A is set and S is clear. RFC
+// 5641, section 2, forbids user traffic while the pseudowire is on standby.
 func (s CircuitStatus) Active() bool {
 	return s&(CircuitActive|CircuitStandby) == CircuitActive
 }
 
-// Fault returns s with the fault bits f added and A cleared, as RFC 5641, section 3,
-// demands of the two.
+// Fault returns s with the fault bits of f set and A clear. RFC 5641, section 3, requires A to be
+// clear when a fault bit is set.
 func (s CircuitStatus) Fault(f CircuitStatus) CircuitStatus {
 	return s&^CircuitActive | f&circuitFaults
 }
 
-// String lists the bits set, such as "active,new"; "inactive" stands for A clear.
+// String lists the bits that are set, such as "active,new". It begins with "inactive" if A is
+// clear.
 func (s CircuitStatus) String() string {
 	names := [...]string{
 		"active", "new", "receive fault", "transmit fault",
@@ -55,12 +55,12 @@ func (s CircuitStatus) String() string {
 	return strings.Join(set, ",")
 }
 
-// CircuitErrors is the value of the Circuit Errors AVP: counters since the call
-// was established (RFC 3931, section 5.4.5).
+// CircuitErrors is the value of the Circuit Errors AVP: counters since the call was established
+// (RFC 3931, section 5.4.5).
 //
-// RFC 3931 draws four counters and says that the AVP's length is 32, which is the
-// length with the two more that RFC 2661, section 4.4.6, has in front of them. Both
-// lengths are read; the long one is written, as it agrees with both texts' length.
+// RFC 3931 shows four counters but gives 32 as the length of the AVP. That is the length with two
+// more counters, which RFC 2661, section 4.4.6, has before these four. Parse accepts both lengths.
+// Append writes the long form, because its length agrees with both RFCs.
 type CircuitErrors struct {
 	CRC, Framing     uint32 // RFC 2661 only
 	HardwareOverruns uint32
@@ -69,9 +69,9 @@ type CircuitErrors struct {
 	Alignment        uint32
 }
 
-// Sublayer is the value of the L2-Specific Sublayer AVP: what the sender requires
-// in data messages it receives (RFC 3931, section 5.4.4). Parse takes any
-// value; one that is not known cannot be honoured.
+// Sublayer is the value of the L2-Specific Sublayer AVP: the sublayer that the sender requires in
+// the data messages that it receives (RFC 3931, section 5.4.4). Parse accepts any value; its caller
+// must refuse a session with a value that it does not support.
 type Sublayer uint16
 
 // The sublayers of RFC 3931.
@@ -91,9 +91,9 @@ func (s Sublayer) String() string {
 	return "sublayer " + strconv.Itoa(int(s))
 }
 
-// DataSequencing is the value of the Data Sequencing AVP: which data messages its
-// sender wants numbered (RFC 3931, section 5.4.4). Parse takes any value; one that
-// is not known cannot be honoured.
+// DataSequencing is the value of the Data Sequencing AVP: which of the data messages that the
+// sender receives must have sequence numbers (RFC 3931, section 5.4.4). Parse accepts any value;
+// its caller must refuse a session with a value that it does not support.
 type DataSequencing uint16
 
 // The levels of RFC 3931.

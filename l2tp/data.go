@@ -5,17 +5,17 @@ import (
 	"encoding/binary"
 )
 
-// DataHeaderLen is the length in octets of the session header over UDP without the
-// cookie (RFC 3931, section 4.1.2.1).
+// DataHeaderLen is the length, in octets, of the session header over UDP without the cookie (RFC
+// 3931, section 4.1.2.1).
 const DataHeaderLen = 8
 
-// SessionIDLen is the length in octets of the session ID, which is all of the
-// session header over IP but for the cookie (RFC 3931, section 4.1.1.1).
+// SessionIDLen is the length of the session ID in octets. Over IP the session header is only the
+// session ID and the cookie (RFC 3931, section 4.1.1.1).
 const SessionIDLen = 4
 
-// ParseDataHeader reads the session header of the data message b over UDP and returns
-// what is behind the session ID: the cookie, for CutCookie, and the payload.
-// The error is a HeaderError.
+// ParseDataHeader reads the session header of b, a data message received over UDP. It returns the
+// session ID and what follows it: the cookie, which CutCookie removes, and the payload. The error
+// is a HeaderError.
 func ParseDataHeader(b []byte) (sessionID uint32, rest []byte, err error) {
 	if len(b) < DataHeaderLen {
 		return 0, nil, ErrTruncated
@@ -32,15 +32,17 @@ func ParseDataHeader(b []byte) (sessionID uint32, rest []byte, err error) {
 	return binary.BigEndian.Uint32(b[4:]), b[DataHeaderLen:], nil
 }
 
-// AppendDataHeader appends the session header over UDP with the peer's cookie.
+// AppendDataHeader appends the session header over UDP, with the session ID and the cookie that the
+// peer has assigned.
 func AppendDataHeader(dst []byte, sessionID uint32, cookie []byte) []byte {
 	dst = append(dst, 0, version3, 0, 0)
 	return AppendIPDataHeader(dst, sessionID, cookie)
 }
 
-// ParseIPDataHeader reads the session ID of the IP payload b (protocol 115) and
-// returns what is behind it: with ID 0 a control message, else the cookie, for
-// CutCookie, and the payload (RFC 3931, section 4.1.1.2). The error is a HeaderError.
+// ParseIPDataHeader reads the session ID at the start of b, the payload of an IP packet with
+// protocol 115. It returns the session ID and what follows it. With session ID 0 that is a control
+// message (RFC 3931, section 4.1.1.2), otherwise the cookie, which CutCookie removes, and the
+// payload. The error is a HeaderError.
 func ParseIPDataHeader(b []byte) (sessionID uint32, rest []byte, err error) {
 	if len(b) < SessionIDLen {
 		return 0, nil, ErrTruncated
@@ -48,15 +50,16 @@ func ParseIPDataHeader(b []byte) (sessionID uint32, rest []byte, err error) {
 	return binary.BigEndian.Uint32(b), b[SessionIDLen:], nil
 }
 
-// AppendIPDataHeader appends the session header over IP with the peer's cookie.
+// AppendIPDataHeader appends the session header over IP, with the session ID and the cookie that
+// the peer has assigned.
 func AppendIPDataHeader(dst []byte, sessionID uint32, cookie []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, sessionID)
 	return append(dst, cookie...)
 }
 
-// CutCookie takes our cookie off b and returns the payload behind it. It fails if b
-// starts with anything else. The time it takes does not tell how much of a
-// wrong cookie was right.
+// CutCookie removes the local cookie from the start of b and returns the payload after it. It
+// returns false if b does not start with the cookie. The comparison takes the same time for every
+// wrong cookie, so that its duration does not reveal which octets are correct.
 func CutCookie(b, cookie []byte) (payload []byte, ok bool) {
 	if len(b) < len(cookie) || subtle.ConstantTimeCompare(b[:len(cookie)], cookie) == 0 {
 		return nil, false
@@ -64,15 +67,15 @@ func CutCookie(b, cookie []byte) (payload []byte, ok bool) {
 	return b[len(cookie):], true
 }
 
-// SublayerLen is the length in octets of the Default L2-Specific Sublayer.
+// SublayerLen is the length of the Default L2-Specific Sublayer in octets.
 const SublayerLen = 4
 
-// DefaultSublayer is the Default L2-Specific Sublayer (RFC 3931, section 4.6), between
-// the cookie and the payload.
+// DefaultSublayer is the Default L2-Specific Sublayer, which is between the cookie and the payload
+// (RFC 3931, section 4.6).
 type DefaultSublayer struct {
-	// Sequenced is the S bit: Sequence counts.
+	// Sequenced is the S bit: Sequence is valid.
 	Sequenced bool
-	// Sequence is a number modulo 2^24.
+	// Sequence is the sequence number, modulo 2^24.
 	Sequence uint32
 }
 
@@ -81,8 +84,8 @@ const (
 	sequenceMask = 1<<24 - 1
 )
 
-// ParseDefaultSublayer reads the sublayer and returns the payload behind it.
-// Reserved bits are ignored. The error is a HeaderError.
+// ParseDefaultSublayer reads the sublayer at the start of b. It returns the sublayer and the
+// payload after it. It ignores reserved bits. The error is a HeaderError.
 func ParseDefaultSublayer(b []byte) (DefaultSublayer, []byte, error) {
 	if len(b) < SublayerLen {
 		return DefaultSublayer{}, nil, ErrTruncated

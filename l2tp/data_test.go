@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// The header of a data message over UDP (RFC 3931, section 4.1.2.1) with cookie
-// and sublayer (section 4.6), as the Linux kernel sends it.
+// The header of a data message over UDP (RFC 3931, section 4.1.2.1), with a cookie and a sublayer
+// (section 4.6), as the Linux kernel sends it.
 func TestDataMessage(t *testing.T) {
 	want := unhex(t, `
 		0003 0000              -- T clear, version 3; reserved
@@ -38,8 +38,8 @@ func TestDataMessage(t *testing.T) {
 	}
 }
 
-// Over IP the session ID is all there is, and 0 is for control messages (RFC 3931,
-// sections 4.1.1.1 and 4.1.1.2).
+// Over IP the header is only the session ID and the cookie. Session ID 0 marks control messages
+// (RFC 3931, sections 4.1.1.1 and 4.1.1.2).
 func TestIPDataMessage(t *testing.T) {
 	got := AppendIPDataHeader(nil, 0x7d2, []byte{1, 2, 3, 4})
 	if want := unhex(t, "000007d2 01020304"); !bytes.Equal(got, want) {
@@ -97,7 +97,7 @@ func TestCutCookie(t *testing.T) {
 	for _, test := range tests {
 		payload, ok := CutCookie([]byte(test.b), []byte(test.cookie))
 		if string(payload) != test.payload || ok != test.ok {
-			t.Errorf("%q behind %q: %q, %t", test.b, test.cookie, payload, ok)
+			t.Errorf("CutCookie(%q, %q) = %q, %t, want %q, %t", test.b, test.cookie, payload, ok, test.payload, test.ok)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestDefaultSublayer(t *testing.T) {
 		want DefaultSublayer
 	}{
 		{"00000000", DefaultSublayer{}},
-		{"40000000", DefaultSublayer{Sequenced: true}}, // 0 is a valid number
+		{"40000000", DefaultSublayer{Sequenced: true}}, // 0 is a valid sequence number
 		{"40ffffff", DefaultSublayer{Sequenced: true, Sequence: 1<<24 - 1}},
 		{"bf000001", DefaultSublayer{Sequence: 1}}, // reserved bits
 	}
@@ -131,9 +131,9 @@ func TestPeek(t *testing.T) {
 		t.Errorf("connection ID %#x, %t", id, ok)
 	}
 	if _, ok := PeekConnectionID(icrp[:11]); ok {
-		t.Error("connection ID in 11 octets")
+		t.Error("PeekConnectionID finds a connection ID in 11 octets")
 	}
 	if !IsControl(icrp) || IsControl(AppendDataHeader(nil, 1, nil)) || IsControl(nil) {
-		t.Error("IsControl is wrong")
+		t.Error("IsControl must be true for the ICRP, and false for a data message and for no octets")
 	}
 }

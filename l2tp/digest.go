@@ -10,17 +10,17 @@ import (
 	"strconv"
 )
 
-// DigestType is the hash of a Message Digest AVP (RFC 3931, section 5.4.1).
+// DigestType is the hash algorithm of a Message Digest AVP (RFC 3931, section 5.4.1).
 type DigestType uint8
 
-// The digest types of RFC 3931. (Its sentence on lengths calls them 1 and 2, which
-// an erratum corrects.)
+// The digest types of RFC 3931. The RFC calls them 1 and 2 where it gives their lengths; an erratum
+// corrects this.
 const (
 	DigestHMACMD5  DigestType = 0
 	DigestHMACSHA1 DigestType = 1
 )
 
-// Size is the length of the digest in octets, 0 for an unknown type.
+// Size returns the length of the digest in octets, or 0 for an unknown type.
 func (t DigestType) Size() int {
 	switch t {
 	case DigestHMACMD5:
@@ -45,12 +45,13 @@ func (t DigestType) String() string {
 // Digest is the value of a Message Digest AVP (RFC 3931, section 5.4.1).
 type Digest struct {
 	Type DigestType
-	// Sum is the digest. Append writes zeros where it is nil.
+	// Sum is the digest. If it is nil, Append writes zeros.
 	Sum []byte
 }
 
-// whole reports whether the digest has the length of its type, or none yet.
-func (d *Digest) whole() bool {
+// validLength reports whether the digest is nil or has the length of its type. An unknown type may
+// have any length.
+func (d *Digest) validLength() bool {
 	return d.Type.Size() == 0 || d.Sum == nil || len(d.Sum) == d.Type.Size()
 }
 
@@ -63,21 +64,21 @@ func (d *Digest) append(dst []byte) []byte {
 	return append(dst, d.Sum...)
 }
 
-// Errors of Key.
+// Errors of Key and Keys.
 var (
-	ErrNoDigest  = errors.New("l2tp: no Message Digest AVP behind the Message Type AVP")
-	ErrBadDigest = errors.New("l2tp: message digest is wrong: damaged, forged, or another shared secret")
+	ErrNoDigest  = errors.New("l2tp: no Message Digest AVP after the Message Type AVP")
+	ErrBadDigest = errors.New("l2tp: incorrect message digest: message damaged or forged, or different shared secret")
 )
 
-// Key computes message digests with one shared secret (RFC 3931, sections 4.3 and
-// 5.4.1). It is not safe for concurrent use.
+// Key computes message digests with one shared secret (RFC 3931, sections 4.3 and 5.4.1). It is not
+// safe for concurrent use.
 type Key struct {
 	hashes [2]hash.Hash // by DigestType
 	sum    [sha1.Size]byte
 }
 
-// NewKey derives the key for message digests from the secret. Without a secret the
-// digest guards integrity alone (RFC 3931, section 4.3).
+// NewKey derives the key for message digests from the shared secret. With an empty secret a digest
+// is only an integrity check and authenticates nothing (RFC 3931, section 4.3).
 func NewKey(secret []byte) *Key {
 	shared := deriveKey(secret, 2)
 	return &Key{hashes: [...]hash.Hash{
@@ -86,8 +87,8 @@ func NewKey(secret []byte) *Key {
 	}}
 }
 
-// deriveKey derives the shared key for purpose, 1 hiding and 2 authentication
-// (RFC 3931, sections 5.3 and 5.4.1).
+// deriveKey derives the shared key for a purpose: 1 for hiding AVPs, 2 for authentication (RFC
+// 3931, sections 5.3 and 5.4.1).
 func deriveKey(secret []byte, purpose byte) (key [md5.Size]byte) {
 	h := hmac.New(md5.New, secret)
 	h.Write([]byte{purpose})
@@ -95,15 +96,14 @@ func deriveKey(secret []byte, purpose byte) (key [md5.Size]byte) {
 	return key
 }
 
-// Sign fills in each Message Digest AVP of type t in the control message, which
-// is as Append wrote it. The nonces are the sender's own and the peer's, each
-// nil as long as it is not known; an SCCRQ is signed without nonces whatever they
-// are. ErrNoDigest means that there is no such AVP.
+// Sign fills in each Message Digest AVP of type t in a control message that Append has written. The
+// nonces are those of the sender and of the peer, nil while unknown. An SCCRQ is signed without
+// nonces; Sign then ignores them. It returns ErrNoDigest if the message has no such AVP.
 func (k *Key) Sign(message []byte, t DigestType, local, remote []byte) error {
 	fields := findDigests(message)
 	err := ErrNoDigest
 	for _, f := range fields.found() {
-		if f.kind == t && f.whole() {
+		if f.kind == t && f.validLength() {
 			copy(message[f.start:f.end], k.digest(message, &fields, t, local, remote))
 			err = nil
 		}
@@ -111,17 +111,14 @@ func (k *Key) Sign(message []byte, t DigestType, local, remote []byte) error {
 	return err
 }
 
-// Verify checks the Message Digest AVPs of a received control message, of which one
-// at least must be right. The nonces are those of the message's sender and of its
-// receiver, in this order, each nil as long as it is not known; an SCCRQ is checked
-// without nonces whatever they are. Octets beyond the header's Length are not part of
-// the message. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
+// Verify checks the Message Digest AVPs of a received control message. At least one of them must be
+// correct. The parameters and errors are those of Keys.Verify.
 func (k *Key) Verify(message, sender, receiver []byte) error {
 	return Keys{{Key: k}}.Verify(message, sender, receiver)
 }
 
-// digest computes the digest of type t over the nonces and the message, in which the
-// digests found count as zeros. The result is good until the next call.
+// digest computes the digest of type t over the nonces and the message, with all digests in the
+// message set to zero. The result is valid until the next call.
 func (k *Key) digest(message []byte, fields *digestFields, t DigestType, sender, receiver []byte) []byte {
 	h := k.hashes[t]
 	h.Reset()
@@ -139,21 +136,21 @@ func (k *Key) digest(message []byte, fields *digestFields, t DigestType, sender,
 	return h.Sum(k.sum[:0])
 }
 
-// zeros stand for the digests while one is computed.
+// zeros replace the digests of a message while one of them is computed.
 var zeros [maxAVPValue]byte
 
-// digestField is the place of one digest in a message.
+// digestField is the position of one digest in a message.
 type digestField struct {
 	kind       DigestType
 	start, end int
 }
 
-// whole reports whether the digest has the length of its type.
-func (f digestField) whole() bool {
+// validLength reports whether the type is known and the digest has its length.
+func (f digestField) validLength() bool {
 	return f.kind.Size() != 0 && f.end-f.start == f.kind.Size()
 }
 
-// digestFields are the Message Digest AVPs of a message, two at most.
+// digestFields are the Message Digest AVPs of a message, at most two.
 type digestFields struct {
 	fields [2]digestField
 	n      int
@@ -163,8 +160,8 @@ func (d *digestFields) found() []digestField {
 	return d.fields[:d.n]
 }
 
-// findDigests looks for Message Digest AVPs where they must be: directly behind
-// the Message Type AVP (RFC 3931, section 5.4.1).
+// findDigests finds the Message Digest AVPs, which must directly follow the Message Type AVP (RFC
+// 3931, section 5.4.1).
 func findDigests(message []byte) (found digestFields) {
 	first, rest, ok := cutAVP(message[HeaderLen:])
 	if !ok || first.kind != AVPMessageType { // of any vendor
@@ -183,7 +180,7 @@ func findDigests(message []byte) (found digestFields) {
 	return found
 }
 
-// rawMessageType is the value of the Message Type AVP, ZLB if there is none.
+// rawMessageType returns the value of the Message Type AVP, or ZLB if there is none.
 func rawMessageType(message []byte) MessageType {
 	a, _, ok := cutAVP(message[HeaderLen:])
 	if !ok || !a.is(AVPMessageType) || len(a.value) != 2 {

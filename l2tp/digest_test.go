@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// The digests below were computed with Python's hmac module from the octets in
-// goldens: HMAC(HMAC-MD5(secret, 2), sender's nonce + receiver's nonce + message with
-// all digests zero), RFC 3931, section 5.4.1.
+// The digests below were computed with Python's hmac module from the octets in goldens, as
+// HMAC(HMAC-MD5(secret, 2), sender's nonce + receiver's nonce + message with all digests zero) (RFC
+// 3931, section 5.4.1).
 const secret = "correct horse"
 
 var (
@@ -17,7 +17,7 @@ var (
 	nonce2 = []byte("ABCDEFGH")
 )
 
-// goldenWire is the golden message of that name.
+// goldenWire returns the octets of the golden message with this name.
 func goldenWire(t testing.TB, name string) []byte {
 	t.Helper()
 	for _, g := range goldens {
@@ -34,14 +34,14 @@ var digestTests = []struct {
 	secret           string
 	sender, receiver []byte
 	kind             DigestType
-	at               int // where the digest begins
+	at               int // offset of the digest in the message
 	want             string
 }{
-	{"SCCRQ with all it can have", secret, nil, nil, DigestHMACMD5, 27, "60e22c71196c1bb9d026fb03862ce5d8"},
-	// Nonces do not count in an SCCRQ.
-	{"SCCRQ with all it can have", secret, nonce1, nonce2, DigestHMACMD5, 27, "60e22c71196c1bb9d026fb03862ce5d8"},
+	{"SCCRQ with all AVPs", secret, nil, nil, DigestHMACMD5, 27, "60e22c71196c1bb9d026fb03862ce5d8"},
+	// Nonces are ignored in an SCCRQ.
+	{"SCCRQ with all AVPs", secret, nonce1, nonce2, DigestHMACMD5, 27, "60e22c71196c1bb9d026fb03862ce5d8"},
 	{"ICRP", secret, nonce2, nonce1, DigestHMACSHA1, 27, "81b72d5d8157a3a2fdc0ca076fe8c200fc1a5830"},
-	// Both digests are zero for the computation of either.
+	// Each digest is computed with both digests set to zero.
 	{"ACK with two digests", secret, nonce1, nonce2, DigestHMACSHA1, 27, "7eef6618207065270fe2cac4e2e65b639607f9c3"},
 	{"ACK with two digests", secret, nonce1, nonce2, DigestHMACMD5, 54, "d3b7a122b9c0037dec262ad434d6adc0"},
 	// The integrity check of section 4.3.
@@ -55,7 +55,7 @@ func TestSign(t *testing.T) {
 		want := bytes.Clone(message)
 		digest, _ := hex.DecodeString(test.want)
 		copy(want[test.at:], digest)
-		for range 2 { // signed again, it is the same
+		for range 2 { // signing again gives the same digest
 			if err := key.Sign(message, test.kind, test.sender, test.receiver); err != nil {
 				t.Errorf("%s: %v", test.name, err)
 			}
@@ -64,7 +64,7 @@ func TestSign(t *testing.T) {
 			}
 		}
 		if err := key.Sign(message, 7, nil, nil); err != ErrNoDigest {
-			t.Errorf("%s: a type it has not: %v", test.name, err)
+			t.Errorf("%s: Sign for a digest type that the message does not have: %v, want %v", test.name, err, ErrNoDigest)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func TestVerify(t *testing.T) {
 			t.Errorf("%s: Verify changed the message", test.name)
 		}
 		if err := key.Verify(append(message, 0xff), test.sender, test.receiver); err != nil {
-			t.Errorf("%s with an octet beyond its length: %v", test.name, err)
+			t.Errorf("%s with an octet after its end: %v", test.name, err)
 		}
 		if err := NewKey([]byte("another")).Verify(message, test.sender, test.receiver); err != ErrBadDigest {
 			t.Errorf("%s with another secret: %v", test.name, err)
@@ -97,7 +97,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// No bit of a message can change unseen.
+// Verify notices a change of any bit of a message.
 func TestVerifyEveryBit(t *testing.T) {
 	key := NewKey([]byte(secret))
 	message := goldenWire(t, "ICRP")
@@ -108,14 +108,14 @@ func TestVerifyEveryBit(t *testing.T) {
 		for bit := range 8 {
 			message[i] ^= 1 << bit
 			if err := key.Verify(message, nonce2, nonce1); err == nil {
-				t.Errorf("octet %d, bit %d changed, and Verify is content", i, bit)
+				t.Errorf("octet %d, bit %d changed: Verify accepts the message", i, bit)
 			}
 			message[i] ^= 1 << bit
 		}
 	}
 }
 
-// One right digest of two is enough, whichever (RFC 3931, section 5.4.1).
+// Either of two digests is sufficient if it is correct (RFC 3931, section 5.4.1).
 func TestVerifyEitherDigest(t *testing.T) {
 	oldKey, newKey := NewKey([]byte("old")), NewKey([]byte("new"))
 	message := goldenWire(t, "ACK with two digests")
@@ -141,13 +141,13 @@ func TestVerifyErrors(t *testing.T) {
 	}{
 		{"ZLB", goldenWire(t, "ZLB"), ErrNoDigest},
 		{"none", goldenWire(t, "HELLO"), ErrNoDigest},
-		{"not behind the Message Type", message(t, icrq+"000a 0000 000f 00000001 8017 0000 003b 00"+zeros16), ErrNoDigest},
+		{"not directly after the Message Type", message(t, icrq+"000a 0000 000f 00000001 8017 0000 003b 00"+zeros16), ErrNoDigest},
 		{"before the Message Type", message(t, "8017 0000 003b 00"+zeros16+hello), ErrNoDigest},
 		{"empty", message(t, hello+"8006 0000 003b"), ErrNoDigest},
 		{"hidden", message(t, hello+"c017 0000 003b 00"+zeros16), ErrNoDigest},
 		{"a vendor's", message(t, hello+"8017 0009 003b 00"+zeros16), ErrNoDigest},
-		{"no octet of digest", message(t, hello+"8007 0000 003b 00"), ErrBadDigest},
-		{"SHA-1 cut to 16 octets", message(t, hello+"8017 0000 003b 01"+zeros16), ErrBadDigest},
+		{"digest of 0 octets", message(t, hello+"8007 0000 003b 00"), ErrBadDigest},
+		{"SHA-1 truncated to 16 octets", message(t, hello+"8017 0000 003b 01"+zeros16), ErrBadDigest},
 		{"unknown type", message(t, hello+"8007 0000 003b 09"), ErrBadDigest},
 		{"zero digest", message(t, hello+"8017 0000 003b 00"+zeros16), ErrBadDigest},
 		{"no message", nil, ErrTruncated},
@@ -158,7 +158,7 @@ func TestVerifyErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 	}
-	for _, name := range []string{"SCCRQ with all it can have", "ICRP"} {
+	for _, name := range []string{"SCCRQ with all AVPs", "ICRP"} {
 		whole := goldenWire(t, name)
 		for n := range whole {
 			if err := NewKey(nil).Verify(whole[:n], nil, nil); err == nil {
@@ -168,7 +168,7 @@ func TestVerifyErrors(t *testing.T) {
 	}
 }
 
-// A vendor's own message is authentic or not like any other.
+// The digest of a vendor-specific message is verified like that of any other.
 func TestVerifyVendorMessage(t *testing.T) {
 	key := NewKey([]byte(secret))
 	b := message(t, "0008 0009 0000 0001"+"8017 0000 003b 00"+"00000000000000000000000000000000")

@@ -1,28 +1,29 @@
 package l2tp
 
-// AVP is one AVP of a message that was looked at by Dissect.
+// AVP is one AVP of a control message, as Dissect reports it.
 type AVP struct {
 	// Vendor is the Vendor ID, 0 for the IETF.
 	Vendor uint32
 	Type   AVPType
 	// Mandatory and Hidden are its M and H bits as received.
 	Mandatory, Hidden bool
-	// Value is the Attribute Value, in clear if it was hidden and could be deciphered, and else as
-	// it came.
+	// Value is the Attribute Value. That of a hidden AVP is deciphered if possible, otherwise as
+	// received.
 	Value []byte
-	// Problem says why the AVP was not taken, NoProblem if it was.
+	// Problem says why Parse did not accept the AVP. It is NoProblem if it did.
 	Problem Problem
 }
 
-// Dissect is Parse for one who looks at a message, rather than acting on it: it appends each AVP,
-// with what is wrong with it, to avps. They alias what m's fields alias. An AVP of an impossible
-// length is the last, and so is a Message Type that is not known.
+// Dissect is like Parse, and also appends every AVP of the message, with its problem, to avps. It
+// is for programs that show messages rather than act on them. The AVPs alias the same memory as the
+// fields of m. Dissect stops after an AVP of an impossible length, and after a first AVP that is
+// not a known Message Type.
 func (m *Message) Dissect(b []byte, key *HidingKey, avps []AVP) ([]AVP, error) {
 	err := m.parse(b, key, &avps)
 	return avps, err
 }
 
-// told is the AVP as Dissect tells of it.
-func (a *avp) told(p Problem) AVP {
+// dissected returns the AVP as Dissect reports it.
+func (a *avp) dissected(p Problem) AVP {
 	return AVP{Vendor: a.vendor, Type: a.kind, Mandatory: a.mandatory, Hidden: a.hidden, Value: a.value, Problem: p}
 }

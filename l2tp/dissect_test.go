@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-// Every AVP is told, taken or not, in the order of the message.
+// Dissect reports every AVP, accepted or not, in the order of the message.
 func TestDissect(t *testing.T) {
 	wire := message(t, icrq+
 		randomVector+hiddenEndID+
 		"8008 0009 0001 abcd"+ // a vendor's
 		"000a 0000 000f 00000001"+
-		"000a 0000 000f 00000002"+ // again
+		"000a 0000 000f 00000002"+ // a duplicate
 		"0007 0000 0041 ff"+ // a cookie of one octet
 		"8005 0000 0044") // an impossible length
 	var m Message
@@ -29,11 +29,11 @@ func TestDissect(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("\n got %+v\nwant %+v", got, want)
 	}
-	// What Parse says of the message, Dissect says as well.
+	// Dissect returns the same message and error as Parse.
 	var parsed Message
 	parseErr := parsed.Parse(wire, NewHidingKey([]byte(secret)))
 	if !reflect.DeepEqual(err, parseErr) || !reflect.DeepEqual(m, parsed) {
-		t.Errorf("%v and %+v, Parse: %v and %+v", err, m, parseErr, parsed)
+		t.Errorf("Dissect: %v and %+v, Parse: %v and %+v", err, m, parseErr, parsed)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestDissectWithoutTheSecret(t *testing.T) {
 	}
 }
 
-func TestDissectOfWhatHasNoAVPs(t *testing.T) {
+func TestDissectWithoutAVPs(t *testing.T) {
 	for name, wire := range map[string][]byte{"ZLB": goldenWire(t, "ZLB"), "nothing": nil} {
 		var m Message
 		if got, _ := m.Dissect(wire, nil, nil); got != nil {

@@ -1,52 +1,52 @@
-// Package l2tp is the wire format of L2TPv3 (RFC 3931, and RFC 5641 for the
-// circuit status): control messages and their AVPs, message digests, hidden
-// AVPs, and the header of data messages. It holds no protocol state and does no
-// I/O.
+// Package l2tp implements the wire format of L2TPv3 (RFC 3931, and RFC 5641 for the Circuit
+// Status): control messages and their AVPs, message digests, hidden AVPs, and the header of data
+// messages. It keeps no protocol state and does no I/O; the state machines are in package
+// l2tp/control.
 //
 // # Receiving
 //
-// A datagram goes through four steps. IsControl and PeekConnectionID are enough
-// to find its control connection; Message.Parse reads all of it; Keys.Verify
-// checks the digests, and must say yes before anything in the message is
-// believed, a *AVPError of Parse included; Message.Missing tells whether the
-// AVPs that section 6 demands are there.
+// A receiver of a control message takes four steps:
 //
-// Over IP (protocol 115) the four zero octets of session ID before a control
-// message are not part of it: every function here takes a control message from
-// the first octet of its own header, the one with the T bit.
+//   - IsControl and PeekConnectionID find its control connection.
+//   - Message.Parse reads the message.
+//   - Keys.Verify checks its digests. With authentication, nothing in the message may be used
+//     before Verify has succeeded, not even an *AVPError that Parse has returned.
+//   - Message.Missing reports whether the AVPs that RFC 3931, section 6, requires are present.
+//
+// Over IP (protocol 115), four zero octets, session ID 0, precede a control message. They are not
+// part of it: every function in this package expects a control message to begin with its header,
+// the one with the T bit.
 //
 // # Sending
 //
-// Fill in a Message, name its AVPs in Has, and Append it. With digests, let
-// Keys.Describe name them, and Keys.Sign what Append wrote; a retransmission
-// with a new Nr is signed anew.
+// A sender fills in a Message, lists its AVPs in Has, and calls Append. With authentication,
+// Keys.AddDigests adds the Message Digest AVPs before Append, and Keys.Sign fills in the digests
+// afterwards. A retransmission with a new Nr must be signed again.
 //
-// # Looking
+// # Showing messages
 //
-// Message.Dissect is Parse for people who look at traffic: it tells of every AVP.
+// Message.Dissect is Parse for programs that show messages: it reports every AVP, with its problem.
 //
-// # What a receiver makes of errors
+// # Invalid messages
 //
-// RFC 3931, sections 5.1, 5.2, 5.4 and 7.1, read as follows:
+// RFC 3931, sections 5.1, 5.2, 5.4 and 7.1, say how a receiver treats invalid messages. This
+// package implements them as follows:
 //
-//   - A malformed header: the message is discarded (HeaderError). Reserved bits
-//     are ignored, and so are octets beyond the header's Length.
-//   - An AVP that is unknown, or malformed (wrong length, a value out of range,
-//     hidden where it must not or cannot be read): with the M bit, session or
-//     control connection is to be shut down (*AVPError from Parse). Without the M
-//     bit it is as if it were not there; Message.Ignored has it for the log.
-//   - An AVP whose Length is below 6 or beyond the end of the message: there is
-//     no telling where the next one starts, hence an *AVPError whatever its M bit.
-//   - A known AVP in a message that does not take it, a second one of its kind, a
-//     Message Digest not behind the Message Type: RFC 3931 calls none of these
-//     an error. They are ignored whatever their M bit, since the M bit of
-//     a known AVP is of no consequence.
-//   - An unknown message type: an *AVPError; with its M bit clear the message may
-//     be ignored, with its M bit set the control connection must be cleared.
-//   - The Extended Vendor ID AVP is recognised, and no vendor in it is: ignored,
-//     since its M bit must be 0.
+//   - Malformed header: the message must be discarded (HeaderError). Reserved bits are ignored, and
+//     so are octets after the end of the message that the Length in the header gives.
+//   - AVP that is unknown, or malformed (wrong length, value out of range, hidden although it must
+//     not be, or hidden and not decipherable): if its M bit is set, the session or the control
+//     connection must be shut down (*AVPError from Parse). Otherwise the AVP is ignored, and
+//     Message.Ignored reports it for logging.
+//   - AVP with a Length below 6 or beyond the end of the message: the start of the next AVP is
+//     unknown, so this is an *AVPError whatever the M bit.
+//   - Known AVP that is not allowed in the message, duplicate AVP, Message Digest that does not
+//     follow the Message Type: RFC 3931 does not call these errors. They are ignored whatever the M
+//     bit, because the M bit of a known AVP has no effect.
+//   - Unknown message type: *AVPError. If its M bit is clear the message may be ignored; if it is
+//     set the control connection must be cleared.
+//   - Extended Vendor ID AVP: ignored whatever the M bit, which must be 0. No vendor is known.
 //
-// The rest of a message with such an error is parsed all the same, so that the
-// receiver can tell the session it belongs to. Where there are several errors,
-// the first is told.
+// Parse reads the rest of a message with such an error, too, so that the receiver can find the
+// session that it belongs to. Of several errors, Parse returns the first.
 package l2tp

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// canonical is m without what Append does not write.
+// canonical returns m without the fields that Append does not write.
 func canonical(m Message) Message {
 	m.Fallback = false
 	m.Ignored = AVPError{}
@@ -14,7 +14,8 @@ func canonical(m Message) Message {
 	return m
 }
 
-// FuzzMessage holds that a message parsed and appended parses to the same.
+// FuzzMessage checks that Parse returns the same message for what Append writes of a parsed
+// message.
 func FuzzMessage(f *testing.F) {
 	for _, g := range goldens {
 		f.Add(unhex(f, g.wire))
@@ -40,10 +41,10 @@ func FuzzMessage(f *testing.F) {
 			t.Fatalf("Append: %v\n%+v", err, first)
 		}
 		if err := second.Parse(wire, nil); err != nil {
-			t.Fatalf("Parse of what Append wrote: %v\n%x", err, wire)
+			t.Fatalf("Parse of the result of Append: %v\n%x", err, wire)
 		}
 		if second.Ignored.Problem != NoProblem {
-			t.Fatalf("ignored: %v", &second.Ignored)
+			t.Fatalf("Parse of the result of Append ignores %v", &second.Ignored)
 		}
 		if a, b := canonical(first), canonical(second); !reflect.DeepEqual(a, b) {
 			t.Fatalf("\n got %+v\nwant %+v", b, a)
@@ -51,8 +52,8 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// FuzzUnhide holds that any octets decipher to something within them or to an error,
-// and that what was hidden comes back.
+// FuzzUnhide checks that any octets are deciphered to a value that is no longer than them, or to an
+// error, and that a hidden value is deciphered to the original one.
 func FuzzUnhide(f *testing.F) {
 	f.Add([]byte("\x00\x03abc"), []byte("vector"))
 	f.Add([]byte("\xff\xff"), []byte{})
@@ -62,7 +63,7 @@ func FuzzUnhide(f *testing.F) {
 		var m Message
 		got, problem := m.unhide(&avp{kind: AVPVendorName, value: value}, vector, key)
 		if problem == NoProblem && len(got) > len(value)-hiddenLenSize {
-			t.Fatalf("%d octets of %d", len(got), len(value))
+			t.Fatalf("deciphered value of %d octets from %d octets", len(got), len(value))
 		}
 
 		name := value[:min(len(value), maxAVPValue-hiddenLenSize)]

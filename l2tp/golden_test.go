@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// unhex reads hex digits in lines with comments behind "--".
+// unhex decodes lines of hexadecimal digits, in which "--" begins a comment.
 func unhex(t testing.TB, text string) []byte {
 	t.Helper()
 	var digits strings.Builder
@@ -23,7 +23,7 @@ func unhex(t testing.TB, text string) []byte {
 	return b
 }
 
-// golden is a message and its octets, computed by hand from RFC 3931, sections 3.2.1,
+// golden is a message and its octets, which were computed by hand from RFC 3931, sections 3.2.1,
 // 5.1 and 5.4.
 type golden struct {
 	name    string
@@ -33,7 +33,7 @@ type golden struct {
 
 var goldens = []golden{
 	{
-		name: "SCCRQ with all it can have",
+		name: "SCCRQ with all AVPs",
 		message: Message{
 			Type: SCCRQ,
 			Has: AVPs(AVPMessageType, AVPMessageDigest, AVPNonce, AVPTieBreaker, AVPHostName, AVPRouterID,
@@ -146,7 +146,7 @@ var goldens = []golden{
 		wire:    `c803 000c 0911e0d3 0002 0003`,
 	},
 	{
-		name: "ICRQ with all it can have",
+		name: "ICRQ with all AVPs",
 		message: Message{
 			Header: Header{ConnectionID: 0x0911e0d3, Ns: 2, Nr: 1},
 			Type:   ICRQ,
@@ -171,7 +171,7 @@ var goldens = []golden{
 			8008 0000 0000 000a                 -- Message Type: ICRQ
 			800e 0000 0005 11121314 15161718    -- Session Tie Breaker
 			800a 0000 003f 000003e9             -- Local Session ID: 1001
-			800a 0000 0040 00000000             -- Remote Session ID: not known yet
+			800a 0000 0040 00000000             -- Remote Session ID: unknown yet
 			800e 0000 0041 a1a2a3a4 a5a6a7a8    -- Assigned Cookie
 			000a 0000 000f 0000002a             -- Serial Number: 42
 			800d 0000 0042 00005e 00000001      -- Remote End ID: VPN-ID 00005e:00000001
@@ -243,7 +243,7 @@ var goldens = []golden{
 			8008 0000 0000 0007                 -- Message Type: OCRQ
 			800a 0000 003f 000003ea             -- Local Session ID
 			800a 0000 0040 00000000             -- Remote Session ID
-			8006 0000 0041                      -- Assigned Cookie: none, said so
+			8006 0000 0041                      -- Assigned Cookie: empty, no cookie
 			000a 0000 000f 0000002b             -- Serial Number
 			8007 0000 0042 78                   -- Remote End ID: x
 			8008 0000 0044 0005                 -- Pseudowire Type: Ethernet
@@ -282,7 +282,7 @@ var goldens = []golden{
 			8008 0000 0046 0002                 -- Data Sequencing: all`,
 	},
 	{
-		name: "CDN with error code and text, and nothing assigned",
+		name: "CDN with error code and text, and no session ID assigned",
 		message: Message{
 			Header: Header{ConnectionID: 0x5f1c22ab, Ns: 4, Nr: 6},
 			Type:   CDN,
@@ -352,10 +352,10 @@ func TestGoldenAppend(t *testing.T) {
 }
 
 func TestGoldenParse(t *testing.T) {
-	var m Message // one for all: nothing of a message must remain in the next
+	var m Message // reused, to check that Parse overwrites all of it
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
-			// Octets beyond the header's Length are none of the message's.
+			// Octets after the end that the Length in the header gives are not part of the message.
 			wire := append(unhex(t, g.wire), 0xff, 0xff)
 			if err := m.Parse(wire, nil); err != nil {
 				t.Fatal(err)
@@ -370,8 +370,8 @@ func TestGoldenParse(t *testing.T) {
 	}
 }
 
-// A datagram cut anywhere has a length that does not fit. A message cut anywhere, with
-// its Length set right, is either one of fewer AVPs or badly framed.
+// A datagram that is cut short at any octet has a wrong Length. If its Length is corrected, it is
+// either a message with fewer AVPs, or has a badly framed AVP.
 func TestGoldenTruncated(t *testing.T) {
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {

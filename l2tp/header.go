@@ -2,8 +2,7 @@ package l2tp
 
 import "encoding/binary"
 
-// HeaderLen is the length of the control message header in octets (RFC 3931,
-// section 3.2.1).
+// HeaderLen is the length of the control message header in octets (RFC 3931, section 3.2.1).
 const HeaderLen = 12
 
 // Bits and fields of the first two octets of a message.
@@ -16,21 +15,20 @@ const (
 	version3    = 3
 )
 
-// Header is the control message header (RFC 3931, section 3.2.1). The T, L and S
-// bits, version 3 and the length are not in it: Append writes them, ParseHeader
-// insists on them.
+// Header is the control message header (RFC 3931, section 3.2.1). It has no fields for the T, L and
+// S bits, the version and the length: Append writes them, and ParseHeader checks them.
 type Header struct {
-	// ConnectionID is the recipient's control connection ID, 0 as long as the
-	// sender has not heard of one.
+	// ConnectionID is the control connection ID that the recipient has assigned. It is 0 while the
+	// sender does not know one.
 	ConnectionID uint32
-	// Ns is this message's sequence number, Nr the one expected next from the peer.
+	// Ns is the sequence number of this message, Nr the one expected next from the peer.
 	Ns, Nr uint16
 }
 
-// ParseHeader reads the header of the control message b and returns the AVPs
-// behind it, as far as the header's Length goes: octets beyond it are not looked
-// at. The error is a HeaderError; with ErrVersion2 header and AVPs are returned
-// too, if the rest of the header is in order.
+// ParseHeader reads the header of the control message b. It returns the header and the AVPs, which
+// end where the Length in the header says; it ignores octets after that. The error is a
+// HeaderError. With ErrVersion2 it returns the header and the AVPs, too, if the rest of the header
+// is valid.
 func ParseHeader(b []byte) (Header, []byte, error) {
 	if len(b) < HeaderLen {
 		return Header{}, nil, ErrTruncated
@@ -61,14 +59,14 @@ func ParseHeader(b []byte) (Header, []byte, error) {
 	return h, b[HeaderLen:length], nil
 }
 
-// IsControl reports whether the UDP payload b is a control message: its T bit
-// is set. It says nothing about the version (RFC 3931, section 4.1.2.1).
+// IsControl reports whether the UDP payload b is a control message, by its T bit (RFC 3931, section
+// 4.1.2.1). It does not check the version.
 func IsControl(b []byte) bool {
 	return len(b) > 0 && b[0]&(bitT>>8) != 0
 }
 
-// PeekConnectionID returns the control connection ID of the control message b
-// without looking at anything else; false if b is too short to have one.
+// PeekConnectionID returns the control connection ID in the header of the control message b, or
+// false if b is shorter than the header. It checks nothing else.
 func PeekConnectionID(b []byte) (uint32, bool) {
 	if len(b) < HeaderLen {
 		return 0, false
@@ -76,7 +74,7 @@ func PeekConnectionID(b []byte) (uint32, bool) {
 	return binary.BigEndian.Uint32(b[4:]), true
 }
 
-// appendHeader appends h with the Length left 0, for the message's end to fill in.
+// appendHeader appends h with Length 0. The caller sets the Length when the message is complete.
 func appendHeader(dst []byte, h Header) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, bitT|bitL|bitS|version3)
 	dst = append(dst, 0, 0)

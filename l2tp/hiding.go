@@ -11,12 +11,13 @@ type HidingKey struct {
 	shared [md5.Size]byte
 }
 
-// NewHidingKey derives the key for hiding AVPs from the secret.
+// NewHidingKey derives the key for hiding AVPs from the shared secret.
 func NewHidingKey(secret []byte) *HidingKey {
 	return &HidingKey{deriveKey(secret, 1)}
 }
 
-// hiddenLenSize is the Length of Original Attribute Value in front of a hidden value.
+// hiddenLenSize is the size, in octets, of the field Length of Original Attribute Value, with which
+// a Hidden AVP Subformat begins.
 const hiddenLenSize = 2
 
 // hide enciphers the Hidden AVP Subformat b of the AVP t in place.
@@ -32,7 +33,7 @@ func (k *HidingKey) hide(b []byte, t AVPType, vector []byte) {
 	}
 }
 
-// unhide appends the Hidden AVP Subformat that b enciphers to dst.
+// unhide deciphers b and appends the result, a Hidden AVP Subformat, to dst.
 func (k *HidingKey) unhide(dst, b []byte, t AVPType, vector []byte) []byte {
 	pad := k.firstPad(t, vector)
 	for {
@@ -61,8 +62,8 @@ func (k *HidingKey) nextPad(c []byte) [md5.Size]byte {
 	return md5.Sum(append(append(buf[:0], k.shared[:]...), c...))
 }
 
-// unhide returns the value of the hidden AVP a, in memory of m. The deciphered length
-// is anybody's guess with a wrong secret, so it is held against what is there.
+// unhide returns the deciphered value of the hidden AVP a, in memory of m. With a wrong secret the
+// deciphered length is random, so unhide compares it with the number of octets that follow.
 func (m *Message) unhide(a *avp, vector []byte, key *HidingKey) ([]byte, Problem) {
 	switch {
 	case key == nil:

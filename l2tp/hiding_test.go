@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// The hidden values below were computed with Python's hashlib and hmac modules after
-// RFC 3931, section 5.3, with this Random Vector and the secret of the digests.
+// The hidden values below were computed with Python's hashlib and hmac modules as RFC 3931, section
+// 5.3, says, with this Random Vector and the secret of digest_test.go.
 const (
 	randomVector = "8016 0000 0024 101112131415161718191a1b1c1d1e1f "
 
@@ -34,7 +34,7 @@ func TestHideKnownAnswers(t *testing.T) {
 		wire    string
 	}{
 		{
-			"less than a block",
+			"less than one block",
 			Message{
 				Type: ICRQ, Has: AVPs(AVPRandomVector, AVPRemoteEndID),
 				RemoteEndID: []byte{0x00, 0x00, 0x5e, 0x00, 0x00, 0x00, 0x01},
@@ -58,7 +58,7 @@ func TestHideKnownAnswers(t *testing.T) {
 			AVPVendorName, sccrq + randomVector + "4016 0000 0008 3c50a2f4c0bf302e9e0e0da5d4013cf9",
 		},
 		{
-			"nothing",
+			"empty value",
 			Message{Type: SCCRQ, Has: AVPs(AVPRandomVector, AVPVendorName), VendorName: []byte{}},
 			AVPVendorName, sccrq + randomVector + "4008 0000 0008 3c5e",
 		},
@@ -85,7 +85,7 @@ func TestHideKnownAnswers(t *testing.T) {
 	}
 }
 
-// Padding hides the length of the value as well (RFC 3931, section 5.3).
+// Padding hides the length of the value, too (RFC 3931, section 5.3).
 func TestUnhidePadded(t *testing.T) {
 	var m Message
 	if err := m.Parse(message(t, sccrq+randomVector+hiddenID), NewHidingKey([]byte(secret))); err != nil {
@@ -96,7 +96,7 @@ func TestUnhidePadded(t *testing.T) {
 	}
 }
 
-// A hidden AVP goes by the Random Vector most closely before it.
+// A hidden AVP is deciphered with the last Random Vector before it.
 func TestUnhideLastVector(t *testing.T) {
 	key := NewHidingKey([]byte(secret))
 	var m Message
@@ -106,7 +106,7 @@ func TestUnhideLastVector(t *testing.T) {
 	}
 	err = m.Parse(message(t, icrq+randomVector+"8007 0000 0024 ff "+hiddenEndID), key)
 	if err == nil {
-		t.Errorf("Remote End ID %x by the first vector", m.RemoteEndID)
+		t.Errorf("Remote End ID %x was deciphered with the first of two vectors", m.RemoteEndID)
 	}
 }
 
@@ -130,12 +130,12 @@ func TestUnhideErrors(t *testing.T) {
 			AVPError{ICRQ, 0, AVPRemoteEndID, true, HiddenLength},
 		},
 		{
-			// Deciphers to length 3 with two octets there.
-			"one octet more than there is", secret, sccrq + randomVector + "c00a 0000 0008 3c5da5f9",
+			// Deciphers to length 3, but has two octets.
+			"length one octet too large", secret, sccrq + randomVector + "c00a 0000 0008 3c5da5f9",
 			AVPError{SCCRQ, 0, AVPVendorName, true, HiddenLength},
 		},
 		{
-			// An empty value is deciphered, and too short for this AVP.
+			// Deciphers to an empty value, which is too short for this AVP.
 			"deciphered value too short", secret, sccrq + randomVector + "c00a 0000 003d 23830000",
 			AVPError{SCCRQ, 0, AVPAssignedConnectionID, true, BadLength},
 		},
@@ -151,7 +151,7 @@ func TestUnhideErrors(t *testing.T) {
 	}
 }
 
-// All that may be hidden, hidden, for each golden message.
+// Each golden message with all AVPs hidden that may be.
 func TestHideAll(t *testing.T) {
 	key := NewHidingKey([]byte(secret))
 	var all AVPSet
@@ -161,7 +161,7 @@ func TestHideAll(t *testing.T) {
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
 			want := g.message
-			if want.Zlb() {
+			if want.IsZLB() {
 				return
 			}
 			want.Has.Add(AVPRandomVector)

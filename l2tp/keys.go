@@ -2,36 +2,38 @@ package l2tp
 
 import "crypto/hmac"
 
-// Signer is a key with the type of the digests that it makes.
+// Signer is a key with the type of the digests that it computes for sent messages.
 type Signer struct {
 	Key  *Key
 	Type DigestType
 }
 
-// Keys are all that the control messages of one peer are signed and verified with: one Signer, or
-// two while the peers change over to another shared secret or to another hash (RFC 3931, section
-// 5.4.1). Of more than two, which a message has no room for, the first two sign and all verify. No
-// Keys sign nothing. They are not safe for concurrent use.
+// Keys sign and verify the control messages exchanged with one peer. They are usually one Signer,
+// and two while the peers change their shared secret or hash algorithm (RFC 3931, section 5.4.1). A
+// message has room for two digests: with more than two Signers, the first two sign and all verify.
+// Empty Keys sign nothing. Keys are not safe for concurrent use.
 //
-// Two PEs change over without a message lost in three steps, each taken on one side and then on the
-// other, at any time: both add the new secret beside the old one; what either sends carries a
-// digest of each, so that the side that knows one of them is content. Then both take the old one
-// away.
+// Two PEs change their secret without losing a message as follows. First each PE, at any time, adds
+// the new secret beside the old one. A PE with both secrets sends two digests in each message, so
+// that a peer with either secret accepts it. When both PEs have both secrets, each PE removes the
+// old one, again at any time.
 type Keys []Signer
 
-// Describe gives m the Message Digest AVPs that Sign fills in once m is written, one for each
-// Signer.
-func (k Keys) Describe(m *Message) {
+// AddDigests adds to m one Message Digest AVP for each Signer, up to two. Sign fills in the digests
+// after Append has written m.
+func (k Keys) AddDigests(m *Message) {
 	for _, s := range k {
 		m.AddDigest(s.Type)
 	}
 }
 
-// Sign fills in the Message Digest AVPs of the control message, each with the digest of its own
-// Signer: the message is as Append wrote it after Describe. Both digests count as zeros for either.
-// The nonces are the sender's own and the peer's, each nil as long as it is not known; an SCCRQ is
-// signed without nonces whatever they are. ErrNoDigest means that the message was not described by
-// these Keys; it is as it was then.
+// Sign fills in the Message Digest AVPs of a control message that AddDigests has prepared and
+// Append has written, each with the digest of its own Signer. Each digest is computed with all
+// digests in the message set to zero. The nonces are those of the sender and of the peer, nil while
+// unknown. An SCCRQ is signed without nonces; Sign then ignores them.
+//
+// Sign returns ErrNoDigest, and does not change the message, if its Message Digest AVPs are not the
+// ones that AddDigests adds.
 func (k Keys) Sign(message []byte, local, remote []byte) error {
 	fields := findDigests(message)
 	signers := k[:min(len(k), len(fields.fields))]
@@ -39,7 +41,7 @@ func (k Keys) Sign(message []byte, local, remote []byte) error {
 		return ErrNoDigest
 	}
 	for i, f := range fields.found() {
-		if f.kind != signers[i].Type || !f.whole() {
+		if f.kind != signers[i].Type || !f.validLength() {
 			return ErrNoDigest
 		}
 	}
@@ -49,14 +51,16 @@ func (k Keys) Sign(message []byte, local, remote []byte) error {
 	return nil
 }
 
-// Verify checks the Message Digest AVPs of a received control message: it is authentic if one of
-// them is right for one of the keys, whatever types of digest they sign with (RFC 3931, section
-// 5.4.1). The nonces are those of the message's sender and of its receiver, in this order, each nil
-// as long as it is not known; an SCCRQ is checked without nonces whatever they are. Octets beyond
-// the header's Length are not part of the message. How long it takes does not tell how much of a
-// wrong digest was right. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
+// Verify checks the Message Digest AVPs of a received control message. The message is authentic if
+// one digest is correct for one of the keys, of whatever digest type the key signs with (RFC 3931,
+// section 5.4.1). The nonces are those of the sender and of the receiver of the message, in this
+// order, nil while unknown. An SCCRQ is verified without nonces; Verify then ignores them.
+//
+// Verify ignores octets after the end of the message that the Length in the header gives. It takes
+// the same time for every incorrect digest, so that its duration does not reveal which octets of
+// the digest are correct. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
 func (k Keys) Verify(message, sender, receiver []byte) error {
-	message, err := wholeMessage(message)
+	message, err := trimMessage(message)
 	if err != nil {
 		return err
 	}
@@ -66,10 +70,10 @@ func (k Keys) Verify(message, sender, receiver []byte) error {
 	}
 	for i, s := range k {
 		if i > 0 && s.Key == k[i-1].Key {
-			continue // it signs with two hashes
+			continue // the same key signs with two hash algorithms
 		}
 		for _, f := range fields.found() {
-			if s.Key.fits(message, &fields, f, sender, receiver) {
+			if s.Key.matches(message, &fields, f, sender, receiver) {
 				return nil
 			}
 		}
@@ -77,23 +81,24 @@ func (k Keys) Verify(message, sender, receiver []byte) error {
 	return ErrBadDigest
 }
 
-// Fits reports whether Message Digest AVP i of a received control message, 0 or 1, is right for the
-// key. Nonces and message are as those of Keys.Verify.
-func (k *Key) Fits(message []byte, i int, sender, receiver []byte) bool {
-	message, err := wholeMessage(message)
+// Matches reports whether Message Digest AVP i of a received control message, 0 or 1, is correct
+// for the key. The other parameters are those of Keys.Verify.
+func (k *Key) Matches(message []byte, i int, sender, receiver []byte) bool {
+	message, err := trimMessage(message)
 	if err != nil {
 		return false
 	}
 	fields := findDigests(message)
-	return i < fields.n && k.fits(message, &fields, fields.fields[i], sender, receiver)
+	return i < fields.n && k.matches(message, &fields, fields.fields[i], sender, receiver)
 }
 
-func (k *Key) fits(message []byte, fields *digestFields, f digestField, sender, receiver []byte) bool {
-	return f.whole() && hmac.Equal(k.digest(message, fields, f.kind, sender, receiver), message[f.start:f.end])
+func (k *Key) matches(message []byte, fields *digestFields, f digestField, sender, receiver []byte) bool {
+	return f.validLength() && hmac.Equal(k.digest(message, fields, f.kind, sender, receiver), message[f.start:f.end])
 }
 
-// wholeMessage is the control message without octets beyond its header's Length.
-func wholeMessage(b []byte) ([]byte, error) {
+// trimMessage returns the control message b without the octets after its end, which the Length in
+// its header gives.
+func trimMessage(b []byte) ([]byte, error) {
 	_, avps, err := ParseHeader(b)
 	if err != nil && err != ErrVersion2 {
 		return nil, err

@@ -5,16 +5,17 @@ import (
 	"testing"
 )
 
-// A changeover of secrets (RFC 3931, section 5.4.1): the digests below were computed with Python's
-// hmac module, as those of digestTests were, the first with secret and the second with nextSecret.
+// nextSecret replaces secret in a change of the shared secret (RFC 3931, section 5.4.1). The
+// digests below were computed with Python's hmac module, like those of digestTests: the first with
+// secret, the second with nextSecret.
 const nextSecret = "battery staple"
 
-// rollovers are messages with two digests, which stand as zeros in the message.
+// rollovers are messages with two digests, which are zero in the message.
 var rollovers = []struct {
 	name    string
 	message func(t testing.TB) []byte
 	types   [2]DigestType
-	at      [2]int // where the digests begin
+	at      [2]int // offsets of the digests in the message
 	want    [2]string
 }{
 	{
@@ -50,7 +51,7 @@ func TestKeysSignWithEachSecret(t *testing.T) {
 			for i, at := range test.at {
 				copy(want[at:], unhex(t, test.want[i]))
 			}
-			for range 2 { // signed again, as a retransmission is, it is the same
+			for range 2 { // signing again, as for a retransmission, gives the same digests
 				if err := keys.Sign(message, nonce1, nonce2); err != nil {
 					t.Fatal(err)
 				}
@@ -62,9 +63,9 @@ func TestKeysSignWithEachSecret(t *testing.T) {
 	}
 }
 
-// A receiver that knows one of the two secrets, or both in either order, is content; so is one with
-// both secrets where the sender has one of them.
-func TestKeysVerifyWhileChangingOver(t *testing.T) {
+// A receiver with one of the sender's two secrets, or with both in either order, accepts a message.
+// So does a receiver with two secrets if the sender has one of them.
+func TestKeysVerifyDuringRollover(t *testing.T) {
 	oldKey, newKey, other := NewKey([]byte(secret)), NewKey([]byte(nextSecret)), NewKey([]byte("another"))
 	senders := map[string]Keys{
 		"old":  {{oldKey, DigestHMACSHA1}},
@@ -74,7 +75,7 @@ func TestKeysVerifyWhileChangingOver(t *testing.T) {
 	receivers := []struct {
 		name    string
 		keys    Keys
-		content map[string]bool // by sender
+		accepts map[string]bool // by sender
 	}{
 		{"old", Keys{{oldKey, DigestHMACMD5}}, map[string]bool{"old": true, "both": true}},
 		{"both", Keys{{oldKey, DigestHMACMD5}, {newKey, DigestHMACMD5}}, map[string]bool{"old": true, "both": true, "new": true}},
@@ -86,7 +87,7 @@ func TestKeysVerifyWhileChangingOver(t *testing.T) {
 	}
 	for sender, keys := range senders {
 		m := Message{Header: Header{ConnectionID: 1, Ns: 2, Nr: 3}, Type: HELLO}
-		keys.Describe(&m)
+		keys.AddDigests(&m)
 		wire, err := Append(nil, &m)
 		if err != nil {
 			t.Fatal(err)
@@ -96,21 +97,21 @@ func TestKeysVerifyWhileChangingOver(t *testing.T) {
 		}
 		for _, r := range receivers {
 			want := ErrBadDigest
-			if r.content[sender] {
+			if r.accepts[sender] {
 				want = nil
 			}
 			if err := r.keys.Verify(append(wire, 0xff), nonce1, nonce2); err != want {
 				t.Errorf("sender has %s, receiver %s: %v, want %v", sender, r.name, err, want)
 			}
 			if err := r.keys.Verify(wire, nonce2, nonce1); err == nil {
-				t.Errorf("sender has %s, receiver %s: nonces reversed, and Verify is content", sender, r.name)
+				t.Errorf("sender has %s, receiver %s: Verify accepts the message with the nonces reversed", sender, r.name)
 			}
 		}
 	}
 }
 
-// Fits tells the digests of a message apart.
-func TestKeyFits(t *testing.T) {
+// Each key matches its own digest of a message, and no other.
+func TestKeyMatches(t *testing.T) {
 	for _, test := range rollovers {
 		keys, message := twoKeys(test.types), test.message(t)
 		if err := keys.Sign(message, nonce1, nonce2); err != nil {
@@ -118,19 +119,19 @@ func TestKeyFits(t *testing.T) {
 		}
 		for i := range keys {
 			for j := range 3 {
-				if got := keys[i].Key.Fits(message, j, nonce1, nonce2); got != (i == j) {
-					t.Errorf("%s: key %d fits digest %d: %t", test.name, i, j, got)
+				if got := keys[i].Key.Matches(message, j, nonce1, nonce2); got != (i == j) {
+					t.Errorf("%s: key %d matches digest %d: %t", test.name, i, j, got)
 				}
 			}
-			if keys[i].Key.Fits(message[:20], i, nonce1, nonce2) {
-				t.Errorf("%s: key %d fits a part of the message", test.name, i)
+			if keys[i].Key.Matches(message[:20], i, nonce1, nonce2) {
+				t.Errorf("%s: key %d matches a truncated message", test.name, i)
 			}
 		}
 	}
 }
 
-// What is not described by the Keys they do not sign, nor touch.
-func TestKeysSignOnlyWhatTheyDescribe(t *testing.T) {
+// Sign does not change a message whose Message Digest AVPs are not those of AddDigests.
+func TestKeysSignRefusesOtherDigests(t *testing.T) {
 	md5, sha := Signer{NewKey([]byte(secret)), DigestHMACMD5}, Signer{NewKey([]byte(secret)), DigestHMACSHA1}
 	for _, test := range []struct {
 		name string
@@ -153,14 +154,14 @@ func TestKeysSignOnlyWhatTheyDescribe(t *testing.T) {
 			t.Errorf("%s: %v, want %v", test.name, err, test.want)
 		}
 		if test.want != nil && !bytes.Equal(message, before) {
-			t.Errorf("%s: the message has changed", test.name)
+			t.Errorf("%s: Sign has changed the message", test.name)
 		}
 	}
 }
 
-func TestKeysDescribe(t *testing.T) {
+func TestKeysAddDigests(t *testing.T) {
 	var m Message
-	Keys{{nil, DigestHMACSHA1}, {nil, DigestHMACMD5}, {nil, DigestHMACMD5}}.Describe(&m)
+	Keys{{nil, DigestHMACSHA1}, {nil, DigestHMACMD5}, {nil, DigestHMACMD5}}.AddDigests(&m)
 	if m.NumDigests != 2 || m.Digests[0].Type != DigestHMACSHA1 || m.Digests[1].Type != DigestHMACMD5 {
 		t.Errorf("%d digests: %+v", m.NumDigests, m.Digests)
 	}

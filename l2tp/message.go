@@ -7,8 +7,9 @@ type MessageType uint16
 
 // The message types of RFC 3931, section 3.1.
 const (
-	// ZLB stands for the message without any AVP (section 6.15), which has no
-	// number. 0 is reserved on the wire, and received there is an unknown type.
+	// ZLB is the Zero-Length Body message (section 6.15): it has no AVPs and therefore no message
+	// type on the wire. 0 is a reserved value; a received Message Type AVP with 0 has an unknown
+	// type.
 	ZLB     MessageType = 0
 	SCCRQ   MessageType = 1  // Start-Control-Connection-Request
 	SCCRP   MessageType = 2  // Start-Control-Connection-Reply
@@ -27,16 +28,16 @@ const (
 	ACK     MessageType = 20 // Explicit Acknowledgement
 )
 
-// messageSpec is what RFC 3931, section 6, says of one message.
+// messageSpec is the definition of one message in RFC 3931, section 6.
 type messageSpec struct {
 	name     string
 	session  bool
-	required AVPSet // beyond the Message Type
+	required AVPSet // without the Message Type
 }
 
-// messages has all message types of RFC 3931. The AVPs required are those of
-// section 6 that every instance of the message must have: a StopCCN's Assigned
-// Control Connection ID, which depends on what was sent before, is not among them.
+// messages has all message types of RFC 3931. The required AVPs are those that section 6 requires
+// in every such message. The Assigned Control Connection ID of a StopCCN is not one of them,
+// because it is only required after an SCCRQ or SCCRP was sent.
 var messages = [...]messageSpec{
 	ZLB: {name: "ZLB"},
 	SCCRQ: {
@@ -82,7 +83,8 @@ var messages = [...]messageSpec{
 	ACK: {name: "ACK"},
 }
 
-// spec returns the entry of t, the zero one for a type RFC 3931 does not define.
+// spec returns the entry of t in messages, or the zero value for a type that RFC 3931 does not
+// define.
 func (t MessageType) spec() messageSpec {
 	if int(t) < len(messages) {
 		return messages[t]
@@ -90,19 +92,19 @@ func (t MessageType) spec() messageSpec {
 	return messageSpec{}
 }
 
-// known reports whether t may stand in a Message Type AVP.
+// known reports whether t is a valid value of the Message Type AVP.
 func (t MessageType) known() bool {
 	return t != ZLB && t.spec().name != ""
 }
 
-// IsSession reports whether messages of type t belong to a session, so that an
-// error in one is answered by a CDN, and not to the control connection as a
-// whole, where it is answered by a StopCCN (RFC 3931, section 5.2).
+// IsSession reports whether messages of type t belong to a session. An error in such a message is
+// answered with a CDN, an error in any other message with a StopCCN (RFC 3931, section 5.2).
 func (t MessageType) IsSession() bool {
 	return t.spec().session
 }
 
-// String returns the RFC's abbreviation, such as "SCCRQ".
+// String returns the abbreviation of RFC 3931, such as "SCCRQ", or "message type 13" for an unknown
+// type.
 func (t MessageType) String() string {
 	if name := t.spec().name; name != "" {
 		return name
@@ -110,25 +112,26 @@ func (t MessageType) String() string {
 	return "message type " + strconv.Itoa(int(t))
 }
 
-// Message is a control message: its header and each AVP of RFC 3931, section
-// 5.4, as a field. A field counts if Has names its AVP. Byte slices of a parsed
-// message alias the datagram, or memory of the Message that its next
-// Parse uses again. The zero Message is a ZLB.
+// Message is a control message: its header, and a field for each AVP of RFC 3931, section 5.4. A
+// field is only valid if its AVP is in Has. The zero Message is a ZLB.
+//
+// The byte slices in a parsed Message alias the parsed datagram, or memory of the Message that its
+// next Parse overwrites.
 type Message struct {
 	Header
 	// Type is ZLB for a message without AVPs.
 	Type MessageType
-	// Has is the set of AVPs in the message. The Message Type is in it after
-	// Parse; Append writes one whether or not it is, unless Type is ZLB. Of Message
-	// Digests Append writes NumDigests.
+	// Has is the set of AVPs in the message. After Parse it includes the Message Type. Append
+	// ignores the Message Type and the Message Digest in Has: it writes a Message Type unless Type
+	// is ZLB, and NumDigests Message Digests.
 	Has AVPSet
 
-	// NumDigests is how many of Digests there are, 0 to 2; see AddDigest.
+	// NumDigests is the number of Digests, 0 to 2; see AddDigest.
 	NumDigests int
 	Digests    [2]Digest
 	// Nonce is the sender's Control Message Authentication Nonce.
 	Nonce []byte
-	// RandomVector is the first Random Vector.
+	// RandomVector is the first Random Vector AVP of the message.
 	RandomVector []byte
 
 	Result Result
@@ -144,10 +147,12 @@ type Message struct {
 	Pseudowires          PseudowireList
 	PreferredLanguage    []byte
 
-	// LocalSessionID is the sender's ID of the session, RemoteSessionID the recipient's.
+	// LocalSessionID is the session ID that the sender has assigned, RemoteSessionID the one that
+	// the recipient has assigned.
 	LocalSessionID  uint32
 	RemoteSessionID uint32
-	// AssignedCookie is 0, 4 or 8 octets, wanted in data sent to the sender of the message.
+	// AssignedCookie is the cookie, of 0, 4 or 8 octets, that the recipient must put into the data
+	// messages that it sends to the sender.
 	AssignedCookie    []byte
 	SerialNumber      uint32
 	RemoteEndID       []byte
@@ -160,32 +165,33 @@ type Message struct {
 	CircuitStatus     CircuitStatus
 	CircuitErrors     CircuitErrors
 
-	// Fallback is set by Parse for an SCCRQ of version 2 that has all AVPs
-	// of an L2TPv3 SCCRQ: its sender speaks both versions, and is to be answered in
-	// version 3 (RFC 3931, section 4.7.3).
+	// Fallback is set by Parse for an SCCRQ of version 2 with all AVPs that L2TPv3 requires in an
+	// SCCRQ. Its sender supports both versions and must be answered in version 3 (RFC 3931, section
+	// 4.7.3).
 	Fallback bool
-	// Ignored is the first AVP that Parse left out without that being an error;
-	// its Problem is NoProblem if there was none.
+	// Ignored is the first AVP that Parse ignored, which is no error. Its Problem is NoProblem if
+	// Parse ignored none.
 	Ignored AVPError
 
-	unhidden []byte // the values of hidden AVPs in clear
+	unhidden []byte // the deciphered values of hidden AVPs
 }
 
-// Zlb reports whether m, which Parse found in order, is a Zero Length Body message: it
-// has no AVPs and, like the ACK, only acknowledges (RFC 3931, section 6.15).
-func (m *Message) Zlb() bool {
+// IsZLB reports whether m is a Zero-Length Body message: it has no AVPs and, like an ACK, only
+// acknowledges messages (RFC 3931, section 6.15). If Parse has returned an error, IsZLB may be true
+// for other messages, too.
+func (m *Message) IsZLB() bool {
 	return m.Type == ZLB
 }
 
-// Missing returns an AVP that RFC 3931, section 6, demands in a message of m's type
-// and that m does not have; false if there is none.
+// Missing returns the first AVP, by number, that RFC 3931, section 6, requires in a message of m's
+// type and that m does not have. It returns false if m has all of them.
 func (m *Message) Missing() (AVPType, bool) {
 	return m.Type.spec().required.minus(m.Has).first()
 }
 
-// AddDigest gives m a Message Digest AVP of type t with a digest of zeros, for
-// Keys.Sign to fill in once the message is written. A message takes two at most;
-// more are not added.
+// AddDigest adds to m a Message Digest AVP of type t with a digest of zeros, which Keys.Sign fills
+// in after Append has written m. A message has room for two digests; AddDigest ignores further
+// ones.
 func (m *Message) AddDigest(t DigestType) {
 	if m.NumDigests == len(m.Digests) {
 		return

@@ -2,7 +2,7 @@ package l2tp
 
 import "encoding/binary"
 
-// An AVP's header and its bits (RFC 3931, section 5.1).
+// The AVP header and its bits (RFC 3931, section 5.1).
 const (
 	avpHeaderLen = 6
 	maxAVPLen    = 1<<10 - 1
@@ -12,7 +12,7 @@ const (
 	bitH = 0x4000
 )
 
-// avp is an AVP as it is in a message.
+// avp is an AVP of a received message.
 type avp struct {
 	mandatory, hidden bool
 	vendor            uint32
@@ -20,18 +20,18 @@ type avp struct {
 	value             []byte
 }
 
-// is reports whether a is the IETF's AVP t.
+// is reports whether a is the AVP t of the IETF, vendor ID 0.
 func (a *avp) is(t AVPType) bool {
 	return a.vendor == 0 && a.kind == t
 }
 
-// fault is an error, with its Problem to be filled in, about a in a message of type t.
-func (a *avp) fault(t MessageType) AVPError {
+// errorIn returns an error about the AVP a in a message of type t. The caller sets its Problem.
+func (a *avp) errorIn(t MessageType) AVPError {
 	return AVPError{Message: t, Vendor: a.vendor, Type: a.kind, Mandatory: a.mandatory}
 }
 
-// cutAVP takes the first AVP off b. It fails where the AVP's length is impossible, and
-// has then as much of the AVP as there is.
+// cutAVP splits b after its first AVP. ok is false if the AVP's length is impossible; a then has
+// the fields of the AVP header if b is long enough for it.
 func cutAVP(b []byte) (a avp, rest []byte, ok bool) {
 	if len(b) < avpHeaderLen {
 		return a, nil, false
@@ -51,21 +51,21 @@ func cutAVP(b []byte) (a avp, rest []byte, ok bool) {
 	return a, b[n:], true
 }
 
-// Parse reads the control message b into m, of which nothing remains. The
-// key deciphers hidden AVPs; it is nil where there is no shared secret.
+// Parse reads the control message b into m and overwrites all of m. The key deciphers hidden AVPs;
+// it is nil if there is no shared secret.
 //
-// The error is a HeaderError, or the first *AVPError that RFC 3931 makes the
-// receiver act on; with the latter m has all the AVPs that could be read. Nothing
-// of it is to be believed before Keys.Verify, where digests are in use. The
-// package's comment tells what is an error and what is ignored.
+// The error is a HeaderError, or the first *AVPError that RFC 3931 requires a receiver to act on.
+// With an *AVPError, m has all AVPs that could be read. With authentication, the result must not be
+// used before Keys.Verify has succeeded, and an *AVPError must be ignored until then, too. The
+// package comment says which AVPs are errors and which are ignored.
 //
-// A message of version 2 gives ErrVersion2, unless it is an SCCRQ that has all
-// AVPs of L2TPv3's: m.Fallback is set then.
+// Parse returns ErrVersion2 for a message of version 2, unless it is an SCCRQ with all AVPs that
+// L2TPv3 requires: then it sets m.Fallback.
 func (m *Message) Parse(b []byte, key *HidingKey) error {
 	return m.parse(b, key, nil)
 }
 
-// parse is Parse, and appends each AVP to list unless that is nil.
+// parse is Parse, and appends each AVP to list unless list is nil.
 func (m *Message) parse(b []byte, key *HidingKey, list *[]AVP) error {
 	*m = Message{unhidden: m.unhidden[:0]}
 	header, body, err := ParseHeader(b)
@@ -84,25 +84,25 @@ func (m *Message) parse(b []byte, key *HidingKey, list *[]AVP) error {
 	return err
 }
 
-// parseBody reads the AVPs in body. In an SCCRQ of version 2 unknown AVPs of the
-// IETF, which L2TPv2 has many of, are ignored (RFC 3931, section 4.7.3).
+// parseBody reads the AVPs in body. In a message of version 2 it ignores unknown AVPs of the IETF,
+// because L2TPv2 has many that L2TPv3 does not have (RFC 3931, section 4.7.3).
 func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool, list *[]AVP) error {
 	if len(body) == 0 {
 		return nil
 	}
 	body, failure := m.parseMessageType(body, list)
-	var vector []byte // the Random Vector in force; nil as long as there is none
+	var vector []byte // the last Random Vector so far, nil before the first
 	for place := 1; len(body) > 0; place++ {
 		a, rest, ok := cutAVP(body)
 		body = rest
-		e := a.fault(m.Type)
+		e := a.errorIn(m.Type)
 		if ok {
-			e.Problem = m.take(&a, place, &vector, key)
+			e.Problem = m.parseAVP(&a, place, &vector, key)
 		} else {
 			e.Problem, e.Mandatory = BadFraming, true
 		}
 		if list != nil {
-			*list = append(*list, a.told(e.Problem))
+			*list = append(*list, a.dissected(e.Problem))
 		}
 		if e.Problem >= Duplicate || version2 && e.Problem == UnknownAVP && e.Vendor == 0 {
 			e.Mandatory = false
@@ -121,11 +121,11 @@ func (m *Message) parseBody(body []byte, key *HidingKey, version2 bool, list *[]
 	return nil
 }
 
-// parseMessageType reads the first AVP, which must be the Message Type, and returns
-// the AVPs behind it: none after an error, as their meaning depends on the type.
+// parseMessageType reads the first AVP, which must be the Message Type, and returns the AVPs after
+// it. It returns no AVPs after an error, because their meaning depends on the type.
 func (m *Message) parseMessageType(body []byte, list *[]AVP) ([]byte, AVPError) {
 	a, rest, ok := cutAVP(body)
-	e := a.fault(ZLB)
+	e := a.errorIn(ZLB)
 	switch {
 	case !ok:
 		e.Problem = BadFraming
@@ -141,7 +141,7 @@ func (m *Message) parseMessageType(body []byte, list *[]AVP) ([]byte, AVPError) 
 		e.Problem = decodeMessageType(m, a.value)
 	}
 	if list != nil {
-		*list = append(*list, a.told(e.Problem))
+		*list = append(*list, a.dissected(e.Problem))
 	}
 	if e.Problem == NoProblem {
 		m.Has.Add(AVPMessageType)
@@ -152,9 +152,9 @@ func (m *Message) parseMessageType(body []byte, list *[]AVP) ([]byte, AVPError) 
 	return nil, e
 }
 
-// take reads the AVP a, at the given place in the message, into m. A hidden value is in clear
-// afterwards.
-func (m *Message) take(a *avp, place int, vector *[]byte, key *HidingKey) Problem {
+// parseAVP reads the AVP a, at the given place in the message, into m. It replaces a hidden value
+// in a by the deciphered one.
+func (m *Message) parseAVP(a *avp, place int, vector *[]byte, key *HidingKey) Problem {
 	spec := specOf(a.kind)
 	switch {
 	case a.vendor != 0 || spec == nil:

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// message is the control message with these AVPs in hex, its header
-// having control connection ID 1, Ns 0 and Nr 0.
+// message returns a control message with the AVPs given in hexadecimal. Its header has control
+// connection ID 1, Ns 0 and Nr 0.
 func message(t testing.TB, avps string) []byte {
 	t.Helper()
 	b := append(unhex(t, "c8030000 00000001 00000000"), unhex(t, avps)...)
@@ -16,7 +16,7 @@ func message(t testing.TB, avps string) []byte {
 	return b
 }
 
-// The first AVPs of messages.
+// Message Type AVPs.
 const (
 	sccrq   = "8008 0000 0000 0001 "
 	scccn   = "8008 0000 0000 0003 "
@@ -27,13 +27,13 @@ const (
 	wen     = "8008 0000 0000 000f "
 )
 
-// A malformed or unknown AVP counts if its M bit is set, and is left out if not (RFC
-// 3931, sections 5.2 and 7.1). A Serial Number behind it is read in both cases.
+// A malformed or unknown AVP is an error if its M bit is set, and is ignored otherwise (RFC 3931,
+// sections 5.2 and 7.1). A Serial Number after it is read in both cases.
 func TestParseFaultyAVP(t *testing.T) {
 	tests := []struct {
 		name    string
-		start   string // Message Type and what is before the AVP
-		avp     string // without the first four bits, which the test sets
+		start   string // the Message Type AVP
+		avp     string // without the first four bits, which the test sets; "!" sets the H bit
 		vendor  uint32
 		kind    AVPType
 		problem Problem
@@ -69,7 +69,7 @@ func TestParseFaultyAVP(t *testing.T) {
 				t.Errorf("with M bit: %v, want %v", err, want)
 			}
 			if m.SerialNumber != 42 || m.Has.Has(test.kind) || m.Ignored.Problem != NoProblem {
-				t.Errorf("with M bit: serial number %d, %v there: %t, ignored %v",
+				t.Errorf("with M bit: serial number %d, %v present: %t, ignored %v",
 					m.SerialNumber, test.kind, m.Has.Has(test.kind), m.Ignored)
 			}
 
@@ -79,14 +79,14 @@ func TestParseFaultyAVP(t *testing.T) {
 				t.Errorf("without M bit: %v", err)
 			}
 			if m.SerialNumber != 42 || m.Has.Has(test.kind) || m.Ignored != *want {
-				t.Errorf("without M bit: serial number %d, %v there: %t, ignored %v",
+				t.Errorf("without M bit: serial number %d, %v present: %t, ignored %v",
 					m.SerialNumber, test.kind, m.Has.Has(test.kind), &m.Ignored)
 			}
 		})
 	}
 }
 
-// Errors that depend on the message, or that the M bit does not decide.
+// Errors that depend on the message, or that do not depend on the M bit.
 func TestParseErrors(t *testing.T) {
 	tests := []struct {
 		name string
@@ -126,16 +126,16 @@ func TestParseErrors(t *testing.T) {
 			AVPError{HELLO, 0, AVPMessageDigest, true, BadLength},
 		},
 		{
-			"first of two", icrq + "800a 0000 003f 00000000 8006 0000 03e7",
+			"two errors: the first is returned", icrq + "800a 0000 003f 00000000 8006 0000 03e7",
 			AVPError{ICRQ, 0, AVPLocalSessionID, true, BadValue},
 		},
 		{
-			"first that counts", icrq + "0006 0000 03e7 800a 0000 003f 00000000",
+			"ignored AVP before the error", icrq + "0006 0000 03e7 800a 0000 003f 00000000",
 			AVPError{ICRQ, 0, AVPLocalSessionID, true, BadValue},
 		},
 
 		{"AVP length 5, M bit clear", icrq + "0005 0000 000f", AVPError{ICRQ, 0, AVPSerialNumber, true, BadFraming}},
-		{"AVP length beyond", icrq + "000b 0000 000f 00000001", AVPError{ICRQ, 0, AVPSerialNumber, true, BadFraming}},
+		{"AVP length beyond the message", icrq + "000b 0000 000f 00000001", AVPError{ICRQ, 0, AVPSerialNumber, true, BadFraming}},
 		{"half an AVP header", icrq + "0006 00", AVPError{ICRQ, 0, 0, true, BadFraming}},
 		{"first AVP badly framed", "8009 0000 0000 0001", AVPError{ZLB, 0, AVPMessageType, true, BadFraming}},
 
@@ -157,8 +157,8 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// What RFC 3931 calls no error is ignored even with the M bit set, which is of no
-// consequence in an AVP that is recognised (section 5.2).
+// AVPs that RFC 3931 does not call errors are ignored even with the M bit set, because the M bit of
+// a known AVP has no effect (section 5.2).
 func TestParseIgnored(t *testing.T) {
 	tests := []struct {
 		name string
@@ -166,15 +166,15 @@ func TestParseIgnored(t *testing.T) {
 		want AVPError
 	}{
 		{
-			"not for this message", scccn + "8009 0000 0007 706531",
+			"not allowed in this message", scccn + "8009 0000 0007 706531",
 			AVPError{SCCCN, 0, AVPHostName, false, Misplaced},
 		},
 		{
-			"not for this message, and malformed", scccn + "8009 0000 003f 706531",
+			"not allowed in this message, and malformed", scccn + "8009 0000 003f 706531",
 			AVPError{SCCCN, 0, AVPLocalSessionID, false, Misplaced},
 		},
 		{
-			"second of its kind", icrq + "000a 0000 000f 00000001 800a 0000 000f 00000002",
+			"duplicate", icrq + "000a 0000 000f 00000001 800a 0000 000f 00000002",
 			AVPError{ICRQ, 0, AVPSerialNumber, false, Duplicate},
 		},
 		{"second Message Type", icrq + cdn, AVPError{ICRQ, 0, AVPMessageType, false, Duplicate}},
@@ -183,12 +183,12 @@ func TestParseIgnored(t *testing.T) {
 			AVPError{ICRQ, 0, AVPExtendedVendorID, false, IgnoredVendor},
 		},
 		{
-			"Message Digest not behind the Message Type",
+			"Message Digest not directly after the Message Type",
 			icrq + "000a 0000 000f 00000001 8017 0000 003b 00 00000000000000000000000000000000",
 			AVPError{ICRQ, 0, AVPMessageDigest, false, Misplaced},
 		},
 		{
-			"first of two", icrq + "8006 0000 003a 0006 0000 03e7",
+			"two ignored AVPs: the first is reported", icrq + "8006 0000 003a 0006 0000 03e7",
 			AVPError{ICRQ, 0, AVPExtendedVendorID, false, IgnoredVendor},
 		},
 	}
@@ -200,7 +200,7 @@ func TestParseIgnored(t *testing.T) {
 			}
 		})
 	}
-	t.Run("first value stays", func(t *testing.T) {
+	t.Run("first value is kept", func(t *testing.T) {
 		var m Message
 		_ = m.Parse(message(t, icrq+"000a 0000 000f 00000001 000a 0000 000f 00000002"), nil)
 		if m.SerialNumber != 1 {
@@ -241,14 +241,14 @@ func TestParseLiberal(t *testing.T) {
 			return m.CircuitStatus == CircuitActive
 		}},
 		{
-			"Circuit Errors as RFC 3931 draws them",
+			"Circuit Errors with the four counters of RFC 3931",
 			message(t, wen+"0018 0000 0022 ffff 00000003 00000004 00000005 00000006"),
 			func(m *Message) bool {
 				return m.CircuitErrors == CircuitErrors{HardwareOverruns: 3, BufferOverruns: 4, Timeouts: 5, Alignment: 6}
 			},
 		},
 		{
-			"digest of a type yet to come",
+			"digest of an unknown type",
 			message(t, hello+"8008 0000 003b 09 ff 8017 0000 003b 00 00000000000000000000000000000000"),
 			func(m *Message) bool { return m.NumDigests == 2 && m.Digests[0].Type == 9 },
 		},
@@ -272,7 +272,7 @@ func TestParseHeaderErrors(t *testing.T) {
 		wire string
 		want error
 	}{
-		{"in order", "c803 000c 00000001 0000 0000", nil},
+		{"valid", "c803 000c 00000001 0000 0000", nil},
 		{"11 octets", "c803 000b 00000001 0000 00", ErrTruncated},
 		{"data message", "0003 0000 00000001 0000 0000", ErrNotControl},
 		{"L bit clear", "8803 000c 00000001 0000 0000", ErrNoLength},
@@ -282,7 +282,7 @@ func TestParseHeaderErrors(t *testing.T) {
 		{"L2F", "c801 000c 00000001 0000 0000", ErrVersion},
 		{"version 4", "c804 000c 00000001 0000 0000", ErrVersion},
 		{"length 11", "c803 000b 00000001 0000 0000", ErrLength},
-		{"length beyond", "c803 000d 00000001 0000 0000", ErrLength},
+		{"length beyond the datagram", "c803 000d 00000001 0000 0000", ErrLength},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -298,8 +298,8 @@ func TestParseHeaderErrors(t *testing.T) {
 	}
 }
 
-// RFC 3931, section 4.7.3: an SCCRQ of version 2 may come from a peer that speaks
-// both, and is then one of ours; AVPs of RFC 2661 in it are ignored.
+// RFC 3931, section 4.7.3: an SCCRQ of version 2 may be from a peer that supports both versions,
+// and is then handled as one of version 3. AVPs of RFC 2661 in it are ignored.
 func TestParseVersion2(t *testing.T) {
 	const (
 		v2 = "8008 0000 0002 0100 " + // Protocol Version
@@ -315,12 +315,12 @@ func TestParseVersion2(t *testing.T) {
 		avps string
 		want error
 	}{
-		{"of a peer with both", sccrq + v2 + v3, nil},
-		{"of a peer with L2TPv2 alone", sccrq + v2 + "8009 0000 0007 706531", ErrVersion2},
-		{"no SCCRQ", hello, ErrVersion2},
+		{"peer with both versions", sccrq + v2 + v3, nil},
+		{"peer with L2TPv2 only", sccrq + v2 + "8009 0000 0007 706531", ErrVersion2},
+		{"not an SCCRQ", hello, ErrVersion2},
 		{"no AVPs", "", ErrVersion2},
 		{
-			"of a peer with both, and a vendor's AVP", sccrq + v2 + v3 + "8006 0009 0001",
+			"peer with both versions, and a vendor's AVP", sccrq + v2 + v3 + "8006 0009 0001",
 			&AVPError{SCCRQ, 9, 1, true, UnknownAVP},
 		},
 	}
@@ -347,7 +347,7 @@ func TestParseVersion2(t *testing.T) {
 	})
 }
 
-// Each message without one of the AVPs that section 6 demands, and with all of them.
+// Each message with all AVPs that RFC 3931, section 6, requires, and without one of them.
 func TestMissing(t *testing.T) {
 	setup := []AVPType{AVPHostName, AVPRouterID, AVPAssignedConnectionID, AVPPseudowireCapabilities}
 	ids := []AVPType{AVPLocalSessionID, AVPRemoteSessionID}
@@ -378,7 +378,7 @@ func TestMissing(t *testing.T) {
 		all := AVPs(test.required...)
 		m := Message{Type: test.message, Has: all}
 		if avp, missing := m.Missing(); missing {
-			t.Errorf("%v (section %s) with all: %v missing", test.message, test.section, avp)
+			t.Errorf("%v (section %s) with all required AVPs: %v is missing", test.message, test.section, avp)
 		}
 		for _, want := range test.required {
 			m.Has = all

@@ -6,11 +6,11 @@ import (
 	"strconv"
 )
 
-// PseudowireType says what a session carries (RFC 3931, section 10.6; the
-// numbers are IANA's).
+// PseudowireType is the type of frames that a session carries (RFC 3931, section 10.6). IANA
+// assigns the numbers.
 type PseudowireType uint16
 
-// Pseudowire types that open implementations of L2TPv3 know.
+// Pseudowire types that open-source implementations of L2TPv3 support.
 const (
 	PseudowireEthernetVLAN PseudowireType = 0x0004 // RFC 4719
 	PseudowireEthernet     PseudowireType = 0x0005 // RFC 4719
@@ -19,7 +19,7 @@ const (
 	PseudowireIP           PseudowireType = 0x000b
 )
 
-// String returns a short name such as "PPP".
+// String returns a short name, such as "PPP", or "pseudowire type 153" for a type without one.
 func (t PseudowireType) String() string {
 	switch t {
 	case PseudowireEthernetVLAN:
@@ -36,11 +36,11 @@ func (t PseudowireType) String() string {
 	return "pseudowire type " + strconv.Itoa(int(t))
 }
 
-// PseudowireList is the value of the Pseudowire Capabilities List AVP as it is on
-// the wire: two octets a type (RFC 3931, section 5.4.3).
+// PseudowireList is the value of the Pseudowire Capabilities List AVP in its wire format: two
+// octets for each type (RFC 3931, section 5.4.3).
 type PseudowireList []byte
 
-// Pseudowires returns the list of types.
+// Pseudowires returns the list of these types.
 func Pseudowires(types ...PseudowireType) PseudowireList {
 	l := make(PseudowireList, 0, 2*len(types))
 	for _, t := range types {

@@ -2,20 +2,21 @@ package l2tp
 
 import "fmt"
 
-// Result is the value of the Result Code AVP: why a control connection or session
-// ends (RFC 3931, section 5.4.2).
+// Result is the value of the Result Code AVP: why a control connection or session ends (RFC 3931,
+// section 5.4.2).
 type Result struct {
 	// Code is a StopCCNCode in a StopCCN and a CDNCode in a CDN.
 	Code uint16
-	// Error details Code if HasError is set. In a StopCCN with
-	// StopUnsupportedVersion it is the highest version supported.
+	// Error gives more detail than Code if HasError is set. In a StopCCN with
+	// StopUnsupportedVersion it is the highest version that the sender supports.
 	Error    ErrorCode
 	HasError bool
-	// Message is UTF-8 text for people. It can be there only with an Error.
+	// Message is text for people, in UTF-8. On the wire it can only follow an Error; Append writes
+	// Error before a Message even if HasError is not set.
 	Message []byte
 }
 
-// Text says what r means in a message of type t, StopCCN or CDN, in one line.
+// Text describes r in one line. t is the type of the message with r, StopCCN or CDN.
 func (r Result) Text(t MessageType) string {
 	var text string
 	if t == StopCCN {
@@ -42,15 +43,15 @@ type StopCCNCode uint16
 // The result codes of a StopCCN.
 const (
 	StopGeneral            StopCCNCode = 1
-	StopGeneralError       StopCCNCode = 2 // the error code tells
+	StopGeneralError       StopCCNCode = 2 // the error code gives the reason
 	StopAlreadyExists      StopCCNCode = 3
 	StopNotAuthorized      StopCCNCode = 4
-	StopUnsupportedVersion StopCCNCode = 5 // the error code is the highest version supported
+	StopUnsupportedVersion StopCCNCode = 5 // the error code is the highest supported version
 	StopShuttingDown       StopCCNCode = 6
 	StopFSMError           StopCCNCode = 7
 )
 
-// String returns the RFC's text.
+// String returns the description of the code in RFC 3931.
 func (c StopCCNCode) String() string {
 	switch c {
 	case StopGeneral:
@@ -77,7 +78,7 @@ type CDNCode uint16
 // The result codes of a CDN.
 const (
 	CDNLostCarrier           CDNCode = 1
-	CDNGeneralError          CDNCode = 2 // the error code tells
+	CDNGeneralError          CDNCode = 2 // the error code gives the reason
 	CDNAdministrative        CDNCode = 3
 	CDNTemporaryFacilities   CDNCode = 4
 	CDNPermanentFacilities   CDNCode = 5
@@ -87,7 +88,7 @@ const (
 	CDNFSMError              CDNCode = 16
 )
 
-// String returns the RFC's text.
+// String returns the description of the code in RFC 3931.
 func (c CDNCode) String() string {
 	switch c {
 	case CDNLostCarrier:
@@ -129,7 +130,7 @@ const (
 	ErrorTryAnotherDirected  ErrorCode = 9 // the message lists addresses
 )
 
-// String returns the RFC's text.
+// String returns the description of the code in RFC 3931.
 func (c ErrorCode) String() string {
 	switch c {
 	case ErrorNone:

@@ -1,16 +1,16 @@
 package l2tp
 
-// avpSpec is what RFC 3931 says of one AVP.
+// avpSpec is the definition of one AVP in RFC 3931, section 5.4.
 type avpSpec struct {
 	avp    AVPType
 	name   string
-	bits   uint16 // bitM: sent with the M bit, as it should be; bitH: may be hidden
+	bits   uint16 // bitM: should be sent with the M bit; bitH: may be hidden
 	length lengths
 	in     messageSet
 	codec  codec
 }
 
-// lengths are the lengths a value may have: min, min+step and so on up to max.
+// lengths are the lengths that a value may have: min, min+step, and so on up to max.
 type lengths struct{ min, max, step int }
 
 func exactly(n int) lengths { return lengths{n, n, 1} }
@@ -20,7 +20,7 @@ func (l lengths) allow(n int) bool {
 	return n >= l.min && n <= l.max && (n-l.min)%l.step == 0
 }
 
-// messageSet has bit 1<<t for each MessageType t in it.
+// messageSet is a set of message types: MessageType t is bit 1<<t.
 type messageSet uint32
 
 func in(types ...MessageType) (s messageSet) {
@@ -32,7 +32,7 @@ func in(types ...MessageType) (s messageSet) {
 
 func (s messageSet) has(t MessageType) bool { return s&(1<<t) != 0 }
 
-// The lists of messages behind the AVPs' names in RFC 3931, section 5.4.
+// The lists of messages that follow the names of AVPs in RFC 3931, section 5.4.
 const inAll = ^messageSet(0)
 
 var (
@@ -42,9 +42,9 @@ var (
 	inCallRequest  = in(ICRQ, OCRQ)
 )
 
-// avpTable has every AVP of RFC 3931 in the order of its section 5.4, in which
-// Append writes them: Message Type and Message Digest first, and the Random Vector
-// before all AVPs that may be hidden.
+// avpTable has every AVP of RFC 3931 in the order of section 5.4. Append writes the AVPs in this
+// order: the Message Type and the Message Digest first, and the Random Vector before all AVPs that
+// may be hidden.
 var avpTable = [...]avpSpec{
 	{AVPMessageType, "Message Type", bitM, exactly(2), inAll, codec{decode: decodeMessageType}},
 	{AVPMessageDigest, "Message Digest", bitM, atLeast(1), inAll, codec{decode: decodeDigest}},
@@ -158,7 +158,7 @@ var avpTable = [...]avpSpec{
 	},
 }
 
-// avpIndex is one more than the place of each AVP type in avpTable, 0 for none.
+// avpIndex has, for each AVP type, its index in avpTable plus 1, or 0 if it is not in the table.
 var avpIndex = func() (index [numAVPTypes]uint8) {
 	for i := range avpTable {
 		index[avpTable[i].avp] = uint8(i) + 1
@@ -166,7 +166,7 @@ var avpIndex = func() (index [numAVPTypes]uint8) {
 	return index
 }()
 
-// specOf returns the entry of t, nil if RFC 3931 has no such AVP.
+// specOf returns the entry of t in avpTable, or nil if RFC 3931 has no such AVP.
 func specOf(t AVPType) *avpSpec {
 	if t >= numAVPTypes || avpIndex[t] == 0 {
 		return nil

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// Section 5.4 of RFC 3931 in brief: number, M bit as it should be sent, H bit if it
-// may be set, length with its header before hiding, the name, and the messages that
-// take it.
+// section54 is a summary of RFC 3931, section 5.4: the number of each AVP, M if it should be sent
+// with the M bit, H if it may be hidden, its minimum length with the header and before hiding, its
+// name, and the messages that may have it.
 const section54 = `
  0 M -     8 Message Type: all
 59 M -     7 Message Digest: all
@@ -52,7 +52,7 @@ func TestTableAgainstSection54(t *testing.T) {
 		messagesWith := "all"
 		if s.in != inAll {
 			var names []string
-			// In the RFC's order of messages: control connection, incoming, outgoing, rest.
+			// In the order of the RFC: control connection, incoming calls, outgoing calls, others.
 			for _, m := range []MessageType{
 				SCCRQ, SCCRP, SCCCN, StopCCN, HELLO, ACK, ICRQ, ICRP, ICCN, OCRQ, OCRP, OCCN, CDN, WEN, SLI,
 			} {

@@ -8,7 +8,7 @@ import (
 
 func pad(n, width int) string { return fmt.Sprintf("%*d", width, n) }
 
-// What operators and peers get to read.
+// Texts that operators and peers read.
 func TestText(t *testing.T) {
 	tests := []struct{ got, want string }{
 		{SCCRQ.String(), "SCCRQ"},
@@ -36,12 +36,12 @@ func TestText(t *testing.T) {
 		{(CircuitActive | CircuitNew).String(), "active,new"},
 		{(CircuitNetworkTransmitFault | CircuitStandby).String(), "inactive,network transmit fault,standby"},
 
-		{ErrVersion2.Error(), "l2tp: L2TPv2 message: want version 3"},
+		{ErrVersion2.Error(), "l2tp: L2TPv2 message, want version 3"},
 		{HeaderError(99).Error(), "l2tp: header error 99"},
 		{Problem(99).String(), "problem 99"},
 		{
 			(&AVPError{ICRQ, 0, AVPRemoteEndID, true, HiddenNoKey}).Error(),
-			"l2tp: ICRQ: Remote End ID AVP (66): hidden, and there is no shared secret",
+			"l2tp: ICRQ: Remote End ID AVP (66): hidden, but no shared secret is known",
 		},
 		{(&AVPError{ICRQ, 9, 1, true, UnknownAVP}).Error(), "l2tp: ICRQ: vendor 9 AVP 1: unknown AVP"},
 		{
@@ -65,17 +65,17 @@ func TestText(t *testing.T) {
 	}
 	for _, test := range tests {
 		if test.got != test.want {
-			t.Errorf("%q, want %q", test.got, test.want)
+			t.Errorf("got %q, want %q", test.got, test.want)
 		}
 	}
 }
 
-// Every code defined has a text of its own.
+// Every code has a text of its own.
 func TestTextOfEveryCode(t *testing.T) {
 	seen := map[string]bool{}
 	unique := func(kind, text, unknown string) {
 		if text == unknown || seen[kind+text] {
-			t.Errorf("%s: %q", kind, text)
+			t.Errorf("%s: text %q is not unique or not defined", kind, text)
 		}
 		seen[kind+text] = true
 	}
@@ -96,8 +96,7 @@ func TestTextOfEveryCode(t *testing.T) {
 	}
 }
 
-// RFC 3931, section 5.4.2: the error code that answers each problem, with the AVP
-// named in the text.
+// Result has the general error code for the problem and names the AVP (RFC 3931, section 5.4.2).
 func TestAVPErrorResult(t *testing.T) {
 	for problem, want := range map[Problem]ErrorCode{
 		UnknownAVP:         ErrorUnknownAVP,
@@ -118,7 +117,7 @@ func TestAVPErrorResult(t *testing.T) {
 		}
 	}
 	if code := (&AVPError{Problem: Duplicate}).ErrorCode(); code != ErrorNone {
-		t.Errorf("no error has error code %v", code)
+		t.Errorf("a problem that is no error has error code %v", code)
 	}
 }
 
@@ -137,11 +136,11 @@ func TestPseudowireList(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	if !l.Has(PseudowirePPP) || l.Has(PseudowireHDLC) || PseudowireList(nil).Has(PseudowirePPP) {
-		t.Error("Has is wrong")
+		t.Error("Has must find PPP, and neither HDLC nor anything in an empty list")
 	}
-	// 0x0005 0x0007 has 0x0500 at an odd place, which is no type of it.
+	// 0x0005 0x0007 contains 0x0500, but across two types.
 	if l.Has(0x0500) {
-		t.Error("a type found between two others")
+		t.Error("Has finds a type across the boundary of two types")
 	}
 }
 

@@ -2,16 +2,16 @@ package l2tp
 
 import "encoding/binary"
 
-// codec reads and writes the value of an AVP. decode is given a value whose length is
-// in order, and a Message that has its type. Message Type and Message Digest,
-// which have their fixed place, have no append, and the Extended Vendor ID, which
-// is not sent, has neither.
+// codec reads and writes the value of an AVP. decode is called with a value of a valid length, and
+// with a Message whose Type is set. The Message Type and the Message Digest have no append, because
+// they are written before the table's AVPs. The Extended Vendor ID, which is ignored and never
+// sent, has neither function.
 type codec struct {
 	decode func(m *Message, value []byte) Problem
 	append func(dst []byte, m *Message) []byte
 }
 
-// octets is a value taken as it is.
+// octets is the codec of a value that is stored as received.
 func octets[T ~[]byte](field func(*Message) *T) codec {
 	return codec{
 		decode: func(m *Message, v []byte) Problem {
@@ -22,7 +22,7 @@ func octets[T ~[]byte](field func(*Message) *T) codec {
 	}
 }
 
-// bits16 is a number of two octets.
+// bits16 is the codec of a number of two octets.
 func bits16[T ~uint16](field func(*Message) *T) codec {
 	return codec{
 		decode: func(m *Message, v []byte) Problem {
@@ -35,7 +35,7 @@ func bits16[T ~uint16](field func(*Message) *T) codec {
 	}
 }
 
-// bits32 is a number of four octets.
+// bits32 is the codec of a number of four octets.
 func bits32(field func(*Message) *uint32) codec {
 	return codec{
 		decode: func(m *Message, v []byte) Problem {
@@ -48,9 +48,9 @@ func bits32(field func(*Message) *uint32) codec {
 	}
 }
 
-// identifier is a number of four octets that must not be zero. A StopCCN or CDN may
-// have it zero: one that refuses a request has often nothing assigned, and a
-// teardown must not fail for it.
+// identifier is the codec of a number of four octets that must not be zero. It may be zero in a
+// StopCCN or CDN: the sender of a refusal has often assigned no ID, and a teardown must not fail
+// because of that.
 func identifier(field func(*Message) *uint32) codec {
 	number := bits32(field)
 	return codec{
@@ -64,7 +64,7 @@ func identifier(field func(*Message) *uint32) codec {
 	}
 }
 
-// bits64 is a number of eight octets.
+// bits64 is the codec of a number of eight octets.
 func bits64(field func(*Message) *uint64) codec {
 	return codec{
 		decode: func(m *Message, v []byte) Problem {
@@ -85,8 +85,8 @@ func decodeMessageType(m *Message, v []byte) Problem {
 	return NoProblem
 }
 
-// decodeDigest takes any length with a type it does not know: a sender on its way
-// to a new hash sends that and an old one (RFC 3931, section 5.4.1).
+// decodeDigest accepts any length of a digest of an unknown type: a peer that changes over to a new
+// hash algorithm sends a new digest beside an old one (RFC 3931, section 5.4.1).
 func decodeDigest(m *Message, v []byte) Problem {
 	d := Digest{DigestType(v[0]), v[1:]}
 	if size := d.Type.Size(); size != 0 && size != len(d.Sum) {
@@ -111,8 +111,8 @@ func decodeResult(m *Message, v []byte) Problem {
 	return NoProblem
 }
 
-// appendResult writes an error code if there is text, too, since text without one
-// has no form.
+// appendResult writes an error code also before a text without one, because the wire format has no
+// text without an error code.
 func appendResult(dst []byte, m *Message) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, m.Result.Code)
 	if !m.Result.HasError && len(m.Result.Message) == 0 {
@@ -131,7 +131,7 @@ func appendCircuitStatus(dst []byte, m *Message) []byte {
 	return binary.BigEndian.AppendUint16(dst, uint16(m.CircuitStatus&circuitBits))
 }
 
-// decodeCircuitErrors skips the two reserved octets that align the counters.
+// decodeCircuitErrors skips the two reserved octets at the start, which align the counters.
 func decodeCircuitErrors(m *Message, v []byte) Problem {
 	e := &m.CircuitErrors
 	counters := v[2:]

@@ -71,7 +71,7 @@ func (d *dialogue) message(from *side, m l2tp.Message, hide ...l2tp.AVPType) {
 		m.Has.Add(l2tp.AVPRandomVector)
 		m.RandomVector = []byte("a random vector.")
 	}
-	d.keys.Describe(&m)
+	d.keys.AddDigests(&m)
 	wire, err := l2tp.AppendHidden(nil, &m, d.hiding, l2tp.AVPs(hide...))
 	if err == nil {
 		err = d.keys.Sign(wire, from.nonce, from.peer.nonce)

@@ -85,7 +85,7 @@ func sendAll(t *testing.T, v variant) (file string, messages []sent) {
 func (v variant) write(t *testing.T, m l2tp.Message, local, remote []byte) sent {
 	t.Helper()
 	var sums [][]byte
-	v.keys.Describe(&m)
+	v.keys.AddDigests(&m)
 	wire, err := l2tp.AppendHidden(nil, &m, l2tp.NewHidingKey([]byte(secret)), v.hide)
 	if err != nil {
 		t.Fatal(err)

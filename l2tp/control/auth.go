@@ -54,7 +54,7 @@ type auth struct {
 // describe makes room for the digests in a message that is about to be encoded.
 func (a *auth) describe(m *l2tp.Message) {
 	if a.secured {
-		a.keys.Describe(m)
+		a.keys.AddDigests(m)
 	}
 }
 

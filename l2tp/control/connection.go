@@ -314,7 +314,7 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 // number of their own (RFC 3931 sections 4.2 and 6.15). A message whose type could not be read is
 // neither.
 func acknowledgement(m *l2tp.Message, problem error) bool {
-	return m.Type == l2tp.ACK || m.Zlb() && problem == nil
+	return m.Type == l2tp.ACK || m.IsZLB() && problem == nil
 }
 
 func (c *Connection) releaseEarly(now time.Time, out *Output) {

@@ -181,7 +181,7 @@ func TestTwoDigests(t *testing.T) {
 				d.digest = first
 				d.send(l2tp.HELLO, func(m *draft) {
 					m.NumDigests = 0
-					test.keys.Describe(&m.Message)
+					test.keys.AddDigests(&m.Message)
 				}, tampered(func(b []byte) []byte {
 					if err := test.keys.Sign(b, d.call.nonce, d.call.peerNonce); err != nil {
 						t.Fatal(err)

@@ -28,13 +28,13 @@ func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonc
 	for j := range d.secrets {
 		s := &d.secrets[j]
 		for _, n := range pairs {
-			if s.key.Fits(b, i, n.sender, n.receiver) {
+			if s.key.Matches(b, i, n.sender, n.receiver) {
 				return check{Check{Verdict: Right, Secret: s.name}, s}
 			}
 		}
 	}
 	switch {
-	case d.open.Fits(b, i, nil, nil):
+	case d.open.Matches(b, i, nil, nil):
 		// RFC 3931, section 4.3: it guards against damage alone.
 		return check{Check: Check{Verdict: Right, Reason: "made without a secret"}}
 	case t.Size() == 0:

@@ -52,7 +52,7 @@ func keys(secrets ...string) (k l2tp.Keys) {
 // send has d read the message m, signed by k with the nonces, and returns what it says.
 func send(t *testing.T, d *Dissector, from, to Endpoint, m l2tp.Message, k l2tp.Keys, local, remote []byte) *Control {
 	t.Helper()
-	k.Describe(&m)
+	k.AddDigests(&m)
 	wire, err := l2tp.Append(nil, &m)
 	if err == nil {
 		err = k.Sign(wire, local, remote)
@@ -228,7 +228,7 @@ func TestHiddenIsReadWithTheSecretThatFits(t *testing.T) {
 		var k l2tp.Keys
 		if signed {
 			k = keys(secret2)
-			k.Describe(&m)
+			k.AddDigests(&m)
 		}
 		wire, err := l2tp.AppendHidden(nil, &m, l2tp.NewHidingKey([]byte(secret2)),
 			l2tp.AVPs(l2tp.AVPAssignedConnectionID, l2tp.AVPPseudowireCapabilities))
@@ -245,8 +245,8 @@ func TestHiddenIsReadWithTheSecretThatFits(t *testing.T) {
 		}{
 			{[]string{secret1, secret2}, "0x0000000a", false},
 			{[]string{secret2, secret1}, "0x0000000a", false},
-			{[]string{secret1}, "hidden value deciphers to a wrong length", true},
-			{nil, "hidden, and there is no shared secret", false}, // whose fault is that
+			{[]string{secret1}, "hidden value is damaged or was hidden with another secret", true},
+			{nil, "hidden, but no shared secret is known", false}, // no fault of the message
 		} {
 			d := dissector(test.known...)
 			d.Add(Datagram{Transport: OverUDP, From: pe1, To: pe2, Payload: wire})
