@@ -284,8 +284,14 @@ func (f *Floor) claim() error {
 	return nil
 }
 
-// renew makes the lasting table anew, with what it should have and nothing else.
+// renew replaces the lasting table by one with the present flows and nothing else.
 func (f *Floor) renew() error {
+	b := f.replacement()
+	return b.send(f.conn)
+}
+
+// replacement returns the batch of renew.
+func (f *Floor) replacement() batch {
 	var b batch
 	b.addTable(lasting, 0)
 	b.deleteTable(lasting)
@@ -297,10 +303,10 @@ func (f *Floor) renew() error {
 		b.addCounter(lasting, counter(in, peer))
 		addresses[f.flows[peer].Remote] = true
 	}
-	for address := range addresses {
+	for _, address := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
 		f.address(&b, lasting, address)
 	}
-	return b.send(f.conn)
+	return b
 }
 
 // adopted reports whether the table has rules of an earlier run, which stay until Tidy.
