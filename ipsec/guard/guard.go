@@ -9,8 +9,6 @@ import (
 	"sync"
 
 	"github.com/l2tpvl/l2tpvl/ipsec"
-	"github.com/l2tpvl/l2tpvl/ipsec/floor"
-	"github.com/l2tpvl/l2tpvl/ipsec/strongswan"
 )
 
 // Options say how to protect.
@@ -22,10 +20,11 @@ type Options struct {
 // Guard is an ipsec.Guard with strongSwan as the key manager.
 type Guard struct {
 	options Options
+	parts   parts
 	begun   sync.Once
 
-	floor   *floor.Floor
-	manager *strongswan.Manager
+	floor   rules
+	manager keyManager
 	missing []error // what the kernel lacks; then there is neither floor nor manager
 
 	telling sync.Mutex
@@ -35,22 +34,22 @@ var _ ipsec.Guard = (*Guard)(nil)
 
 // New makes a guard. It touches nothing before the first Protect: who does not use IPsec has no
 // modules loaded for it. Where the kernel lacks something, Protect will say so.
-func New(o Options) *Guard { return &Guard{options: o} }
+func New(o Options) *Guard { return &Guard{options: o, parts: realParts} }
 
 // begin finds out what there is, in the network namespace of the calling thread. It may have the
 // kernel load modules, which takes its time.
 func (g *Guard) begin() { g.begun.Do(g.start) }
 
 func (g *Guard) start() {
-	if err := ProbeESP(); err != nil {
+	if err := g.parts.probe(); err != nil {
 		g.missing = append(g.missing, err)
 	}
 	var err error
-	if g.floor, err = floor.New(g.floorChanged); err != nil {
+	if g.floor, err = g.parts.openFloor(g.floorChanged); err != nil {
 		g.missing = append(g.missing, err)
 	}
 	if len(g.missing) == 0 {
-		if g.manager, err = strongswan.New(g.options.Socket, g.event); err != nil {
+		if g.manager, err = g.parts.openManager(g.options.Socket, g.event); err != nil {
 			g.missing = append(g.missing, err)
 		}
 	}
@@ -110,7 +109,7 @@ func (g *Guard) Reconnect(name string) error {
 // Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the
 // floor.
 func (g *Guard) Tidy(names []string) error {
-	if left, err := floor.Left(); err != nil || !left {
+	if left, err := g.parts.floorLeft(); err != nil || !left {
 		return nil // a kernel that has no floors has none left
 	}
 	g.begin()
