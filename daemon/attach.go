@@ -7,14 +7,14 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
-	"github.com/l2tpvl/l2tpvl/vr"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 )
 
 // attach has the interfaces towards customers be in a virtual router, now or when they are there,
 // as cfg has them.
 func (d *Daemon) attach(cfg *config.Config, router config.VR) {
 	log := d.log.With(zap.Stringer("vr", &router))
-	err := d.vrs.Attach(spec(router), attachments(cfg.InterfacesOf(router)), func(name string, err error) {
+	err := d.vrs.Attach(wiring.Router(router), wiring.Attachments(cfg.InterfacesOf(router)), func(name string, err error) {
 		log := log.With(zap.String("interface", name))
 		switch {
 		case err == nil:
@@ -28,16 +28,4 @@ func (d *Daemon) attach(cfg *config.Config, router config.VR) {
 	if err != nil {
 		log.Error("customers' interfaces", zap.String("reason", err.Error()))
 	}
-}
-
-func attachments(interfaces []config.CustomerInterface) []vr.Attachment {
-	var as []vr.Attachment
-	for _, c := range interfaces {
-		a := vr.Attachment{Name: c.Name}
-		for _, address := range c.Addresses {
-			a.Addresses = append(a.Addresses, address.Prefix)
-		}
-		as = append(as, a)
-	}
-	return as
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
@@ -90,7 +91,7 @@ func TestCapture(t *testing.T) {
 				}
 				pass(time.Minute)
 				a.isUp(t)
-				a.routerGone(spec(a.cfg().VPNs[0].VR))
+				a.routerGone(wiring.Router(a.cfg().VPNs[0].VR))
 				pass(30 * time.Second)
 
 				var got, types []string

@@ -14,6 +14,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/config/plan"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
@@ -287,8 +288,8 @@ func (l *loop) change(now time.Time, cfg *config.Config, w *work) {
 	if was := l.peer; !bytes.Equal(was.Secret, peer.Secret) || !bytes.Equal(was.NextSecret, peer.NextSecret) {
 		l.log.Info("secrets changed", event(api.EventSecretsChanged), zap.Bool("next_secret", peer.NextSecret != nil))
 	}
-	l.peer = atClass(peer, l.class)
-	pc := pairConfig(cfg, peer, l.class)
+	l.peer = wiring.ForClass(peer, l.class)
+	pc := wiring.Pair(cfg, peer, l.class)
 	l.pair.Reconfigure(now, pc.Control, pc.Elsewhere, &l.out)
 	links := make(map[string]session.LinkConfig)
 	for _, lc := range pc.Links {
@@ -311,14 +312,14 @@ func (d *Daemon) changeRouters(cfg *config.Config, routers []plan.Router) {
 		log := d.log.With(zap.Stringer("vr", &r.VR))
 		switch r.Action {
 		case plan.Remove:
-			if err := d.vrs.Release(spec(r.VR)); err != nil {
+			if err := d.vrs.Release(wiring.Router(r.VR)); err != nil {
 				log.Warn("virtual router not removed cleanly", zap.String("reason", err.Error()))
 			}
 		case plan.Change:
 			d.attach(cfg, r.VR)
 		case plan.Add:
 			d.attach(cfg, r.VR)
-			if _, err := d.vrs.Ensure(spec(r.VR)); err != nil {
+			if _, err := d.vrs.Ensure(wiring.Router(r.VR)); err != nil {
 				log.Warn("virtual router not there yet", zap.String("reason", err.Error()))
 			}
 		}

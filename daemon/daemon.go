@@ -16,6 +16,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel"
 	"github.com/l2tpvl/l2tpvl/ipsec"
@@ -168,7 +169,7 @@ func (d *Daemon) ensureRouters() {
 	for _, vpn := range cfg.VPNs {
 		making.Go(func() error {
 			d.attach(cfg, vpn.VR)
-			if _, err := d.vrs.Ensure(spec(vpn.VR)); err != nil {
+			if _, err := d.vrs.Ensure(wiring.Router(vpn.VR)); err != nil {
 				d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 			}
 			return nil

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 	"github.com/l2tpvl/l2tpvl/session"
@@ -68,12 +69,12 @@ type loopName struct {
 
 // newLoop makes the loop of a peer and class; only one of the operators may call it, or the start.
 func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec) *loop {
-	pc := pairConfig(cfg, peer, class)
+	pc := wiring.Pair(cfg, peer, class)
 	for i := range pc.Links {
 		pc.Links[i].Disabled = d.operators.disabled[linkName{pc.Links[i].VPN, peer.Name}]
 	}
 	pair := session.NewPair(pc)
-	peer = atClass(peer, class)
+	peer = wiring.ForClass(peer, class)
 	log := d.log.With(zap.String("peer", peer.Name))
 	if class == config.IPsecRequired {
 		log = log.With(zap.String("ipsec", string(class)))
@@ -85,7 +86,7 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 		class:   class,
 		from:    peer.AddrPort(),
 		static:  peer.IsStatic(),
-		local:   localOf(cfg, &peer, class),
+		local:   wiring.Local(cfg, &peer, class),
 		log:     log,
 		pair:    pair,
 		path:    path{peer: peer.AddrPort(), retry: timing.Backoff{Min: time.Second, Max: 10 * time.Second}},
@@ -95,7 +96,7 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 		over:    make(chan struct{}),
 	}
 	if class == config.IPsecRequired {
-		l.protection = &protection{peer: protectionConfig(cfg, &peer), algorithms: peer.IKE.ESPProposals}
+		l.protection = &protection{peer: wiring.Protection(cfg, &peer), algorithms: peer.IKE.ESPProposals}
 	}
 	return l
 }

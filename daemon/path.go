@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/static"
 	"github.com/l2tpvl/l2tpvl/internal/timing"
@@ -74,7 +75,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 		return nil, errUnprotected
 	}
 	cfg := dataplane.TunnelConfig{
-		Encapsulation: encapsulations[l.peer.Encapsulation],
+		Encapsulation: wiring.Encapsulation(l.peer.Encapsulation),
 		Local:         l.local, Peer: peer,
 		Protected:   l.protection != nil,
 		Control:     func(message []byte) { l.receive(message, peer) },
@@ -124,7 +125,7 @@ func (l *loop) noPath(now time.Time, err error) {
 	}
 	p.err, p.errAt = err, now
 	p.failures++
-	p.retryAt = now.Add(p.retry.Delay(p.failures-1, random32()))
+	p.retryAt = now.Add(p.retry.Delay(p.failures-1, wiring.Random32()))
 }
 
 // listenForCalls has somebody hear what the peer says outside of a control connection, if the

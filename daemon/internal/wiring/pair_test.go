@@ -1,4 +1,4 @@
-package daemon
+package wiring
 
 import (
 	"net/netip"
@@ -15,8 +15,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// What the operator writes gets to the machines whole: each peer has its links, and no other's.
-func TestPairConfig(t *testing.T) {
+// The machines of a peer receive everything that is configured for it: its own links, and those of
+// no other peer.
+func TestPair(t *testing.T) {
 	prefix, route := netip.MustParsePrefix("10.255.0.0/31"), netip.MustParsePrefix("10.1.2.0/24")
 	cfg := &config.Config{
 		Local: config.Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1")},
@@ -44,7 +45,7 @@ func TestPairConfig(t *testing.T) {
 			},
 		},
 	}
-	got := pairConfig(cfg, cfg.Peers[0], config.IPsecNone)
+	got := Pair(cfg, cfg.Peers[0], config.IPsecNone)
 	c := got.Control
 	if got.Peer != "pe2" || got.Address.String() != "192.0.2.2:1702" || c.HostName != "pe1" || c.RouterID != 0xc0000201 ||
 		string(c.Secret) != "secret" || c.Digest != l2tp.DigestHMACMD5 || c.Role != control.Active || c.Hello != time.Minute ||
@@ -70,7 +71,7 @@ func TestPairConfig(t *testing.T) {
 		t.Errorf("links of pe2:\n%+v\nwant\n%+v", got.Links, want)
 	}
 
-	other := pairConfig(cfg, cfg.Peers[1], config.IPsecNone)
+	other := Pair(cfg, cfg.Peers[1], config.IPsecNone)
 	if other.Control.Secret != nil || other.Control.Role != control.Passive {
 		t.Errorf("pe3 without a secret: %v, role %v", other.Control.Secret, other.Control.Role)
 	}

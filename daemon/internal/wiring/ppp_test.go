@@ -1,4 +1,4 @@
-package daemon
+package wiring
 
 import (
 	"reflect"
@@ -24,7 +24,7 @@ func TestAuthConfig(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if err := (&ppp.Config{Rand: random32, Auth: got}).Validate(); err != nil {
+	if err := (&ppp.Config{Rand: Random32, Auth: got}).Validate(); err != nil {
 		t.Error(err)
 	}
 }

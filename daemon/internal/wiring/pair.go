@@ -1,35 +1,28 @@
-package daemon
+package wiring
 
 import (
-	"crypto/rand"
 	"encoding/binary"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/internal/timing"
-	"github.com/l2tpvl/l2tpvl/ipsec"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 	"github.com/l2tpvl/l2tpvl/ppp"
 	"github.com/l2tpvl/l2tpvl/session"
-	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// One bit tells protected sessions for who assigns IDs, who filters and who configures: this
-// compiles only if it is the same.
-var _ = [1]struct{}{}[(control.ProtectedSessionIDs^ipsec.ProtectedSessionIDs)|(control.ProtectedSessionIDs^config.ProtectedSessionIDs)]
-
-// window is the receive window that we offer: the bound of messages held ahead of their turn.
+// window is the offered receive window: at most that many messages are held out of order.
 const window = 128
 
-// pairConfig makes of the configuration what the machines of one peer and class take.
-func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) session.PairConfig {
-	peer = atClass(peer, class)
+// Pair returns the configuration of the machines of one peer and class.
+func Pair(cfg *config.Config, peer config.Peer, class config.IPsec) session.PairConfig {
+	peer = ForClass(peer, class)
 	pc := session.PairConfig{
 		Peer:          peer.Name,
 		Address:       peer.AddrPort(),
-		Encapsulation: encapsulations[peer.Encapsulation],
+		Encapsulation: Encapsulation(peer.Encapsulation),
 		Protected:     class == config.IPsecRequired,
 		Control: control.Config{
 			HostName:   cfg.Local.HostName,
@@ -52,7 +45,7 @@ func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) sessio
 	}
 	if peer.IsStatic() {
 		pc.Static = &session.StaticTunnel{LocalID: peer.Static.LocalTunnelID, PeerID: peer.Static.PeerTunnelID}
-		pc.Retry.Max = 5 * time.Second // the peer cannot call when it is there again
+		pc.Retry.Max = 5 * time.Second // the peer cannot call when it is reachable again
 	}
 	for _, vpn := range cfg.VPNs {
 		for _, link := range vpn.Links {
@@ -69,7 +62,7 @@ func pairConfig(cfg *config.Config, peer config.Peer, class config.IPsec) sessio
 			}
 		}
 	}
-	// One session for each link is all there is, but calls that are to be refused count until then.
+	// There is one session for each link; session requests that will be refused count until then.
 	pc.Control.MaxSessions = len(pc.Links) + window
 	return pc
 }
@@ -78,7 +71,7 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 	lc := session.LinkConfig{
 		VPN:       vpn.Name,
 		VPNID:     vpn.VPNID,
-		VR:        spec(vpn.VR),
+		VR:        Router(vpn.VR),
 		Interface: link.Interface,
 		MTU:       vpn.MTU,
 
@@ -86,7 +79,7 @@ func linkConfig(vpn config.VPN, link config.Link) session.LinkConfig {
 
 		Routes: link.Routes,
 		PPP: ppp.Config{
-			Rand:         random32,
+			Rand:         Random32,
 			EchoInterval: vpn.Echo.Interval,
 			EchoFails:    vpn.Echo.Fails,
 			EchoAdaptive: vpn.Echo.Adaptive,
@@ -117,10 +110,7 @@ func staticSession(s config.StaticSession) *session.StaticSession {
 	}
 }
 
-// spec names a virtual router to package vr.
-func spec(v config.VR) vr.Spec { return vr.Spec{NetNS: v.NetNS, VRF: v.VRF, Table: uint32(v.Table)} }
-
-// authConfig makes of the configuration what PPP takes; nil: there is no authentication.
+// authConfig returns PPP's configuration of authentication; nil: there is none.
 func authConfig(a config.PPPAuth) *ppp.AuthConfig {
 	if !a.Used() {
 		return nil
@@ -169,13 +159,4 @@ var roles = map[config.Role]control.Role{
 	config.RoleBoth:    control.Both,
 	config.RoleActive:  control.Active,
 	config.RolePassive: control.Passive,
-}
-
-// randomOctets fills b. The system's randomness does not fail: crypto/rand ends the program rather.
-func randomOctets(b []byte) { _, _ = rand.Read(b) }
-
-func random32() uint32 {
-	var b [4]byte
-	randomOctets(b[:])
-	return binary.BigEndian.Uint32(b[:])
 }
