@@ -11,36 +11,36 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// AuthConfig configures the authentication of a link (RFC 1661, section 3.5):
-// what the peer must prove to us, and what we are ready to prove to the peer.
-// Each is a protocol, ProtocolCHAP (RFC 1994, with MD5) or ProtocolPAP
-// (RFC 1334), which shows the secret to whoever reads the link.
+// AuthConfig configures the authentication of a link (RFC 1661, section 3.5) in both directions:
+// how the peer must authenticate itself to us, and how we may authenticate ourselves to the peer.
+// The protocols are ProtocolCHAP (RFC 1994, with MD5) and ProtocolPAP (RFC 1334). PAP sends the
+// secret in the clear.
 type AuthConfig struct {
-	// Require is the protocol by which the peer must authenticate itself. It is
-	// insisted on: without it no network protocol runs. Zero: none.
+	// Require is the protocol by which the peer must authenticate itself. If the peer does not, no
+	// network protocol starts. Zero: none.
 	Require Protocol
-	// Allow are the protocols by which we authenticate ourselves if the peer
-	// requires it. CHAP is offered before PAP.
+	// Allow lists the protocols by which we authenticate ourselves if the peer requires it. CHAP is
+	// preferred to PAP.
 	Allow []Protocol
 
-	Name   string // what we call ourselves, 1 to 255 octets
-	Secret Secret // that proves that we are Name, 1 to 255 octets; for Allow
+	Name   string // our name, 1 to 255 octets
+	Secret Secret // our secret, 1 to 255 octets; used with Allow
 
-	PeerName   string // what the peer must call itself; empty: anything but Name
-	PeerSecret Secret // that proves it, 1 to 255 octets; for Require
+	PeerName   string // the name that the peer must use; empty: any except Name
+	PeerSecret Secret // the peer's secret, 1 to 255 octets; used with Require
 
-	// Rechallenge is the mean time between two challenges of an opened link, with
-	// CHAP. Zero: the peer is challenged once.
+	// Rechallenge is the mean time between two Challenges on an opened link; only with CHAP
+	// required. Zero: the peer is challenged once.
 	Rechallenge time.Duration
 }
 
-// Secret is a secret. However it is printed, it does not show itself.
+// Secret is a secret that package fmt does not print.
 type Secret []byte
 
-// Format prints a stand-in, whatever the verb.
+// Format prints "(secret)" for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "(secret)") }
 
-// maxNameLen bounds names and secrets: PAP has an octet for their lengths.
+// maxNameLen limits names and secrets: PAP has one octet for each length.
 const maxNameLen = 255
 
 func (c *AuthConfig) validate() error {
@@ -69,12 +69,12 @@ func (c *AuthConfig) validate() error {
 	case c.Rechallenge < 0:
 		return fmt.Errorf("ppp: Auth: Rechallenge %v: must not be negative", c.Rechallenge)
 	case c.Rechallenge > 0 && c.Require != ProtocolCHAP:
-		return fmt.Errorf("ppp: Auth: Rechallenge %v: must go with CHAP required", c.Rechallenge)
+		return fmt.Errorf("ppp: Auth: Rechallenge %v: only with CHAP in Require", c.Rechallenge)
 	}
 	return nil
 }
 
-// required is the protocol that we require of the peer, or zero.
+// required returns the protocol that we require of the peer, or zero.
 func (c *AuthConfig) required() Protocol {
 	if c == nil {
 		return 0
@@ -82,10 +82,10 @@ func (c *AuthConfig) required() Protocol {
 	return c.Require
 }
 
-// allows tells whether we authenticate ourselves by p.
+// allows reports whether we may authenticate ourselves by p.
 func (c *AuthConfig) allows(p Protocol) bool { return c != nil && slices.Contains(c.Allow, p) }
 
-// preferred is the best protocol by which we authenticate ourselves, or zero.
+// preferred returns the best protocol by which we may authenticate ourselves, or zero.
 func (c *AuthConfig) preferred() Protocol {
 	for _, p := range []Protocol{ProtocolCHAP, ProtocolPAP} {
 		if c.allows(p) {
@@ -95,8 +95,7 @@ func (c *AuthConfig) preferred() Protocol {
 	return 0
 }
 
-// checkName tells why the name that the peer gave itself cannot be its own,
-// or returns "".
+// checkName returns why the name that the peer sent is not acceptable, or "".
 func (c *AuthConfig) checkName(p Protocol, name []byte) string {
 	switch {
 	case c.PeerName != "" && !equalConstantTime(name, []byte(c.PeerName)):
@@ -107,10 +106,10 @@ func (c *AuthConfig) checkName(p Protocol, name []byte) string {
 	return ""
 }
 
-// same compares in a time that says nothing about where the two differ.
+// equalConstantTime compares in a time that does not depend on where a and b differ.
 func equalConstantTime(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
 
-// AuthState is how far one direction of the authentication is.
+// AuthState is the state of one direction of the authentication.
 type AuthState uint8
 
 // The states of an authentication.
@@ -121,7 +120,7 @@ const (
 	AuthFailed
 )
 
-// String returns the state in a word.
+// String returns the state as one word.
 func (s AuthState) String() string {
 	return [...]string{"none", "pending", "passed", "failed"}[s]
 }
@@ -130,17 +129,18 @@ func (s AuthState) String() string {
 type authDirection struct {
 	protocol Protocol
 	state    AuthState
-	name     string    // what the peer called itself last
+	name     string    // the last name that the peer sent
 	passed   time.Time // when it last succeeded
 
 	id       uint8 // Identifier of the last Challenge or Authenticate-Request
-	waiting  bool  // what we sent last has had no answer
+	waiting  bool  // our last packet has not been answered
 	tries    int   // transmissions left
 	interval time.Duration
 	timer    time.Time // zero: not running
 }
 
-// begin starts afresh. The Identifier goes on: it must change.
+// begin restarts the authentication. It keeps the Identifier, which must change from one
+// authentication to the next.
 func (p *authDirection) begin(protocol Protocol) {
 	*p = authDirection{protocol: protocol, id: p.id}
 	if protocol != 0 {
@@ -157,23 +157,23 @@ func (p *authDirection) stop() {
 
 func (p *authDirection) ok() bool { return p.state == AuthNone || p.state == AuthPassed }
 
-// arm has p wait for an answer, with a number of transmissions.
+// expectAnswer starts to wait for an answer, with a number of transmissions.
 func (p *authDirection) expectAnswer(tries int, interval time.Duration) {
 	p.waiting, p.tries, p.interval = true, tries, interval
 }
 
-// sent accounts for a transmission.
+// sent counts a transmission and starts the timer.
 func (p *authDirection) sent(now time.Time) {
 	p.tries--
 	p.timer = now.Add(p.interval)
 }
 
-// pass says that the proof was given.
+// pass records that the authentication succeeded.
 func (p *authDirection) pass(now time.Time) {
 	p.state, p.passed, p.waiting, p.timer = AuthPassed, now, false, time.Time{}
 }
 
-// named keeps the name that the peer called itself.
+// setName records the name that the peer sent.
 func (p *authDirection) setName(name []byte) {
 	if p.name != string(name) {
 		p.name = printable(name)
@@ -185,28 +185,28 @@ type auth struct {
 	peer  authDirection // of the peer to us
 	local authDirection // of us to the peer
 
-	challenge [challengeLen]byte // our last one
-	response  [responseLen]byte  // our last one
-	refused   string             // the peer's Failure or Authenticate-Nak: why it will terminate
+	challenge [challengeLen]byte // the last one that we sent
+	response  [responseLen]byte  // the last one that we sent
+	refused   string             // reason of the peer's Failure or Authenticate-Nak
 }
 
-// runs tells whether p is agreed on in some direction. A nil auth runs nothing.
+// runs reports whether p is agreed on in at least one direction. A nil auth runs nothing.
 func (a *auth) runs(p Protocol) bool {
 	return a != nil && p != 0 && (a.peer.protocol == p || a.local.protocol == p)
 }
 
-// done tells whether network protocols may run.
+// done reports whether network protocols may run.
 func (a *auth) done() bool { return a == nil || a.peer.ok() && a.local.ok() }
 
 func (a *auth) deadline() time.Time { return timing.Earliest(a.peer.timer, a.local.timer) }
 
-// stop ends what goes on. What has failed is kept, for the operator.
+// stop ends authentications in progress. It keeps the state AuthFailed, for the operator.
 func (a *auth) stop() {
 	a.peer.stop()
 	a.local.stop()
 }
 
-// patience is how long we wait for what the peer must send first.
+// authTimeout is how long we wait for the first packet of an authentication that the peer starts.
 func (l *Link) authTimeout() time.Duration { return time.Duration(l.cfg.MaxConfigure) * l.cfg.Restart }
 
 // authenticate enters the Authentication phase, which may be over at once.
@@ -237,7 +237,7 @@ func (l *Link) authenticated(now time.Time, out *Output) {
 	}
 }
 
-// receiveAuth takes a packet of an authentication protocol that is agreed on.
+// receiveAuth handles a packet of an authentication protocol that is agreed on.
 func (l *Link) receiveAuth(now time.Time, p Protocol, in packet, out *Output) Discard {
 	if p == ProtocolCHAP {
 		return l.receiveCHAP(now, in, out)
@@ -245,16 +245,16 @@ func (l *Link) receiveAuth(now time.Time, p Protocol, in packet, out *Output) Di
 	return l.receivePAP(now, in, out)
 }
 
-// failAuth ends the link, because an authentication has failed. The peer is
-// told no more than it may know.
+// failAuth ends the link because an authentication has failed. The reason is for the operator; the
+// peer gets terminateText, so that it learns no more than it may know.
 func (l *Link) failAuth(now time.Time, p *authDirection, reason, terminateText string, out *Output) {
 	p.state = AuthFailed
 	l.lcp.terminateText = terminateText
 	l.failLCP(now, reason, out)
 }
 
-// refused takes the peer's refusal. It has to terminate the link (RFC 1661,
-// section 3.5); if it does not, we do.
+// refused handles a Failure or Authenticate-Nak. The peer has to terminate the link (RFC 1661,
+// section 3.5). If it does not, we terminate it after the Restart time.
 func (l *Link) refused(now time.Time, message []byte) {
 	p := &l.auth.local
 	l.auth.refused = fmt.Sprintf("%v: %s rejected our authentication", p.protocol, l.peerText())
@@ -264,7 +264,7 @@ func (l *Link) refused(now time.Time, message []byte) {
 	p.state, p.waiting, p.timer = AuthFailed, false, now.Add(l.cfg.Restart)
 }
 
-// peerText is how to speak of the peer.
+// peerText returns the peer's name for a reason, or "the peer".
 func (l *Link) peerText() string {
 	if name := l.auth.local.name; name != "" {
 		return name
@@ -272,7 +272,7 @@ func (l *Link) peerText() string {
 	return "the peer"
 }
 
-// advanceAuth acts on the timers of the authentication.
+// advanceAuth handles the timers of the authentication that have expired.
 func (l *Link) advanceAuth(now time.Time, out *Output) {
 	if timing.Due(l.auth.peer.timer, now) {
 		l.peerTimeout(now, out)
@@ -282,7 +282,8 @@ func (l *Link) advanceAuth(now time.Time, out *Output) {
 	}
 }
 
-// peerTimeout: the peer has not proved who it is, or is to do so again.
+// peerTimeout handles the timer of the peer's authentication: the peer has not authenticated
+// itself, or it is to be challenged again.
 func (l *Link) peerTimeout(now time.Time, out *Output) {
 	p := &l.auth.peer
 	switch {
@@ -300,7 +301,8 @@ func (l *Link) peerTimeout(now time.Time, out *Output) {
 	}
 }
 
-// localTimeout: the peer has not said whether it knows us.
+// localTimeout handles the timer of our own authentication: the peer has not accepted or rejected
+// it.
 func (l *Link) localTimeout(now time.Time, out *Output) {
 	p := &l.auth.local
 	switch {
@@ -318,7 +320,7 @@ func (l *Link) localTimeout(now time.Time, out *Output) {
 	case p.state == AuthPending:
 		what := map[Protocol]string{ProtocolCHAP: "Responses", ProtocolPAP: "Authenticate-Requests"}[p.protocol]
 		l.failAuth(now, p, fmt.Sprintf("%v: the peer did not answer %d %s", p.protocol, l.cfg.MaxConfigure, what), "", out)
-	default: // challenged again, and it is for the peer to draw conclusions
+	default: // no reply to a later Challenge: whether the link ends is the peer's decision
 		p.waiting, p.timer = false, time.Time{}
 	}
 }

@@ -118,7 +118,7 @@ func TestAuthConfigValidate(t *testing.T) {
 		"Auth: Secret of 0 octets":               func(c *AuthConfig) { c.Secret = nil },
 		"PeerSecret of 256 octets":               func(c *AuthConfig) { c.PeerSecret = make(Secret, 256) },
 		"Rechallenge -1ns: must not be negative": func(c *AuthConfig) { c.Rechallenge = -1 },
-		"must go with CHAP required":             func(c *AuthConfig) { c.Require, c.Rechallenge = ProtocolPAP, time.Minute },
+		"only with CHAP in Require":              func(c *AuthConfig) { c.Require, c.Rechallenge = ProtocolPAP, time.Minute },
 	} {
 		auth := good()
 		change(auth)

@@ -1,7 +1,7 @@
 package ppp
 
-// State is a state of the option negotiation automaton (RFC 1661, section
-// 4.2), numbered as the RFC numbers it.
+// State is a state of the option negotiation automaton (RFC 1661, section 4.2), with the RFC's
+// number.
 type State uint8
 
 // The states of the automaton.
@@ -20,7 +20,7 @@ const (
 	numStates = iota
 )
 
-// String returns the state's name as RFC 1661's table prints it.
+// String returns the state's name as in the table of RFC 1661, section 4.1.
 func (s State) String() string {
 	return [numStates]string{
 		"Initial", "Starting", "Closed", "Stopped", "Closing", "Stopping",
@@ -28,11 +28,10 @@ func (s State) String() string {
 	}[s]
 }
 
-// timed tells whether the Restart timer runs in the state: where the table has
-// TO events.
+// timed reports whether the Restart timer runs in the state: the table has TO events for it.
 func (s State) timed() bool { return transitions[evTOMinus][s] != no }
 
-// negotiating tells whether Configure-Requests are being exchanged.
+// negotiating reports whether Configure-Requests are being exchanged.
 func (s State) negotiating() bool { return s >= ReqSent && s <= AckSent }
 
 // event is an event of the automaton (RFC 1661, section 4.3).
@@ -59,13 +58,12 @@ const (
 	numEvents = iota
 )
 
-// cell is one cell of the table: the actions, one bit each, and the next
-// state in the lowest four bits.
+// cell is one cell of the table: the actions, one bit each, and the next state in the lowest four
+// bits.
 type cell uint32
 
-// The actions (RFC 1661, section 4.4), in the order in which a machine
-// performs them. A request goes before a reply, because then a peer in
-// Ack-Sent opens once instead of twice.
+// The actions (RFC 1661, section 4.4), in the order in which a machine performs them. A request is
+// sent before a reply, because then a peer in Ack-Sent opens once instead of twice.
 const (
 	tld cell = 1 << (iota + 4) // This-Layer-Down
 	irc                        // Initialize-Restart-Count
@@ -88,11 +86,12 @@ func (c cell) next() State { return State(c & 0xf) }
 
 func (c cell) has(action cell) bool { return c&action != 0 }
 
-// transitions is the table of RFC 1661, section 4.1: what the RFC prints as
-// irc,scr/6 is irc | scr | 6 here, and tlf/0 is tlf. Of its footnotes, [r] is
-// Link.Open, [p] (passive waiting) is not used, and [x] needs nothing.
+// transitions is the table of RFC 1661, section 4.1. The RFC's irc,scr/6 is irc | scr | 6 here, and
+// tlf/0 is tlf. Of the footnotes, [r] is Link.Open, [p] (passive waiting) is not used, and [x]
+// requires no action.
 var transitions = [numEvents][numStates]cell{
-	//  0 Initial, 1 Starting, 2 Closed, 3 Stopped, 4 Closing, 5 Stopping, 6 Req-Sent, 7 Ack-Rcvd, 8 Ack-Sent, 9 Opened
+	// Columns: 0 Initial, 1 Starting, 2 Closed, 3 Stopped, 4 Closing, 5 Stopping, 6 Req-Sent,
+	// 7 Ack-Rcvd, 8 Ack-Sent, 9 Opened.
 	evUp:    {2, irc | scr | 6, no, no, no, no, no, no, no, no},
 	evDown:  {no, no, 0, tls | 1, 0, 1, 1, 1, 1, tld | 1},
 	evOpen:  {tls | 1, 1, irc | scr | 6, 3, 5, 5, 6, 7, 8, 9},

@@ -16,18 +16,17 @@ const (
 )
 
 const (
-	// algorithmMD5 is the Algorithm of CHAP that we speak (RFC 1994, section 3).
+	// algorithmMD5 is the CHAP Algorithm that we support (RFC 1994, section 3).
 	algorithmMD5 = 5
 	responseLen  = md5.Size
-	// challengeLen is the length of our Challenges: as long as the hash (RFC
-	// 1994, section 2.3).
+	// challengeLen is the length of our Challenges: that of the hash (RFC 1994, section 2.3).
 	challengeLen = 16
 )
 
-// wrongSecret is all that a peer hears whose Response is not right.
+// wrongSecret is the only text that a peer receives when its authentication fails.
 const wrongSecret = "wrong name or secret"
 
-// chapHash is the Response Value to a Challenge (RFC 1994, section 4.1).
+// chapHash returns the Response Value to a Challenge (RFC 1994, section 4.1).
 func chapHash(id uint8, secret Secret, challenge []byte) [responseLen]byte {
 	b := make([]byte, 0, 1+2*maxNameLen)
 	b = append(b, id)
@@ -45,15 +44,14 @@ func splitValue(data []byte) (value, name []byte, ok bool) {
 	return data[1:n], data[n:], true
 }
 
-// challenge asks the peer who it is: at first, and again while the link is
-// open.
+// challenge starts a CHAP authentication of the peer: the first, or a later one on an opened link.
 func (l *Link) challenge(now time.Time, out *Output) {
 	l.auth.peer.expectAnswer(l.cfg.MaxConfigure, l.lcp.interval)
 	l.sendChallenge(now, out)
 }
 
-// sendChallenge sends a Challenge. Both its Identifier and its Value are new
-// each time (RFC 1994, section 4.1).
+// sendChallenge sends a Challenge. Both its Identifier and its Value are new each time (RFC 1994,
+// section 4.1).
 func (l *Link) sendChallenge(now time.Time, out *Output) {
 	p := &l.auth.peer
 	p.id++
@@ -64,7 +62,7 @@ func (l *Link) sendChallenge(now time.Time, out *Output) {
 	p.sent(now)
 }
 
-// sendResponse answers the peer's last Challenge, again if need be: the
+// sendResponse answers the peer's last Challenge. It is called again after a timeout, because the
 // peer's Success may have been lost.
 func (l *Link) sendResponse(now time.Time, out *Output) {
 	l.sendValue(chapResponse, l.auth.local.id, l.auth.response[:], out)
@@ -79,7 +77,7 @@ func (l *Link) sendValue(c code, id uint8, value []byte, out *Output) {
 	out.end()
 }
 
-// receiveCHAP takes a packet of CHAP.
+// receiveCHAP handles a CHAP packet.
 func (l *Link) receiveCHAP(now time.Time, in packet, out *Output) Discard {
 	local := &l.auth.local
 	switch in.code {
@@ -110,8 +108,8 @@ func (l *Link) receiveCHAP(now time.Time, in packet, out *Output) Discard {
 	return DiscardUnknownCode
 }
 
-// receiveChallenge answers a Challenge, but for one that shows that the answer
-// would serve the peer to pass for us: our own, come back.
+// receiveChallenge answers a Challenge, except our own Challenge or one with our own name: a peer
+// that reflects these could use our Response as its own.
 func (l *Link) receiveChallenge(now time.Time, in packet, out *Output) Discard {
 	value, name, ok := splitValue(in.data)
 	if !ok {
@@ -134,9 +132,8 @@ func (l *Link) receiveChallenge(now time.Time, in packet, out *Output) Discard {
 	return accepted
 }
 
-// receiveResponse judges the Response to our last Challenge, once. Another to
-// the same Challenge, sent again or guessed, gets the same reply (RFC 1994,
-// section 4.1).
+// receiveResponse checks the first Response to our last Challenge. Any further Response to the same
+// Challenge, repeated or guessed, gets the same reply (RFC 1994, section 4.1).
 func (l *Link) receiveResponse(now time.Time, in packet, out *Output) Discard {
 	p := &l.auth.peer
 	if in.id != p.id {
@@ -146,7 +143,7 @@ func (l *Link) receiveResponse(now time.Time, in packet, out *Output) Discard {
 	if !ok {
 		return DiscardBadLength
 	}
-	if !p.waiting { // a failure has ended the link
+	if !p.waiting { // it was a Success: a Failure would have ended the link
 		out.packet(ProtocolCHAP, chapSuccess, in.id, nil)
 		return accepted
 	}
@@ -175,8 +172,8 @@ func (l *Link) receiveResponse(now time.Time, in packet, out *Output) Discard {
 	return accepted
 }
 
-// spread is a time around d, from 3/4 to 5/4 of it: Challenges come at random
-// intervals (RFC 1994, section 2).
+// spread returns a random time from 3/4 to 5/4 of d: Challenges are sent at random intervals
+// (RFC 1994, section 2).
 func (l *Link) spread(d time.Duration) time.Duration {
 	return d*3/4 + time.Duration(float64(d)/2*float64(l.cfg.Rand())/(1<<32))
 }

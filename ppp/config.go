@@ -9,45 +9,43 @@ import (
 
 const (
 	defaultMRU = 1500 // RFC 1661, section 6.1
-	// minMRU is the smallest MRU we agree to: every message of ours fits.
+	// minMRU is the smallest MRU that we agree to: each of our messages fits.
 	minMRU = 128
-	// minAuthMRU is room for any name and secret.
+	// minAuthMRU is the smallest MRU with authentication: any name and secret fit.
 	minAuthMRU = 576
-	// minIPv6MRU is what a link needs to carry IPv6 (RFC 5072, section 2).
+	// minIPv6MRU is the smallest MRU with IPv6 (RFC 5072, section 2).
 	minIPv6MRU = 1280
 )
 
-// Config of one link. With Rand alone it is a link with the defaults of RFC
-// 1661 that runs no network protocol.
+// Config configures a Link. With Rand alone the link has the defaults of RFC 1661 and runs no
+// network protocol.
 type Config struct {
-	// MRU is the largest Information field, in octets, that we announce that we
-	// can receive. Zero: 1500, RFC 1661's default, for which no option is sent.
+	// MRU is the Maximum-Receive-Unit that we announce: the largest Information field, in octets,
+	// that we can receive. Zero: 1500, the default of RFC 1661, for which no option is sent.
 	MRU uint16
 
-	// Rand returns magic numbers, parts of interface identifiers and parts of
-	// CHAP's Challenges, evenly distributed. For Challenges nobody must be able to
-	// predict it. It must be given.
+	// Rand returns uniformly distributed random numbers for magic numbers, interface identifiers
+	// and CHAP Challenges. With CHAP they must be unpredictable. Rand must not be nil.
 	Rand func() uint32
 
-	// RestartInitial is the first value of the Restart timer, which doubles with
-	// each timeout up to Restart (RFC 1661, section 4.6). It should be above the
-	// round-trip time and what the peer needs to answer. Zero: 250 ms, or Restart
-	// if that is less.
+	// RestartInitial is the first value of the Restart timer, which doubles with each timeout up to
+	// Restart (RFC 1661, section 4.6). It should be longer than the round-trip time plus the time
+	// that the peer needs to answer. Zero: 250 ms, or Restart if that is less.
 	RestartInitial time.Duration
 
-	Restart      time.Duration // final value of the Restart timer; zero: 3 s
+	Restart      time.Duration // largest value of the Restart timer; zero: 3 s
 	MaxConfigure int           // Configure-Requests sent without an answer; zero: 10
 	MaxTerminate int           // Terminate-Requests sent without an answer; zero: 2
 	MaxFailure   int           // Configure-Naks without an Ack, in either direction; zero: 5
 
-	// EchoInterval is the time between LCP Echo-Requests while LCP is Opened.
-	// They measure the round-trip time and keep watch. Zero: none are sent.
+	// EchoInterval is the time between LCP Echo-Requests while LCP is Opened. They measure the
+	// round-trip time and detect a link that has failed. Zero: none are sent.
 	EchoInterval time.Duration
-	// EchoFails is how many Echo-Requests in a row may stay unanswered, with no
-	// other frame received meanwhile, before the link is taken down. Zero: 5.
+	// EchoFails is the number of consecutive unanswered Echo-Requests, with no other frame received
+	// meanwhile, after which the link is taken down. Zero: 5.
 	EchoFails int
-	// EchoAdaptive spares the Echo-Requests of intervals in which anything was
-	// received: the link has shown that it passes.
+	// EchoAdaptive skips the Echo-Request after an interval in which any frame was received: the
+	// link is known to work.
 	EchoAdaptive bool
 
 	Auth *AuthConfig // nil: neither end authenticates itself
@@ -55,14 +53,14 @@ type Config struct {
 	IPv6 *IPv6Config // nil: IPV6CP is not run and gets a Protocol-Reject
 }
 
-// AddressMode says where our own IPv4 address comes from.
+// AddressMode is the source of our own IPv4 address.
 type AddressMode uint8
 
 // The address modes.
 const (
-	// Configured: our address is IPv4Config.Local, and we insist on it.
+	// Configured: our address is IPv4Config.Local; we accept no other.
 	Configured AddressMode = iota
-	// Learned: we ask with 0.0.0.0 and take the address the peer Naks it with.
+	// Learned: we request 0.0.0.0 and accept the address in the peer's Configure-Nak.
 	Learned
 	// Unnumbered: we send no IP-Address option.
 	Unnumbered
@@ -73,29 +71,28 @@ type IPv4Config struct {
 	Mode  AddressMode
 	Local netip.Addr // our address in mode Configured, ignored otherwise
 
-	// Peer, if valid, is the address the peer must have; it is offered when the
-	// peer asks with 0.0.0.0, with another address or with none. If invalid,
-	// any unicast address other than ours is accepted, and so is none.
+	// Peer, if valid, is the address that the peer must use. It is suggested in a Configure-Nak
+	// when the peer requests 0.0.0.0, another address or no address. If invalid, the peer may use
+	// any unicast address other than ours, or none.
 	Peer netip.Addr
 
-	// Within, if valid, is where the peer's address must be, if it names one.
-	// Where that leaves a single one, as a /31 does beside ours, it is offered
-	// to a peer that asks with 0.0.0.0.
+	// Within, if valid, is the prefix in which the peer's address must be, if the peer requests
+	// one. If Within is a /31 with our address, the other address is suggested to a peer that
+	// requests 0.0.0.0.
 	Within netip.Prefix
 }
 
 // IPv6Config configures IPV6CP (RFC 5072).
 type IPv6Config struct {
-	// LocalID is our interface identifier. Zero: a random one, kept for the life
-	// of the Link. When it collides with the peer's, another is agreed on.
+	// LocalID is our interface identifier. Zero: a random one, which the Link keeps. If it is equal
+	// to the peer's, the two ends agree on another.
 	LocalID uint64
 }
 
-// Validate returns an error that says which field is wrong and what would be
-// right, or nil.
+// Validate returns an error that names the first invalid field and what is valid, or nil.
 func (c *Config) Validate() error {
 	if c.Rand == nil {
-		return errors.New("ppp: Rand: must be given")
+		return errors.New("ppp: Rand: must not be nil")
 	}
 	if min(c.Restart, c.RestartInitial, c.EchoInterval) < 0 {
 		return fmt.Errorf("ppp: Restart %v, RestartInitial %v, EchoInterval %v: must not be negative",
@@ -119,7 +116,7 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// leastMRU is the smallest MRU that we agree to, of either end.
+// leastMRU returns the smallest MRU that we agree to, for either end.
 func (c *Config) leastMRU() uint16 {
 	switch {
 	case c.IPv6 != nil:
@@ -148,7 +145,7 @@ func (c *IPv4Config) validate() error {
 	return nil
 }
 
-// withDefaults replaces what is zero, or senseless, by its default.
+// withDefaults replaces fields that are zero or negative by their defaults.
 func (c Config) withDefaults() Config {
 	if c.MRU == 0 {
 		c.MRU = defaultMRU
@@ -169,8 +166,8 @@ func positive[T int | time.Duration](v, otherwise T) T {
 	return otherwise
 }
 
-// unicast tells whether a is an IPv4 address that an end of a link may have:
-// not 0.0.0.0/8, 127.0.0.0/8, multicast, reserved or broadcast.
+// unicast reports whether a is an IPv4 address that an end of a link may have: not in 0.0.0.0/8 or
+// 127.0.0.0/8, and not multicast, reserved or broadcast.
 func unicast(a netip.Addr) bool {
 	if !a.Is4() {
 		return false

@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// echo keeps watch over an Opened LCP with Echo-Requests (RFC 1661, section
-// 5.8): one per interval, or only after an interval of silence.
+// echo monitors an Opened LCP with Echo-Requests (RFC 1661, section 5.8): one in each interval, or
+// with Config.EchoAdaptive only after an interval without a received frame.
 type echo struct {
 	due   time.Time // when to send the next request; zero: not running
 	sent  time.Time // when the last request was sent
-	mark  time.Time // when the last request was sent, answered or spared
+	mark  time.Time // when the last request was sent, answered or skipped
 	since time.Time // when the first of the unanswered requests was sent
 
 	id            uint8 // Identifier of the last request
 	waiting       bool  // the last request has no reply yet
 	replying      bool  // the frame at hand is that reply
-	otherReceived bool  // anything but that reply was received since it was sent, or spared
-	unanswered    int   // requests in a row without a sign of life
+	otherReceived bool  // a frame other than that reply was received since then
+	unanswered    int   // consecutive requests after which no frame was received
 
 	status EchoStatus
 }
 
-// echoHistoryLen is how many Echo-Requests back the history goes.
+// echoHistoryLen is the number of Echo-Requests in the history.
 const echoHistoryLen = 60
 
-// EchoHistory is what became of the last Echo-Requests, up to 60 of them.
+// EchoHistory holds the results of the last Echo-Requests, up to 60 of them.
 type EchoHistory struct {
 	results [echoHistoryLen]uint32 // microseconds, or echoLost
 	len     uint8
-	next    uint8 // where the next result goes
+	next    uint8 // index of the next result
 }
 
 const echoLost = math.MaxUint32
 
-// EchoResult is what became of one Echo-Request.
+// EchoResult is the result of one Echo-Request.
 type EchoResult struct {
 	RTT  time.Duration // round-trip time, in whole microseconds; zero if Lost
-	Lost bool          // no reply came until the next one was due
+	Lost bool          // no reply was received before the next request was due
 }
 
-// All yields the results, the oldest first.
+// All yields the results, oldest first.
 func (h *EchoHistory) All() iter.Seq[EchoResult] {
 	return func(yield func(EchoResult) bool) {
 		for i := range h.len {
@@ -64,13 +64,13 @@ func (h *EchoHistory) add(r uint32) {
 	h.len = min(h.len+1, echoHistoryLen)
 }
 
-// EchoStatus is what the LCP Echo-Requests of a Link have shown so far.
+// EchoStatus holds the results of the LCP Echo-Requests of a Link.
 type EchoStatus struct {
 	RTT      time.Duration // last round-trip time
 	Measured bool          // RTT holds a measurement
 	Sent     uint64        // Echo-Requests sent
-	Lost     uint64        // Echo-Requests without a reply until the next was due
-	Skipped  uint64        // Echo-Requests not sent, as something had been received (Config.EchoAdaptive)
+	Lost     uint64        // Echo-Requests without a reply before the next was due
+	Skipped  uint64        // Echo-Requests not sent because of Config.EchoAdaptive
 	RTTs     RTTs
 	History  EchoHistory
 }
@@ -82,7 +82,7 @@ func (e *echo) start(now time.Time, interval time.Duration) {
 	}
 }
 
-// SetEcho changes Config.EchoInterval, EchoFails and EchoAdaptive of a link that may be up.
+// SetEcho changes Config.EchoInterval, EchoFails and EchoAdaptive, also while the link is up.
 func (l *Link) SetEcho(now time.Time, interval time.Duration, fails int, adaptive bool) {
 	was := l.cfg.EchoInterval
 	l.cfg.EchoInterval, l.cfg.EchoFails, l.cfg.EchoAdaptive = interval, fails, adaptive
@@ -94,13 +94,13 @@ func (l *Link) SetEcho(now time.Time, interval time.Duration, fails int, adaptiv
 
 func (e *echo) stop() { e.due, e.waiting = time.Time{}, false }
 
-// hear notes that a frame was received.
+// received records that a frame was received.
 func (e *echo) received() {
 	e.otherReceived = e.otherReceived || !e.replying
 	e.replying = false
 }
 
-// replied takes an Echo-Reply and tells whether it answers the last request.
+// replied handles an Echo-Reply and reports whether it answers the last request.
 func (e *echo) replied(now time.Time, id uint8) bool {
 	if !e.waiting || id != e.id {
 		return false
@@ -113,8 +113,8 @@ func (e *echo) replied(now time.Time, id uint8) bool {
 	return true
 }
 
-// advance accounts for the request that is out when the next is due. It
-// returns the reason to give the link up, or "".
+// advance evaluates the last request when the next is due. It returns the reason why the link has
+// failed, or "".
 func (e *echo) advance(now time.Time, fails int) string {
 	if e.waiting {
 		e.status.Lost++
@@ -135,8 +135,8 @@ func (e *echo) advance(now time.Time, fails int) string {
 	return fmt.Sprintf("%d LCP echoes unanswered for %g s", e.unanswered, silence.Seconds())
 }
 
-// spare puts off the next request if something was received, and tells whether
-// it did.
+// skip postpones the next request by an interval if a frame other than the last reply was received,
+// and reports whether it did.
 func (e *echo) skip(now time.Time, interval time.Duration) bool {
 	if !e.otherReceived {
 		return false
@@ -146,7 +146,7 @@ func (e *echo) skip(now time.Time, interval time.Duration) bool {
 	return true
 }
 
-// next notes that a request with this Identifier is sent now.
+// next records that a request with this Identifier is sent now.
 func (e *echo) next(now time.Time, id uint8, interval time.Duration) {
 	e.id, e.sent, e.mark, e.due = id, now, now, now.Add(interval)
 	e.waiting, e.otherReceived = true, false

@@ -5,15 +5,15 @@ import (
 	"net/netip"
 )
 
-// optionIPAddress is the one option of IPCP that we negotiate (RFC 1332,
-// section 3.3). IP-Addresses (1) is deprecated, IP-Compression-Protocol (2) and
-// the name servers of RFC 1877 (129 to 132) are of no use here.
+// optionIPAddress is the only option of IPCP that we negotiate (RFC 1332, section 3.3).
+// IP-Addresses (1) is deprecated; IP-Compression-Protocol (2) and the name servers of RFC 1877 (129
+// to 132) are of no use here.
 const optionIPAddress = 3
 
 // ipcp negotiates the IPv4 addresses of both ends.
 type ipcp struct {
 	cfg   *IPv4Config
-	local netip.Addr // ours; 0.0.0.0: asked for; invalid: unnumbered
+	local netip.Addr // ours; 0.0.0.0: not yet assigned; invalid: unnumbered
 	peer  netip.Addr // the peer's, as acknowledged; invalid: none
 }
 
@@ -56,12 +56,12 @@ func (c *ipcp) judge(o option, r *reply) {
 		r.failure = fmt.Sprintf("the peer requests %v, which is outside %v, the prefix of this link", addr, c.cfg.Within)
 	case addr.IsUnspecified() && !r.final && c.peerInPrefix().IsValid():
 		r.naks = appendAddrOption(r.naks, optionIPAddress, c.peerInPrefix())
-	case !unicast(addr): // 0.0.0.0 asks for an address, and we have none to give
+	case !unicast(addr): // 0.0.0.0 requests an address, and we have none to assign
 		r.reject(o)
 	}
 }
 
-// other is the address that a /31 has beside ours (RFC 3021).
+// peerInPrefix returns the other address of a /31 with our address (RFC 3021), or an invalid one.
 func (c *ipcp) peerInPrefix() netip.Addr {
 	if c.cfg.Within.Bits() != 31 || !c.cfg.Within.Contains(c.local) {
 		return netip.Addr{}
@@ -71,8 +71,8 @@ func (c *ipcp) peerInPrefix() netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// judgeAbsent insists on the peer's address: a request without it does not
-// accept the address of an earlier Configure-Nak.
+// judgeAbsent refuses a request without the address that is configured for the peer. Such a request
+// does not accept the address in an earlier Configure-Nak.
 func (c *ipcp) judgeAbsent(request options, r *reply) {
 	if !c.cfg.Peer.Is4() || request.find(optionIPAddress) != nil {
 		return

@@ -2,11 +2,11 @@ package ppp
 
 import "fmt"
 
-// optionInterfaceID is the one option of IPV6CP (RFC 5072, section 4.1).
+// optionInterfaceID is the only option of IPV6CP that we negotiate (RFC 5072, section 4.1).
 const optionInterfaceID = 1
 
-// universalBit is the "u" bit of an interface identifier, clear in those that
-// are not made from an IEEE identifier (RFC 5072, section 4.1).
+// universalBit is the "u" bit of an interface identifier: zero if the identifier is not derived
+// from an IEEE identifier (RFC 5072, section 4.1).
 const universalBit = 1 << 57
 
 // ipv6cp negotiates the interface identifiers of both ends.
@@ -16,7 +16,7 @@ type ipv6cp struct {
 	local      uint64 // ours
 	lastNak    uint64 // the identifier in our last Configure-Nak
 	peer       uint64 // the peer's, as acknowledged; zero: none
-	requested  bool   // the peer's missing option was asked for
+	requested  bool   // we suggested an identifier because the peer's request had no option
 }
 
 func newIPV6CP(cfg *IPv6Config, rand func() uint32) *ipv6cp {
@@ -29,8 +29,8 @@ func (c *ipv6cp) opened() Event { return IPv6Opened{c.local, c.peer} }
 
 func (c *ipv6cp) closed(reason string) Event { return IPv6Closed{reason} }
 
-// reset keeps a random identifier: it should stay the same over
-// renegotiations (section 4.1).
+// reset keeps a random identifier, which should not change from one negotiation to the next (RFC
+// 5072, section 4.1).
 func (c *ipv6cp) reset() {
 	if c.configured != 0 {
 		c.local = c.configured
@@ -38,7 +38,7 @@ func (c *ipv6cp) reset() {
 	c.lastNak, c.peer, c.requested = 0, 0, false
 }
 
-// newID returns an identifier that differs from ours and from zero.
+// newID returns a random identifier that differs from ours and from zero.
 func (c *ipv6cp) newID() uint64 {
 	id := (uint64(c.rand())<<32 | uint64(c.rand())) &^ universalBit
 	for id == 0 || id == c.local {
@@ -68,8 +68,8 @@ func (c *ipv6cp) judge(o option, r *reply) {
 	}
 }
 
-// judgeAbsent asks for a missing identifier, but only once: a peer that does
-// not send it then does not know the option (section 4.1).
+// judgeAbsent suggests an identifier if the peer's request has none, but only once: a peer that
+// still sends none does not know the option (RFC 5072, section 4.1).
 func (c *ipv6cp) judgeAbsent(request options, r *reply) {
 	if c.requested || len(r.rejects) > 0 || request.find(optionInterfaceID) != nil {
 		return
@@ -89,8 +89,8 @@ func (c *ipv6cp) commit(request options) {
 
 func (c *ipv6cp) acked() string { return "" }
 
-// refused takes the suggested identifier, unless it is the one that we
-// suggested ourselves.
+// refused adopts the suggested identifier, unless it is the one that we suggested to the peer or
+// the peer's own: then it chooses a new one.
 func (c *ipv6cp) refused(suggestions options, _ bool) string {
 	o := suggestions.find(optionInterfaceID)
 	if o == nil {

@@ -11,17 +11,17 @@ const (
 	optionACFC           = 8
 )
 
-// lcp negotiates LCP's options. PFC and ACFC are granted when the peer asks
-// for them, which only allows us to compress: we never do.
+// lcp negotiates LCP's options. It acknowledges PFC and ACFC when the peer requests them: they
+// permit us to compress, which we never do.
 type lcp struct {
 	cfg     *Config
-	mru     uint16 // what we announce; defaultMRU: no option
+	mru     uint16 // ours; defaultMRU: no option
 	magic   uint32 // ours; zero: the peer rejected the option
 	lastNak uint32 // the magic number in our last Configure-Nak
 
 	localAuth Protocol // by which we are to authenticate ourselves, as acknowledged
-	suggested bool     // our preferred one was suggested in a Configure-Nak
-	unmet     string   // what the peer's last request wanted of us and did not get
+	suggested bool     // we suggested our preferred protocol in a Configure-Nak
+	unmet     string   // why we refused the authentication that the peer requested last
 
 	peerMRU   uint16
 	peerMagic uint32 // zero: the peer has not negotiated one
@@ -31,7 +31,7 @@ func (l *lcp) reset() {
 	*l = lcp{cfg: l.cfg, mru: l.cfg.MRU, magic: l.newMagic(), peerMRU: defaultMRU}
 }
 
-// newMagic returns a magic number that differs from ours and from zero.
+// newMagic returns a random magic number that differs from ours and from zero.
 func (l *lcp) newMagic() uint32 {
 	m := l.cfg.Rand()
 	for m == 0 || m == l.magic {
@@ -60,7 +60,7 @@ func (l *lcp) judge(o option, r *reply) {
 	case optionMagicNumber:
 		l.judgeMagic(o, r)
 	case optionPFC, optionACFC:
-		if len(o.data()) != 0 { // a boolean option must not be Nak'd (section 5.3)
+		if len(o.data()) != 0 { // a boolean option must not be Nak'd (RFC 1661, section 5.3)
 			r.reject(o)
 		}
 	case optionAuthentication:
@@ -70,7 +70,7 @@ func (l *lcp) judge(o option, r *reply) {
 	}
 }
 
-// judgeMRU refuses an MRU that is too small for our messages, or for IPv6.
+// judgeMRU refuses an MRU that is too small for our messages or for IPv6.
 func (l *lcp) judgeMRU(o option, r *reply) {
 	least := l.cfg.leastMRU()
 	v, ok := o.uint16()
@@ -85,8 +85,8 @@ func (l *lcp) judgeMRU(o option, r *reply) {
 	}
 }
 
-// judgeMagic refuses our own magic number, which may mean that the link is
-// looped back: a chance collision ends after a Nak or two (section 6.4).
+// judgeMagic refuses our own magic number. If the peer sends it again and again the link is looped
+// back: a collision by chance ends after one or two Naks (RFC 1661, section 6.4).
 func (l *lcp) judgeMagic(o option, r *reply) {
 	v, ok := o.uint32()
 	switch {
@@ -101,8 +101,8 @@ func (l *lcp) judgeMagic(o option, r *reply) {
 	}
 }
 
-// judgeAuth grants the protocols by which we are allowed to authenticate
-// ourselves. The better one is suggested first (RFC 1334, section 2).
+// judgeAuth acknowledges a protocol by which we may authenticate ourselves. If it is not the
+// preferred one, that one is suggested first (RFC 1334, section 2).
 func (l *lcp) judgeAuth(o option, r *reply) {
 	p, known := o.auth()
 	preferred := l.cfg.Auth.preferred()
@@ -138,9 +138,8 @@ func (l *lcp) commit(request options) {
 
 func (l *lcp) acked() string { return "" }
 
-// refused takes a smaller MRU, which promises less than we can do, and a new
-// magic number: the suggested one, unless it is the one that we suggested
-// ourselves, as on a link that is looped back.
+// refused adopts a smaller MRU, because we can receive less than we announced, and a new magic
+// number: the suggested one, unless we suggested it ourselves, as on a link that is looped back.
 func (l *lcp) refused(suggestions options, _ bool) string {
 	for o := range suggestions.all() {
 		switch o.kind() {
@@ -175,7 +174,8 @@ func (l *lcp) rejected(request options) string {
 		case optionAuthentication:
 			return fmt.Sprintf("the peer rejects authentication by %v, which is required here", l.cfg.Auth.required())
 		case optionMagicNumber:
-			l.magic = 0 // proves that the link is not looped back (section 6.4)
+			// The reject proves that the link is not looped back (RFC 1661, section 6.4).
+			l.magic = 0
 		}
 	}
 	return ""

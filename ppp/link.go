@@ -9,18 +9,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// Link is the PPP of one link. Make it with New.
+// Link is our end of one PPP link. Create it with New.
 type Link struct {
 	cfg      Config
 	lcp      machine
-	options  lcp   // LCP's
+	options  lcp   // LCP's options
 	auth     *auth // nil without Config.Auth
 	networks []ncp
 	echo     echo
 
 	rejects     rejectLimit
-	codeRejects uint16 // bit per code above 7 that the peer does not know
-	rejected    uint64 // frames of protocols that are not run
+	codeRejects uint16 // one bit for each code above 7 that the peer rejected
+	rejected    uint64 // frames that we answered with a Protocol-Reject
 
 	identification string
 	remaining      TimeRemaining
@@ -31,18 +31,18 @@ type Link struct {
 type ncp struct {
 	machine
 	network  network
-	reported bool // the last event was that it is closed
+	reported bool // the last event was that the protocol is closed
 }
 
-// network is a negotiator that knows its events.
+// network is the negotiator of a network control protocol, which creates its events.
 type network interface {
 	negotiator
 	opened() Event
 	closed(reason string) Event
 }
 
-// New returns a Link whose lower layer is down and which is administratively
-// open. Check a configuration from outside with Config.Validate before.
+// New returns a Link whose lower layer is down and which is administratively open. It does not
+// check cfg: call Config.Validate before.
 func New(cfg Config) *Link {
 	l := &Link{cfg: cfg.withDefaults()}
 	l.options = lcp{cfg: &l.cfg, peerMRU: defaultMRU}
@@ -72,29 +72,27 @@ func (l *Link) addNetwork(p Protocol, n network) {
 	l.networks = append(l.networks, ncp{machine: l.machine(p, n), network: n})
 }
 
-// Up says that the lower layer is there.
+// Up reports that the lower layer is up.
 func (l *Link) Up(now time.Time, out *Output) {
 	l.identification, l.remaining = "", TimeRemaining{}
 	l.lcpEvent(now, evUp, packet{}, "", out)
 }
 
-// Heard says that the peer was heard at that time, by a frame that was not
-// given to Receive: one of a network protocol. It is a sign of life like any
-// other frame.
+// DataReceived reports that a data frame, which was not passed to Receive, was received at that
+// time. For the keepalive it counts like any other received frame.
 func (l *Link) DataReceived(at time.Time) {
 	if at.After(l.echo.mark) {
 		l.echo.otherReceived = true
 	}
 }
 
-// Down says that the lower layer is gone.
+// Down reports that the lower layer is down.
 func (l *Link) Down(now time.Time, out *Output) {
 	l.lcpEvent(now, evDown, packet{}, "the lower layer went down", out)
 }
 
-// Open allows the link to be established, which it is from the start, and
-// again after Close. A link that is up, or has terminated, is negotiated anew
-// (the restart option of RFC 1661, section 4.3, Open).
+// Open allows the link to be established. A new Link is open; Open is needed after Close. A link
+// that is up or has terminated is renegotiated (the restart option of RFC 1661, section 4.3, Open).
 func (l *Link) Open(now time.Time, out *Output) {
 	l.lcpEvent(now, evOpen, packet{}, "", out)
 	switch l.lcp.state {
@@ -104,14 +102,14 @@ func (l *Link) Open(now time.Time, out *Output) {
 	}
 }
 
-// Close terminates the link; nothing opens it but Open. The peer is told the
-// reason in a Terminate-Request. LinkFailed follows when the peer has
-// acknowledged, or has not answered, unless the link had finished before.
+// Close terminates the link; only Open can open it again. The reason is sent to the peer in a
+// Terminate-Request. LinkFailed follows when the peer has acknowledged it or has not answered,
+// unless the link had already finished.
 func (l *Link) Close(now time.Time, reason string, out *Output) {
 	l.lcpEvent(now, evClose, packet{}, cmp.Or(reason, "closed by the administrator"), out)
 }
 
-// Advance fires what is due.
+// Advance handles all timers that have expired.
 func (l *Link) Advance(now time.Time, out *Output) {
 	if timing.Due(l.lcp.timer, now) {
 		l.lcpLayer(now, l.lcp.timeout(now, out), packet{}, out)
@@ -129,7 +127,7 @@ func (l *Link) Advance(now time.Time, out *Output) {
 	}
 }
 
-// Deadline returns when Advance must be called next, or the zero time.
+// Deadline returns when Advance must be called next, or the zero time if no timer runs.
 func (l *Link) Deadline() time.Time {
 	deadline := timing.Earliest(l.lcp.timer, l.echo.due)
 	if l.auth != nil {
@@ -141,15 +139,15 @@ func (l *Link) Deadline() time.Time {
 	return deadline
 }
 
-// Receive takes one PPP frame, without FCS, from its Protocol field on; the
-// Address and Control fields FF 03 may precede it, and the Protocol field may
-// be compressed. The frame is not kept.
+// Receive handles one received PPP frame, without FCS. It starts with the Protocol field, which may
+// be compressed; the Address and Control fields FF 03 may precede it. Receive does not keep or
+// change the frame.
 func (l *Link) Receive(now time.Time, frame []byte, out *Output) {
 	d := l.receive(now, frame, out)
 	if d != accepted {
 		l.discards[d]++
 	}
-	if d != DiscardBadMagic { // that one may be our own, come back
+	if d != DiscardBadMagic { // it may be our own frame, looped back
 		l.echo.received()
 	}
 }
@@ -200,8 +198,8 @@ func (l *Link) receive(now time.Time, frame []byte, out *Output) Discard {
 	return d
 }
 
-// networkOf returns what runs the given control protocol, or controls the given
-// network protocol; nil: the protocol is unknown to this Link.
+// networkOf returns the network control protocol with this number, or the one that controls the
+// network protocol with this number. Nil: this Link does not run the protocol.
 func (l *Link) networkOf(p Protocol) *ncp {
 	const controlBit = 0x8000
 	for i := range l.networks {
@@ -212,8 +210,8 @@ func (l *Link) networkOf(p Protocol) *ncp {
 	return nil
 }
 
-// rejectLimit bounds the Protocol-Rejects sent, so that a flood of frames of an
-// unknown protocol is not answered with another.
+// rejectLimit limits the Protocol-Rejects sent, so that a flood of frames of an unknown protocol
+// does not cause a flood of rejects.
 type rejectLimit struct {
 	window time.Time // start of the current second
 	sent   int       // in the current second
@@ -243,12 +241,12 @@ func (l *Link) rejectProtocol(now time.Time, p Protocol, info []byte, out *Outpu
 	return accepted
 }
 
-// lcpEvent takes an event through LCP's automaton.
+// lcpEvent processes an event by LCP's automaton and performs the actions.
 func (l *Link) lcpEvent(now time.Time, ev event, in packet, reason string, out *Output) {
 	l.lcpLayer(now, l.lcp.step(now, ev, in, reason, out), in, out)
 }
 
-// lcpLayer performs the actions that LCP's automaton leaves to its owner.
+// lcpLayer performs those actions of LCP's automaton that concern the whole Link.
 func (l *Link) lcpLayer(now time.Time, actions cell, in packet, out *Output) {
 	if actions.has(tld) {
 		if l.auth != nil {
@@ -299,8 +297,8 @@ func (l *Link) startNetworks(now time.Time, out *Output) {
 	}
 }
 
-// layer turns the actions of a network control protocol into events. One that
-// finishes without having been open has failed.
+// layer turns the actions of a network control protocol into events. A protocol that finishes
+// without having been Opened has failed, and is reported as closed, too.
 func (n *ncp) layer(actions cell, out *Output) {
 	switch {
 	case actions.has(tlu):
@@ -314,13 +312,13 @@ func (n *ncp) layer(actions cell, out *Output) {
 	}
 }
 
-// failLCP takes an Opened link down.
+// failLCP terminates a link whose LCP is Opened.
 func (l *Link) failLCP(now time.Time, reason string, out *Output) {
 	l.lcpLayer(now, l.lcp.fail(now, reason, out), packet{}, out)
 }
 
-// applyProtocolReject takes a Protocol-Reject: the network protocol concerned ends, of
-// others nothing is sent (RFC 1661, section 5.7).
+// applyProtocolReject ends the rejected protocol: no more packets of it are sent (RFC 1661,
+// section 5.7). A reject of LCP or of an authentication protocol in use ends the link.
 func (l *Link) applyProtocolReject(now time.Time, p Protocol, out *Output) {
 	reason := fmt.Sprintf("the peer does not support %v (Protocol-Reject)", p)
 	if p == ProtocolLCP {

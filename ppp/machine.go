@@ -7,36 +7,35 @@ import (
 	"time"
 )
 
-// negotiator holds the Configuration Options of one control protocol: what we
-// want, what the peer may have, and what was agreed. Methods that return a
-// string return the reason why the negotiation cannot succeed, or "".
+// negotiator negotiates the Configuration Options of one control protocol, ours and the peer's.
+// Methods that return a string return the reason why the negotiation cannot succeed, or "".
 type negotiator interface {
-	// reset goes back to what we want at first: a negotiation starts.
+	// reset restores our initial options at the start of a negotiation.
 	reset()
 	// appendRequest appends the options of our next Configure-Request.
 	appendRequest(b []byte) []byte
-	// judge adds to r what is wrong with one option of the peer's request.
+	// judge checks one option of the peer's request. It adds an option that is not acceptable to r.
 	judge(o option, r *reply)
-	// judgeAbsent adds to r the options that the peer's request lacks.
+	// judgeAbsent adds the options that the peer's request lacks to r.
 	judgeAbsent(request options, r *reply)
-	// commit takes over the peer's request, which was acknowledged.
+	// commit stores the options of a request that we acknowledge.
 	commit(request options)
-	// acked: the peer acknowledged our request.
+	// acked handles a Configure-Ack.
 	acked() string
-	// refused: the peer refused the values of some options of our request, or
-	// suggested further options. final: it did so more than Max-Failure times.
+	// refused handles a Configure-Nak: the peer refused the values of some options of our request,
+	// or suggested further options. final: it did so more than Max-Failure times.
 	refused(suggestions options, final bool) string
-	// rejected: the peer rejected some options of our request.
+	// rejected handles a Configure-Reject of some options of our request.
 	rejected(request options) string
 }
 
-// reply collects the answer to one Configure-Request. Rejects go before Naks,
-// which go before an Ack (RFC 1661, sections 5.2 to 5.4).
+// reply collects the answer to one Configure-Request. A Configure-Reject has precedence over a
+// Configure-Nak, and that over a Configure-Ack (RFC 1661, sections 5.2 to 5.4).
 type reply struct {
-	// final: Max-Failure Configure-Naks have been sent without an Ack. A
-	// further Nak must become a Reject, or a failure.
+	// final: Max-Failure Configure-Naks have been sent without a Configure-Ack. Instead of a
+	// further Nak the option must be rejected, or the negotiation fails.
 	final   bool
-	naks    []byte // options to Nak, with the values that we would accept
+	naks    []byte // options to Nak, with values that we accept
 	rejects []byte // options to Reject, unchanged
 	failure string // why no answer can lead to agreement
 }
@@ -49,24 +48,25 @@ func (r *reply) reject(o option) { r.rejects = append(r.rejects, o...) }
 
 func (r *reply) good() bool { return len(r.naks) == 0 && len(r.rejects) == 0 }
 
-// machine runs the automaton of RFC 1661 for one control protocol: the table
-// and around it the Restart timer, the counters and the identifiers. Its
-// methods return the actions that are its owner's: tlu, tld, tls, tlf and ser.
+// machine runs the automaton of RFC 1661 for one control protocol: the table, the Restart timer,
+// the counters and the identifiers. Its methods return the actions that its owner performs: tlu,
+// tld, tls, tlf and ser.
 type machine struct {
 	protocol Protocol
 	state    State
-	begun    bool // the options are those of the negotiation under way
+	begun    bool // the options belong to the current negotiation
 	pending  bool // our last Configure-Request has had no valid reply
 	lastID   uint8
 	nakID    uint8 // Identifier of the last request answered with a Nak
 	// Identifiers of our last Configure-Request and Terminate-Request.
 	configureID, terminateID uint8
 
-	// The peer's Configure-Request that we acknowledged last: its Identifier, and a checksum of its
-	// options. When it comes again in Opened it is one that the peer sent before it had our answer,
-	// late or because the answer was lost (RFC 1661, section 5.1: a new one has a new Identifier),
-	// and is answered again. Renegotiation, which section 4.1 has for any Configure-Request, would
-	// take down what has just come up wherever the round-trip time is above the Restart timer.
+	// ackedID and ackedSum are the Identifier of the Configure-Request that we acknowledged last,
+	// and a checksum of its options. If the same request is received in Opened, the peer sent it
+	// before it received our Configure-Ack: it is late, or the Ack was lost (a new request has a
+	// new Identifier: RFC 1661, section 5.1). It is acknowledged again. Section 4.1 demands a
+	// renegotiation, which would close a protocol that has just opened wherever the round-trip time
+	// is longer than the Restart timer.
 	ackedID  uint8
 	ackedSum uint32
 
@@ -76,22 +76,22 @@ type machine struct {
 	request []byte    // options of our last Configure-Request
 	timer   time.Time // when the Restart timer expires; zero: not running
 
-	// interval is the time until the Restart timer expires next. It begins at
-	// initial and doubles with each timeout up to Config.Restart. What it was
-	// found to need is the initial value from then on, for irc, too (RFC 1661,
-	// section 4.4): where the round-trip time is longer than Config.RestartInitial,
-	// to go back to that would have each negotiation begin another for ever.
+	// interval is the current value of the Restart timer. It starts at initial and doubles with
+	// each timeout up to Config.Restart. The value that it has reached remains in use until the
+	// protocol is down, Closed or Stopped, also after action irc (RFC 1661, section 4.4): where the
+	// round-trip time is longer than Config.RestartInitial, a return to initial would make each
+	// negotiation start another one, indefinitely.
 	initial, interval time.Duration
 
 	restarts     int // Restart counter: transmissions left
-	naksSent     int // Configure-Naks sent without an Ack, to requests that differ
+	naksSent     int // Configure-Naks sent without an Ack, to different requests
 	refusals     int // Configure-Naks and Configure-Rejects sent without an Ack
 	naksReceived int // Configure-Naks received without an Ack
 	acksReceived int // Configure-Acks received in this negotiation
 
-	reason        string // why the layer went down or finished last
-	terminateText string // what a Terminate-Request says instead; empty: the reason
-	hint          string // what the peer said of itself while negotiating
+	reason        string // why the layer last went down or finished
+	terminateText string // text of the Terminate-Request; empty: the reason
+	hint          string // reason that the peer's packets gave during the negotiation
 	illegal       uint64 // illegal events
 }
 
@@ -100,7 +100,7 @@ func (m *machine) nextID() uint8 {
 	return m.lastID
 }
 
-// begin starts a negotiation afresh: nothing is agreed.
+// begin starts a negotiation: nothing is agreed.
 func (m *machine) begin() {
 	m.begun, m.pending = true, false
 	m.naksSent, m.refusals, m.naksReceived, m.acksReceived = 0, 0, 0, 0
@@ -108,8 +108,8 @@ func (m *machine) begin() {
 	m.options.reset()
 }
 
-// step takes one event through the table. The packet, if any, is what was
-// received; reason is why, for Close, Down and RXJ-.
+// step processes one event by the table. in is the received packet, if any; reason is the reason of
+// a Close, Down or RXJ-.
 func (m *machine) step(now time.Time, ev event, in packet, reason string, out *Output) cell {
 	c := transitions[ev][m.state]
 	if c == no {
@@ -125,7 +125,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 		m.begin()
 	}
 	if c.has(irc) {
-		if m.state < Closing { // nothing was under way
+		if m.state < Closing { // a negotiation starts
 			m.interval = m.initial
 		}
 		m.restarts = m.cfg.MaxConfigure
@@ -162,7 +162,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 		m.sendCodeReject(in, out)
 	}
 	if c.next() == m.state {
-		c &^= tlf // it finished when it entered this state
+		c &^= tlf // it already finished when it entered this state
 	}
 	m.state = c.next()
 	m.begun = m.state.negotiating()
@@ -172,7 +172,7 @@ func (m *machine) step(now time.Time, ev event, in packet, reason string, out *O
 	return c & (tlu | tld | tls | tlf | ser)
 }
 
-// startTimer starts the Restart timer, for a request that is sent.
+// startTimer starts the Restart timer for a request and counts its transmission.
 func (m *machine) startTimer(now time.Time) {
 	m.restarts--
 	m.timer = now.Add(m.interval)
@@ -188,22 +188,22 @@ func (m *machine) sendConfigureRequest(now time.Time, out *Output) {
 	out.packet(m.protocol, configureRequest, m.configureID, m.request)
 }
 
-// sendRefusal sends the Configure-Reject or Configure-Nak that out.reply holds.
+// sendRefusal sends the Configure-Reject or Configure-Nak in out.reply.
 func (m *machine) sendRefusal(id uint8, out *Output) {
 	m.refusals++
 	if len(out.reply.rejects) > 0 {
 		out.packet(m.protocol, configureReject, id, out.reply.rejects)
 		return
 	}
-	if m.naksSent == 0 || id != m.nakID { // not because our Nak was lost
+	if m.naksSent == 0 || id != m.nakID { // not a repetition because our Nak was lost
 		m.naksSent++
 		m.nakID = id
 	}
 	out.packet(m.protocol, configureNak, id, out.reply.naks)
 }
 
-// sendCodeReject returns a packet of unknown code, cut to the peer's MRU (RFC
-// 1661, section 5.6).
+// sendCodeReject rejects a packet of unknown code. The copy is cut to the peer's MRU (RFC 1661,
+// section 5.6).
 func (m *machine) sendCodeReject(in packet, out *Output) {
 	out.begin(m.protocol, codeReject, m.nextID())
 	n := headerLen + len(in.data)
@@ -213,7 +213,7 @@ func (m *machine) sendCodeReject(in packet, out *Output) {
 	out.end()
 }
 
-// why explains an event that ends something; "" keeps the former reason.
+// why returns the reason of an event that closes or ends the protocol; "" keeps the previous one.
 func (m *machine) why(ev event, in packet, reason string) string {
 	switch ev {
 	case evClose, evDown, evRXJMinus:
@@ -228,7 +228,7 @@ func (m *machine) why(ev event, in packet, reason string) string {
 		}
 	case evTOMinus:
 		switch {
-		case !m.state.negotiating(): // the reason is why we terminate
+		case !m.state.negotiating(): // the reason of the termination is kept
 		case m.hint != "":
 			return m.hint
 		case m.state == AckRcvd:
@@ -247,9 +247,9 @@ func terminateReason(in packet) string {
 	return "the peer sent Terminate-Request: " + printable(in.data)
 }
 
-// timeout is the expiration of the Restart timer. Each Ack refills the Restart
-// counter, so a peer that does nothing but acknowledge would keep us forever:
-// its Acks are counted, too.
+// timeout handles the expiration of the Restart timer. Each Configure-Ack resets the Restart
+// counter, so a peer that only acknowledges would keep the negotiation going indefinitely:
+// therefore Acks are counted, too.
 func (m *machine) timeout(now time.Time, out *Output) cell {
 	ev := evTOMinus
 	if m.restarts > 0 && !(m.state == AckRcvd && m.acksReceived >= m.cfg.MaxConfigure) {
@@ -259,9 +259,9 @@ func (m *machine) timeout(now time.Time, out *Output) cell {
 	return m.step(now, ev, packet{}, "", out)
 }
 
-// fail ends a negotiation that cannot succeed, and tells the peer why. A
-// network protocol stays Closed until LCP opens again. LCP itself is opened
-// at once, as RFC 1661 (section 4.3, Close) has it, and so ends in Stopped.
+// fail ends a negotiation that cannot succeed and sends the reason to the peer. A network protocol
+// stays Closed until LCP opens again. LCP itself gets an Open immediately after the Close (RFC
+// 1661, section 4.3, Close), and therefore ends in Stopped.
 func (m *machine) fail(now time.Time, reason string, out *Output) cell {
 	layer := m.step(now, evClose, packet{}, reason, out)
 	if m.protocol == ProtocolLCP {
@@ -270,8 +270,8 @@ func (m *machine) fail(now time.Time, reason string, out *Output) cell {
 	return layer
 }
 
-// receive takes a packet with one of the codes that all control protocols
-// share, 1 to 7, or of a code unknown to this one.
+// receive handles a packet with one of the codes that all control protocols have, 1 to 7, or with a
+// code that this protocol does not have.
 func (m *machine) receive(now time.Time, in packet, out *Output) (cell, Discard) {
 	switch in.code {
 	case configureRequest:
@@ -289,7 +289,7 @@ func (m *machine) receive(now time.Time, in packet, out *Output) (cell, Discard)
 			return 0, DiscardBadLength
 		}
 		rejected := code(in.data[0])
-		if rejected > codeReject { // we can do without
+		if rejected > codeReject { // not essential to us
 			return m.step(now, evRXJPlus, in, "", out), accepted
 		}
 		reason := fmt.Sprintf("the peer does not support %v %v (Code-Reject)", m.protocol, rejected)
@@ -298,14 +298,14 @@ func (m *machine) receive(now time.Time, in packet, out *Output) (cell, Discard)
 	return m.step(now, evRUC, in, "", out), accepted
 }
 
-// receiveRequest judges a Configure-Request, option by option.
+// receiveRequest checks each option of a Configure-Request and answers it.
 func (m *machine) receiveRequest(now time.Time, in packet, out *Output) (cell, Discard) {
 	request := options(in.data)
 	if !request.wellFormed() {
 		return 0, DiscardBadLength
 	}
 	if transitions[evRCRPlus][m.state] == transitions[evRCRMinus][m.state] {
-		return m.step(now, evRCRPlus, in, "", out), accepted // refused unread
+		return m.step(now, evRCRPlus, in, "", out), accepted // its options do not matter
 	}
 	if m.state == Opened && in.id == m.ackedID && crc32.ChecksumIEEE(in.data) == m.ackedSum {
 		out.packet(m.protocol, configureAck, in.id, in.data)
@@ -319,7 +319,7 @@ func (m *machine) receiveRequest(now time.Time, in packet, out *Output) (cell, D
 	r.clear(m.naksSent >= m.cfg.MaxFailure)
 	var seen [256]bool
 	for o := range request.all() {
-		if seen[o.kind()] { // none of our options may be listed twice
+		if seen[o.kind()] { // none of the options that we support may be listed twice
 			r.reject(o)
 			continue
 		}
@@ -333,14 +333,14 @@ func (m *machine) receiveRequest(now time.Time, in packet, out *Output) (cell, D
 	case r.good():
 		return m.step(now, evRCRPlus, in, "", out), accepted
 	case m.refusals >= 4*m.cfg.MaxFailure:
-		// The RFC bounds Naks only. Nobody needs that many Rejects.
+		// The RFC limits Naks only. No peer needs that many Rejects.
 		return m.fail(now, "the peer keeps requesting options that were refused", out), accepted
 	}
 	return m.step(now, evRCRMinus, in, "", out), accepted
 }
 
-// receiveReply takes the peer's answer to our last Configure-Request. One that
-// answers another, or answers it again, is discarded (RFC 1661, section 4.3).
+// receiveReply handles the peer's answer to our last Configure-Request. An answer to another
+// request and a second answer are discarded (RFC 1661, section 4.3).
 func (m *machine) receiveReply(now time.Time, in packet, out *Output) (cell, Discard) {
 	if !m.pending || in.id != m.configureID {
 		return 0, DiscardBadID

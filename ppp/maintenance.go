@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// magicLen is the length of the Magic-Number that starts the data of LCP's
-// maintenance packets (RFC 1661, sections 5.8 and 5.9; RFC 1570, section 1).
+// magicLen is the length of the Magic-Number at the start of the data of LCP's maintenance packets
+// (RFC 1661, sections 5.8 and 5.9; RFC 1570, section 1).
 const magicLen = 4
 
-// receiveLCP takes one LCP packet: those of its maintenance here, the rest by
-// the machine.
+// receiveLCP handles an LCP packet: the link maintenance packets itself, the rest by the machine.
 func (l *Link) receiveLCP(now time.Time, in packet, out *Output) Discard {
 	switch in.code {
 	case protocolReject:
@@ -52,9 +51,8 @@ func (l *Link) receiveProtocolReject(now time.Time, in packet, out *Output) Disc
 	return accepted
 }
 
-// receiveEcho takes an Echo-Request, Echo-Reply or Discard-Request. Our own
-// magic number in it means that the link is looped back, which ends it
-// (RFC 1661, section 6.4).
+// receiveEcho handles an Echo-Request, Echo-Reply or Discard-Request. If it carries our own magic
+// number the link is looped back, and is terminated (RFC 1661, section 6.4).
 func (l *Link) receiveEcho(now time.Time, in packet, out *Output) Discard {
 	if l.lcp.state != Opened {
 		return DiscardWrongPhase
@@ -89,7 +87,7 @@ func (l *Link) sendEcho(c code, id uint8, data []byte, out *Output) {
 	out.end()
 }
 
-// advanceEcho sends the next Echo-Request, or gives the link up.
+// advanceEcho sends the next Echo-Request, or terminates a link that has failed.
 func (l *Link) advanceEcho(now time.Time, out *Output) {
 	if l.isCodeRejected(echoRequest) {
 		l.echo.stop()
@@ -107,17 +105,17 @@ func (l *Link) advanceEcho(now time.Time, out *Output) {
 	l.sendEcho(echoRequest, id, nil, out)
 }
 
-// parseTimeRemaining reads the Seconds-Remaining and Message of a Time-Remaining packet
-// (RFC 1570, section 1.2).
+// parseTimeRemaining reads the Seconds-Remaining and Message of a Time-Remaining packet (RFC 1570,
+// section 1.2).
 func parseTimeRemaining(now time.Time, data []byte) TimeRemaining {
-	const forever = 1<<32 - 1
+	const unlimited = 1<<32 - 1
 	r := TimeRemaining{Message: printable(data[4:])}
-	if seconds := binary.BigEndian.Uint32(data); seconds != forever {
+	if seconds := binary.BigEndian.Uint32(data); seconds != unlimited {
 		r.Until = now.Add(time.Duration(seconds) * time.Second)
 	}
 	return r
 }
 
-// isCodeRejected tells whether the peer sent a Code-Reject for packets of a code
-// above 7: they must not be sent any more (RFC 1661, section 4.3, RXJ+).
+// isCodeRejected reports whether the peer sent a Code-Reject for a code above 7. Packets with this
+// code must not be sent any more (RFC 1661, section 4.3, RXJ+).
 func (l *Link) isCodeRejected(c code) bool { return l.codeRejects&(1<<c) != 0 }

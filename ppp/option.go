@@ -8,16 +8,15 @@ import (
 	"strings"
 )
 
-// option is one well-formed Configuration Option: Type, Length, Data (RFC
-// 1661, section 6).
+// option is one well-formed Configuration Option: Type, Length, Data (RFC 1661, section 6).
 type option []byte
 
-// options is a list of Configuration Options, as control packets carry it.
+// options is a list of Configuration Options as in a control packet.
 type options []byte
 
 const optionHeaderLen = 2
 
-// wellFormed tells whether the list holds whole options only.
+// wellFormed reports whether the list consists of complete options.
 func (l options) wellFormed() bool {
 	for len(l) > 0 {
 		if len(l) < optionHeaderLen || l[1] < optionHeaderLen || int(l[1]) > len(l) {
@@ -51,8 +50,8 @@ func (l options) find(kind uint8) option {
 	return nil
 }
 
-// contains tells whether sub is what remains of l after leaving out some of
-// its options: what a Configure-Reject must be (RFC 1661, section 5.4).
+// contains reports whether sub is l without some of its options, as the options of a
+// Configure-Reject must be (RFC 1661, section 5.4).
 func (l options) contains(sub options) bool {
 	for o := range l.all() {
 		if len(sub) == 0 {
@@ -101,9 +100,8 @@ func (o option) addr() (netip.Addr, bool) {
 	return netip.AddrFrom4([4]byte(o.data())), true
 }
 
-// auth returns the protocol of an Authentication-Protocol option, if it is one
-// that we speak: CHAP with MD5 (RFC 1994, section 3) or PAP (RFC 1334, section
-// 2.1).
+// auth returns the protocol of an Authentication-Protocol option, if it is one that we support:
+// CHAP with MD5 (RFC 1994, section 3) or PAP (RFC 1334, section 2.1).
 func (o option) auth() (Protocol, bool) {
 	switch string(o) {
 	case "\x03\x05\xc2\x23\x05":
@@ -114,7 +112,7 @@ func (o option) auth() (Protocol, bool) {
 	return 0, false
 }
 
-// authName is what an Authentication-Protocol option asks for.
+// authName returns the name of the protocol that an Authentication-Protocol option requests.
 func authName(o option) string {
 	if p, known := o.auth(); known {
 		return p.String()

@@ -6,12 +6,12 @@ import (
 	"net/netip"
 )
 
-// Output collects what a Link's methods want done: frames to send and events
-// that happened. One Output may serve any number of Links, one after another:
-// drain it after each call, then Reset it. The zero value is ready to use.
+// Output collects the results of a Link's methods: frames to send and events. One Output may serve
+// any number of Links, one after another: process it after each call, then Reset it. The zero value
+// is ready to use.
 type Output struct {
-	// Events happened in this order. Frames and Events are each in order; a
-	// frame's place among the events carries no meaning.
+	// Events is in the order in which the events happened. Frames are in order, too; the order
+	// between frames and events has no meaning.
 	Events []Event
 
 	buf  []byte // all frames, one after another
@@ -20,9 +20,8 @@ type Output struct {
 	reply reply // the answer to the Configure-Request at hand
 }
 
-// Frames yields the frames to send, in order. Each starts with the 2-octet
-// Protocol field, has neither Address and Control fields nor FCS, and is valid
-// until the next call that takes the Output.
+// Frames yields the frames to send, in order. Each starts with the 2-octet Protocol field and has
+// neither Address and Control fields nor FCS. It is valid until the next call that uses the Output.
 func (o *Output) Frames() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		start := 0
@@ -35,7 +34,7 @@ func (o *Output) Frames() iter.Seq[[]byte] {
 	}
 }
 
-// Empty tells whether there is nothing to do.
+// Empty reports whether there are neither frames nor events.
 func (o *Output) Empty() bool { return len(o.ends) == 0 && len(o.Events) == 0 }
 
 // Reset empties the Output and keeps its memory for the next use.
@@ -46,8 +45,8 @@ func (o *Output) Reset() {
 	o.ends = o.ends[:0]
 }
 
-// begin starts a frame with a control packet; its data is appended to o.buf,
-// then end completes it.
+// begin starts a frame with a control packet. The caller appends the data to o.buf and then calls
+// end.
 func (o *Output) begin(p Protocol, c code, id uint8) {
 	o.buf = binary.BigEndian.AppendUint16(o.buf, uint16(p))
 	o.buf = append(o.buf, byte(c), id, 0, 0)
@@ -71,56 +70,54 @@ func (o *Output) packet(p Protocol, c code, id uint8, data []byte) {
 	o.end()
 }
 
-// text is packet for data that is a string.
+// text is like packet, with a string as data.
 func (o *Output) text(p Protocol, c code, id uint8, data string) {
 	o.begin(p, c, id)
 	o.buf = append(o.buf, data...)
 	o.end()
 }
 
-// Event is something that happened on a Link: LCPOpened, LCPClosed,
-// IPv4Opened, IPv4Closed, IPv6Opened, IPv6Closed or LinkFailed. Every Reason
-// is one short sentence for an operator.
+// Event is an event of a Link: LCPOpened, LCPClosed, IPv4Opened, IPv4Closed, IPv6Opened, IPv6Closed
+// or LinkFailed. Each Reason is one short sentence for an operator.
 type Event interface{ event() }
 
 type (
-	// LCPOpened says that LCP reached Opened; the network control protocols
-	// start.
+	// LCPOpened reports that LCP reached Opened. Authentication starts if it is configured or
+	// required by the peer; then the network control protocols start.
 	LCPOpened struct {
-		PeerMRU uint16 // octets of the largest Information field to send
+		PeerMRU uint16 // largest Information field to send, in octets
 	}
 
-	// LCPClosed says that LCP left Opened, after the events that closed the
-	// network protocols above it. LCP may be negotiating anew, or terminating:
-	// then LinkFailed follows.
+	// LCPClosed reports that LCP left Opened. It follows the events that closed the network
+	// protocols. LCP is renegotiated, the lower layer is down, or LCP is terminated: then
+	// LinkFailed follows.
 	LCPClosed struct{ Reason string }
 
-	// IPv4Opened says that IPv4 packets may flow.
+	// IPv4Opened reports that IPv4 packets may be sent and received.
 	IPv4Opened struct {
 		Local netip.Addr // ours; invalid: this end is unnumbered
-		Peer  netip.Addr // the peer's; invalid: it named none
+		Peer  netip.Addr // the peer's; invalid: the peer sent none
 	}
 
-	// IPv4Closed says that IPv4 packets must not flow any more, or that the
-	// negotiation of IPv4 has failed.
+	// IPv4Closed reports that IPv4 packets must not be sent or received any more, or that the
+	// negotiation of IPv4 failed.
 	IPv4Closed struct{ Reason string }
 
-	// IPv6Opened says that IPv6 packets may flow. The identifiers are the lower
+	// IPv6Opened reports that IPv6 packets may be sent and received. The identifiers are the lower
 	// halves of the link-local addresses (RFC 5072, section 5).
 	IPv6Opened struct {
 		LocalID uint64
-		PeerID  uint64 // zero: the peer named none
+		PeerID  uint64 // zero: the peer sent none
 	}
 
-	// IPv6Closed says that IPv6 packets must not flow any more, or that the
-	// negotiation of IPv6 has failed.
+	// IPv6Closed reports that IPv6 packets must not be sent or received any more, or that the
+	// negotiation of IPv6 failed.
 	IPv6Closed struct{ Reason string }
 
-	// LinkFailed is LCP's This-Layer-Finished (RFC 1661, section 4.4): the lower
-	// layer is no longer needed, because the link was terminated by either
-	// end or LCP did not converge. The owner takes the lower layer down
-	// (Link.Down). Until then nothing happens by itself, but a
-	// Configure-Request from the peer still starts LCP again (state Stopped).
+	// LinkFailed is LCP's This-Layer-Finished (RFC 1661, section 4.4): the lower layer is no longer
+	// needed, because either end terminated the link or the negotiation of LCP failed. The owner
+	// takes the lower layer down and calls Link.Down. Until then only a Configure-Request from the
+	// peer starts LCP again (state Stopped).
 	LinkFailed struct{ Reason string }
 )
 

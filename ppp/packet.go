@@ -8,8 +8,8 @@ import (
 // Protocol is the value of a PPP Protocol field (RFC 1661, section 2).
 type Protocol uint16
 
-// The protocols a Link knows. A network protocol's number is that of its
-// control protocol without the highest bit.
+// The protocols that a Link handles. The number of a network protocol is that of its control
+// protocol without the highest bit.
 const (
 	ProtocolIPv4   Protocol = 0x0021 // RFC 1332
 	ProtocolIPv6   Protocol = 0x0057 // RFC 5072
@@ -20,7 +20,7 @@ const (
 	ProtocolCHAP   Protocol = 0xc223 // RFC 1994
 )
 
-// protocolNames has those that peers ask for, too, though a Link rejects them.
+// protocolNames also has protocols that peers may request and a Link rejects.
 var protocolNames = map[Protocol]string{
 	ProtocolIPv4: "IPv4", ProtocolIPv6: "IPv6",
 	ProtocolIPCP: "IPCP", ProtocolIPV6CP: "IPV6CP",
@@ -43,8 +43,7 @@ func (p Protocol) String() string {
 	return fmt.Sprintf("0x%04x", uint16(p))
 }
 
-// code is the Code field of a control packet (RFC 1661, section 5; RFC 1570,
-// section 1).
+// code is the Code field of a control packet (RFC 1661, section 5; RFC 1570, section 1).
 type code uint8
 
 const (
@@ -55,7 +54,7 @@ const (
 	terminateRequest
 	terminateAck
 	codeReject
-	// The codes below are LCP's alone.
+	// The following codes exist in LCP only.
 	protocolReject
 	echoRequest
 	echoReply
@@ -90,16 +89,16 @@ func (c code) String() string {
 // headerLen is the length of a control packet's Code, Identifier and Length.
 const headerLen = 4
 
-// packet is one control packet. Its data belongs to the frame it came in.
+// packet is one control packet. Its data is part of the received frame and must not be kept.
 type packet struct {
 	code code
 	id   uint8
 	data []byte
 }
 
-// parsePacket reads the control packet at the start of a frame's Information
-// field; what follows the packet's Length is padding (RFC 1661, section 5).
-// It fails when the Length is impossible.
+// parsePacket reads the control packet at the start of a frame's Information field. Octets after
+// the packet's Length are padding (RFC 1661, section 5). It returns false if the Length is
+// impossible.
 func parsePacket(info []byte) (packet, bool) {
 	if len(info) < headerLen {
 		return packet{}, false
@@ -111,9 +110,9 @@ func parsePacket(info []byte) (packet, bool) {
 	return packet{code(info[0]), info[1], info[headerLen:n]}, true
 }
 
-// splitFrame separates a frame's Protocol from its Information field. The
-// Address and Control fields FF 03 may precede the Protocol, and the Protocol
-// may be compressed to one octet (RFC 1661, sections 6.5 and 6.6).
+// splitFrame returns a frame's Protocol and Information fields. The Address and Control fields FF
+// 03 may precede the Protocol, and the Protocol may be compressed to one octet (RFC 1661, sections
+// 6.5 and 6.6).
 func splitFrame(frame []byte) (Protocol, []byte, bool) {
 	if len(frame) >= 2 && frame[0] == 0xff && frame[1] == 0x03 {
 		frame = frame[2:]
@@ -127,11 +126,11 @@ func splitFrame(frame []byte) (Protocol, []byte, bool) {
 	return 0, nil, false
 }
 
-// maxText is the longest text we send to people or keep from the peer.
+// maxText is the length, in octets, of the longest text that we send, or keep from the peer.
 const maxText = 100
 
-// printable returns the text a peer sent for people to read, cut to maxText
-// and without what could upset a terminal or a log line.
+// printable returns a human-readable text from the peer, cut to maxText, with characters other than
+// printable ASCII replaced: they could disturb a terminal or a log line.
 func printable(text []byte) string {
 	out := make([]byte, min(len(text), maxText))
 	for i := range out {

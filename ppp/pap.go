@@ -12,8 +12,8 @@ const (
 	papNak
 )
 
-// sendAuthenticateRequest sends our name and secret, with a new Identifier
-// each time (RFC 1334, section 2.2.1).
+// sendAuthenticateRequest sends our name and secret, each time with a new Identifier (RFC 1334,
+// section 2.2.1).
 func (l *Link) sendAuthenticateRequest(now time.Time, out *Output) {
 	p := &l.auth.local
 	p.id++
@@ -24,11 +24,12 @@ func (l *Link) sendAuthenticateRequest(now time.Time, out *Output) {
 	p.sent(now)
 }
 
+// appendCounted appends the length of a text, in one octet, and the text.
 func appendCounted(b []byte, text string) []byte {
 	return append(append(b, byte(len(text))), text...)
 }
 
-// splitCounted separates a text that follows its length from what comes after.
+// splitCounted separates a text that follows its length from the rest of the data.
 func splitCounted(data []byte) (text, rest []byte, ok bool) {
 	if len(data) < 1 || int(data[0]) > len(data)-1 {
 		return nil, nil, false
@@ -37,7 +38,7 @@ func splitCounted(data []byte) (text, rest []byte, ok bool) {
 	return data[1:n], data[n:], true
 }
 
-// receivePAP takes a packet of PAP.
+// receivePAP handles a PAP packet.
 func (l *Link) receivePAP(now time.Time, in packet, out *Output) Discard {
 	local := &l.auth.local
 	switch in.code {
@@ -62,8 +63,8 @@ func (l *Link) receivePAP(now time.Time, in packet, out *Output) Discard {
 	return DiscardUnknownCode
 }
 
-// receiveAuthenticateRequest judges the peer's name and password. After it
-// has passed, any request gets the same reply (RFC 1334, section 2.2.1).
+// receiveAuthenticateRequest checks the peer's name and password. After they have been accepted,
+// every further request gets the same reply (RFC 1334, section 2.2.1).
 func (l *Link) receiveAuthenticateRequest(now time.Time, in packet, out *Output) Discard {
 	name, rest, ok := splitCounted(in.data)
 	password, _, ok2 := splitCounted(rest)
@@ -71,7 +72,7 @@ func (l *Link) receiveAuthenticateRequest(now time.Time, in packet, out *Output)
 		return DiscardBadLength
 	}
 	p := &l.auth.peer
-	if p.state == AuthPassed { // a failure has ended the link
+	if p.state == AuthPassed { // after a failure the link is terminated
 		out.text(ProtocolPAP, papAck, in.id, "\x00")
 		return accepted
 	}

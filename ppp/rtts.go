@@ -2,17 +2,19 @@ package ppp
 
 import "time"
 
-// RTTBounds are the upper bounds of the classes by which RTTs counts round trips.
+// RTTBounds are the upper bounds of the classes in which RTTs counts round-trip times.
 var RTTBounds = [...]time.Duration{
 	500 * time.Microsecond, time.Millisecond, 2 * time.Millisecond, 5 * time.Millisecond,
 	10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
 	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second,
 }
 
-// RTTs counts the round trips of Echo-Requests by how long they took.
+// RTTs is a histogram of the round-trip times of Echo-Requests.
 type RTTs struct {
-	Counts [len(RTTBounds) + 1]uint64 // of each class, up to its bound; the last has what is beyond all
-	Sum    time.Duration
+	// Counts has one count for each bound, of times up to and including it that are in no lower
+	// class. The last count is of times above all bounds.
+	Counts [len(RTTBounds) + 1]uint64
+	Sum    time.Duration // of all round-trip times
 }
 
 func (r *RTTs) add(rtt time.Duration) {
@@ -24,7 +26,7 @@ func (r *RTTs) add(rtt time.Duration) {
 	r.Sum += rtt
 }
 
-// Merge adds what other has counted.
+// Merge adds the counts and the sum of other.
 func (r *RTTs) Merge(other *RTTs) {
 	for i, n := range other.Counts {
 		r.Counts[i] += n

@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Status is what a Link is and has seen, for operators. Reasons are those of
-// the last event that ended something, also after it works again.
+// Status is the state of a Link, for operators. A reason remains set after the protocol works
+// again.
 type Status struct {
 	LCP       State
-	LCPReason string // why LCP left Opened or finished
+	LCPReason string // why LCP last left Opened or finished
 	PeerMRU   uint16 // octets; meaningful while LCP is Opened
 
-	// What the peer has said of itself (RFC 1570, section 1) since the lower
-	// layer came up.
+	// Identification and TimeRemaining are the last that the peer has sent since the lower layer
+	// came up (RFC 1570, section 1).
 	Identification string
 	TimeRemaining  TimeRemaining
 
-	// PeerAuth is how the peer has authenticated itself to us, LocalAuth how we
-	// have to the peer. One that has failed stays so until LCP opens again.
+	// PeerAuth is the authentication of the peer to us, LocalAuth our own to the peer. AuthFailed
+	// remains until LCP opens again.
 	PeerAuth, LocalAuth AuthStatus
 
 	IPCP       State // Initial, too, if IPCP is not run
@@ -33,25 +33,25 @@ type Status struct {
 
 	Echo     EchoStatus
 	Discards [NumDiscards]uint64 // frames silently discarded, by Discard
-	Rejected uint64              // frames of protocols that are not run, answered by a Protocol-Reject
-	Illegal  uint64              // events that the automaton forbids: errors of the Link's owner
+	Rejected uint64              // frames answered by a Protocol-Reject
+	Illegal  uint64              // illegal events (RFC 1661, section 4.4): errors of the owner
 }
 
-// TimeRemaining is for how long the peer lets the session go on.
+// TimeRemaining is the time until which the peer keeps the session (RFC 1570, section 1.2).
 type TimeRemaining struct {
-	Until   time.Time // zero: for ever, or the peer has not said
+	Until   time.Time // zero: without limit, or not announced by the peer
 	Message string
 }
 
-// AuthStatus is one direction of the authentication.
+// AuthStatus is the status of one direction of the authentication.
 type AuthStatus struct {
 	Protocol Protocol // zero: none was agreed on
 	State    AuthState
-	Name     string    // of the end that authenticates itself: given, or received
-	Passed   time.Time // when it last did so; zero: not yet
+	Name     string    // of the end that authenticates itself: configured or received
+	Passed   time.Time // of the last success; zero: none yet
 }
 
-// Discard is why a received frame was silently discarded.
+// Discard is the reason why a received frame was silently discarded.
 type Discard uint8
 
 const (
@@ -60,28 +60,28 @@ const (
 	DiscardLowerDown
 	// DiscardBadLength: a frame, packet or option is shorter than it must be.
 	DiscardBadLength
-	// DiscardBadID: a reply to another request than the last, or to none.
+	// DiscardBadID: a reply that does not answer our last request.
 	DiscardBadID
 	// DiscardBadReply: a Configure-Ack or Configure-Reject whose options are
 	// not those of the request.
 	DiscardBadReply
 	// DiscardBadMagic: a magic number that is not the peer's.
 	DiscardBadMagic
-	// DiscardWrongPhase: what must not be sent before LCP, or the network
-	// protocol's control protocol, is Opened.
+	// DiscardWrongPhase: a packet that is not allowed before LCP is Opened, the authentication has
+	// passed or the network control protocol is Opened.
 	DiscardWrongPhase
-	// DiscardUnsupported: an unknown protocol, beyond the limit of
-	// Protocol-Rejects or after the peer rejected those.
+	// DiscardUnsupported: a packet of an unknown protocol that is not answered by a
+	// Protocol-Reject, because of their limit or because the peer rejected them.
 	DiscardUnsupported
 	// DiscardUnknownCode: a code that the authentication protocol does not have.
 	DiscardUnknownCode
-	// DiscardData: a network protocol's packet, which is not for a Link.
+	// DiscardData: a packet of an Opened network protocol, which is not for a Link.
 	DiscardData
 
 	NumDiscards = iota
 )
 
-// String returns the reason in a few words.
+// String returns the reason as text.
 func (d Discard) String() string {
 	return [NumDiscards]string{
 		"accepted", "lower layer down", "bad length", "bad identifier", "bad reply",
