@@ -85,7 +85,7 @@ func (l *loop) listenIn(t *tap, d *dissect.Dissector) bool {
 	}
 	l.taps = append(l.taps, t)
 	if c := l.pair.Status().Connection; c != nil && l.path.tunnel != nil {
-		d.Know(
+		d.AddConnection(
 			dissect.End{Addr: l.path.tunnel.LocalAddr().Addr(), ID: c.ID, Nonce: c.Nonce},
 			dissect.End{Addr: l.path.peer.Addr(), ID: c.PeerID, Nonce: c.PeerNonce},
 		)
@@ -176,7 +176,7 @@ func captured(m *overheard, peer *config.Peer, words *dissect.Dissector) api.Cap
 		Message: json.RawMessage("{}"), Missed: m.missed,
 	}
 	words.Add(g)
-	if said := words.Take().Messages; len(said) > 0 {
+	if said := words.Drain().Messages; len(said) > 0 {
 		if text, err := json.Marshal(&said[0]); err == nil { // it always does
 			c.Message = text
 		}

@@ -143,7 +143,7 @@ func foundDatagram(p gopacket.Packet, t dissect.Transport, from, to netip.AddrPo
 		Transport: t,
 		From:      dissect.Endpoint{AddrPort: from},
 		To:        dissect.Endpoint{AddrPort: to},
-		Cut:       p.Metadata().CaptureLength < p.Metadata().Length,
+		Truncated: p.Metadata().CaptureLength < p.Metadata().Length,
 		Payload:   payload,
 	}}
 }

@@ -37,7 +37,7 @@ func capturedOf(t *testing.T, d *dialogue) (list []api.Captured) {
 			octets = octets[4:]
 		}
 		words.Add(g)
-		said := words.Take().Messages
+		said := words.Drain().Messages
 		if len(said) == 0 {
 			continue // a data message
 		}

@@ -7,92 +7,93 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// endKey names one end of a control connection or session: who assigned the ID, and the ID. Ports
-// do not count, since a responder may answer from another one than it was called at (RFC 3931,
-// section 4.1.2.2).
+// endKey identifies one end of a control connection or session: its address, and the ID that it has
+// assigned. It has no port, because a responder may answer from another port than the one that the
+// SCCRQ was sent to (RFC 3931, section 4.1.2.2).
 type endKey struct {
 	addr netip.Addr
 	id   uint32
 }
 
-// connection is a control connection of which at least the SCCRQ was seen.
+// connection is a control connection. At least its SCCRQ was seen.
 type connection struct {
-	ends [2]end // of the SCCRQ's sender and of its receiver
+	ends [2]end // the sender of the SCCRQ, and its receiver
 }
 
-// end is what one side told of itself in its SCCRQ or SCCRP.
+// end is one end of a connection, as its SCCRQ or SCCRP describes it.
 type end struct {
-	told   bool // there was that message
-	signed bool // it had a Message Digest
+	seen   bool // its SCCRQ or SCCRP was seen
+	signed bool // that message had a Message Digest
 	nonce  []byte
 }
 
-// place is a sender's in a connection, the zero one if the connection is not known.
-type place struct {
+// origin is the end of a connection that sent a message. The zero value is an unknown connection.
+type origin struct {
 	connection *connection
-	sender     int // index of the connection's ends
+	index      int // of the sender in connection.ends
 }
 
-func (p place) known() bool { return p.connection != nil && p.connection.ends[p.sender].told }
+func (o origin) known() bool { return o.connection != nil && o.connection.ends[o.index].seen }
 
-func (p place) ends() (sender, receiver end) {
-	if p.connection == nil {
+func (o origin) ends() (sender, receiver end) {
+	if o.connection == nil {
 		return end{}, end{}
 	}
-	return p.connection.ends[p.sender], p.connection.ends[1-p.sender]
+	return o.connection.ends[o.index], o.connection.ends[1-o.index]
 }
 
-// authenticated reports whether both ends sign their messages, all of which have a digest then (RFC
-// 3931, section 5.4.1).
-func (p place) authenticated() bool {
-	sender, receiver := p.ends()
+// authenticated reports whether both ends sign their messages. All messages of the connection must
+// then have a digest (RFC 3931, section 5.4.1).
+func (o origin) authenticated() bool {
+	sender, receiver := o.ends()
 	return sender.signed && receiver.signed
 }
 
-// End is one side of a control connection.
+// End is one end of a control connection, for AddConnection.
 type End struct {
 	Addr  netip.Addr
-	ID    uint32 // of the connection, that it has assigned
-	Nonce []byte // nil: its messages have no digest
+	ID    uint32 // the control connection ID that it has assigned
+	Nonce []byte // nil: it does not sign its messages
 }
 
-// Know tells of a control connection whose SCCRQ and SCCRP are not among the datagrams.
-func (d *Dissector) Know(a, b End) {
+// AddConnection adds a control connection whose SCCRQ and SCCRP are not among the datagrams.
+func (d *Dissector) AddConnection(a, b End) {
 	c := &connection{}
 	for i, e := range []End{a, b} {
-		c.ends[i] = end{told: true, signed: e.Nonce != nil, nonce: bytes.Clone(e.Nonce)}
-		d.connections[endKey{e.Addr, e.ID}] = place{c, i}
+		c.ends[i] = end{seen: true, signed: e.Nonce != nil, nonce: bytes.Clone(e.Nonce)}
+		d.connections[endKey{e.Addr, e.ID}] = origin{c, i}
 	}
 }
 
-// find finds the connection that a message belongs to: by its receiver's ID in the header, or, as
-// long as the sender has not heard of one, by the sender's own ID.
-func (d *Dissector) find(g *Datagram, m *l2tp.Message) place {
+// find returns the origin of a message. It finds the connection by the receiver's ID in the header.
+// While the sender does not know that ID, it finds the connection by the ID that the sender has
+// assigned.
+func (d *Dissector) find(g *Datagram, m *l2tp.Message) origin {
 	if m.ConnectionID != 0 {
-		p := d.connections[endKey{g.To.Addr(), m.ConnectionID}]
-		p.sender = 1 - p.sender
-		return p
+		o := d.connections[endKey{g.To.Addr(), m.ConnectionID}]
+		o.index = 1 - o.index
+		return o
 	}
 	if !m.Has.Has(l2tp.AVPAssignedConnectionID) {
-		return place{}
+		return origin{}
 	}
 	return d.connections[endKey{g.From.Addr(), m.AssignedConnectionID}]
 }
 
-// learnConnection takes IDs and nonces from SCCRQ and SCCRP. An SCCRQ with another nonce than
-// before is a new connection.
-func (d *Dissector) learnConnection(g *Datagram, m *l2tp.Message, p place) {
+// learnConnection learns IDs and nonces from an SCCRQ or SCCRP. An SCCRQ with another nonce than
+// before begins a new connection.
+func (d *Dissector) learnConnection(g *Datagram, m *l2tp.Message, o origin) {
 	if !m.Has.Has(l2tp.AVPAssignedConnectionID) {
 		return
 	}
-	sender, _ := p.ends()
+	sender, _ := o.ends()
 	switch {
-	case m.Type == l2tp.SCCRQ && (p.connection == nil || !bytes.Equal(sender.nonce, m.Nonce)):
-		p = place{connection: new(connection)}
-	case m.Type == l2tp.SCCRP && p.connection != nil:
+	case m.Type == l2tp.SCCRQ && (o.connection == nil || !bytes.Equal(sender.nonce, m.Nonce)):
+		o = origin{connection: new(connection)}
+	case m.Type == l2tp.SCCRP && o.connection != nil:
 	default:
 		return
 	}
-	p.connection.ends[p.sender] = end{told: true, signed: m.NumDigests > 0, nonce: bytes.Clone(m.Nonce)}
-	d.connections[endKey{g.From.Addr(), m.AssignedConnectionID}] = p
+	o.connection.ends[o.index] = end{seen: true, signed: m.NumDigests > 0, nonce: bytes.Clone(m.Nonce)}
+	d.connections[endKey{g.From.Addr(), m.AssignedConnectionID}] = o
 }

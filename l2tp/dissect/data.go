@@ -10,7 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// session is what the sender of session messages wants of the data it receives.
+// session is the format of the data messages to one end of a session. That end has requested it in
+// its control messages.
 type session struct {
 	cookie     []byte
 	sublayer   l2tp.Sublayer
@@ -23,8 +24,9 @@ type countKey struct {
 	Flow
 }
 
-// learnSession takes what data to the sender of a message looks like from the messages that set a
-// session up (RFC 3931, section 5.4.4). The last one of these may amend what the first said.
+// learnSession learns the format of the data messages to the sender of m if m is a message that
+// sets up a session (RFC 3931, section 5.4.4). An ICCN or OCCN may change what the ICRQ or OCRP has
+// requested.
 func (d *Dissector) learnSession(g *Datagram, m *l2tp.Message) {
 	switch m.Type {
 	case l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN, l2tp.OCRQ, l2tp.OCRP, l2tp.OCCN:
@@ -36,7 +38,7 @@ func (d *Dissector) learnSession(g *Datagram, m *l2tp.Message) {
 	}
 	key := endKey{g.From.Addr(), m.LocalSessionID}
 	s := d.sessions[key]
-	if s == nil || m.Type == l2tp.ICRQ || m.Type == l2tp.OCRQ { // the ID may be used anew
+	if s == nil || m.Type == l2tp.ICRQ || m.Type == l2tp.OCRQ { // a new session may reuse the ID
 		s = new(session)
 		d.sessions[key] = s
 	}
@@ -53,7 +55,8 @@ func (d *Dissector) learnSession(g *Datagram, m *l2tp.Message) {
 	}
 }
 
-// addData reads the data message to the session id, of which rest is what is behind the ID.
+// addData reads a data message. rest is what follows the session ID. err is the error of reading
+// the session header, if any.
 func (d *Dissector) addData(g Datagram, id uint32, rest []byte, err error) {
 	var flow Flow
 	if s := d.sessions[endKey{g.To.Addr(), id}]; err != nil {
@@ -78,7 +81,7 @@ func (d *Dissector) addData(g Datagram, id uint32, rest []byte, err error) {
 	d.report.Counts[i].Octets += len(rest)
 }
 
-// read reads what is behind the session ID, and returns the payload.
+// read reads what follows the session ID in a data message, and returns the payload.
 func (s *session) read(b []byte) (Flow, []byte) {
 	flow := Flow{Check: Right}
 	payload, ok := l2tp.CutCookie(b, s.cookie)
@@ -106,13 +109,13 @@ func (s *session) read(b []byte) (Flow, []byte) {
 	} else if len(payload) > 0 {
 		flow.Protocol = fmt.Sprintf("0x%04x", p)
 	} else {
-		flow.Problem = "no PPP frame"
+		flow.Problem = "empty payload, no PPP frame"
 	}
 	return flow, payload
 }
 
-// guess reads what is behind the session ID in a session that is not known: a cookie of any length,
-// and a sublayer or none, before a PPP frame with address and control fields, if there is one.
+// guess reads what follows the session ID in a data message of an unknown session. It looks for a
+// PPP frame with Address and Control fields after a cookie of any length, and a sublayer or none.
 func guess(b []byte) (Flow, []byte) {
 	for _, sublayer := range []int{0, l2tp.SublayerLen} {
 		for _, cookie := range []int{0, 4, 8} {
@@ -126,15 +129,15 @@ func guess(b []byte) (Flow, []byte) {
 			}
 		}
 	}
-	return Flow{Check: Unchecked, Problem: "the messages that set the session up are not in the capture"}, b
+	return Flow{Check: Unchecked, Problem: "unknown session: its setup is not in the capture"}, b
 }
 
-// pppAddressControl is the beginning of a PPP frame whose sender does not compress it away (RFC
-// 1661, section 6.6).
+// pppAddressControl is the Address and Control fields of a PPP frame. A sender may omit them, with
+// Address-and-Control-Field-Compression (RFC 1661, section 6.6).
 var pppAddressControl = []byte{0xff, 0x03}
 
 // pppProtocol reads the Protocol field of a PPP frame, of one octet or two (RFC 1661, sections 2
-// and 6.5), and reports whether it has a name.
+// and 6.5), and reports whether pppNames has it.
 func pppProtocol(frame []byte) (protocol uint16, known bool) {
 	frame = bytes.TrimPrefix(frame, pppAddressControl)
 	switch {
@@ -150,8 +153,8 @@ func pppProtocol(frame []byte) (protocol uint16, known bool) {
 	return protocol, pppNames[protocol] != ""
 }
 
-// pppNames has the PPP protocols that a link may carry (IANA, Point-to-Point Protocol Field
-// Assignments).
+// pppNames has the names of the PPP protocols that a link may carry (IANA, Point-to-Point Protocol
+// Field Assignments).
 var pppNames = map[uint16]string{
 	0x0021: "IPv4",
 	0x002d: "Van Jacobson compressed TCP/IP",

@@ -4,18 +4,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// check is a Check, with the secret that the digest is right with.
+// check is a Check, with the secret for which the digest is right, nil if there is none.
 type check struct {
 	Check
-	by *secret
+	secret *secret
 }
 
-// nonces are those that a digest may be made with.
+// nonces are a pair of nonces that a digest may have been computed with.
 type nonces struct{ sender, receiver []byte }
 
-// check checks each Message Digest of the control message b, which m is.
-func (d *Dissector) check(b []byte, m *l2tp.Message, p place) []check {
-	pairs, reason := noncesOf(m, p)
+// check checks each Message Digest of the control message b. m is the same message, parsed.
+func (d *Dissector) check(b []byte, m *l2tp.Message, o origin) []check {
+	pairs, reason := noncesOf(m, o)
 	checks := make([]check, m.NumDigests)
 	for i := range checks {
 		checks[i] = d.checkDigest(b, i, m.Digests[i].Type, pairs, reason)
@@ -23,7 +23,8 @@ func (d *Dissector) check(b []byte, m *l2tp.Message, p place) []check {
 	return checks
 }
 
-// checkDigest checks Message Digest i, of type t. The reason is why there are no nonces, if so.
+// checkDigest checks Message Digest i, of type t, with each pair of nonces. If there is no pair,
+// the reason says why.
 func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonces, reason string) check {
 	for j := range d.secrets {
 		s := &d.secrets[j]
@@ -35,12 +36,12 @@ func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonc
 	}
 	switch {
 	case d.open.Matches(b, i, nil, nil):
-		// RFC 3931, section 4.3: it guards against damage alone.
-		return check{Check: Check{Verdict: Right, Reason: "made without a secret"}}
+		// An integrity check, without authentication (RFC 3931, section 4.3).
+		return check{Check: Check{Verdict: Right, Reason: "integrity check without a shared secret"}}
 	case t.Size() == 0:
-		return check{Check: Check{Verdict: Unchecked, Reason: "an unknown hash"}}
+		return check{Check: Check{Verdict: Unchecked, Reason: "unknown digest type"}}
 	case len(d.secrets) == 0:
-		return check{Check: Check{Verdict: Unchecked, Reason: "no secret was given"}}
+		return check{Check: Check{Verdict: Unchecked, Reason: "no shared secret given"}}
 	case len(pairs) == 0:
 		return check{Check: Check{Verdict: Unchecked, Reason: reason}}
 	default:
@@ -48,38 +49,39 @@ func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonc
 	}
 }
 
-// noncesOf returns the pairs of nonces that a message may be signed with (RFC 3931, section 5.4.1),
-// or why there are none.
+// noncesOf returns the pairs of nonces that a message may be signed with (RFC 3931, section 5.4.1).
+// If there is none, the reason says why.
 //
-// A StopCCN of a connection that is half open comes from a side that has not told its nonce, or has
-// not heard the other's. RFC 3931 does not say how these are signed: with the nonces that both
-// know, or with none, as an SCCRQ.
-func noncesOf(m *l2tp.Message, p place) (pairs []nonces, reason string) {
-	sender, receiver := p.ends()
+// The sender of a StopCCN for a half-open connection has not sent its nonce, or has not received
+// the peer's. RFC 3931 does not say how such a StopCCN is signed: with the nonces that both ends
+// know, or with none, like an SCCRQ. Both are accepted.
+func noncesOf(m *l2tp.Message, o origin) (pairs []nonces, reason string) {
+	sender, receiver := o.ends()
 	if m.Type == l2tp.SCCRP {
-		sender = end{told: true, nonce: m.Nonce}
+		sender = end{seen: true, nonce: m.Nonce}
 	}
 	switch {
 	case m.Type == l2tp.SCCRQ:
 		return []nonces{{}}, ""
-	case sender.told && receiver.told:
+	case sender.seen && receiver.seen:
 		pairs = []nonces{{sender.nonce, receiver.nonce}}
 		if m.Type == l2tp.StopCCN {
 			pairs = append(pairs, nonces{sender.nonce, nil}, nonces{nil, receiver.nonce}, nonces{})
 		}
 		return pairs, ""
-	case m.Type == l2tp.StopCCN && (sender.told || receiver.told):
+	case m.Type == l2tp.StopCCN && (sender.seen || receiver.seen):
 		return []nonces{{sender.nonce, receiver.nonce}, {}}, ""
-	case !receiver.told && m.Type == l2tp.SCCRP:
-		return nil, "the SCCRQ with the receiver's nonce is not in the capture"
-	case p.connection != nil:
-		return nil, "the SCCRP with a nonce is not in the capture"
+	case !receiver.seen && m.Type == l2tp.SCCRP:
+		return nil, "nonce unknown: the SCCRQ is not in the capture"
+	case o.connection != nil:
+		return nil, "nonce unknown: the SCCRP is not in the capture"
 	default:
-		return nil, "the SCCRQ and SCCRP with the nonces are not in the capture"
+		return nil, "nonces unknown: the SCCRQ and SCCRP are not in the capture"
 	}
 }
 
-// verdict is that on the message: one right digest is enough (RFC 3931, section 5.4.1).
+// verdict returns the verdict on a message: Right if at least one digest is right (RFC 3931,
+// section 5.4.1).
 func verdict(checks []check) Verdict {
 	v := None
 	for _, c := range checks {

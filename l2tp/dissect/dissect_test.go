@@ -49,7 +49,7 @@ func keys(secrets ...string) (k l2tp.Keys) {
 	return k
 }
 
-// send has d read the message m, signed by k with the nonces, and returns what it says.
+// send adds the message m to d, signed by k with the nonces, and returns its report.
 func send(t *testing.T, d *Dissector, from, to Endpoint, m l2tp.Message, k l2tp.Keys, local, remote []byte) *Control {
 	t.Helper()
 	k.AddDigests(&m)
@@ -64,7 +64,7 @@ func send(t *testing.T, d *Dissector, from, to Endpoint, m l2tp.Message, k l2tp.
 	return &d.report.Messages[len(d.report.Messages)-1]
 }
 
-// wantCheck wants the digests of c to be found so.
+// wantCheck checks the verdict on c, and on each of its digests.
 func wantCheck(t *testing.T, c *Control, want Verdict, checks ...Check) {
 	t.Helper()
 	var got []Check
@@ -74,7 +74,7 @@ func wantCheck(t *testing.T, c *Control, want Verdict, checks ...Check) {
 		}
 	}
 	if c.Digest != want || !slices.Equal(got, checks) {
-		t.Errorf("%s: digest %s of %+v, want %s of %+v", c.Type, c.Digest, got, want, checks)
+		t.Errorf("%s: digest verdict %s, checks %+v; want %s, %+v", c.Type, c.Digest, got, want, checks)
 	}
 }
 
@@ -86,9 +86,9 @@ func dissector(secrets ...string) *Dissector {
 	return New(list, true)
 }
 
-// A receiver of two digests is content with one (RFC 3931, section 5.4.1); decode tells which
-// secret made each.
-func TestDigestsWhileSecretsChange(t *testing.T) {
+// One right digest of two is sufficient (RFC 3931, section 5.4.1). The report names the secret of
+// each.
+func TestDigestsDuringSecretRollover(t *testing.T) {
 	for _, test := range []struct {
 		known  []string
 		want   Verdict
@@ -99,7 +99,7 @@ func TestDigestsWhileSecretsChange(t *testing.T) {
 		{[]string{secret2, secret1}, Right, []Check{{Verdict: Right, Secret: secret1}, {Verdict: Right, Secret: secret2}}},
 		{[]string{"another"}, Wrong, []Check{{Verdict: Wrong}, {Verdict: Wrong}}},
 		{nil, Unchecked, []Check{
-			{Verdict: Unchecked, Reason: "no secret was given"}, {Verdict: Unchecked, Reason: "no secret was given"},
+			{Verdict: Unchecked, Reason: "no shared secret given"}, {Verdict: Unchecked, Reason: "no shared secret given"},
 		}},
 	} {
 		d, k := dissector(test.known...), keys(secret1, secret2)
@@ -117,29 +117,29 @@ func TestDigestThatCannotBeChecked(t *testing.T) {
 		m        l2tp.Message
 		reason   string
 	}{
-		{pe2, pe1, sccrp, "the SCCRQ with the receiver's nonce is not in the capture"},
-		{pe1, pe2, scccn, "the SCCRQ and SCCRP with the nonces are not in the capture"},
+		{pe2, pe1, sccrp, "nonce unknown: the SCCRQ is not in the capture"},
+		{pe1, pe2, scccn, "nonces unknown: the SCCRQ and SCCRP are not in the capture"},
 	} {
 		c := send(t, d, test.from, test.to, test.m, k, nonceB, nonceA)
 		wantCheck(t, c, Unchecked, Check{Verdict: Unchecked, Reason: test.reason})
 		if c.Faulty() {
-			t.Errorf("%s: what cannot be checked is no fault", c.Type)
+			t.Errorf("%s: a message with an unchecked digest is faulty", c.Type)
 		}
 	}
 	send(t, d, pe1, pe2, sccrq, k, nil, nil)
 	wantCheck(t, send(t, d, pe2, pe1, hello, k, nonceB, nonceA), Unchecked,
-		Check{Verdict: Unchecked, Reason: "the SCCRP with a nonce is not in the capture"})
+		Check{Verdict: Unchecked, Reason: "nonce unknown: the SCCRP is not in the capture"})
 }
 
-// RFC 3931, section 4.3: without a secret a digest is a checksum.
+// Without a secret a digest is an integrity check (RFC 3931, section 4.3).
 func TestDigestWithoutASecret(t *testing.T) {
 	open := l2tp.Keys{{Key: l2tp.NewKey(nil), Type: l2tp.DigestHMACSHA1}}
 	wantCheck(t, send(t, dissector(), pe2, pe1, hello, open, nil, nil), Right,
-		Check{Verdict: Right, Reason: "made without a secret"})
+		Check{Verdict: Right, Reason: "integrity check without a shared secret"})
 }
 
-// A StopCCN that answers an SCCRQ, or takes it back, is signed with the nonces that both ends know,
-// or with none.
+// A StopCCN that refuses or withdraws an SCCRQ is signed with the nonces that both ends know, or
+// with none.
 func TestStopCCNOfAHalfOpenConnection(t *testing.T) {
 	refusal := l2tp.Message{
 		Header: l2tp.Header{ConnectionID: 0xa}, Type: l2tp.StopCCN, Has: l2tp.AVPs(l2tp.AVPResultCode),
@@ -154,17 +154,17 @@ func TestStopCCNOfAHalfOpenConnection(t *testing.T) {
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nil), Right, right)
 	wantCheck(t, send(t, d, pe1, pe2, withdrawal, k, nonceA, nil), Right, right)
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nonceB, nonceA), Wrong, Check{Verdict: Wrong})
-	// One that crosses the SCCRP knows nothing of it.
+	// A StopCCN that crosses the SCCRP is signed without the nonce in it.
 	send(t, d, pe2, pe1, sccrp, k, nonceB, nonceA)
 	wantCheck(t, send(t, d, pe1, pe2, withdrawal, k, nonceA, nil), Right, right)
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nonceA), Right, right)
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nil, nil), Right, right)
-	// Of a connection that is up it has both nonces.
+	// A StopCCN of an established connection is signed with both nonces.
 	wantCheck(t, send(t, d, pe2, pe1, refusal, k, nonceB, nonceA), Right, right)
 }
 
-// What is not authentic must not displace the nonces of what is.
-func TestForgedMessagesTeachNothing(t *testing.T) {
+// A message with a wrong digest must not replace the nonces of authentic messages.
+func TestForgedMessagesAreNotLearned(t *testing.T) {
 	d, k := dissector(secret1), keys(secret1)
 	send(t, d, pe1, pe2, sccrq, k, nil, nil)
 	send(t, d, pe2, pe1, sccrp, k, nonceB, nonceA)
@@ -175,15 +175,15 @@ func TestForgedMessagesTeachNothing(t *testing.T) {
 		}
 		m.Nonce = []byte("a forged nonce")
 		if c := send(t, d, from, to, m, keys("forged"), nil, nil); !c.Faulty() {
-			t.Errorf("%s with a wrong digest is no fault", c.Type)
+			t.Errorf("%s with a wrong digest is not faulty", c.Type)
 		}
 	}
 	wantCheck(t, send(t, d, pe1, pe2, scccn, k, nonceA, nonceB), Right, Check{Verdict: Right, Secret: secret1})
 }
 
-// A retransmitted SCCRQ or SCCRP changes nothing; an SCCRQ with another nonce is another
-// connection, the ID notwithstanding.
-func TestConnectionsAnew(t *testing.T) {
+// A retransmitted SCCRQ or SCCRP changes nothing. An SCCRQ with another nonce begins another
+// connection, even with the same ID.
+func TestRestartedConnection(t *testing.T) {
 	d, k, right := dissector(secret1), keys(secret1), Check{Verdict: Right, Secret: secret1}
 	for _, nonce := range [][]byte{nonceA, []byte("after a restart.")} {
 		sccrq := sccrq
@@ -199,7 +199,7 @@ func TestConnectionsAnew(t *testing.T) {
 	}
 }
 
-// RFC 3931, section 4.1.2.2: the responder may answer from another port.
+// The responder may answer from another port (RFC 3931, section 4.1.2.2).
 func TestAnswerFromAnotherPort(t *testing.T) {
 	d, k, right := dissector(secret1), keys(secret1), Check{Verdict: Right, Secret: secret1}
 	other := endpoint("192.0.2.2:40000")
@@ -208,19 +208,19 @@ func TestAnswerFromAnotherPort(t *testing.T) {
 	wantCheck(t, send(t, d, pe1, other, scccn, k, nonceA, nonceB), Right, right)
 }
 
-// All messages of a connection whose ends sign have a digest.
-func TestMessageWithoutItsDigest(t *testing.T) {
+// A message without a digest is faulty if both ends of its connection sign their messages.
+func TestMissingDigest(t *testing.T) {
 	d, k := dissector(), keys(secret1)
 	send(t, d, pe1, pe2, sccrq, k, nil, nil)
 	send(t, d, pe2, pe1, sccrp, k, nonceB, nonceA)
 	if c := send(t, d, pe1, pe2, scccn, nil, nil, nil); !c.Faulty() || c.Digest != None ||
-		!slices.Equal(c.Problems, []string{"has no Message Digest, which its connection's other messages have"}) {
+		!slices.Equal(c.Problems, []string{"no Message Digest AVP, although the control connection uses authentication"}) {
 		t.Errorf("%+v", c)
 	}
 }
 
-// Hidden AVPs are read with the secret that fits, in whatever place it is.
-func TestHiddenIsReadWithTheSecretThatFits(t *testing.T) {
+// Hidden AVPs are deciphered with the right secret, wherever it is in the list.
+func TestHiddenAVPsAreReadWithTheRightSecret(t *testing.T) {
 	m := sccrq
 	m.RandomVector = []byte("sixteen octets..")
 	m.Has.Add(l2tp.AVPRandomVector)
@@ -260,8 +260,8 @@ func TestHiddenIsReadWithTheSecretThatFits(t *testing.T) {
 	}
 }
 
-// session sets a session up whose sender, pe1, wants data as m says.
-func sessionOf(t *testing.T, d *Dissector, m l2tp.Message) {
+// requestSession adds an ICRQ from pe1 to d, which requests data messages in the format that m has.
+func requestSession(t *testing.T, d *Dissector, m l2tp.Message) {
 	t.Helper()
 	m.Type, m.LocalSessionID, m.RemoteEndID = l2tp.ICRQ, 7, []byte("x")
 	m.Has.Add(l2tp.AVPLocalSessionID, l2tp.AVPPseudowireType, l2tp.AVPAssignedCookie, l2tp.AVPSublayer)
@@ -277,18 +277,18 @@ func TestData(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		session *l2tp.Message // nil: not in the capture
-		data    string        // behind the session ID
+		data    string        // after the session ID
 		want    Flow
 		octets  int
 	}{
 		{"PPP", &ppp, "34363738 ff03 c021 01", Flow{Cookie: "34363738", Check: Right, Protocol: "LCP"}, 5},
-		{"no address and control", &ppp, "34363738 8057 01", Flow{Cookie: "34363738", Check: Right, Protocol: "IPV6CP"}, 3},
-		{"short protocol", &ppp, "34363738 21 45", Flow{Cookie: "34363738", Check: Right, Protocol: "IPv4"}, 2},
+		{"without Address and Control", &ppp, "34363738 8057 01", Flow{Cookie: "34363738", Check: Right, Protocol: "IPV6CP"}, 3},
+		{"compressed Protocol", &ppp, "34363738 21 45", Flow{Cookie: "34363738", Check: Right, Protocol: "IPv4"}, 2},
 		{"another cookie", &ppp, "34363739 ff03 c021", Flow{Cookie: "34363739", Check: Wrong, Protocol: "LCP"}, 4},
 		{"part of the cookie", &ppp, "3436", Flow{Cookie: "3436", Check: Wrong, Problem: "shorter than the session's cookie"}, 0},
 		{"no cookie", &plain, "ff03 0057 60", Flow{Check: None, Protocol: "IPv6"}, 5},
-		{"nothing", &plain, "", Flow{Check: None, Problem: "no PPP frame"}, 0},
-		{"a protocol without a name", &plain, "ff03 7eff", Flow{Check: None, Protocol: "0x7eff"}, 4},
+		{"empty payload", &plain, "", Flow{Check: None, Problem: "empty payload, no PPP frame"}, 0},
+		{"protocol without a name", &plain, "ff03 7eff", Flow{Check: None, Protocol: "0x7eff"}, 4},
 		{"sublayer", &sublayer, "34363738 40000001 ff03 c021", Flow{Cookie: "34363738", Check: Right, Protocol: "LCP"}, 4},
 		{
 			"part of the sublayer", &sublayer, "34363738 4000",
@@ -299,15 +299,15 @@ func TestData(t *testing.T) {
 		{"guessed: no cookie", nil, "ff03 c021", Flow{Check: Unchecked, Protocol: "LCP"}, 4},
 		{"guessed: cookie of 8", nil, "0102030405060708 ff03 c021", Flow{Cookie: "0102030405060708", Check: Unchecked, Protocol: "LCP"}, 4},
 		{
-			"guessed: in vain", nil, "0102",
-			Flow{Check: Unchecked, Problem: "the messages that set the session up are not in the capture"},
+			"not guessed", nil, "0102",
+			Flow{Check: Unchecked, Problem: "unknown session: its setup is not in the capture"},
 			2,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := dissector()
 			if test.session != nil {
-				sessionOf(t, d, *test.session)
+				requestSession(t, d, *test.session)
 			}
 			rest, err := hex.DecodeString(strings.ReplaceAll(test.data, " ", ""))
 			if err != nil {
@@ -320,7 +320,7 @@ func TestData(t *testing.T) {
 			d.Add(Datagram{Transport: OverIP, From: pe2, To: pe1, Payload: ip})
 			for _, got := range d.Report().Data {
 				if got.Flow != test.want || got.Octets != test.octets {
-					t.Errorf("%d octets of %+v, want %d of %+v", got.Octets, got.Flow, test.octets, test.want)
+					t.Errorf("data message of %d octets, %+v; want %d, %+v", got.Octets, got.Flow, test.octets, test.want)
 				}
 			}
 			counts := []Count{
@@ -328,13 +328,13 @@ func TestData(t *testing.T) {
 				{OverIP, pe2, pe1, test.want, 2, 2 * test.octets},
 			}
 			if !slices.Equal(d.Report().Counts, counts) {
-				t.Errorf("%+v, want %+v", d.Report().Counts, counts)
+				t.Errorf("counts %+v, want %+v", d.Report().Counts, counts)
 			}
 		})
 	}
 }
 
-// A report reads back from its JSON as it was.
+// A report that is written as JSON and read again is the same.
 func TestReportAsJSON(t *testing.T) {
 	d := dissector(secret1)
 	send(t, d, pe1, pe2, sccrq, keys(secret1), nil, nil)
@@ -355,7 +355,7 @@ func TestReportAsJSON(t *testing.T) {
 	}
 }
 
-// FuzzDissector holds that no datagrams make it panic, whatever it has learnt before.
+// FuzzDissector checks that no datagrams make a Dissector panic, whatever it has read before.
 func FuzzDissector(f *testing.F) {
 	f.Add([]byte{0, 3, 0, 0, 0, 0, 0, 7, 0xff, 3}, []byte{0xc8, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0})
 	for _, m := range []l2tp.Message{sccrq, sccrp, scccn} {

@@ -8,23 +8,23 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Secret is a shared secret that the traffic may be signed and hidden with.
+// Secret is a shared secret that messages may be signed with, and AVPs hidden.
 type Secret struct {
-	Name   string // what reports call it, such as its file's name
+	Name   string // for reports, such as the name of its file
 	Octets []byte
 }
 
-// Dissector makes a Report of datagrams, given one after the other. It is not safe for concurrent
-// use.
+// Dissector makes a Report of datagrams that it reads one after the other. It is not safe for
+// concurrent use.
 type Dissector struct {
 	secrets []secret
-	open    *l2tp.Key // that of digests made without a secret
-	list    bool      // data messages are listed
+	open    *l2tp.Key // for digests that are computed without a secret
+	list    bool      // list data messages
 
 	report      Report
-	first       *Datagram // the first of the report
-	counts      map[countKey]int
-	connections map[endKey]place
+	first       *Datagram        // the first datagram
+	counts      map[countKey]int // indexes of report.Counts
+	connections map[endKey]origin
 	sessions    map[endKey]*session
 }
 
@@ -34,15 +34,15 @@ type secret struct {
 	hiding *l2tp.HidingKey
 }
 
-// New returns a Dissector that tries the secrets in their order. With list it lists each data
-// message, else it counts them alone.
+// New returns a Dissector that tries the secrets in their order. If list is set, it lists every
+// data message; it always counts them.
 func New(secrets []Secret, list bool) *Dissector {
 	d := &Dissector{
 		open:        l2tp.NewKey(nil),
 		list:        list,
 		report:      Report{Messages: []Control{}, Counts: []Count{}},
 		counts:      map[countKey]int{},
-		connections: map[endKey]place{},
+		connections: map[endKey]origin{},
 		sessions:    map[endKey]*session{},
 	}
 	for _, s := range secrets {
@@ -51,20 +51,21 @@ func New(secrets []Secret, list bool) *Dissector {
 	return d
 }
 
-// Report is what the datagrams so far were.
+// Report returns the report of all datagrams so far. The next Add changes it.
 func (d *Dissector) Report() *Report { return &d.report }
 
-// Take is Report, and forgets the messages in it.
-func (d *Dissector) Take() *Report {
-	taken := d.report
+// Drain returns the report, and removes the control messages and the listed data messages from the
+// Dissector's own. It keeps the counts.
+func (d *Dissector) Drain() *Report {
+	drained := d.report
 	d.report.Messages, d.report.Data = nil, nil
-	return &taken
+	return &drained
 }
 
-// AddFragment counts a fragment of an IP packet, which cannot be read.
+// AddFragment counts an IP fragment, which the Dissector cannot decode.
 func (d *Dissector) AddFragment() { d.report.Fragments++ }
 
-// Add reads the next datagram. It keeps nothing of the payload.
+// Add reads the next datagram. It does not retain the payload.
 func (d *Dissector) Add(g Datagram) {
 	if d.first == nil {
 		d.first = &g
@@ -93,12 +94,12 @@ func (d *Dissector) Add(g Datagram) {
 func (d *Dissector) addControl(g Datagram, b []byte) {
 	var m l2tp.Message
 	avps, err := m.Dissect(b, nil, nil)
-	where := d.find(&g, &m)
-	checks := d.check(b, &m, where)
+	sender := d.find(&g, &m)
+	checks := d.check(b, &m, sender)
 	if hasHidden(avps) {
 		avps, err = d.unhide(&m, b, checks)
-		if where.connection == nil {
-			where = d.find(&g, &m) // by an ID that was hidden
+		if sender.connection == nil {
+			sender = d.find(&g, &m) // by an ID that was hidden
 		}
 	}
 	c := Control{
@@ -123,20 +124,20 @@ func (d *Dissector) addControl(g Datagram, b []byte) {
 		}
 		c.AVPs = append(c.AVPs, a)
 	}
-	c.Problems = append(c.Problems, problems(&m, avps, err, g.Cut)...)
-	if len(checks) == 0 && where.authenticated() {
-		c.Problems = append(c.Problems, "has no Message Digest, which its connection's other messages have")
+	c.Problems = append(c.Problems, problems(&m, avps, err, g.Truncated)...)
+	if len(checks) == 0 && sender.authenticated() {
+		c.Problems = append(c.Problems, "no Message Digest AVP, although the control connection uses authentication")
 	}
 	d.report.Messages = append(d.report.Messages, c)
-	if c.Digest != Wrong || !where.known() {
-		d.learnConnection(&g, &m, where)
+	if c.Digest != Wrong || !sender.known() {
+		d.learnConnection(&g, &m, sender)
 	}
 	if c.Digest != Wrong {
 		d.learnSession(&g, &m)
 	}
 }
 
-// describe tells of the AVP a of m.
+// describe returns the report of the AVP a of m.
 func describe(m *l2tp.Message, a *l2tp.AVP) AVP {
 	t := AVP{
 		Vendor:    a.Vendor,
@@ -147,38 +148,38 @@ func describe(m *l2tp.Message, a *l2tp.AVP) AVP {
 		Octets:    hex.EncodeToString(a.Value),
 	}
 	switch {
-	case a.Problem == l2tp.BadFraming && a.Vendor == 0 && a.Type == 0: // not even that much of it is there
+	case a.Problem == l2tp.BadFraming && a.Vendor == 0 && a.Type == 0: // not even an AVP header
 		t.Name = "unreadable AVP"
 	case a.Vendor != 0:
 		t.Name = fmt.Sprintf("vendor %d AVP %d", a.Vendor, uint16(a.Type))
 	}
 	if a.Problem == l2tp.NoProblem {
-		t.Text = avpWords(m, a)
+		t.Text = formatAVP(m, a)
 		return t
 	}
 	t.Problem = a.Problem.String()
-	// A value that we lack the secret to read is no fault of the message's.
+	// A missing secret is not the fault of the message.
 	mandatory := a.Mandatory && a.Problem < l2tp.Duplicate || a.Problem == l2tp.BadFraming
 	t.fault = mandatory && a.Problem != l2tp.HiddenNoKey && !m.Fallback
 	return t
 }
 
-// problems are those of the message as a whole: a bad header, and AVPs that are not there.
-func problems(m *l2tp.Message, avps []l2tp.AVP, err error, cut bool) (list []string) {
+// problems returns the problems of the message as a whole: an invalid header, or a missing AVP.
+func problems(m *l2tp.Message, avps []l2tp.AVP, err error, truncated bool) (list []string) {
 	if e, ok := err.(l2tp.HeaderError); ok {
-		if cut {
-			return []string{"is only in part in the capture"}
+		if truncated {
+			return []string{"truncated in the capture"}
 		}
 		return []string{strings.TrimPrefix(e.Error(), "l2tp: ")}
 	}
-	missing, some := m.Missing()
+	missing, isMissing := m.Missing()
 	for _, a := range avps {
 		if a.Vendor == 0 && a.Type == missing {
-			some = false // it is there, with a problem of its own
+			isMissing = false // it is present, but has a problem of its own
 		}
 	}
-	if some {
-		list = append(list, fmt.Sprintf("lacks the %s, which RFC 3931 demands in %s", missing, m.Type))
+	if isMissing {
+		list = append(list, fmt.Sprintf("missing %s, which RFC 3931 requires in %s", missing, m.Type))
 	}
 	return list
 }
@@ -192,20 +193,20 @@ func hasHidden(avps []l2tp.AVP) bool {
 	return false
 }
 
-// unhide reads b into m with the secret that deciphers its hidden AVPs to something sensible, one
-// of those whose digest is right before all others.
+// unhide reads b into m with the first secret that deciphers the hidden AVPs to plausible values.
+// It begins with the secrets for which a digest of the message is right.
 func (d *Dissector) unhide(m *l2tp.Message, b []byte, checks []check) (avps []l2tp.AVP, err error) {
 	var order []*secret
 	for _, c := range checks {
-		if c.by != nil {
-			order = append(order, c.by)
+		if c.secret != nil {
+			order = append(order, c.secret)
 		}
 	}
 	for i := range d.secrets {
 		order = append(order, &d.secrets[i])
 	}
 	for _, s := range order {
-		if avps, err = m.Dissect(b, s.hiding, nil); sensible(avps) {
+		if avps, err = m.Dissect(b, s.hiding, nil); plausible(avps) {
 			return avps, err
 		}
 	}
@@ -215,7 +216,8 @@ func (d *Dissector) unhide(m *l2tp.Message, b []byte, checks []check) (avps []l2
 	return m.Dissect(b, order[0].hiding, nil)
 }
 
-func sensible(avps []l2tp.AVP) bool {
+// plausible reports whether the values of all hidden AVPs are valid.
+func plausible(avps []l2tp.AVP) bool {
 	for _, a := range avps {
 		switch a.Problem {
 		case l2tp.HiddenLength, l2tp.BadLength, l2tp.BadValue:

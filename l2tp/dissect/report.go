@@ -1,6 +1,8 @@
-// Package dissect says in words what L2TPv3 datagrams are, for one who looks at traffic between
-// others: it follows control connections and sessions, so that message digests and cookies are
-// checked and hidden AVPs read. It does no I/O.
+// Package dissect decodes captured L2TPv3 datagrams for people. A Dissector reads datagrams one
+// after the other and returns a Report: every control message with its AVPs and problems, and the
+// data messages, counted or listed. It follows control connections and sessions, so that it can
+// verify message digests and cookies and decipher hidden AVPs. It does no I/O and does not take
+// part in the protocol.
 package dissect
 
 import (
@@ -9,7 +11,7 @@ import (
 	"time"
 )
 
-// Transport is what carries L2TP (RFC 3931, section 4.1).
+// Transport is the protocol that carries L2TP (RFC 3931, section 4.1).
 type Transport string
 
 // The transports.
@@ -18,10 +20,10 @@ const (
 	OverIP  Transport = "ip" // protocol 115
 )
 
-// Endpoint is a sender or receiver. Its port is 0 over IP.
+// Endpoint is the address and port of a sender or receiver. Over IP the port is 0.
 type Endpoint struct{ netip.AddrPort }
 
-// String is the address, with the port if there is one.
+// String returns the address, with the port unless it is 0.
 func (e Endpoint) String() string {
 	if e.Port() == 0 {
 		return e.Addr().String()
@@ -29,10 +31,10 @@ func (e Endpoint) String() string {
 	return e.AddrPort.String()
 }
 
-// MarshalText is String, for encodings such as JSON.
+// MarshalText returns String, for encodings such as JSON.
 func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText reads the format of MarshalText.
 func (e *Endpoint) UnmarshalText(text []byte) (err error) {
 	if e.AddrPort, err = netip.ParseAddrPort(string(text)); err == nil {
 		return nil
@@ -45,13 +47,13 @@ func (e *Endpoint) UnmarshalText(text []byte) (err error) {
 // ID is a control connection ID or a session ID.
 type ID uint32
 
-// String is 0x and 8 digits.
+// String returns the ID as 0x and 8 hexadecimal digits.
 func (id ID) String() string { return fmt.Sprintf("0x%08x", uint32(id)) }
 
-// MarshalText is String, for encodings such as JSON.
+// MarshalText returns String, for encodings such as JSON.
 func (id ID) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 
-// UnmarshalText reads what MarshalText writes.
+// UnmarshalText reads the format of MarshalText.
 func (id *ID) UnmarshalText(text []byte) error {
 	_, err := fmt.Sscanf(string(text), "0x%x", (*uint32)(id))
 	return err
@@ -59,40 +61,45 @@ func (id *ID) UnmarshalText(text []byte) error {
 
 // Datagram is one datagram of a capture that may be L2TP.
 type Datagram struct {
-	Frame     int       `json:"frame"` // its number in the capture, from 1
+	Frame     int       `json:"frame"` // frame number in the capture, from 1
 	Time      time.Time `json:"time"`
-	Seconds   float64   `json:"seconds"` // since the first datagram of the report, which fills it in
+	Seconds   float64   `json:"seconds"` // since the first datagram of the report; set by Add
 	Transport Transport `json:"transport"`
 	From      Endpoint  `json:"from"`
 	To        Endpoint  `json:"to"`
-	Cut       bool      `json:"cut,omitempty"` // the capture has not all of it
-	Payload   []byte    `json:"-"`             // of UDP, or of IP from the session ID on
+	Truncated bool      `json:"cut,omitempty"` // the capture has only part of the datagram
+	// Payload is the UDP payload or, over IP, the IP payload, which begins with the session ID.
+	Payload []byte `json:"-"`
 }
 
-// Verdict is how a digest or a cookie compares with what it should be.
+// Verdict is the result of checking a message digest or a cookie.
 type Verdict string
 
 // The verdicts.
 const (
 	Right     Verdict = "right"
 	Wrong     Verdict = "wrong"
-	Unchecked Verdict = "unchecked" // what it takes to check it is not known
-	None      Verdict = "none"      // there is nothing to check
+	Unchecked Verdict = "unchecked" // the secret, nonce or session that the check needs is unknown
+	None      Verdict = "none"      // no digest or cookie to check
 )
 
 // Control is a control message.
 type Control struct {
 	Datagram
-	Type         string   `json:"type"` // "SCCRQ", or "unreadable"
-	ConnectionID ID       `json:"connection_id"`
-	Ns           uint16   `json:"ns"`
-	Nr           uint16   `json:"nr"`
-	Digest       Verdict  `json:"digest"` // right if one Message Digest is (RFC 3931, section 5.4.1)
-	AVPs         []AVP    `json:"avps"`
-	Problems     []string `json:"problems"` // what is wrong with the message as a whole
+	// Type is the message type, such as "SCCRQ", or "unreadable" if the message type cannot be
+	// read.
+	Type         string `json:"type"`
+	ConnectionID ID     `json:"connection_id"`
+	Ns           uint16 `json:"ns"`
+	Nr           uint16 `json:"nr"`
+	// Digest is Right if at least one Message Digest is (RFC 3931, section 5.4.1).
+	Digest Verdict `json:"digest"`
+	AVPs   []AVP   `json:"avps"`
+	// Problems are those of the message as a whole. Those of an AVP are in AVPs.
+	Problems []string `json:"problems"`
 }
 
-// Faulty reports whether a receiver that knows the secrets must reject or drop the message.
+// Faulty reports whether a receiver that knows the shared secrets must reject or drop the message.
 func (c *Control) Faulty() bool {
 	if c.Digest == Wrong || len(c.Problems) > 0 {
 		return true
@@ -109,62 +116,62 @@ func (c *Control) Faulty() bool {
 type AVP struct {
 	Vendor    uint32 `json:"vendor"` // 0 is the IETF
 	Type      uint16 `json:"type"`
-	Name      string `json:"name"` // "Host Name"
+	Name      string `json:"name"` // such as "Host Name"
 	Mandatory bool   `json:"mandatory"`
 	Hidden    bool   `json:"hidden"`
-	Text      string `json:"text,omitempty"`    // the value in words, if the AVP was understood
-	Octets    string `json:"octets"`            // the value in hexadecimal, in clear if it could be deciphered
-	Problem   string `json:"problem,omitempty"` // why it was not taken
+	Text      string `json:"text,omitempty"`    // the value for people, unless there is a Problem
+	Octets    string `json:"octets"`            // the value in hexadecimal, deciphered if possible
+	Problem   string `json:"problem,omitempty"` // why a receiver does not accept the AVP
 	Check     *Check `json:"check,omitempty"`   // of a Message Digest
 
-	fault bool // the problem is one that ends the session or control connection
+	fault bool // a receiver must end the session or the control connection because of Problem
 }
 
-// Check is what came of checking a Message Digest.
+// Check is the result of checking a Message Digest.
 type Check struct {
 	Verdict Verdict `json:"verdict"`
-	Secret  string  `json:"secret,omitempty"` // the name of the secret that it is right with
-	Reason  string  `json:"reason,omitempty"` // why it was not checked
+	Secret  string  `json:"secret,omitempty"` // name of the secret for which the digest is right
+	Reason  string  `json:"reason,omitempty"` // why it is unchecked, or right without a secret
 }
 
 // Data is a data message.
 type Data struct {
 	Datagram
 	Flow
-	Octets int `json:"octets"` // of the payload: behind session header, cookie and sublayer
+	Octets int `json:"octets"` // size of the payload, after session header, cookie and sublayer
 }
 
-// Flow is what data messages have in common.
+// Flow is what the data messages of one Count have in common.
 type Flow struct {
-	SessionID ID      `json:"session_id"` // the receiver's
+	SessionID ID      `json:"session_id"` // assigned by the receiver
 	Cookie    string  `json:"cookie"`     // in hexadecimal
 	Check     Verdict `json:"cookie_check"`
-	Protocol  string  `json:"protocol"` // of the PPP frame: "LCP", "IPv4"
+	Protocol  string  `json:"protocol"` // of the PPP frame, such as "LCP" or "IPv4"
 	Problem   string  `json:"problem,omitempty"`
 }
 
-// Count is how many data messages of a Flow went from one end to the other.
+// Count is the number of data messages of a Flow from one endpoint to another.
 type Count struct {
 	Transport Transport `json:"transport"`
 	From      Endpoint  `json:"from"`
 	To        Endpoint  `json:"to"`
 	Flow
 	Messages int `json:"messages"`
-	Octets   int `json:"octets"`
+	Octets   int `json:"octets"` // size of all payloads
 }
 
-// Report is what a capture has of L2TP.
+// Report is the L2TP traffic in a capture.
 type Report struct {
 	Messages []Control `json:"messages"`
-	// Counts are of the data messages, in the order of the first of each.
+	// Counts are the data messages by flow, in the order of their first messages.
 	Counts []Count `json:"data"`
-	// Data are the data messages one by one, if they were asked for.
+	// Data are the data messages one by one, if the Dissector lists them.
 	Data []Data `json:"data_messages,omitempty"`
-	// Fragments is how many fragments of IP packets were left out, which may have been L2TP.
+	// Fragments is the number of IP fragments. They may be L2TP, but are not decoded.
 	Fragments int `json:"fragments"`
 }
 
-// Faulty reports whether one of the messages is.
+// Faulty reports whether at least one of the messages is faulty.
 func (r *Report) Faulty() bool {
 	for i := range r.Messages {
 		if r.Messages[i].Faulty() {

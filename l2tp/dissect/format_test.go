@@ -6,8 +6,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// What people read of each AVP.
-func TestWords(t *testing.T) {
+func TestFormatAVP(t *testing.T) {
 	for _, test := range []struct {
 		avp  l2tp.AVPType
 		m    l2tp.Message
@@ -45,13 +44,13 @@ func TestWords(t *testing.T) {
 		{l2tp.AVPAssignedCookie, l2tp.Message{}, "no cookie"},
 		{l2tp.AVPSerialNumber, l2tp.Message{SerialNumber: 42}, "42"},
 		{l2tp.AVPRemoteEndID, l2tp.Message{RemoteEndID: []byte{0, 0, 0x5e, 0, 0, 0, 7}}, "VPN-ID 00005e:00000007"},
-		{l2tp.AVPRemoteEndID, l2tp.Message{RemoteEndID: []byte("siteone")}, `VPN-ID 736974:656f6e65, or "siteone"`},
+		{l2tp.AVPRemoteEndID, l2tp.Message{RemoteEndID: []byte("siteone")}, `VPN-ID 736974:656f6e65 (or text "siteone")`},
 		{l2tp.AVPRemoteEndID, l2tp.Message{RemoteEndID: []byte("circuit 12")}, `"circuit 12"`},
 		{l2tp.AVPPseudowireType, l2tp.Message{PseudowireType: l2tp.PseudowirePPP}, "PPP"},
 		{l2tp.AVPSublayer, l2tp.Message{Sublayer: l2tp.SublayerDefault}, "default"},
 		{l2tp.AVPDataSequencing, l2tp.Message{DataSequencing: l2tp.SequenceNonIP}, "non-IP"},
 		{l2tp.AVPTxConnectSpeed, l2tp.Message{TxSpeed: 1_000_000_000}, "1000000000 bit/s"},
-		{l2tp.AVPRxConnectSpeed, l2tp.Message{}, "0 bit/s: not known, or no physical link"},
+		{l2tp.AVPRxConnectSpeed, l2tp.Message{}, "0 bit/s (unknown, or no physical link)"},
 		{l2tp.AVPPhysicalChannelID, l2tp.Message{PhysicalChannelID: 9}, "9"},
 		{
 			l2tp.AVPCircuitStatus,
@@ -66,22 +65,22 @@ func TestWords(t *testing.T) {
 			"1 CRC, 2 framing, 3 hardware overruns, 4 buffer overruns, 5 timeouts, 6 alignment",
 		},
 	} {
-		if got := avpWords(&test.m, &l2tp.AVP{Type: test.avp}); got != test.want {
+		if got := formatAVP(&test.m, &l2tp.AVP{Type: test.avp}); got != test.want {
 			t.Errorf("%s: %q, want %q", test.avp, got, test.want)
 		}
 	}
 }
 
-// No AVP that the codec understands is without words, but for those that are told by their octets.
-func TestWordsForEveryAVP(t *testing.T) {
+// Every AVP that the codec accepts has a formatter, except those that are shown as octets.
+func TestEveryAVPHasAFormatter(t *testing.T) {
 	for avp := range l2tp.AVPType(100) {
-		_, some := words[avp]
+		_, found := formatters[avp]
 		switch avp {
 		case l2tp.AVPMessageDigest, l2tp.AVPRandomVector, l2tp.AVPExtendedVendorID:
-			some = true
+			found = true
 		}
-		if known := avp.String() != avp.Name(); known && !some {
-			t.Errorf("no words for the %s", avp)
+		if known := avp.String() != avp.Name(); known && !found {
+			t.Errorf("no formatter for the %s", avp)
 		}
 	}
 }
