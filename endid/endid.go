@@ -1,6 +1,7 @@
-// Package endid names a virtual private network on the wire and on paper: the VPN-ID of RFC 2685,
-// which the Remote End ID AVP (RFC 3931 section 5.4.4) of each session carries as its 7 octets and
-// nothing else.
+// Package endid reads and writes VPN-IDs (RFC 2685), which identify virtual private networks. On
+// the wire a VPN-ID is the 7 octets of a Remote End ID AVP (RFC 3931, section 5.4.4), with which
+// every session request says which VPN it is for. In configurations and logs it is text, such as
+// 00005e:00000001.
 package endid
 
 import (
@@ -11,7 +12,7 @@ import (
 	"strings"
 )
 
-// Len is the length of a VPN-ID on the wire, in octets (RFC 2685 section 4).
+// Len is the length of a VPN-ID on the wire, in octets (RFC 2685, section 4).
 const Len = 7
 
 const (
@@ -19,35 +20,35 @@ const (
 	indexOctets = 4
 )
 
-// VPNID is a VPN-ID (RFC 2685 section 4) as it is on the wire: 3 octets of the VPN authority's
-// Organizationally Unique Identifier, then 4 octets of VPN index, both most significant octet
-// first. It is comparable. RFC 2685 reserves no value, so the zero VPNID is a VPN-ID like any
-// other.
+// VPNID is a VPN-ID in its wire format: 3 octets with the Organizationally Unique Identifier (OUI)
+// of the VPN authority, then 4 octets with the VPN index, both with the most significant octet
+// first (RFC 2685, section 4). VPNIDs can be compared with ==. RFC 2685 reserves no value, so the
+// zero value is a valid VPN-ID.
 type VPNID [Len]byte
 
-// Parse reads a VPN-ID written as OUI and index in hexadecimal with a colon between:
-// 00005e:00000001, or 5e:1 for short. The error says what would be right.
+// Parse reads a VPN-ID in the format OUI:INDEX, both in hexadecimal with or without leading zeros:
+// 00005e:00000001 or 5e:1. The error says what is expected.
 func Parse(s string) (VPNID, error) {
 	oui, index, found := strings.Cut(s, ":")
 	if !found {
-		return VPNID{}, fmt.Errorf("%q is no VPN-ID: want OUI:INDEX in hexadecimal, such as 00005e:00000001", s)
+		return VPNID{}, fmt.Errorf("invalid VPN-ID %q: want OUI:INDEX in hexadecimal, such as 00005e:00000001", s)
 	}
 	o, err := parseHex("OUI", oui, ouiOctets)
 	if err != nil {
-		return VPNID{}, fmt.Errorf("%q is no VPN-ID: %w", s, err)
+		return VPNID{}, fmt.Errorf("invalid VPN-ID %q: %w", s, err)
 	}
 	i, err := parseHex("index", index, indexOctets)
 	if err != nil {
-		return VPNID{}, fmt.Errorf("%q is no VPN-ID: %w", s, err)
+		return VPNID{}, fmt.Errorf("invalid VPN-ID %q: %w", s, err)
 	}
 	return New(o, i), nil
 }
 
-// parseHex reads 1 to 2*octets hexadecimal digits.
+// parseHex reads a number of 1 to 2*octets hexadecimal digits. part is its name in errors.
 func parseHex(part, s string, octets int) (uint32, error) {
 	v, err := strconv.ParseUint(s, 16, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, fmt.Errorf("%s %q is not hexadecimal: want 1 to %d of 0-9 and a-f", part, s, 2*octets)
+		return 0, fmt.Errorf("%s %q is not hexadecimal: want 1 to %d digits 0-9 or a-f", part, s, 2*octets)
 	}
 	if len(s) > 2*octets {
 		return 0, fmt.Errorf("%s %q has %d digits: want 1 to %d", part, s, len(s), 2*octets)
@@ -55,7 +56,7 @@ func parseHex(part, s string, octets int) (uint32, error) {
 	return uint32(v), nil
 }
 
-// New is the VPN-ID of that OUI, of which the lower 24 bits count, and that index.
+// New returns the VPN-ID with this OUI and index. It ignores the upper 8 bits of oui.
 func New(oui, index uint32) VPNID {
 	var v VPNID
 	binary.BigEndian.PutUint32(v[ouiOctets:], index)
@@ -63,31 +64,31 @@ func New(oui, index uint32) VPNID {
 	return v
 }
 
-// FromOctets reads the value of a Remote End ID AVP (RFC 3931 section 5.4.4). It must be exactly 7
-// octets long.
+// FromOctets reads a VPN-ID from the value of a Remote End ID AVP, which must have 7 octets.
 func FromOctets(b []byte) (VPNID, error) {
 	if len(b) != Len {
-		return VPNID{}, fmt.Errorf("a Remote End ID of %d octets is no VPN-ID: want the %d octets of RFC 2685", len(b), Len)
+		return VPNID{}, fmt.Errorf("invalid VPN-ID of %d octets: want %d", len(b), Len)
 	}
 	return VPNID(b), nil
 }
 
-// OUI is the Organizationally Unique Identifier of the VPN authority, 24 bits.
+// OUI returns the Organizationally Unique Identifier of the VPN authority, 24 bits.
 func (v VPNID) OUI() uint32 { return uint32(v[0])<<16 | uint32(v[1])<<8 | uint32(v[2]) }
 
-// Index is the number that the VPN authority gave the VPN.
+// Index returns the VPN index, which the VPN authority has assigned.
 func (v VPNID) Index() uint32 { return binary.BigEndian.Uint32(v[ouiOctets:]) }
 
-// AppendOctets appends the 7 octets that are the value of a Remote End ID AVP.
+// AppendOctets appends the 7 octets of the VPN-ID, the value of a Remote End ID AVP, to b.
 func (v VPNID) AppendOctets(b []byte) []byte { return append(b, v[:]...) }
 
-// String is the VPN-ID in full, such as 00005e:00000001.
+// String returns the VPN-ID with leading zeros, such as 00005e:00000001.
 func (v VPNID) String() string { return fmt.Sprintf("%06x:%08x", v.OUI(), v.Index()) }
 
-// MarshalText is String, for encodings such as JSON.
+// MarshalText returns String, for encodings such as JSON.
 func (v VPNID) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
 
-// UnmarshalText is Parse, for encodings such as JSON.
+// UnmarshalText reads text as Parse does, for encodings such as JSON. After an error v is
+// unchanged.
 func (v *VPNID) UnmarshalText(text []byte) error {
 	parsed, err := Parse(string(text))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The VPN-ID that DESIGN and the reference configuration use, in all its forms.
+// The VPN-ID of the example configurations, and its octets.
 var (
 	red       = VPNID{0x00, 0x00, 0x5e, 0x00, 0x00, 0x00, 0x01}
 	redOctets = []byte{0x00, 0x00, 0x5e, 0x00, 0x00, 0x00, 0x01}
@@ -23,7 +23,7 @@ func TestParse(t *testing.T) {
 		{"5E:1", red, "00005e:00000001"},
 		{"aBcDeF:12345678", VPNID{0xab, 0xcd, 0xef, 0x12, 0x34, 0x56, 0x78}, "abcdef:12345678"},
 		{"ffffff:ffffffff", VPNID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "ffffff:ffffffff"},
-		{"0:0", VPNID{}, "000000:00000000"}, // RFC 2685 reserves nothing
+		{"0:0", VPNID{}, "000000:00000000"}, // RFC 2685 reserves no value
 	} {
 		got, err := Parse(tt.text)
 		if err != nil || got != tt.want {
@@ -35,21 +35,21 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseSaysWhatWouldBeRight(t *testing.T) {
-	const hexOUI, hexIndex = "want 1 to 6 of 0-9 and a-f", "want 1 to 8 of 0-9 and a-f"
+func TestParseErrors(t *testing.T) {
+	const hexOUI, hexIndex = "want 1 to 6 digits 0-9 or a-f", "want 1 to 8 digits 0-9 or a-f"
 	for _, tt := range []struct{ text, want string }{
-		{"", `"" is no VPN-ID: want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
-		{"5e", `"5e" is no VPN-ID: want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
-		{":1", `":1" is no VPN-ID: OUI "" is not hexadecimal: ` + hexOUI},
-		{"5e:", `"5e:" is no VPN-ID: index "" is not hexadecimal: ` + hexIndex},
-		{"5e:1:2", `"5e:1:2" is no VPN-ID: index "1:2" is not hexadecimal: ` + hexIndex},
-		{"0x5e:1", `"0x5e:1" is no VPN-ID: OUI "0x5e" is not hexadecimal: ` + hexOUI},
-		{"+5e:1", `"+5e:1" is no VPN-ID: OUI "+5e" is not hexadecimal: ` + hexOUI},
-		{"5e: 1", `"5e: 1" is no VPN-ID: index " 1" is not hexadecimal: ` + hexIndex},
-		{"5e:1_0", `"5e:1_0" is no VPN-ID: index "1_0" is not hexadecimal: ` + hexIndex},
-		{"1000000:1", `"1000000:1" is no VPN-ID: OUI "1000000" has 7 digits: want 1 to 6`},
-		{"5e:100000000", `"5e:100000000" is no VPN-ID: index "100000000" has 9 digits: want 1 to 8`},
-		{"5e:000000001", `"5e:000000001" is no VPN-ID: index "000000001" has 9 digits: want 1 to 8`},
+		{"", `invalid VPN-ID "": want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
+		{"5e", `invalid VPN-ID "5e": want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
+		{":1", `invalid VPN-ID ":1": OUI "" is not hexadecimal: ` + hexOUI},
+		{"5e:", `invalid VPN-ID "5e:": index "" is not hexadecimal: ` + hexIndex},
+		{"5e:1:2", `invalid VPN-ID "5e:1:2": index "1:2" is not hexadecimal: ` + hexIndex},
+		{"0x5e:1", `invalid VPN-ID "0x5e:1": OUI "0x5e" is not hexadecimal: ` + hexOUI},
+		{"+5e:1", `invalid VPN-ID "+5e:1": OUI "+5e" is not hexadecimal: ` + hexOUI},
+		{"5e: 1", `invalid VPN-ID "5e: 1": index " 1" is not hexadecimal: ` + hexIndex},
+		{"5e:1_0", `invalid VPN-ID "5e:1_0": index "1_0" is not hexadecimal: ` + hexIndex},
+		{"1000000:1", `invalid VPN-ID "1000000:1": OUI "1000000" has 7 digits: want 1 to 6`},
+		{"5e:100000000", `invalid VPN-ID "5e:100000000": index "100000000" has 9 digits: want 1 to 8`},
+		{"5e:000000001", `invalid VPN-ID "5e:000000001": index "000000001" has 9 digits: want 1 to 8`},
 	} {
 		if _, err := Parse(tt.text); err == nil || err.Error() != tt.want {
 			t.Errorf("Parse(%q):\n got %v\nwant %s", tt.text, err, tt.want)
@@ -60,12 +60,12 @@ func TestParseSaysWhatWouldBeRight(t *testing.T) {
 func TestParts(t *testing.T) {
 	v := New(0x00005e, 0x01020304)
 	if v.OUI() != 0x00005e || v.Index() != 0x01020304 {
-		t.Errorf("OUI %#x, index %#x", v.OUI(), v.Index())
+		t.Errorf("OUI %#x, index %#x, want 0x5e and 0x1020304", v.OUI(), v.Index())
 	}
 }
 
-// RFC 3931 section 5.4.4 leaves the form of a Remote End ID open; between l2tpvl and its peers it
-// is 7 octets, no more and no less.
+// RFC 3931, section 5.4.4, does not define the format of the Remote End ID. Between l2tpvl and its
+// peers it has exactly 7 octets.
 func TestOctets(t *testing.T) {
 	if got := red.AppendOctets([]byte{0xaa}); !bytes.Equal(got, append([]byte{0xaa}, redOctets...)) {
 		t.Errorf("AppendOctets = %x", got)
@@ -73,13 +73,13 @@ func TestOctets(t *testing.T) {
 	for n := range 10 {
 		got, err := FromOctets(append(bytes.Clone(redOctets), 0, 0, 0)[:n])
 		if (err == nil) != (n == Len) {
-			t.Errorf("FromOctets of %d octets: error %v", n, err)
+			t.Errorf("FromOctets with %d octets: error %v", n, err)
 		}
 		if n == Len && got != red {
 			t.Errorf("FromOctets = %v, want %v", got, red)
 		}
 	}
-	const want = "a Remote End ID of 3 octets is no VPN-ID: want the 7 octets of RFC 2685"
+	const want = "invalid VPN-ID of 3 octets: want 7"
 	if _, err := FromOctets([]byte("red")); err == nil || err.Error() != want {
 		t.Errorf("FromOctets:\n got %v\nwant %s", err, want)
 	}
@@ -96,18 +96,18 @@ func TestJSON(t *testing.T) {
 	}
 	unchanged := red
 	if err := unchanged.UnmarshalText([]byte("red")); err == nil || unchanged != red {
-		t.Errorf("UnmarshalText of nonsense: %v, %v", unchanged, err)
+		t.Errorf("UnmarshalText of an invalid VPN-ID: %v, %v, want the value unchanged and an error", unchanged, err)
 	}
 }
 
 func TestAppendOctetsDoesNotAllocate(t *testing.T) {
 	b := make([]byte, 0, Len)
 	if n := testing.AllocsPerRun(100, func() { b = red.AppendOctets(b[:0]) }); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("AppendOctets allocates %v times", n)
 	}
 }
 
-// What Parse accepts, String prints in full, and both name the same octets.
+// FuzzParse checks that Parse and FromOctets read what String and AppendOctets write.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"00005e:00000001", "5e:1", "ffffff:ffffffff", "0:0", "5e", "+1:1", "1:0x1"} {
 		f.Add(s)
@@ -123,7 +123,7 @@ func FuzzParse(f *testing.F) {
 		}
 		wire, err := FromOctets(v.AppendOctets(nil))
 		if err != nil || wire != v {
-			t.Errorf("%v over the wire = %v, %v", v, wire, err)
+			t.Errorf("FromOctets of the octets of %v = %v, %v", v, wire, err)
 		}
 	})
 }
