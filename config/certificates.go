@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 )
 
-// maxPEM bounds what is read of a file with certificates, in octets.
+// maxPEM is the size of the largest file with certificates or keys that is read, in octets.
 const maxPEM = 1 << 20
 
-// readCertificates reads our certificate with its key, and those of the CAs.
+// readCertificates reads the local certificate, its private key, and the certificates of the CAs.
 func (k *IKE) readCertificates(r *report, folder, at string) {
-	read := func(key, name string, take func(path string) error) {
+	read := func(key, name string, readFile func(path string) error) {
 		if name == "" {
 			return
 		}
@@ -23,7 +23,7 @@ func (k *IKE) readCertificates(r *report, folder, at string) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(folder, path)
 		}
-		if err := take(path); err != nil {
+		if err := readFile(path); err != nil {
 			r.add(key, "%q %v", path, err)
 		}
 	}
@@ -40,7 +40,7 @@ func (k *IKE) readCertificates(r *report, folder, at string) {
 		read(element(join(at, "ca_files"), i), name, func(path string) error {
 			text, ca, err := readCertificate(path)
 			if err == nil && !ca.IsCA {
-				err = errors.New("holds a certificate that is no CA's; want one that may issue others")
+				err = errors.New("is not a CA certificate; expected one that may issue others")
 			}
 			k.CAs = append(k.CAs, text)
 			return err
@@ -48,7 +48,7 @@ func (k *IKE) readCertificates(r *report, folder, at string) {
 	}
 }
 
-// readCertificate reads the first certificate of a file, as PEM.
+// readCertificate returns the first certificate of a PEM file, as PEM and parsed.
 func readCertificate(path string) ([]byte, *x509.Certificate, error) {
 	text, err := readPEM(path)
 	if err != nil {
@@ -60,15 +60,15 @@ func readCertificate(path string) ([]byte, *x509.Certificate, error) {
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, nil, fmt.Errorf("holds a certificate that cannot be read: %w", err)
+			return nil, nil, fmt.Errorf("has an invalid certificate: %w", err)
 		}
 		return pem.EncodeToMemory(block), certificate, nil
 	}
-	return nil, nil, errors.New("holds no certificate; want PEM, with a line BEGIN CERTIFICATE")
+	return nil, nil, errors.New("has no certificate; expected PEM with a line BEGIN CERTIFICATE")
 }
 
-// readPrivateKey reads the first private key of a file, as PEM, which is to be that of the
-// certificate.
+// readPrivateKey returns the first private key of a PEM file, as PEM. It is an error if the key
+// does not belong to the certificate; a nil certificate is not compared.
 func readPrivateKey(path string, of *x509.Certificate) (Secret, error) {
 	if err := checkSecretFile(path, maxPEM); err != nil {
 		return nil, err
@@ -84,17 +84,17 @@ func readPrivateKey(path string, of *x509.Certificate) (Secret, error) {
 		}
 		key, err := parse(block.Bytes)
 		if err != nil || block.Headers["DEK-Info"] != "" {
-			return nil, errors.New("holds a private key that cannot be read; want one without a passphrase")
+			return nil, errors.New("has an unreadable private key; expected one without a passphrase")
 		}
 		if of != nil && !keyOf(key, of) {
-			return nil, errors.New("holds a private key that is not that of the certificate; want the one it was made with")
+			return nil, errors.New("has a private key that does not belong to the certificate; expected the matching key")
 		}
 		return Secret(pem.EncodeToMemory(block)), nil
 	}
-	return nil, errors.New("holds no private key; want PEM, with a line BEGIN PRIVATE KEY")
+	return nil, errors.New("has no private key; expected PEM with a line BEGIN PRIVATE KEY")
 }
 
-// privateKeys read what a block of PEM with that title has.
+// privateKeys has the parser for each type of PEM block with a private key.
 var privateKeys = map[string]func([]byte) (any, error){
 	"PRIVATE KEY":           x509.ParsePKCS8PrivateKey,
 	"EC PRIVATE KEY":        func(der []byte) (any, error) { return x509.ParseECPrivateKey(der) },
@@ -102,7 +102,7 @@ var privateKeys = map[string]func([]byte) (any, error){
 	"ENCRYPTED PRIVATE KEY": func([]byte) (any, error) { return nil, errors.New("encrypted") },
 }
 
-// keyOf reports whether a private key is that of a certificate.
+// keyOf reports whether a private key belongs to a certificate.
 func keyOf(private any, certificate *x509.Certificate) bool {
 	signer, ok := private.(crypto.Signer)
 	if !ok {
@@ -116,15 +116,15 @@ func readPEM(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, unreadable(err, "PEM")
+		return nil, unreadable(err, "PEM data")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is no regular file; want a file that holds PEM")
+		return nil, errors.New("is not a regular file; expected a PEM file")
 	case info.Size() > maxPEM:
-		return nil, fmt.Errorf("holds %d octets; want at most %d", info.Size(), maxPEM)
+		return nil, fmt.Errorf("has %d octets; expected at most %d", info.Size(), maxPEM)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, unreadable(err, "PEM")
+		return nil, unreadable(err, "PEM data")
 	}
 	return text, nil
 }

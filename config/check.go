@@ -9,8 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// check reports what no single value shows: values that contradict each other, and those that stand
-// for something impossible. It passes over values that are zero: decode has told why.
+// check reports values that conflict with each other, and values that are well-formed but
+// impossible. It skips zero values: decode has already reported these.
 func (c *Config) check(r *report) {
 	c.Local.check(r)
 	c.checkPeers(r)
@@ -26,64 +26,65 @@ func (c *Config) check(r *report) {
 
 func checkSocket(r *report, key, path string) {
 	if path != "" && (!filepath.IsAbs(path) || len(path) > maxSocketPath) {
-		r.add(key, "%q is no path for a socket; want an absolute path of at most %d octets", path, maxSocketPath)
+		r.add(key, "invalid socket path %q; expected an absolute path of at most %d octets", path, maxSocketPath)
 	}
 }
 
-// maxSocketPath is the room for a path in struct sockaddr_un, but for its end.
+// maxSocketPath is the length of the longest path in struct sockaddr_un, without its terminating
+// zero.
 const maxSocketPath = 107
 
-// printableASCII is text that disturbs nobody who reads it.
+// printableASCII matches text that is safe to show on a terminal.
 var printableASCII = regexp.MustCompile(`^[ -~]*$`)
 
-// hostName is what RFC 3931 section 5.4.3 asks of a Host Name: US-ASCII and not empty. Spaces and
-// control characters would only disturb.
+// hostName matches a Host Name that RFC 3931, section 5.4.3, allows: US-ASCII and not empty. Spaces
+// and control characters are refused in addition.
 var hostName = regexp.MustCompile(`^[!-~]{1,255}$`)
 
 func (l *Local) check(r *report) {
 	if l.HostName != "" && !hostName.MatchString(l.HostName) {
-		r.add("local.hostname", "%q is no host name; want 1 to 255 printable ASCII characters without spaces", l.HostName)
+		r.add("local.hostname", "invalid host name %q; expected 1 to 255 printable ASCII characters without spaces", l.HostName)
 	}
 	if l.RouterID.IsValid() && (!l.RouterID.Is4() || l.RouterID.IsUnspecified()) {
-		r.add("local.router_id", "%q is no router ID; want an IPv4 address other than 0.0.0.0", l.RouterID)
+		r.add("local.router_id", "invalid router ID %q; expected an IPv4 address other than 0.0.0.0", l.RouterID)
 	}
 	checkRouted(r, "local.address", l.Address)
 }
 
-// checkHost reports an address that is not that of one host.
+// checkHost reports an address that is not the address of a single host.
 func checkHost(r *report, key string, addr netip.Addr) {
 	if !addr.IsValid() {
 		return
 	}
 	if why := notHost(addr); why != "" {
-		r.add(key, "%q %s; want the address of a host", addr, why)
+		r.add(key, "%q %s; expected the address of a host", addr, why)
 	}
 }
 
-// checkRouted reports an address that the provider's network cannot route to one host.
+// checkRouted reports an address that the provider's network cannot route to a single host.
 func checkRouted(r *report, key string, addr netip.Addr) {
 	checkHost(r, key, addr)
 	if addr.Zone() != "" || addr.Is6() && addr.IsLinkLocalUnicast() {
-		r.add(key, "%q holds on one link alone; want a global or unique local address", addr)
+		r.add(key, "%q is valid on a single link only; expected a global or unique local address without a zone", addr)
 	}
 }
 
-// path is what tells the sockets to two peers apart, beside our own address. Over IP there are no
-// ports.
+// path distinguishes the sockets to two peers, together with the local address. Over IP the ports
+// are 0.
 type path struct {
 	peer      netip.AddrPort
 	localPort uint16
 }
 
 func (c *Config) checkPeers(r *report) {
-	callers := callers{}
+	remotes := remotes{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
 		if !p.IsStatic() {
 			p.checkAuthentication(r, at)
 		}
 		if p.Retransmit.Initial > p.Retransmit.Cap && p.Retransmit.Cap != 0 {
-			r.add(join(at, "retransmit", "cap"), "%s is less than retransmit.initial, %s; want that or more", p.Retransmit.Cap, p.Retransmit.Initial)
+			r.add(join(at, "retransmit", "cap"), "%s is less than retransmit.initial; expected at least %s", p.Retransmit.Cap, p.Retransmit.Initial)
 		}
 		if !p.Address.IsValid() {
 			continue
@@ -95,37 +96,36 @@ func (c *Config) checkPeers(r *report) {
 			localKey = join(at, "local_address")
 			checkRouted(r, localKey, local)
 		}
-		way := path{p.AddrPort(), c.LocalPort(p)}
-		switch other := callers.claim(local, way, p.Name); {
+		to := path{p.AddrPort(), c.LocalPort(p)}
+		switch other := remotes.claim(local, to, p.Name); {
 		case other != "":
-			r.add(address, "%q is also the address of peer %s; want another address, port or local_address", p.Where(), other)
+			r.add(address, "%q is also the address of peer %s; use another address, port or local_address", p.Where(), other)
 		case p.Encapsulation == EncapsulationIP && p.Address == local:
-			r.add(address, "%q is our own address; want the peer's", p.Address)
-		case p.AddrPort() == netip.AddrPortFrom(local, way.localPort):
-			r.add(address, "%q is our own address and port; want the peer's", p.AddrPort())
+			r.add(address, "%q is the local address; expected the peer's", p.Address)
+		case p.AddrPort() == netip.AddrPortFrom(local, to.localPort):
+			r.add(address, "%q is the local address and port; expected the peer's", p.AddrPort())
 		case local.IsValid() && local.Is4() != p.Address.Is4():
-			r.add(address, "%q cannot be reached from %s %q; want both IPv4 or both IPv6, or no %[2]s", p.Address, localKey, local)
+			r.add(address, "%q cannot be reached from %s %q; use addresses of one IP version, or remove %[2]s", p.Address, localKey, local)
 		}
 	}
 }
 
-// callers are the peers by where they call from, and where to.
-type callers map[path][]caller
+// remotes holds the peers by path.
+type remotes map[path][]remote
 
-type caller struct {
-	local netip.Addr
+type remote struct {
+	local netip.Addr // the zero address: chosen by the routing table
 	peer  string
 }
 
-// claim notes that a peer calls from there; it gives the one that nothing tells from it, if there
-// is any.
-func (c callers) claim(local netip.Addr, remote path, peer string) (other string) {
-	for _, known := range c[remote] {
+// claim adds a peer, and returns the name of another peer with the same addresses and ports, or "".
+func (r remotes) claim(local netip.Addr, to path, peer string) (other string) {
+	for _, known := range r[to] {
 		if known.local == local || !known.local.IsValid() || !local.IsValid() {
 			return known.peer
 		}
 	}
-	c[remote] = append(c[remote], caller{local, peer})
+	r[to] = append(r[to], remote{local, peer})
 	return ""
 }
 
@@ -133,19 +133,19 @@ func (p *Peer) checkAuthentication(r *report, at string) {
 	file, env := p.SecretFile != "", p.SecretEnv != ""
 	switch {
 	case file && env:
-		r.add(join(at, "secret_env"), "contradicts secret_file; want one of them")
+		r.add(join(at, "secret_env"), "conflicts with secret_file; use only one of them")
 	case p.Authentication == AuthenticationNone && (file || env):
-		r.add(join(at, "authentication"), "%q contradicts the secret; want one of them", p.Authentication)
+		r.add(join(at, "authentication"), "%q conflicts with the configured secret; use only one of them", p.Authentication)
 	case p.NextSecretFile != "" && p.NextSecretEnv != "":
-		r.add(join(at, "next_secret_env"), "contradicts next_secret_file; want one of them")
+		r.add(join(at, "next_secret_env"), "conflicts with next_secret_file; use only one of them")
 	case (p.NextSecretFile != "" || p.NextSecretEnv != "") && !file && !env:
-		r.add(at, "has a next secret and no present one; want secret_file or secret_env beside it")
+		r.add(at, "next secret without a current secret; set secret_file or secret_env too")
 	case p.Authentication == AuthenticationSecret && !file && !env:
-		r.add(at, "has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address")
+		r.add(at, "no secret; set secret_file or secret_env, or authentication: none to trust any sender with the peer's address")
 	}
 }
 
-// minMTU6 is the least MTU of a link that carries IPv6 (RFC 8200 section 5).
+// minMTU6 is the smallest MTU of a link that carries IPv6, in octets (RFC 8200, section 5).
 const minMTU6 = 1280
 
 func (c *Config) checkVPNs(r *report) {
@@ -153,9 +153,9 @@ func (c *Config) checkVPNs(r *report) {
 	vrfs := vrfs{map[string]int{}, map[int]string{}}
 	for _, v := range c.VPNs {
 		at := join("vpns", v.Name)
-		if id := join(at, "vpn_id"); !r.told(id) {
+		if id := join(at, "vpn_id"); !r.reported(id) {
 			if other, taken := byID[v.VPNID]; taken {
-				r.add(id, "%q is also the VPN-ID of %s; want one for each VPN", v.VPNID, other)
+				r.add(id, "%q is also the VPN-ID of %s; each VPN needs its own", v.VPNID, other)
 			}
 			byID[v.VPNID] = v.Name
 		}
@@ -163,7 +163,7 @@ func (c *Config) checkVPNs(r *report) {
 		v.checkInterfaces(r)
 		carriesIPv6 := slices.ContainsFunc(v.Links, func(l Link) bool { return l.IPv6 })
 		if v.MTU != 0 && v.MTU < minMTU6 && carriesIPv6 {
-			r.add(join(at, "mtu"), "%d is too little for IPv6; want %d or more, or ipv6: false at each link", v.MTU, minMTU6)
+			r.add(join(at, "mtu"), "%d is too small for IPv6; expected at least %d, or ipv6: false at each link", v.MTU, minMTU6)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// kinds says of each type of value what it is called, to the operator.
+// kinds has the description of each type of value, as documentation and error texts show it.
 var kinds = map[reflect.Type]string{
 	reflect.TypeFor[string]():         "text",
 	reflect.TypeFor[bool]():           "true or false",
@@ -29,10 +29,10 @@ var kinds = map[reflect.Type]string{
 	reflect.TypeFor[LinkAddress6]():   "an IPv6 address such as 2001:db8::1/64",
 	reflect.TypeFor[Cookie]():         "4 or 8 octets in hexadecimal, in quotes",
 
-	reflect.TypeFor[InterfaceAddress](): "an address with the length of its prefix such as 10.1.1.1/24",
+	reflect.TypeFor[InterfaceAddress](): "an address with a prefix length such as 10.1.1.1/24",
 }
 
-// kindOf is what a value of a field is called, or "" if it is none but a table or a list.
+// kindOf returns the description of the values of a field, or "" for a table or a list.
 func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	if t.Kind() == reflect.Slice {
 		return ""
@@ -40,13 +40,13 @@ func kindOf(t reflect.Type, tag reflect.StructTag) string {
 	if values := tag.Get("oneof"); values != "" {
 		return either(values)
 	}
-	if like := tag.Get("like"); like != "" {
-		return kinds[t] + " such as " + like
+	if example := tag.Get("example"); example != "" {
+		return kinds[t] + " such as " + example
 	}
 	return kinds[t]
 }
 
-// either writes values that are separated by | for people: "a, b or c".
+// either formats values separated by | for people: "a, b or c".
 func either(values string) string {
 	last := strings.LastIndexByte(values, '|')
 	if last < 0 {
@@ -55,21 +55,21 @@ func either(values string) string {
 	return strings.ReplaceAll(values[:last], "|", ", ") + " or " + values[last+1:]
 }
 
-// elsewhere says of keys that an operator may look for what there is in their place.
-var elsewhere = map[string]string{
-	"secret": "a secret is never written here; want secret_file or secret_env",
-	"psk":    "a pre-shared key is never written here; want psk_file or psk_env",
+// alternatives has an error text for keys that do not exist and that an operator may expect.
+var alternatives = map[string]string{
+	"secret": "secrets are not allowed in this file; use secret_file or secret_env",
+	"psk":    "pre-shared keys are not allowed in this file; use psk_file or psk_env",
 }
 
-// decode makes a Config of a tree that parse made.
+// decode converts a tree returned by parse into a Config.
 func decode(tree map[string]any, r *report) *Config {
 	c := new(Config)
 	decoder{r}.table("", tree, reflect.ValueOf(c).Elem())
 	return c
 }
 
-// decoder fills structs by the tags of their fields. It goes on after an error, so that the
-// operator sees all of them at once; a value that is wrong is left zero.
+// decoder fills structs according to the tags of their fields. It continues after an error, so that
+// the operator sees all errors at once; a wrong value is left zero.
 type decoder struct{ *report }
 
 // table fills the struct into from the keys of a table.
@@ -95,19 +95,19 @@ func (d decoder) table(path string, raw any, into reflect.Value) {
 }
 
 func (d decoder) unknown(path, key string, keys []string) {
-	if instead, ok := elsewhere[key]; ok {
-		d.add(path, "%s", instead)
+	if text, ok := alternatives[key]; ok {
+		d.add(path, "%s", text)
 	} else if near := nearest(key, keys); near != "" {
 		d.add(path, "unknown key; did you mean %s?", near)
 	} else {
-		d.add(path, "unknown key; want one of %s", strings.Join(keys, ", "))
+		d.add(path, "unknown key; expected one of %s", strings.Join(keys, ", "))
 	}
 }
 
-// field fills the value of a key, from its default if the file has no such key or nothing at it.
+// field fills the value of a key, from its default if the file has no such key or no value for it.
 func (d decoder) field(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	if raw != nil {
-		d.written = append(d.written, path)
+		d.set = append(d.set, path)
 	}
 	switch kind := kindOf(into.Type(), tag); {
 	case kind == "":
@@ -115,14 +115,14 @@ func (d decoder) field(path string, raw any, tag reflect.StructTag, into reflect
 	case raw != nil:
 		d.scalar(path, raw, tag, into)
 	case tag.Get("required") != "":
-		d.add(path, "is missing; want %s", kind)
+		d.add(path, "missing; expected %s", kind)
 	case tag.Get("default") != "":
 		d.text(path, tag.Get("default"), tag, into)
 	}
 }
 
-// container fills a struct from a table, a slice of structs that have names from a table of tables,
-// and any other slice from a list. Nothing is an empty one of these.
+// container fills a struct from a table, a slice of named structs from a table of tables, and any
+// other slice from a list. A missing value counts as an empty table or list.
 func (d decoder) container(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	switch t := into.Type(); {
 	case t.Kind() == reflect.Struct:
@@ -134,7 +134,7 @@ func (d decoder) container(path string, raw any, tag reflect.StructTag, into ref
 	}
 }
 
-// orEmpty is raw, or an empty table if raw is nothing.
+// orEmpty returns raw, or an empty table if raw is nil.
 func orEmpty(raw any) any {
 	if raw == nil {
 		return map[string]any{}
@@ -142,7 +142,7 @@ func orEmpty(raw any) any {
 	return raw
 }
 
-// isNamed reports whether elements of type t have a name, which is then their first field.
+// isNamed reports whether t is a struct whose first field is the name given by the operator.
 func isNamed(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct && t.NumField() > 0 && t.Field(0).Tag.Get("key") == "*"
 }
@@ -151,7 +151,7 @@ var properName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 const properNames = "1 to 63 letters, digits, '.', '_' and '-', a letter or digit first"
 
-// named fills the slice into, in the order of names, from a table of tables.
+// named fills the slice into from a table of tables, in the order of their names.
 func (d decoder) named(path string, raw any, into reflect.Value) {
 	values, ok := d.asTable(path, raw)
 	if !ok {
@@ -160,7 +160,7 @@ func (d decoder) named(path string, raw any, into reflect.Value) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		at := join(path, name)
 		if !properName.MatchString(name) {
-			d.add(at, "is no name; want %s", properNames)
+			d.add(at, "invalid name; expected %s", properNames)
 		}
 		value := reflect.New(into.Type().Elem()).Elem()
 		value.Field(0).SetString(name)
@@ -169,15 +169,14 @@ func (d decoder) named(path string, raw any, into reflect.Value) {
 	}
 }
 
-// list fills the slice into from a list. Its tag says which values an element may have, if they can
-// be listed.
+// list fills the slice into from a list. The tag oneof applies to each element.
 func (d decoder) list(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	if raw == nil {
 		return
 	}
 	values, ok := raw.([]any)
 	if !ok {
-		d.add(path, "is %s; want a list", notation(raw))
+		d.add(path, "expected a list; got %s", notation(raw))
 		return
 	}
 	for i, raw := range values {
@@ -187,19 +186,20 @@ func (d decoder) list(path string, raw any, tag reflect.StructTag, into reflect.
 	}
 }
 
-// asTable is raw as a table whose keys are all text.
+// asTable returns raw as a table, and reports a problem if it is none or has a key that is not
+// text.
 func (d decoder) asTable(path string, raw any) (map[string]any, bool) {
 	switch raw := raw.(type) {
 	case map[string]any:
 		return raw, true
-	case map[any]any: // from YAML, if a key is not text
+	case map[any]any: // the YAML decoder returns this if a key is not text
 		for key := range raw {
 			if _, ok := key.(string); !ok {
-				d.add(join(path, fmt.Sprint(key)), "the key is %s; want text, in quotes", notation(key))
+				d.add(join(path, fmt.Sprint(key)), "the key is %s; expected text, in quotes", notation(key))
 			}
 		}
 	default:
-		d.add(path, "is %s; want a table of keys", notation(raw))
+		d.add(path, "expected a table of keys; got %s", notation(raw))
 	}
 	return nil, false
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// change is minimalYAML with some of its text replaced: old, new, old, new...
+// change returns minimalYAML with some of its text replaced: old, new, old, new...
 func change(oldnew ...string) string {
 	for i := 0; i < len(oldnew); i += 2 {
 		if !strings.Contains(minimalYAML, oldnew[i]) {
@@ -16,7 +16,7 @@ func change(oldnew ...string) string {
 	return strings.NewReplacer(oldnew...).Replace(minimalYAML)
 }
 
-// local, peer, vpn and link are minimalYAML with one more line in that table.
+// local, peer, vpn and link return minimalYAML with one more line in that table.
 func local(line string) string { return change("  hostname: pe1\n", "  hostname: pe1\n  "+line+"\n") }
 
 func peer(line string) string {
@@ -33,27 +33,27 @@ func link(line string) string {
 
 func lines(l ...string) string { return strings.Join(l, "\n") }
 
-// Each mistake is told in one line that names the key, the value, and what would be right. FILE
+// Load reports each mistake in one line with the key, the value, and what would be right. FILE
 // stands for the path.
 func TestValues(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{
 			"empty file", "",
 			lines(
-				`FILE: local.hostname: is missing; want text such as pe1`,
-				`FILE: local.router_id: is missing; want an IP address such as 192.0.2.1`,
+				`FILE: local.hostname: missing; expected text such as pe1`,
+				`FILE: local.router_id: missing; expected an IP address such as 192.0.2.1`,
 			),
 		},
 		{
-			"all that is required is missing", "peers: {pe2: }\nvpns: {red: {links: [{}]}}\n",
+			"all required keys missing", "peers: {pe2: }\nvpns: {red: {links: [{}]}}\n",
 			lines(
-				`FILE: local.hostname: is missing; want text such as pe1`,
-				`FILE: local.router_id: is missing; want an IP address such as 192.0.2.1`,
-				`FILE: peers.pe2.address: is missing; want an IP address such as 192.0.2.1`,
-				`FILE: vpns.red.vpn_id: is missing; want a VPN-ID such as 00005e:00000001`,
-				`FILE: vpns.red.links[0].peer: is missing; want text such as pe2`,
-				`FILE: peers.pe2: has no secret; want secret_file or secret_env, or authentication: none to trust whoever has the peer's address`,
-				`FILE: vpns.red.vr: names no virtual router; want netns, or vrf and table`,
+				`FILE: local.hostname: missing; expected text such as pe1`,
+				`FILE: local.router_id: missing; expected an IP address such as 192.0.2.1`,
+				`FILE: peers.pe2.address: missing; expected an IP address such as 192.0.2.1`,
+				`FILE: vpns.red.vpn_id: missing; expected a VPN-ID such as 00005e:00000001`,
+				`FILE: vpns.red.links[0].peer: missing; expected text such as pe2`,
+				`FILE: peers.pe2: no secret; set secret_file or secret_env, or authentication: none to trust any sender with the peer's address`,
+				`FILE: vpns.red.vr: no virtual router; set netns, or vrf and table`,
 			),
 		},
 		{
@@ -66,7 +66,7 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"unknown key, far", local("frobnicate: 1"),
-			`FILE: local.frobnicate: unknown key; want one of hostname, router_id, address, port, port_protected, vici_socket`,
+			`FILE: local.frobnicate: unknown key; expected one of hostname, router_id, address, port, port_protected, vici_socket`,
 		},
 		{
 			"unknown table", minimalYAML + "vpn: {}\n",
@@ -74,19 +74,19 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"secret in the file", peer("secret: " + theSecret),
-			`FILE: peers.pe2.secret: a secret is never written here; want secret_file or secret_env`,
+			`FILE: peers.pe2.secret: secrets are not allowed in this file; use secret_file or secret_env`,
 		},
 		{
 			"number for text", change("hostname: pe1", "hostname: 1"),
-			`FILE: local.hostname: is a number, 1; want text such as pe1, in quotes`,
+			`FILE: local.hostname: expected text such as pe1, in quotes; got the number 1`,
 		},
 		{
 			"text for number", local("port: many"),
-			`FILE: local.port: is text, "many"; want a number up to 65535`,
+			`FILE: local.port: expected a number up to 65535; got text "many"`,
 		},
 		{
 			"quoted number", local(`port: "1702"`),
-			`FILE: local.port: is text, "1702"; want a number up to 65535`,
+			`FILE: local.port: expected a number up to 65535; got text "1702"`,
 		},
 		{
 			"fraction for number", local("port: 1702.5"),
@@ -94,7 +94,7 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"number for duration", peer("hello: 10"),
-			`FILE: peers.pe2.hello: is a number, 10; want a duration such as 10s or 1m30s`,
+			`FILE: peers.pe2.hello: expected a duration such as 10s or 1m30s; got the number 10`,
 		},
 		{
 			"no duration", peer("hello: soon"),
@@ -102,51 +102,51 @@ func TestValues(t *testing.T) {
 		},
 		{
 			"negative duration", vpn("echo: {interval: -5s}"),
-			`FILE: vpns.red.echo.interval: -5s is too little; want 0s or more`,
+			`FILE: vpns.red.echo.interval: -5s is below the minimum; expected at least 0s`,
 		},
 		{
 			"text for bool", link("ipv6: maybe"),
-			`FILE: vpns.red.links[0].ipv6: is text, "maybe"; want true or false`,
+			`FILE: vpns.red.links[0].ipv6: expected true or false; got text "maybe"`,
 		},
 		{
 			"table for text", change("hostname: pe1", "hostname: {}"),
-			`FILE: local.hostname: is a table; want text such as pe1, in quotes`,
+			`FILE: local.hostname: expected text such as pe1, in quotes; got a table`,
 		},
 		{
 			"text for table", change("{netns: red}", "red"),
-			`FILE: vpns.red.vr: is text; want a table of keys`,
+			`FILE: vpns.red.vr: expected a table of keys; got text`,
 		},
 		{
 			"text for list", link("routes: 10.0.0.0/8"),
-			`FILE: vpns.red.links[0].routes: is text; want a list`,
+			`FILE: vpns.red.links[0].routes: expected a list; got text`,
 		},
 		{
 			"date for text", change("hostname: pe1", "hostname: 2001-01-01"),
-			`FILE: local.hostname: is a date or time; want text such as pe1, in quotes`,
+			`FILE: local.hostname: expected text such as pe1, in quotes; got a date or time`,
 		},
 		{
 			"empty in a list", link("routes: [~]"),
-			`FILE: vpns.red.links[0].routes[0]: is missing; want a prefix such as 10.1.2.0/24`,
+			`FILE: vpns.red.links[0].routes[0]: missing; expected a prefix such as 10.1.2.0/24`,
 		},
 		{
 			"empty link", change("- peer: pe2", "-"),
-			`FILE: vpns.red.links[0].peer: is missing; want text such as pe2`,
+			`FILE: vpns.red.links[0].peer: missing; expected text such as pe2`,
 		},
 		{
 			"empty text", link(`interface: ""`),
-			`FILE: vpns.red.links[0].interface: is empty; want text`,
+			`FILE: vpns.red.links[0].interface: empty value; expected text`,
 		},
 		{
 			"number for name", change("  red:", "  100:"),
-			`FILE: vpns.100: the key is a number; want text, in quotes`,
+			`FILE: vpns.100: the key is a number; expected text, in quotes`,
 		},
 		{
 			"bad name", change("  red:", "  red one:"),
-			`FILE: vpns."red one": is no name; want 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
+			`FILE: vpns."red one": invalid name; expected 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
 		},
 		{
 			"long name", change("  red:", "  "+strings.Repeat("r", 64)+":"),
-			`FILE: vpns.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr: is no name; want 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
+			`FILE: vpns.rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr: invalid name; expected 1 to 63 letters, digits, '.', '_' and '-', a letter or digit first`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// checkMistakes wants Load to fail with the lines of want.
+// checkMistakes checks that Load fails with the lines of want.
 func checkMistakes(t *testing.T, path, want string) {
 	t.Helper()
 	c, err := Load(path)
@@ -167,85 +167,85 @@ func checkMistakes(t *testing.T, path, want string) {
 		t.Errorf("Load:\n got %s\nwant %s", got, want)
 	}
 	if strings.Contains(got, theSecret) {
-		t.Error("the secret is in the error")
+		t.Error("the error shows the secret")
 	}
 }
 
 func TestFileOfUnknownFormat(t *testing.T) {
 	checkMistakes(t, inFolder(t, "l2tpvl.conf", minimalYAML),
-		`FILE: the extension of its name is none of .yaml, .yml, .toml, .json`)
+		`FILE: unknown file extension; expected .yaml, .yml, .toml or .json`)
 }
 
-func TestNoFile(t *testing.T) {
+func TestMissingFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "l2tpvl.yaml")
 	checkMistakes(t, path, `open FILE: no such file or directory`)
 }
 
-// What decoders would pass over or report in many lines.
+// Load reports syntax errors in one line, and also those that the decoders ignore.
 func TestBadSyntax(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{
 			"tab.yaml", "local:\n\thostname: pe1\n",
-			`FILE: is no valid YAML: line 2: found character that cannot start any token`,
+			`FILE: invalid YAML: line 2: found character that cannot start any token`,
 		},
 		{
 			"twice.yaml", "local: {hostname: pe1}\nlocal: {hostname: pe2}\nlog: {}\nlog: {}\n",
-			`FILE: is no valid YAML: line 2: mapping key "local" already defined at line 1; line 4: mapping key "log" already defined at line 3`,
+			`FILE: invalid YAML: line 2: mapping key "local" already defined at line 1; line 4: mapping key "log" already defined at line 3`,
 		},
 		{
 			"list.yaml", "- local\n",
-			`FILE: is no valid YAML: line 1: cannot unmarshal a list into a table of keys`,
+			`FILE: invalid YAML: line 1: cannot unmarshal a list into a table of keys`,
 		},
 		{
 			"documents.yaml", minimalYAML + "---\nlog: {level: debug}\n",
-			`FILE: has a second YAML document, after a line of ---; want one document`,
+			`FILE: second YAML document after a line with ---; expected one document`,
 		},
 		{
 			"bad-document.yaml", minimalYAML + "---\nlog: {level\n",
-			`FILE: has a second YAML document, after a line of ---; want one document`,
+			`FILE: second YAML document after a line with ---; expected one document`,
 		},
 		{
 			"twice.toml", "[local]\nhostname = \"pe1\"\nhostname = \"pe2\"\n",
-			`FILE: is no valid TOML: key hostname is already defined`,
+			`FILE: invalid TOML: key hostname is already defined`,
 		},
 		{
 			"syntax.toml", "[local]\nhostname = pe1\n",
-			`FILE:2: is no valid TOML: incomplete number`,
+			`FILE:2: invalid TOML: incomplete number`,
 		},
 		{
 			"twice.json", `{"peers": {"pe2": {}, "pe2": {}}}`,
-			`FILE: peers.pe2: is there twice; want it once`,
+			`FILE: peers.pe2: duplicate key; expected it once`,
 		},
 		{
 			"twice-in-list.json", `{"vpns": {"red.eu": {"links": [{}, {"peer": "a", "peer": "b"}]}}}`,
-			`FILE: vpns."red.eu".links[1].peer: is there twice; want it once`,
+			`FILE: vpns."red.eu".links[1].peer: duplicate key; expected it once`,
 		},
 		{
 			"syntax.json", "{\n\"local\": {\"hostname\": pe1}\n}",
-			`FILE:2: is no valid JSON: invalid character 'p' looking for beginning of value`,
+			`FILE:2: invalid JSON: invalid character 'p' looking for beginning of value`,
 		},
 		{
 			"cut.json", "{",
-			`FILE:1: is no valid JSON: unexpected end of JSON input`,
+			`FILE:1: invalid JSON: unexpected end of JSON input`,
 		},
 		{
 			"empty.json", "",
-			`FILE:1: is no valid JSON: unexpected end of JSON input`,
+			`FILE:1: invalid JSON: unexpected end of JSON input`,
 		},
 		{
 			"list.json", "[]",
-			`FILE: is no valid JSON: cannot unmarshal array into a table of keys`,
+			`FILE: invalid JSON: cannot unmarshal array into a table of keys`,
 		},
 		{
 			"more.json", "{}{}",
-			`FILE:1: is no valid JSON: invalid character '{' after top-level value`,
+			`FILE:1: invalid JSON: invalid character '{' after top-level value`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) { checkMistakes(t, inFolder(t, tt.name, tt.text), tt.want) })
 	}
 }
 
-// Whatever is in a file, of any format, it gives a configuration or problems of one line each.
+// Any text in any format results in a configuration, or in problems of one line each.
 func FuzzDecode(f *testing.F) {
 	f.Add(".yaml", []byte(minimalYAML))
 	for format, text := range full {

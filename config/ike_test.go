@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// issue makes a certificate for a name with its private key, both as PEM, which the issuer has
-// signed; a CA's, if there is no issuer.
+// issue returns a certificate for a name, signed by the issuer, and its private key, both also as
+// PEM. Without an issuer it is a self-signed CA certificate.
 func issue(t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.PrivateKey) (cert *x509.Certificate, key *ecdsa.PrivateKey, certPEM, keyPEM string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -46,8 +46,8 @@ func issue(t *testing.T, name string, issuer *x509.Certificate, by *ecdsa.Privat
 
 const certificates = "ike: {certificate_file: pe1.crt, private_key_file: pe1.key, ca_files: [ca.crt], remote_id: pe2.example.net}"
 
-// writeCertificates writes the certificates of pe1 and its CA into a folder, and some files that
-// hold another thing.
+// writeCertificates writes the certificates of pe1 and its CA into a folder, and some files with
+// other content.
 func writeCertificates(t *testing.T, folder string) {
 	t.Helper()
 	ca, by, caPEM, _ := issue(t, "CA", nil, nil)
@@ -61,7 +61,7 @@ func writeCertificates(t *testing.T, folder string) {
 	}
 }
 
-// certified is a file in a folder with certificates.
+// certified writes a file into a folder with certificates and returns its path.
 func certified(t *testing.T, text string) string {
 	t.Helper()
 	path := inFolder(t, "l2tpvl.yaml", text)
@@ -94,18 +94,18 @@ func TestCredentials(t *testing.T) {
 			t.Errorf("certificate %q", k.Certificate)
 		}
 		if block, rest := pem.Decode(k.PrivateKey); block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
-			t.Error("the private key is no private key")
+			t.Error("the private key is not a PEM block of type PRIVATE KEY")
 		}
 		if len(k.CAs) != 1 || !strings.HasPrefix(string(k.CAs[0]), "-----BEGIN CERTIFICATE") {
 			t.Errorf("CAs %q", k.CAs)
 		}
 		if shown := fmt.Sprintf("%v %+v %x", k, k, k.PrivateKey); strings.Contains(shown, "PRIVATE KEY") || !strings.Contains(shown, hidden) {
-			t.Errorf("the private key shows itself: %s", shown)
+			t.Errorf("the private key is printed: %s", shown)
 		}
 	}
 }
 
-// Each mistake in the credentials is told with the key, and without the secret.
+// Load reports each mistake in the credentials with the key, and without the secret.
 func TestCredentialMistakes(t *testing.T) {
 	without := func(key string) string {
 		start := strings.Index(certificates, key)
@@ -115,44 +115,44 @@ func TestCredentialMistakes(t *testing.T) {
 	for _, tt := range []struct{ name, line, want string }{
 		{
 			"none", "hello: 10s",
-			"FILE: peers.pe2.ike: has no credentials, and vpns.red.links[0] requires IPsec; want psk_file (or psk_env), or certificate_file, private_key_file and ca_files",
+			"FILE: peers.pe2.ike: no credentials, but vpns.red.links[0] requires IPsec; set psk_file (or psk_env), or certificate_file, private_key_file and ca_files",
 		},
-		{"key in place", "ike: {psk: open}", "FILE: peers.pe2.ike.psk: a pre-shared key is never written here; want psk_file or psk_env\n" +
-			"FILE: peers.pe2.ike: has no credentials, and vpns.red.links[0] requires IPsec; want psk_file (or psk_env), or certificate_file, private_key_file and ca_files"},
-		{"two keys", "ike: {psk_file: pe2.psk, psk_env: HOME}", "FILE: peers.pe2.ike.psk_env: contradicts psk_file; want one of them"},
-		{"key and certificate", "ike: {psk_file: pe2.psk, ca_files: [ca.crt]}", "FILE: peers.pe2.ike: has a pre-shared key and certificates; want one or the other"},
-		{"one secret for two things", "ike: {psk_file: pe2.secret}", "FILE: peers.pe2.ike: has the secret of the control connection as its pre-shared key; want another one"},
-		{"no such key", "ike: {psk_file: nowhere}", `FILE: peers.pe2.ike.psk_file: "FOLDER/nowhere" cannot be read: no such file or directory; want a file that holds the secret`},
-		{"no certificate", without("certificate_file"), "FILE: peers.pe2.ike.certificate_file: is missing; want a file with our certificate"},
-		{"no private key", without("private_key_file"), "FILE: peers.pe2.ike.private_key_file: is missing; want a file with the private key of our certificate"},
-		{"no CA", without("ca_files"), "FILE: peers.pe2.ike.ca_files: is missing; want a list of files with the certificates of those who may have issued the peer's"},
+		{"key in the file", "ike: {psk: open}", "FILE: peers.pe2.ike.psk: pre-shared keys are not allowed in this file; use psk_file or psk_env\n" +
+			"FILE: peers.pe2.ike: no credentials, but vpns.red.links[0] requires IPsec; set psk_file (or psk_env), or certificate_file, private_key_file and ca_files"},
+		{"two keys", "ike: {psk_file: pe2.psk, psk_env: HOME}", "FILE: peers.pe2.ike.psk_env: conflicts with psk_file; use only one of them"},
+		{"key and certificate", "ike: {psk_file: pe2.psk, ca_files: [ca.crt]}", "FILE: peers.pe2.ike: both a pre-shared key and certificates are configured; use only one of them"},
+		{"one secret for two purposes", "ike: {psk_file: pe2.secret}", "FILE: peers.pe2.ike: the pre-shared key equals the secret of the control connection; use two different ones"},
+		{"no such key", "ike: {psk_file: nowhere}", `FILE: peers.pe2.ike.psk_file: "FOLDER/nowhere" cannot be read: no such file or directory; expected a file with the secret`},
+		{"no certificate", without("certificate_file"), "FILE: peers.pe2.ike.certificate_file: missing; expected a file with the local certificate"},
+		{"no private key", without("private_key_file"), "FILE: peers.pe2.ike.private_key_file: missing; expected a file with the private key of the local certificate"},
+		{"no CA", without("ca_files"), "FILE: peers.pe2.ike.ca_files: missing; expected a list of files with the certificates of the CAs that may issue the peer's certificate"},
 		{
-			"any peer of the CA", without("remote_id"),
-			"FILE: peers.pe2.ike.remote_id: is missing; want the identity that the peer's certificate proves, such as pe2.example.net",
-		},
-		{
-			"certificate that is none", strings.Replace(certificates, "pe1.crt", "pe2.secret", 1),
-			`FILE: peers.pe2.ike.certificate_file: "FOLDER/pe2.secret" holds no certificate; want PEM, with a line BEGIN CERTIFICATE`,
+			"no remote_id", without("remote_id"),
+			"FILE: peers.pe2.ike.remote_id: missing; expected the identity that the peer's certificate proves, such as pe2.example.net",
 		},
 		{
-			"key that is none", strings.Replace(certificates, "pe1.key", "ca.crt", 1),
-			`FILE: peers.pe2.ike.private_key_file: "FOLDER/ca.crt" holds no private key; want PEM, with a line BEGIN PRIVATE KEY`,
+			"file without a certificate", strings.Replace(certificates, "pe1.crt", "pe2.secret", 1),
+			`FILE: peers.pe2.ike.certificate_file: "FOLDER/pe2.secret" has no certificate; expected PEM with a line BEGIN CERTIFICATE`,
 		},
 		{
-			"key of another", strings.Replace(certificates, "pe1.key", "other.key", 1),
-			`FILE: peers.pe2.ike.private_key_file: "FOLDER/other.key" holds a private key that is not that of the certificate; want the one it was made with`,
+			"file without a private key", strings.Replace(certificates, "pe1.key", "ca.crt", 1),
+			`FILE: peers.pe2.ike.private_key_file: "FOLDER/ca.crt" has no private key; expected PEM with a line BEGIN PRIVATE KEY`,
+		},
+		{
+			"key of another certificate", strings.Replace(certificates, "pe1.key", "other.key", 1),
+			`FILE: peers.pe2.ike.private_key_file: "FOLDER/other.key" has a private key that does not belong to the certificate; expected the matching key`,
 		},
 		{
 			"key with a passphrase", strings.Replace(certificates, "pe1.key", "encrypted.key", 1),
-			`FILE: peers.pe2.ike.private_key_file: "FOLDER/encrypted.key" holds a private key that cannot be read; want one without a passphrase`,
+			`FILE: peers.pe2.ike.private_key_file: "FOLDER/encrypted.key" has an unreadable private key; expected one without a passphrase`,
 		},
 		{
-			"CA that is none", strings.Replace(certificates, "[ca.crt]", "[ca.crt, pe1.crt]", 1),
-			`FILE: peers.pe2.ike.ca_files[1]: "FOLDER/pe1.crt" holds a certificate that is no CA's; want one that may issue others`,
+			"CA certificate that is not a CA's", strings.Replace(certificates, "[ca.crt]", "[ca.crt, pe1.crt]", 1),
+			`FILE: peers.pe2.ike.ca_files[1]: "FOLDER/pe1.crt" is not a CA certificate; expected one that may issue others`,
 		},
 		{
 			"identity", "ike: {psk_file: pe2.psk, remote_id: \"pe2\\n\"}",
-			`FILE: peers.pe2.ike.remote_id: "pe2\n" is no identity; want at most 255 printable ASCII characters`,
+			`FILE: peers.pe2.ike.remote_id: invalid identity "pe2\n"; expected at most 255 printable ASCII characters`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestCredentialMistakes(t *testing.T) {
 	}
 }
 
-// A proposal under which packets would be as good as in clear is refused; charon judges the rest.
+// Load refuses proposals without effective protection; charon checks the rest.
 func TestProposals(t *testing.T) {
 	const ike, esp = "ike_proposals", "esp_proposals"
 	for _, tt := range []struct{ key, proposal, want string }{
@@ -172,17 +172,17 @@ func TestProposals(t *testing.T) {
 		{esp, "aes256gcm16", ""}, // without perfect forward secrecy
 		{esp, "aes256-sha512-x25519-esn", ""},
 		{esp, "chacha20poly1305", ""},
-		{esp, "null-sha256", `"null-sha256" has null, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like`},
-		{esp, "aes256gmac", `"aes256gmac" has aes256gmac, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like`},
-		{esp, "aes256-md5", `"aes256-md5" has md5, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like`},
-		{ike, "des-sha1-modp768", `"des-sha1-modp768" has des, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like`},
-		{ike, "aes256-sha1-modp768", `"aes256-sha1-modp768" has modp768, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like`},
-		{esp, "sha256-ecp256", `"sha256-ecp256" encrypts nothing; want an algorithm such as aes256gcm16 in it`},
-		{esp, "aesxcbc", `"aesxcbc" encrypts nothing; want an algorithm such as aes256gcm16 in it`},
-		{esp, "aes256-ecp256", `"aes256-ecp256" encrypts without integrity (RFC 8221 section 4); want sha256 or the like in it, or aes256gcm16`},
-		{esp, "aes256gcm16-aes256-sha256", `"aes256gcm16-aes256-sha256" mixes aes256gcm16 with algorithms of another kind (RFC 7296 section 3.3); want a proposal for each`},
-		{ike, "aes256gcm16-prfsha256", `"aes256gcm16-prfsha256" has no group; an IKE SA needs one such as ecp256`},
-		{esp, "AES 256", `"AES 256" is no proposal; want algorithms joined by '-', such as aes256gcm16-prfsha256-ecp256`},
+		{esp, "null-sha256", `"null-sha256" uses null, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar`},
+		{esp, "aes256gmac", `"aes256gmac" uses aes256gmac, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar`},
+		{esp, "aes256-md5", `"aes256-md5" uses md5, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar`},
+		{ike, "des-sha1-modp768", `"des-sha1-modp768" uses des, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar`},
+		{ike, "aes256-sha1-modp768", `"aes256-sha1-modp768" uses modp768, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar`},
+		{esp, "sha256-ecp256", `"sha256-ecp256" has no encryption algorithm; add one such as aes256gcm16`},
+		{esp, "aesxcbc", `"aesxcbc" has no encryption algorithm; add one such as aes256gcm16`},
+		{esp, "aes256-ecp256", `"aes256-ecp256" encrypts without integrity protection (RFC 8221, section 4); add sha256 or similar, or use aes256gcm16`},
+		{esp, "aes256gcm16-aes256-sha256", `"aes256gcm16-aes256-sha256" mixes AEAD and other encryption algorithms, such as aes256gcm16 (RFC 7296, section 3.3); use a proposal for each kind`},
+		{ike, "aes256gcm16-prfsha256", `"aes256gcm16-prfsha256" has no Diffie-Hellman group; an IKE SA needs one such as ecp256`},
+		{esp, "AES 256", `invalid proposal "AES 256"; expected algorithms joined by '-', such as aes256gcm16-prfsha256-ecp256`},
 	} {
 		path := inFolder(t, "l2tpvl.yaml", protected(fmt.Sprintf("ike: {psk_file: pe2.psk, %s: [aes256gcm16-prfsha256-ecp256, %q]}", tt.key, tt.proposal)))
 		if tt.want != "" {
@@ -192,15 +192,15 @@ func TestProposals(t *testing.T) {
 		}
 	}
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", protected("ike: {psk_file: pe2.psk, esp_proposals: []}")),
-		"FILE: peers.pe2.ike.esp_proposals: is empty; want at least one proposal, or no such key")
+		"FILE: peers.pe2.ike.esp_proposals: empty list; expected at least one proposal, or no such key for the default")
 }
 
-// Of the two sides exactly one starts IKE.
-func TestWhoStarts(t *testing.T) {
+// Exactly one of the two ends starts IKE.
+func TestIKEStart(t *testing.T) {
 	for _, tt := range []struct {
-		start  IKEStart
-		us, it string
-		want   bool
+		start       IKEStart
+		local, peer string
+		want        bool
 	}{
 		{StartAuto, "192.0.2.1", "192.0.2.2", true},
 		{StartAuto, "192.0.2.2", "192.0.2.1", false},
@@ -209,15 +209,15 @@ func TestWhoStarts(t *testing.T) {
 		{StartYes, "192.0.2.2", "192.0.2.1", true},
 		{StartNo, "192.0.2.1", "192.0.2.2", false},
 	} {
-		p := Peer{Address: netip.MustParseAddr(tt.it), IKE: IKE{Start: tt.start}}
-		if got := p.Starts(netip.MustParseAddr(tt.us)); got != tt.want {
-			t.Errorf("start %s: %s starts with %s: %v", tt.start, tt.us, tt.it, got)
+		p := Peer{Address: netip.MustParseAddr(tt.peer), IKE: IKE{Start: tt.start}}
+		if got := p.Starts(netip.MustParseAddr(tt.local)); got != tt.want {
+			t.Errorf("start %s: %s starts with %s: %v, want %v", tt.start, tt.local, tt.peer, got, tt.want)
 		}
 	}
 	unknown := strings.Replace(protected("ike: {psk_file: pe2.psk}"), "  address: 192.0.2.1\n", "", 1)
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", unknown),
-		`FILE: peers.pe2.ike.start: "auto" has the side with the lower address start IKE, and ours is not known; `+
-			`want local.address, or start: yes on one side and no on the other`)
+		`FILE: peers.pe2.ike.start: "auto" requires a local address, because the end with the lower address starts IKE; `+
+			`set local.address, or start: yes at one end and no at the other`)
 	for _, known := range []string{"ike: {psk_file: pe2.psk, start: no}", "local_address: 192.0.2.7\n    ike: {psk_file: pe2.psk}"} {
 		text := strings.Replace(protected(known), "  address: 192.0.2.1\n", "", 1)
 		if _, err := Load(inFolder(t, "l2tpvl.yaml", text)); err != nil {
@@ -226,8 +226,8 @@ func TestWhoStarts(t *testing.T) {
 	}
 }
 
-// A router with two addresses may be two peers: over IP, where there are no ports, that is how both
-// classes go together.
+// A router with two addresses may be configured as two peers. Over IP, which has no ports, this is
+// the way to have links of both classes to it.
 func TestTwoAddressesOfARouter(t *testing.T) {
 	text := func(first, second string) string {
 		return fmt.Sprintf(`
@@ -247,19 +247,19 @@ vpns:
 			continue
 		}
 		if local := c.LocalAddress(&c.Peers[0]); local != netip.MustParseAddr("192.0.2.1") {
-			t.Errorf("pe2 is called from %s", local)
+			t.Errorf("local address for pe2: %s", local)
 		}
 		if p := &c.Peers[1]; p.LocalAddress.IsValid() && c.LocalAddress(p) != p.LocalAddress {
-			t.Errorf("pe2p is called from %s", c.LocalAddress(p))
+			t.Errorf("local address for pe2p: %s", c.LocalAddress(p))
 		}
 	}
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: 192.0.2.11")),
-		`FILE: peers.pe2p.address: "192.0.2.2" (IP) is also the address of peer pe2, which has links without IPsec, and over IP nothing else tells them apart; `+
-			`want another address, udp, or the same ipsec for all links to this address`)
+		`FILE: peers.pe2p.address: "192.0.2.2" (IP) is also the address of peer pe2, which has links without IPsec; over IP only the address distinguishes them; `+
+			`use another address, udp, or the same ipsec for all links to this address`)
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: 192.0.2.1")),
-		`FILE: peers.pe2p.address: "192.0.2.2 (IP)" is also the address of peer pe2; want another address, port or local_address`)
+		`FILE: peers.pe2p.address: "192.0.2.2 (IP)" is also the address of peer pe2; use another address, port or local_address`)
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", text("", "address: 192.0.2.2, local_address: \"2001:db8::1\"")),
-		`FILE: peers.pe2p.address: "192.0.2.2" cannot be reached from peers.pe2p.local_address "2001:db8::1"; want both IPv4 or both IPv6, or no peers.pe2p.local_address`)
+		`FILE: peers.pe2p.address: "192.0.2.2" cannot be reached from peers.pe2p.local_address "2001:db8::1"; use addresses of one IP version, or remove peers.pe2p.local_address`)
 }
 
 func TestRefuseClear(t *testing.T) {
@@ -268,10 +268,10 @@ func TestRefuseClear(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := c.RefuseClear("FILE"); err != nil {
-		t.Errorf("nothing is in clear: %v", err)
+		t.Errorf("all links require IPsec, but RefuseClear returned %v", err)
 	}
 	c.VPNs[0].Links[0].IPsec = IPsecNone
-	const want = `FILE: vpns.red.links[0].ipsec: "none" is refused, as the daemon runs with --require-ipsec; want required, here or at the VPN`
+	const want = `FILE: vpns.red.links[0].ipsec: "none" is refused because l2tpvld runs with --require-ipsec; set required, here or at the VPN`
 	if err := c.RefuseClear("FILE"); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

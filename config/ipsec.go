@@ -6,18 +6,18 @@ import (
 	"slices"
 )
 
-// IPsec is the protection of links. It is the class of a control connection too: peers have one for
-// each class that their links need, on ports of their own, so that IPsec's selectors can tell them
-// apart.
+// IPsec is the protection class of a link, and of the control connection that carries it. A peer
+// has one control connection for each class of its links, each on its own port, so that IPsec's
+// selectors can distinguish them.
 type IPsec string
 
 // The classes.
 const (
-	IPsecNone     IPsec = "none"     // packets cross the provider's network in clear
-	IPsecRequired IPsec = "required" // nothing is ever sent in clear
+	IPsecNone     IPsec = "none"     // clear: packets cross the provider's network unencrypted
+	IPsecRequired IPsec = "required" // protected: nothing is ever sent in the clear
 )
 
-// Class is the class of the control connection that carries the link.
+// Class returns the class of the control connection that carries the link.
 func (l *Link) Class() IPsec {
 	if l.IPsec == IPsecRequired {
 		return IPsecRequired
@@ -25,19 +25,19 @@ func (l *Link) Class() IPsec {
 	return IPsecNone
 }
 
-// completeIPsec gives each link that does not say otherwise the protection of its VPN.
+// completeIPsec sets the class of each link without one to that of its VPN.
 func (c *Config) completeIPsec(r *report) {
 	for i := range c.VPNs {
 		v := &c.VPNs[i]
 		for j := range v.Links {
-			if l := &v.Links[j]; l.IPsec == "" && !r.told(linkKey(v.Name, j, "ipsec")) {
+			if l := &v.Links[j]; l.IPsec == "" && !r.reported(linkKey(v.Name, j, "ipsec")) {
 				l.IPsec = v.IPsec
 			}
 		}
 	}
 }
 
-// Classes are those that the links to a peer have; IPsecNone if there are no links.
+// Classes returns the classes of the links to a peer; IPsecNone alone if it has no links.
 func (c *Config) Classes(peer string) []IPsec {
 	var classes []IPsec
 	for _, class := range []IPsec{IPsecNone, IPsecRequired} {
@@ -51,7 +51,7 @@ func (c *Config) Classes(peer string) []IPsec {
 	return classes
 }
 
-// firstOf is the path of the first link of that class to a peer; empty: there is none.
+// firstOf returns the path of the first link of a class to a peer, or "" if it has none.
 func (c *Config) firstOf(peer string, class IPsec) string {
 	for _, v := range c.VPNs {
 		i := slices.IndexFunc(v.Links, func(l Link) bool { return l.Peer == peer && l.Class() == class })
@@ -62,7 +62,7 @@ func (c *Config) firstOf(peer string, class IPsec) string {
 	return ""
 }
 
-// ProtectedSessionIDs is the bit that the IDs of sessions have which IPsec protects.
+// ProtectedSessionIDs is the bit that is set in the local IDs of all sessions protected by IPsec.
 const ProtectedSessionIDs = 1 << 31
 
 // protects reports whether any link requires IPsec.
@@ -70,22 +70,22 @@ func (c *Config) protects() bool {
 	return slices.ContainsFunc(c.Peers, func(p Peer) bool { return !p.IsStatic() && c.firstOf(p.Name, IPsecRequired) != "" })
 }
 
-// RefuseClear is an error for each link in clear, which the daemon was told not to have; file is
-// where the configuration is from.
+// RefuseClear returns an error for each link without IPsec, for a daemon that runs with
+// --require-ipsec. The errors name file, the path of the configuration.
 func (c *Config) RefuseClear(file string) error {
 	r := &report{file: file}
 	for _, v := range c.VPNs {
 		for i, l := range v.Links {
 			if l.Class() != IPsecRequired {
-				r.add(linkKey(v.Name, i, "ipsec"), "%q is refused, as the daemon runs with --require-ipsec; want required, here or at the VPN", l.IPsec)
+				r.add(linkKey(v.Name, i, "ipsec"), "%q is refused because l2tpvld runs with --require-ipsec; set required, here or at the VPN", l.IPsec)
 			}
 		}
 	}
 	return errors.Join(r.problems...)
 }
 
-// checkSharedAddress reports clear and protected links over IP to the same address: what is to be
-// protected is known by that alone, as source NAT may change ours.
+// checkSharedAddress reports clear and protected links over IP to the same peer address. Only that
+// address distinguishes them, because source NAT may change the local one.
 func (c *Config) checkSharedAddress(r *report) {
 	clear := map[netip.Addr]string{}
 	for _, p := range c.Peers {
@@ -95,39 +95,39 @@ func (c *Config) checkSharedAddress(r *report) {
 	}
 	for _, p := range c.Peers {
 		address, other := join("peers", p.Name, "address"), clear[p.Address]
-		if p.Encapsulation == EncapsulationIP && other != "" && other != p.Name && c.firstOf(p.Name, IPsecRequired) != "" && !r.told(address) {
-			r.add(address, "%q (IP) is also the address of peer %s, which has links without IPsec, and over IP nothing else tells them apart; "+
-				"want another address, udp, or the same ipsec for all links to this address", p.Address, other)
+		if p.Encapsulation == EncapsulationIP && other != "" && other != p.Name && c.firstOf(p.Name, IPsecRequired) != "" && !r.reported(address) {
+			r.add(address, "%q (IP) is also the address of peer %s, which has links without IPsec; over IP only the address distinguishes them; "+
+				"use another address, udp, or the same ipsec for all links to this address", p.Address, other)
 		}
 	}
 }
 
-// checkIPsec reports classes that nothing would tell apart.
+// checkIPsec reports clear and protected control connections that no address or port distinguishes.
 func (c *Config) checkIPsec(r *report) {
 	if l := &c.Local; l.Port != 0 && l.Port == l.PortProtected {
-		r.add("local.port_protected", "%d is local.port too, which is for links without IPsec; want another port", l.PortProtected)
+		r.add("local.port_protected", "%d is also local.port, which is for links without IPsec; use another port", l.PortProtected)
 	}
 	c.checkSharedAddress(r)
-	protectedCallers := callers{}
+	protectedRemotes := remotes{}
 	for _, p := range c.Peers {
 		at := join("peers", p.Name)
 		if p.Encapsulation != EncapsulationIP {
 			if p.Port != 0 && p.Port == p.PortProtected {
-				r.add(join(at, "port_protected"), "%d is the peer's port too, which is for links without IPsec; want another port", p.PortProtected)
+				r.add(join(at, "port_protected"), "%d is also the peer's port for links without IPsec; use another port", p.PortProtected)
 			}
 			protected := netip.AddrPortFrom(p.Address, p.PortProtected)
 			if c.firstOf(p.Name, IPsecRequired) == "" || !p.Address.IsValid() {
 				continue
 			}
-			if other := protectedCallers.claim(c.LocalAddress(&p), path{protected, c.Local.PortProtected}, p.Name); other != "" {
-				r.add(join(at, "port_protected"), "%q is also peer %s, for what IPsec protects; want another address or port", protected, other)
+			if other := protectedRemotes.claim(c.LocalAddress(&p), path{protected, c.Local.PortProtected}, p.Name); other != "" {
+				r.add(join(at, "port_protected"), "%q is also the protected address and port of peer %s; use another address or port", protected, other)
 			}
 			continue
 		}
 		clear, protected := c.firstOf(p.Name, IPsecNone), c.firstOf(p.Name, IPsecRequired)
 		if clear != "" && protected != "" {
-			r.add(join(at, "encapsulation"), "%q has no ports, and nothing else tells the protected %s from %s between the same two addresses; "+
-				"want udp, the same ipsec for all links to this peer, or a second peer with another address", p.Encapsulation, protected, clear)
+			r.add(join(at, "encapsulation"), "%q has no ports, so nothing distinguishes the protected %s from %s between the same two addresses; "+
+				"use udp, the same ipsec for all links to this peer, or a second peer with another address", p.Encapsulation, protected, clear)
 		}
 	}
 }

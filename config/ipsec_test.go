@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A link has the protection of its VPN unless it says otherwise; a peer's connections are of the
-// classes of its links.
+// A link inherits the class of its VPN unless it sets its own; a peer has one connection for each
+// class of its links.
 func TestIPsec(t *testing.T) {
 	c, err := Load(inFolder(t, "l2tpvl.yaml", `
 local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
@@ -50,8 +50,8 @@ vpns:
 	}
 }
 
-// protected is minimalYAML with our address and a VPN that requires IPsec, one more line at the
-// peer, and what else changes.
+// protected returns minimalYAML with the local address, a VPN that requires IPsec, one more line at
+// the peer, and other replacements.
 func protected(line string, oldnew ...string) string {
 	return change(append([]string{
 		"  hostname: pe1\n", "  hostname: pe1\n  address: 192.0.2.1\n",
@@ -67,21 +67,21 @@ func TestIPsecMistakes(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{
 			"one port for both classes here", local("port_protected: 1702"),
-			`FILE: local.port_protected: 1702 is local.port too, which is for links without IPsec; want another port`,
+			`FILE: local.port_protected: 1702 is also local.port, which is for links without IPsec; use another port`,
 		},
 		{
 			"one port for both classes at the peer", peer("port: 1701"),
-			`FILE: peers.pe2.port_protected: 1701 is the peer's port too, which is for links without IPsec; want another port`,
+			`FILE: peers.pe2.port_protected: 1701 is also the peer's port for links without IPsec; use another port`,
 		},
 		{
 			"link's IPsec misspelt", link("ipsec: yes"),
-			`FILE: vpns.red.links[0].ipsec: "yes" is unknown; want none or required`,
+			`FILE: vpns.red.links[0].ipsec: unknown value "yes"; expected none or required`,
 		},
 		{
 			"two peers at one protected port",
 			protected("ike: {psk_file: pe2.psk}", "      - peer: pe2\n", "      - peer: pe2\n      - peer: pe3\n",
 				"vpns:", "  pe3: {address: 192.0.2.2, port: 1703, authentication: none, ike: {psk_file: pe2.psk}}\nvpns:"),
-			`FILE: peers.pe3.port_protected: "192.0.2.2:1701" is also peer pe2, for what IPsec protects; want another address or port`,
+			`FILE: peers.pe3.port_protected: "192.0.2.2:1701" is also the protected address and port of peer pe2; use another address or port`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -93,12 +93,12 @@ func TestIPsecMistakes(t *testing.T) {
 	}
 	overIP := inFolder(t, "l2tpvl.yaml", blue("  pe3: {address: 192.0.2.3, encapsulation: ip, authentication: none}\n"))
 	if _, err := Load(overIP); err != nil {
-		t.Errorf("IP towards another peer: %v", err)
+		t.Errorf("a clear link over IP to another peer: %v", err)
 	}
 	checkMistakes(t, inFolder(t, "l2tpvl.yaml", protected("encapsulation: ip\n    ike: {psk_file: pe2.psk}",
 		"vpns:\n", "vpns:\n  blue: {vpn_id: 5e:2, vr: {netns: blue}, links: [{peer: pe2}]}\n")),
-		`FILE: peers.pe2.encapsulation: "ip" has no ports, and nothing else tells the protected vpns.red.links[0] from vpns.blue.links[0] `+
-			`between the same two addresses; want udp, the same ipsec for all links to this peer, or a second peer with another address`)
+		`FILE: peers.pe2.encapsulation: "ip" has no ports, so nothing distinguishes the protected vpns.red.links[0] from vpns.blue.links[0] `+
+			`between the same two addresses; use udp, the same ipsec for all links to this peer, or a second peer with another address`)
 }
 
 func TestNextSecret(t *testing.T) {
@@ -113,14 +113,14 @@ func TestNextSecret(t *testing.T) {
 		t.Errorf("secrets %q and %q", string(p.Secret), string(p.NextSecret))
 	}
 	write(t, next, theSecret, 0o600)
-	checkMistakes(t, path, `FILE: peers.pe2: has the same secret twice; want another one as the next, or none`)
+	checkMistakes(t, path, `FILE: peers.pe2: secret and next secret are equal; use another next secret, or remove it`)
 
 	for text, want := range map[string]string{
-		peer("next_secret_env: L2TPVL_TEST_NEXT"): `FILE: peers.pe2.next_secret_env: names an environment variable that is not set; ` +
-			`want one that holds the secret`,
-		peer("next_secret_file: next\n    next_secret_env: HOME"): `FILE: peers.pe2.next_secret_env: contradicts next_secret_file; want one of them`,
-		change("    secret_file: pe2.secret\n", "    authentication: none\n    next_secret_env: HOME\n"): `FILE: peers.pe2: has a next secret and no present one; ` +
-			`want secret_file or secret_env beside it`,
+		peer("next_secret_env: L2TPVL_TEST_NEXT"): `FILE: peers.pe2.next_secret_env: the environment variable is not set; ` +
+			`expected one with the secret`,
+		peer("next_secret_file: next\n    next_secret_env: HOME"): `FILE: peers.pe2.next_secret_env: conflicts with next_secret_file; use only one of them`,
+		change("    secret_file: pe2.secret\n", "    authentication: none\n    next_secret_env: HOME\n"): `FILE: peers.pe2: next secret without a current secret; ` +
+			`set secret_file or secret_env too`,
 	} {
 		path := inFolder(t, "l2tpvl.yaml", text)
 		write(t, filepath.Join(filepath.Dir(path), "next"), "another secret", 0o600)

@@ -5,24 +5,24 @@ import (
 	"strings"
 )
 
-// Key is one key of the file, as a reader of documentation wants to know it.
+// Key describes one key of the file, for documentation.
 type Key struct {
 	Path     string   // such as "vpns.*.links[].peer": * is a name, [] an element of a list
-	Kind     string   // what its values are: "an IP address such as 192.0.2.1"; empty for a table or list of other keys
+	Kind     string   // of the values: "an IP address such as 192.0.2.1"; empty for a table
 	List     bool     // the value is a list of that kind, or of tables with the keys that follow
-	OneOf    []string // all the values there are; nil if they cannot be listed
+	OneOf    []string // all allowed values; nil if they cannot be listed
 	Required bool
-	Default  string // as it would be written; empty if there is none
+	Default  string // as written in the file; empty: none
 	Derived  string // in words, where a missing value follows from others
-	Min, Max string // bounds, as they would be written; empty if there are none
-	Doc      string // one sentence
-	Live     Live   // what it takes for another value to count in a daemon that runs
+	Min, Max string // bounds as written in the file; empty: none
+	Doc      string // description, in whole sentences
+	Impact   Impact // what a change affects in a running daemon
 }
 
-// Keys are all keys of the file, in the order of a well-written one.
+// Keys returns all keys of the file, in the recommended order.
 func Keys() []Key { return appendKeys(nil, "", "", reflect.TypeFor[Config]()) }
 
-func appendKeys(keys []Key, path string, live Live, table reflect.Type) []Key {
+func appendKeys(keys []Key, path string, impact Impact, table reflect.Type) []Key {
 	for field := range table.Fields() {
 		tag := field.Tag
 		key := tag.Get("key")
@@ -38,7 +38,7 @@ func appendKeys(keys []Key, path string, live Live, table reflect.Type) []Key {
 			Min:      tag.Get("min"),
 			Max:      tag.Get("max"),
 			Doc:      tag.Get("doc"),
-			Live:     liveBelow(live, tag),
+			Impact:   impactBelow(impact, tag),
 		}
 		if oneof := tag.Get("oneof"); oneof != "" {
 			k.OneOf = strings.Split(oneof, "|")
@@ -56,7 +56,7 @@ func appendKeys(keys []Key, path string, live Live, table reflect.Type) []Key {
 		}
 		keys = append(keys, k)
 		if k.Kind == "" {
-			keys = appendKeys(keys, below, k.Live, t)
+			keys = appendKeys(keys, below, k.Impact, t)
 		}
 	}
 	return keys

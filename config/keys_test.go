@@ -14,13 +14,13 @@ func TestKeys(t *testing.T) {
 	for _, k := range Keys() {
 		got = append(got, k.Path)
 		if k.Doc == "" || !strings.HasSuffix(k.Doc, ".") {
-			t.Errorf("%s: doc %q is no sentence", k.Path, k.Doc)
+			t.Errorf("%s: doc %q is not a sentence", k.Path, k.Doc)
 		}
 		if k.Required && (k.Default != "" || k.Derived != "") {
-			t.Errorf("%s: is required, and has a default", k.Path)
+			t.Errorf("%s: required key with a default", k.Path)
 		}
-		if !slices.Contains([]Live{LiveNow, LiveContent, LiveLink, LiveConnection, LiveClear, LiveProtected, LiveDaemon}, k.Live) {
-			t.Errorf("%s: live is %q, which is not what it takes to change it in a daemon that runs", k.Path, k.Live)
+		if !slices.Contains([]Impact{ImpactNone, ImpactContent, ImpactLink, ImpactConnection, ImpactClear, ImpactProtected, ImpactDaemon}, k.Impact) {
+			t.Errorf("%s: unknown impact %q", k.Path, k.Impact)
 		}
 	}
 	want := []string{
@@ -54,8 +54,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// What the tags say must itself be true: each default is a value that the key takes, each bound one
-// of its kind.
+// Each default in the tags is a value that the key accepts, and each bound is a value of its type.
 func TestTagsAreValues(t *testing.T) {
 	var walk func(reflect.Type)
 	walk = func(table reflect.Type) {
@@ -86,8 +85,7 @@ func TestTagsAreValues(t *testing.T) {
 	walk(reflect.TypeFor[Config]())
 }
 
-// The reference configuration promises to have every key there is;
-// where those of ppp_auth are, at a VPN or at a link, does not matter.
+// The reference configuration has every key. Those of ppp_auth may be at a VPN or at a link.
 func TestReferenceHasEveryKey(t *testing.T) {
 	const path = "../configs/l2tpvl.yaml"
 	text, err := os.ReadFile(path)
@@ -108,7 +106,7 @@ func TestReferenceHasEveryKey(t *testing.T) {
 	}
 }
 
-// collect notes the paths of all keys of a tree, in the form of Key.Path.
+// collect records the paths of all keys of a tree, in the form of Key.Path.
 func collect(paths map[string]bool, path string, tree any) {
 	paths[path] = true
 	switch tree := tree.(type) {

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// maxInterface is the length of the longest name of an interface, in octets: IFNAMSIZ without its
-// end.
+// maxInterface is the length of the longest interface name in octets: IFNAMSIZ without the
+// terminating zero.
 const maxInterface = 15
 
-// nameInterfaces gives each link without a name for its interface the default one.
+// nameInterfaces sets the default interface name of each link without one.
 func (c *Config) nameInterfaces(r *report) {
 	peers := c.peerNames()
 	for i := range c.VPNs {
@@ -20,18 +20,18 @@ func (c *Config) nameInterfaces(r *report) {
 		for j := range v.Links {
 			l := &v.Links[j]
 			key := linkKey(v.Name, j, "interface")
-			if l.Interface != "" || r.told(key) || r.told(join("vpns", v.Name)) || !slices.Contains(peers, l.Peer) {
+			if l.Interface != "" || r.reported(key) || r.reported(join("vpns", v.Name)) || !slices.Contains(peers, l.Peer) {
 				continue
 			}
 			l.Interface = "vl-" + v.Name + "-" + l.Peer
 			if len(l.Interface) > maxInterface {
-				r.add(key, "is missing, and its default %q has %d octets; want a name of at most %d", l.Interface, len(l.Interface), maxInterface)
+				r.add(key, "missing, and the default %q has %d octets; expected a name of at most %d", l.Interface, len(l.Interface), maxInterface)
 			}
 		}
 	}
 }
 
-// linkKey is the path of a key of link i of a VPN.
+// linkKey returns the path of a key of link i of a VPN.
 func linkKey(vpn string, i int, key string) string {
 	return join(element(join("vpns", vpn, "links"), i), key)
 }
@@ -64,9 +64,9 @@ func (c *Config) checkLinks(r *report) {
 			switch {
 			case l.Peer == "":
 			case !slices.Contains(peers, l.Peer):
-				r.add(key("peer"), "%q is no peer; %s", l.Peer, insteadOfPeer(l.Peer, peers))
+				r.add(key("peer"), "unknown peer %q; %s", l.Peer, suggestPeer(l.Peer, peers))
 			case twice:
-				r.add(key("peer"), "%q has a link in this VPN already, %s; want one a peer", l.Peer, element("links", other))
+				r.add(key("peer"), "%q already has a link in this VPN, %s; expected one link for each peer", l.Peer, element("links", other))
 			default:
 				toPeer[l.Peer] = i
 			}
@@ -90,57 +90,57 @@ func (c *Config) checkLinks(r *report) {
 	}
 }
 
-// uses says which key claims what only one link of a virtual router can have: an interface's name,
-// or a route's prefix.
+// uses has the key that claims each value that must be unique in some scope, such as the name of an
+// interface or the prefix of a route in a virtual router.
 type uses map[use]string
 
 type use struct{ where, what string }
 
 func (u uses) claim(r *report, key, where, what string) {
 	if other, taken := u[use{where, what}]; taken {
-		r.add(key, "%q is taken in %s by %s; want another", what, where, other)
+		r.add(key, "%q is already used in %s by %s; use another", what, where, other)
 		return
 	}
 	u[use{where, what}] = key
 }
 
-// insteadOfPeer is what to write instead of the name of no peer.
-func insteadOfPeer(name string, peers []string) string {
+// suggestPeer returns what to write instead of the name of an unknown peer.
+func suggestPeer(name string, peers []string) string {
 	if near := nearest(name, peers); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
-	return "want one of those under peers: " + strings.Join(peers, ", ")
+	return "expected one of those under peers: " + strings.Join(peers, ", ")
 }
 
 var interfaceName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// notInterface are names that the kernel refuses or has for other things.
-var notInterface = []string{".", "..", "lo", "all", "default"}
+// reservedInterfaces are names that the kernel refuses or uses for other purposes.
+var reservedInterfaces = []string{".", "..", "lo", "all", "default"}
 
 func checkInterfaceName(r *report, key, name string) {
 	switch {
-	case name == "" || r.told(key):
+	case name == "" || r.reported(key):
 	case len(name) > maxInterface:
-		r.add(key, "%q has %d octets; want at most %d", name, len(name), maxInterface)
-	case !interfaceName.MatchString(name) || slices.Contains(notInterface, name):
-		r.add(key, "%q is no name for an interface; want letters, digits, '.', '_' and '-', and none of %s", name, strings.Join(notInterface, " "))
+		r.add(key, "%q has %d octets; expected at most %d", name, len(name), maxInterface)
+	case !interfaceName.MatchString(name) || slices.Contains(reservedInterfaces, name):
+		r.add(key, "invalid interface name %q; expected letters, digits, '.', '_' and '-', and none of %s", name, strings.Join(reservedInterfaces, " "))
 	}
 }
 
 func (l *Link) checkAddresses(r *report, key func(string) string) {
-	if !l.IPv4 && !l.IPv6 && !r.told(key("ipv4")) && !r.told(key("ipv6")) {
-		r.add(key("ipv6"), "is false, and ipv4 too: the link would carry nothing; want one of them true")
+	if !l.IPv4 && !l.IPv6 && !r.reported(key("ipv4")) && !r.reported(key("ipv6")) {
+		r.add(key("ipv6"), "ipv4 and ipv6 are both false, so the link would carry nothing; set one of them to true")
 	}
-	if !l.IPv4 && !r.told(key("ipv4")) {
+	if !l.IPv4 && !r.reported(key("ipv4")) {
 		if l.Address != (LinkAddress{}) {
-			r.add(key("address"), "needs IPv4, and ipv4 is false; want ipv4: true or no address")
+			r.add(key("address"), "requires IPv4, but ipv4 is false; set ipv4: true or remove address")
 		}
 		if l.PeerAddress.IsValid() {
-			r.add(key("peer_address"), "needs IPv4, and ipv4 is false; want ipv4: true or no peer_address")
+			r.add(key("peer_address"), "requires IPv4, but ipv4 is false; set ipv4: true or remove peer_address")
 		}
 	}
-	if len(l.Address6) > 0 && !l.IPv6 && !r.told(key("ipv6")) {
-		r.add(key("address6"), "needs IPv6, and ipv6 is false; want ipv6: true or no address6")
+	if len(l.Address6) > 0 && !l.IPv6 && !r.reported(key("ipv6")) {
+		r.add(key("address6"), "requires IPv6, but ipv6 is false; set ipv6: true or remove address6")
 	}
 	if !l.PeerAddress.IsValid() {
 		return
@@ -148,11 +148,11 @@ func (l *Link) checkAddresses(r *report, key func(string) string) {
 	checkHost(r, key("peer_address"), l.PeerAddress)
 	switch {
 	case !l.PeerAddress.Is4():
-		r.add(key("peer_address"), "%q is not IPv4; the IPv6 addresses of a link come from IPV6CP", l.PeerAddress)
+		r.add(key("peer_address"), "%q is not an IPv4 address; IPV6CP negotiates the peer's IPv6 address", l.PeerAddress)
 	case l.PeerAddress == l.Address.Prefix.Addr():
-		r.add(key("peer_address"), "%q is our own address of this link; want the peer's", l.PeerAddress)
+		r.add(key("peer_address"), "%q is the local address of this link; expected the peer's", l.PeerAddress)
 	case l.Address.Prefix.IsValid() && !l.Address.Prefix.IsSingleIP() && !l.Address.Prefix.Contains(l.PeerAddress):
-		r.add(key("peer_address"), "%q is outside of %s, the prefix of address; want one inside, or address: %s without a length",
+		r.add(key("peer_address"), "%q is outside %s, the prefix of address; expected an address inside it, or address: %s without a prefix length",
 			l.PeerAddress, l.Address.Prefix.Masked(), l.Address.Prefix.Addr())
 	}
 }
@@ -164,15 +164,15 @@ func (l *Link) checkRoutes(r *report, key func(string) string) {
 		}
 		at := element(key("routes"), i)
 		if masked := route.Masked(); masked != route {
-			r.add(at, "%q has bits beyond its length; want %q", route, masked)
+			r.add(at, "%q has bits set beyond its prefix length; expected %q", route, masked)
 		}
-		if !l.carries(route) && !r.told(key("ipv4")) && !r.told(key("ipv6")) {
-			r.add(at, "%q is of a protocol that the link does not carry; want ipv4 and ipv6 to allow it", route)
+		if !l.carries(route) && !r.reported(key("ipv4")) && !r.reported(key("ipv6")) {
+			r.add(at, "%q is of a protocol that the link does not carry; enable it with ipv4: true or ipv6: true", route)
 		}
 	}
 }
 
-// carries reports whether packets to prefix can take the link.
+// carries reports whether the link carries the protocol of prefix.
 func (l *Link) carries(prefix netip.Prefix) bool {
 	if prefix.Addr().Is4() {
 		return l.IPv4

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// Load reads the configuration in the file at path, as Parse does.
+// Load reads and parses the file at path; see Parse.
 func Load(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -15,9 +15,9 @@ func Load(path string) (*Config, error) {
 	return Parse(path, text)
 }
 
-// Parse reads the configuration that is the text of the file at path, YAML, TOML or JSON as its
-// extension says, and the secrets that it names: relative names start at the file's folder. The
-// error joins everything that is wrong, one line each: file, key, value, and what would be right.
+// Parse parses the text of the file at path, which is YAML, TOML or JSON according to its
+// extension, and reads the secrets that it names; relative paths are relative to the file's folder.
+// The error joins all problems, one line each: file, key, value, and what would be right.
 func Parse(path string, text []byte) (*Config, error) {
 	tree, err := parse(path, text)
 	if err != nil {

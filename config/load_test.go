@@ -15,8 +15,8 @@ import (
 
 const theSecret = "correct horse battery staple"
 
-// inFolder writes the file of that name beside files with secrets, pe2.secret and pe2.psk, and
-// returns its path.
+// inFolder writes a file into a new folder with the secrets pe2.secret and pe2.psk, and returns its
+// path.
 func inFolder(t testing.TB, name, text string) string {
 	t.Helper()
 	folder := t.TempDir()
@@ -32,7 +32,7 @@ func write(t testing.TB, path, text string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(path, mode); err != nil { // whatever the umask is
+	if err := os.Chmod(path, mode); err != nil { // independent of the umask
 		t.Fatal(err)
 	}
 }
@@ -53,7 +53,7 @@ vpns:
       - peer: pe2
 `
 
-// minimal is what Load makes of minimalYAML: all defaults.
+// minimal returns the expected result of Load for minimalYAML: all defaults.
 func minimal() *Config {
 	return &Config{
 		Local: Local{HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"), Port: 1702, PortProtected: 1701, VICISocket: "/run/charon.vici"},
@@ -68,10 +68,11 @@ func minimal() *Config {
 			Secret:         Secret(theSecret),
 			Digest:         DigestSHA1,
 			Role:           RoleBoth,
-			Hello:          60 * time.Second,                                                    // RFC 3931 section 4.4
-			Retransmit:     Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10}, // RFC 3931 section 4.2
-			IKE:            defaultIKE(),
-			Signalling:     SignallingL2TP,
+			Hello:          60 * time.Second, // RFC 3931, section 4.4
+			// RFC 3931, section 4.2
+			Retransmit: Retransmit{Initial: time.Second, Cap: 8 * time.Second, Retries: 10},
+			IKE:        defaultIKE(),
+			Signalling: SignallingL2TP,
 		}},
 		VPNs: []VPN{{
 			Name:  "red",
@@ -109,7 +110,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Names keep their case, and may have dots; peers and VPNs are in the order of their names.
+// Names keep their case and may contain dots; peers and VPNs are sorted by name.
 func TestNames(t *testing.T) {
 	path := inFolder(t, "l2tpvl.yaml", `
 local: {hostname: PE1, router_id: 192.0.2.1}
@@ -124,7 +125,7 @@ vpns:
   Blue: {vpn_id: 5e:2, vr: {netns: blue}}
 `)
 	_, err := Load(path)
-	want := path + `: vpns."red.eu".links[1].routes[0]: "10.1.2.5/24" has bits beyond its length; want "10.1.2.0/24"`
+	want := path + `: vpns."red.eu".links[1].routes[0]: "10.1.2.5/24" has bits set beyond its prefix length; expected "10.1.2.0/24"`
 	if err == nil || err.Error() != want {
 		t.Errorf("Load:\n got %v\nwant %s", err, want)
 	}
@@ -141,7 +142,7 @@ vpns:
 	}
 }
 
-// full has a value that is no default at every key.
+// full sets keys to values other than their defaults, in each format.
 var full = map[string]string{
 	"yaml": `
 local: {hostname: pe1, router_id: 192.0.2.1, address: "2001:db8::1", port: 1703}
@@ -269,7 +270,7 @@ ppp_auth = {require = "pap", peer_name = "pe3", rechallenge = "0s"}
 }`,
 }
 
-func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
+func TestFormatsAreEquivalent(t *testing.T) {
 	want := &Config{
 		Local: Local{
 			HostName: "pe1", RouterID: netip.MustParseAddr("192.0.2.1"),
@@ -337,8 +338,8 @@ func TestYAMLTOMLAndJSONSayTheSame(t *testing.T) {
 	}
 }
 
-// Each file directly in configs/ is a configuration of l2tpvld, and must load as it is; only the
-// folder of the secrets is another one here.
+// Each file directly in configs/ is a configuration of l2tpvld and loads without change, except
+// that the secrets are in another folder here.
 func TestShippedFilesLoad(t *testing.T) {
 	t.Setenv("L2TPVL_SECRET_PE3", theSecret)
 	t.Setenv("L2TPVL_SECRET_PE3_NEXT", "another secret")

@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// nearest is the one of words that is most like word, or "" if none is much like it.
+// nearest returns the one of words that is most similar to word, or "" if none is similar enough.
 func nearest(word string, words []string) string {
 	best, found := 1+min(2, len(word)/2), ""
 	for _, w := range words {
@@ -13,7 +13,7 @@ func nearest(word string, words []string) string {
 	return found
 }
 
-// distance counts the octets to insert, delete or replace to make b of a (Levenshtein).
+// distance returns the Levenshtein distance of a and b in octets.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -13,16 +13,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// formats are the forms of a configuration by file extension, as viper names them.
+// formats has viper's name of the format for each file extension.
 var formats = map[string]string{".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json"}
 
-// parse reads the text of the file at path into a tree of map[string]any, []any and scalars. It
-// takes viper's decoders, but not its tree of settings: that one folds all keys to lower case, and
-// the names of VPNs and peers are the operator's own.
+// parse returns the text of the file at path as a tree of map[string]any, []any and scalars. It
+// uses the decoders of viper but not its tree of settings, which folds all keys to lower case: the
+// names of VPNs and peers are case-sensitive.
 func parse(path string, text []byte) (map[string]any, error) {
 	format, known := formats[strings.ToLower(filepath.Ext(path))]
 	if !known {
-		return nil, fmt.Errorf("%s: the extension of its name is none of .yaml, .yml, .toml, .json", path)
+		return nil, fmt.Errorf("%s: unknown file extension; expected .yaml, .yml, .toml or .json", path)
 	}
 	decoder, err := viper.NewCodecRegistry().Decoder(format)
 	if err != nil {
@@ -30,7 +30,7 @@ func parse(path string, text []byte) (map[string]any, error) {
 	}
 	tree := map[string]any{}
 	if err := decoder.Decode(text, tree); err != nil {
-		return nil, fmt.Errorf("%s%s: is no valid %s: %s", path, position(text, err), strings.ToUpper(format), plain.Replace(err.Error()))
+		return nil, fmt.Errorf("%s%s: invalid %s: %s", path, position(text, err), strings.ToUpper(format), plain.Replace(err.Error()))
 	}
 	if unread := unreadParts[format]; unread != nil {
 		if err := unread(text); err != nil {
@@ -40,13 +40,13 @@ func parse(path string, text []byte) (map[string]any, error) {
 	return tree, nil
 }
 
-// unreadParts find what a decoder would pass over in silence.
+// unreadParts has, for each format, the check for content that its decoder silently ignores.
 var unreadParts = map[string]func(text []byte) error{
 	"yaml": secondDocument,
 	"json": duplicateKey,
 }
 
-// secondDocument is an error if the YAML text has a second document.
+// secondDocument returns an error if the YAML text has a second document.
 func secondDocument(text []byte) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	var document yaml.Node
@@ -54,10 +54,10 @@ func secondDocument(text []byte) error {
 	if first == io.EOF || second == io.EOF {
 		return nil
 	}
-	return errors.New("has a second YAML document, after a line of ---; want one document")
+	return errors.New("second YAML document after a line with ---; expected one document")
 }
 
-// duplicateKey is an error if an object of the JSON text has a key twice.
+// duplicateKey returns an error if an object of the JSON text has a key twice.
 func duplicateKey(text []byte) error {
 	return duplicateKeyBelow(json.NewDecoder(bytes.NewReader(text)), "")
 }
@@ -77,7 +77,7 @@ func duplicateKeyBelow(d *json.Decoder, path string) error {
 			}
 			key, _ := token.(string) // a JSON key is always a string
 			if seen[key] {
-				return fmt.Errorf("%s: is there twice; want it once", join(path, key))
+				return fmt.Errorf("%s: duplicate key; expected it once", join(path, key))
 			}
 			seen[key] = true
 			if err := duplicateKeyBelow(d, join(path, key)); err != nil {
@@ -96,8 +96,8 @@ func duplicateKeyBelow(d *json.Decoder, path string) error {
 	return err
 }
 
-// position is where in the text a decoder failed, as ":LINE", as far as the error says. YAML's says
-// it in its words.
+// position returns the line at which a decoder failed as ":LINE", or "" if the error does not have
+// it. YAML errors have the line in their text.
 func position(text []byte, err error) string {
 	if toml := (interface{ Position() (row, column int) })(nil); errors.As(err, &toml) {
 		row, _ := toml.Position()
@@ -109,7 +109,7 @@ func position(text []byte, err error) string {
 	return ""
 }
 
-// plain takes Go's and the decoders' own names out of their messages.
+// plain removes the names of Go types and of the decoders from their messages.
 var plain = strings.NewReplacer(
 	"yaml: unmarshal errors:\n  ", "", "\n  ", "; ", "yaml: ", "", "toml: ", "", "json: ", "",
 	"Go value of type ", "", "map[string]interface {}", "a table of keys", "!!seq", "a list", "!!str", "text",

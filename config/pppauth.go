@@ -5,32 +5,34 @@ import (
 	"time"
 )
 
-// PPPAuth says how the ends of a link authenticate each other.
+// PPPAuth configures how the ends of a link authenticate each other by PPP.
 type PPPAuth struct {
-	Require        PPPAuthRequired `key:"require" default:"none" oneof:"none|chap|pap" doc:"What the peer must authenticate itself by: CHAP (RFC 1994, MD5), PAP (RFC 1334), which shows the secret to whoever reads the link, or nothing."`
-	Allow          []PPPAuthMethod `key:"allow" derived:"chap, if there is a secret" oneof:"chap|pap" doc:"What we authenticate ourselves by if the peer requires it."`
-	Name           string          `key:"name" like:"pe1" derived:"local.hostname" doc:"What we call ourselves."`
-	SecretFile     string          `key:"secret_file" live:"content" like:"/etc/l2tpvl/red.secret" doc:"File that holds the secret which proves that; a relative name starts at the configuration's folder."`
-	SecretEnv      string          `key:"secret_env" live:"content" like:"RED_SECRET" hidden:"yes" doc:"Environment variable that holds the secret."`
-	Secret         Secret          // read from SecretFile or SecretEnv; empty if there is none
-	PeerName       string          `key:"peer_name" like:"pe2" derived:"any but ours" doc:"What the peer must call itself."`
-	PeerSecretFile string          `key:"peer_secret_file" live:"content" like:"/etc/l2tpvl/red-pe2.secret" derived:"our secret" doc:"File that holds the secret by which the peer proves its name, if it is not ours; RFC 1994 asks for one each."`
-	PeerSecretEnv  string          `key:"peer_secret_env" live:"content" like:"RED_PE2_SECRET" hidden:"yes" derived:"our secret" doc:"Environment variable that holds the peer's secret."`
-	PeerSecret     Secret          // read from PeerSecretFile or PeerSecretEnv, or else Secret; empty if none is required
-	Rechallenge    time.Duration   `key:"rechallenge" default:"0s" min:"0s" max:"24h" doc:"Mean time between two challenges of a link that is up, with require: chap; 0s: challenged once."`
+	Require        PPPAuthRequired `key:"require" default:"none" oneof:"none|chap|pap" doc:"Protocol by which the peer must authenticate itself: CHAP with MD5 (RFC 1994), PAP (RFC 1334), which sends the secret in the clear, or none."`
+	Allow          []PPPAuthMethod `key:"allow" derived:"chap if a secret is set" oneof:"chap|pap" doc:"Protocols by which this end authenticates itself if the peer requires it."`
+	Name           string          `key:"name" example:"pe1" derived:"local.hostname" doc:"Name of this end."`
+	SecretFile     string          `key:"secret_file" impact:"content" example:"/etc/l2tpvl/red.secret" doc:"File with the secret of this end; a relative path is relative to the configuration file's folder."`
+	SecretEnv      string          `key:"secret_env" impact:"content" example:"RED_SECRET" hidden:"yes" doc:"Environment variable with the secret of this end."`
+	Secret         Secret          // from SecretFile or SecretEnv; empty: none
+	PeerName       string          `key:"peer_name" example:"pe2" derived:"any except the local name" doc:"Name that the peer must have."`
+	PeerSecretFile string          `key:"peer_secret_file" impact:"content" example:"/etc/l2tpvl/red-pe2.secret" derived:"the secret of this end" doc:"File with the secret of the peer, if it differs from the secret of this end; RFC 1994 recommends a different secret for each direction."`
+	PeerSecretEnv  string          `key:"peer_secret_env" impact:"content" example:"RED_PE2_SECRET" hidden:"yes" derived:"the secret of this end" doc:"Environment variable with the secret of the peer."`
+	// PeerSecret is the content of PeerSecretFile or PeerSecretEnv, otherwise Secret; empty if the
+	// peer is not required to authenticate.
+	PeerSecret  Secret
+	Rechallenge time.Duration `key:"rechallenge" default:"0s" min:"0s" max:"24h" doc:"Mean time between two CHAP challenges while the link is up, with require: chap; 0s: the peer is challenged once, at the start."`
 }
 
-// PPPAuthRequired is what is required of a peer.
+// PPPAuthRequired is the protocol by which a peer must authenticate itself.
 type PPPAuthRequired string
 
-// What may be required.
+// The values of PPPAuthRequired.
 const (
 	RequireNone PPPAuthRequired = "none"
 	RequireCHAP PPPAuthRequired = "chap"
 	RequirePAP  PPPAuthRequired = "pap"
 )
 
-// PPPAuthMethod is an authentication protocol of PPP.
+// PPPAuthMethod is a PPP authentication protocol.
 type PPPAuthMethod string
 
 // The authentication protocols.
@@ -39,13 +41,13 @@ const (
 	AllowPAP  PPPAuthMethod = "pap"
 )
 
-// Used reports whether there is any authentication.
+// Used reports whether either end authenticates itself.
 func (a *PPPAuth) Used() bool { return a.required() || len(a.Allow) > 0 }
 
 func (a *PPPAuth) required() bool { return a.Require == RequireCHAP || a.Require == RequirePAP }
 
-// inherit takes from the VPN what the link does not have of its own. A secret is one thing, whether
-// it is in a file or not.
+// inherit copies from the VPN the values that the link does not set. A secret in a file and one in
+// the environment count as the same value.
 func (a *PPPAuth) inherit(vpn *PPPAuth, has func(key string) bool) {
 	if !has("require") {
 		a.Require = vpn.Require
@@ -74,11 +76,11 @@ func (a *PPPAuth) hasSecret() bool { return a.SecretFile != "" || a.SecretEnv !=
 
 func (a *PPPAuth) hasPeerSecret() bool { return a.PeerSecretFile != "" || a.PeerSecretEnv != "" }
 
-// authOf is the authentication of a link, and where the file speaks of it.
+// authOf is the authentication of a link, with the paths of its keys.
 type authOf struct {
 	*PPPAuth
 	r         *report
-	vpn, link string // the paths of ppp_auth
+	vpn, link string // the paths of ppp_auth of the VPN and of the link
 }
 
 // eachAuth calls do with the authentication of each link.
@@ -91,42 +93,42 @@ func (c *Config) eachAuth(r *report, do func(authOf)) {
 	}
 }
 
-// key is the path at which the file has a key, or at which it should.
+// key returns the path at which the file sets a key, or at which it should set it.
 func (a authOf) key(key string) string {
 	for _, at := range []string{a.link, a.vpn} {
-		if a.r.wrote(join(at, key)) {
+		if a.r.isSet(join(at, key)) {
 			return join(at, key)
 		}
 	}
 	return join(a.table(), key)
 }
 
-// table is the path of the ppp_auth that says most of the link.
+// table returns the path of the link's ppp_auth if the file has it, otherwise that of the VPN.
 func (a authOf) table() string {
-	if a.r.wrote(a.link) {
+	if a.r.isSet(a.link) {
 		return a.link
 	}
 	return a.vpn
 }
 
-// problem reports what is wrong with a key, once for all links that have it from the VPN.
+// problem reports a problem of a key, once for all links that inherit it from the VPN.
 func (a authOf) problem(key, format string, args ...any) {
-	if !a.r.told(key) {
+	if !a.r.reported(key) {
 		a.r.add(key, format, args...)
 	}
 }
 
-// completeAuth gives each link what its VPN has, and what follows from that.
+// completeAuth applies to each link the values of its VPN and the derived defaults.
 func (c *Config) completeAuth(r *report) {
 	for i := range c.VPNs {
 		v := &c.VPNs[i]
 		for j := range v.Links {
 			at := linkKey(v.Name, j, "ppp_auth")
-			v.Links[j].Auth.inherit(&v.Auth, func(key string) bool { return r.wrote(join(at, key)) })
+			v.Links[j].Auth.inherit(&v.Auth, func(key string) bool { return r.isSet(join(at, key)) })
 		}
 	}
 	c.eachAuth(r, func(a authOf) {
-		if a.hasSecret() && !r.wrote(a.key("allow")) {
+		if a.hasSecret() && !r.isSet(a.key("allow")) {
 			a.Allow = []PPPAuthMethod{AllowCHAP}
 		}
 		if a.Used() && a.Name == "" {
@@ -139,48 +141,48 @@ func (c *Config) checkAuth(r *report) { c.eachAuth(r, authOf.check) }
 
 func (a authOf) check() {
 	if a.SecretFile != "" && a.SecretEnv != "" {
-		a.problem(a.key("secret_env"), "contradicts secret_file; want one of them")
+		a.problem(a.key("secret_env"), "conflicts with secret_file; use only one of them")
 	}
 	if a.PeerSecretFile != "" && a.PeerSecretEnv != "" {
-		a.problem(a.key("peer_secret_env"), "contradicts peer_secret_file; want one of them")
+		a.problem(a.key("peer_secret_env"), "conflicts with peer_secret_file; use only one of them")
 	}
 	for _, key := range []string{"require", "allow", "secret_file", "secret_env", "rechallenge"} {
-		if a.r.told(a.key(key)) {
+		if a.r.reported(a.key(key)) {
 			return
 		}
 	}
 	switch {
 	case len(a.Allow) > 0 && !a.hasSecret():
-		a.problem(a.key("allow"), "needs a secret; want secret_file or secret_env too")
+		a.problem(a.key("allow"), "requires a secret; set secret_file or secret_env")
 	case a.required() && !a.hasSecret() && !a.hasPeerSecret():
-		a.problem(a.key("require"), "%q needs a secret; want secret_file or secret_env too", a.Require)
+		a.problem(a.key("require"), "%q requires a secret; set secret_file or secret_env", a.Require)
 	case !a.required() && a.hasPeerSecret():
-		a.problem(a.table(), "has a secret of the peer but does not require it; want require: chap too")
-	case !a.Used() && (a.Name != "" || a.PeerName != "") && !a.r.wrote(a.key("require")):
-		a.problem(a.table(), "authenticates nobody; want a secret, or require: none")
+		a.problem(a.table(), "the peer's secret is set, but the peer is not required to authenticate; set require: chap too")
+	case !a.Used() && (a.Name != "" || a.PeerName != "") && !a.r.isSet(a.key("require")):
+		a.problem(a.table(), "a name without a secret has no effect; set a secret, or require: none")
 	}
 	switch {
 	case len(a.Name) > maxPPPName:
-		a.problem(a.key("name"), "has %d octets; want at most %d", len(a.Name), maxPPPName)
+		a.problem(a.key("name"), "has %d octets; expected at most %d", len(a.Name), maxPPPName)
 	case len(a.PeerName) > maxPPPName:
-		a.problem(a.key("peer_name"), "has %d octets; want at most %d", len(a.PeerName), maxPPPName)
+		a.problem(a.key("peer_name"), "has %d octets; expected at most %d", len(a.PeerName), maxPPPName)
 	case a.Used() && a.Name == a.PeerName:
-		a.problem(a.key("peer_name"), "%q is our own name too; want two names", a.PeerName)
+		a.problem(a.key("peer_name"), "%q is also the local name; use different names", a.PeerName)
 	}
 	if a.Rechallenge != 0 && a.Require != RequireCHAP {
-		a.problem(a.key("rechallenge"), "%v needs CHAP; want require: chap too", a.Rechallenge)
+		a.problem(a.key("rechallenge"), "%v requires CHAP; set require: chap too", a.Rechallenge)
 	}
 }
 
-// maxPPPName is the length of the longest name or secret that PAP has room for, in octets.
+// maxPPPName is the length of the longest name or secret in a PAP packet, in octets.
 const maxPPPName = 255
 
-// readAuthSecrets reads the secrets of the links. A relative name of a file starts at folder.
+// readAuthSecrets reads the secrets of the links. Relative paths are relative to folder.
 func (c *Config) readAuthSecrets(r *report, folder string) {
 	c.eachAuth(r, func(a authOf) {
 		read := func(prefix, file, env string) Secret {
 			fileKey, envKey := a.key(prefix+"secret_file"), a.key(prefix+"secret_env")
-			if r.told(fileKey) || r.told(envKey) {
+			if r.reported(fileKey) || r.reported(envKey) {
 				return nil
 			}
 			secret := readSecret(r, folder, fileKey, file, envKey, env)
@@ -189,7 +191,7 @@ func (c *Config) readAuthSecrets(r *report, folder string) {
 				if file == "" {
 					key = envKey
 				}
-				r.add(key, "holds %d octets; PPP has room for %d", len(secret), maxPPPName)
+				r.add(key, "has %d octets; PPP allows at most %d", len(secret), maxPPPName)
 			}
 			return secret
 		}

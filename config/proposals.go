@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// proposalRules are what a proposal must have, beside an algorithm to encrypt with.
+// proposalRules are the requirements of a proposal in addition to encryption and integrity.
 type proposalRules struct {
 	what  string
-	group bool // a Diffie-Hellman group: without one there are no keys
+	group bool // whether a Diffie-Hellman group is required: an IKE SA has no keys without one
 }
 
 var (
@@ -25,14 +25,14 @@ var (
 	isGroup      = regexp.MustCompile(`^(modp|ecp|x25519|x448|curve|ke)`)
 )
 
-// forbidden are the keywords of what RFC 8221 sections 5 and 6 and RFC 8247 section 2 say MUST NOT
-// be used, and of what does not encrypt at all.
+// forbidden matches the keywords of algorithms that MUST NOT be used (RFC 8221, sections 5 and 6;
+// RFC 8247, section 2), and of those that do not encrypt at all.
 var forbidden = regexp.MustCompile(`^(null|des|blowfish[0-9]*|(prf)?md5(_128)?|modp768|modp1024s160|modpnull|modpnone|none|aes[0-9]*gmac)$`)
 
-// checkProposals reports proposals under which packets would be as good as in clear.
+// checkProposals reports proposals that leave packets without effective protection.
 func checkProposals(r *report, key string, proposals []string, rules proposalRules) {
-	if len(proposals) == 0 && !r.told(key) {
-		r.add(key, "is empty; want at least one proposal, or no such key")
+	if len(proposals) == 0 && !r.reported(key) {
+		r.add(key, "empty list; expected at least one proposal, or no such key for the default")
 	}
 	for i, proposal := range proposals {
 		at := element(key, i)
@@ -47,19 +47,19 @@ func checkProposals(r *report, key string, proposals []string, rules proposalRul
 			}
 		}
 		switch {
-		case r.told(at):
+		case r.reported(at):
 		case !proposalText.MatchString(proposal):
-			r.add(at, "%q is no proposal; want algorithms joined by '-', such as aes256gcm16-prfsha256-ecp256", proposal)
+			r.add(at, "invalid proposal %q; expected algorithms joined by '-', such as aes256gcm16-prfsha256-ecp256", proposal)
 		case bad >= 0:
-			r.add(at, "%q has %s, which protects nothing (RFC 8221, RFC 8247); want aes256gcm16 and the like", proposal, words[bad])
+			r.add(at, "%q uses %s, which is insecure (RFC 8221, RFC 8247); use aes256gcm16 or similar", proposal, words[bad])
 		case len(encryption) == 0:
-			r.add(at, "%q encrypts nothing; want an algorithm such as aes256gcm16 in it", proposal)
+			r.add(at, "%q has no encryption algorithm; add one such as aes256gcm16", proposal)
 		case aeads > 0 && aeads < len(encryption):
-			r.add(at, "%q mixes %s with algorithms of another kind (RFC 7296 section 3.3); want a proposal for each", proposal, encryption[0])
+			r.add(at, "%q mixes AEAD and other encryption algorithms, such as %s (RFC 7296, section 3.3); use a proposal for each kind", proposal, encryption[0])
 		case aeads == 0 && !has(isIntegrity):
-			r.add(at, "%q encrypts without integrity (RFC 8221 section 4); want sha256 or the like in it, or aes256gcm16", proposal)
+			r.add(at, "%q encrypts without integrity protection (RFC 8221, section 4); add sha256 or similar, or use aes256gcm16", proposal)
 		case rules.group && !has(isGroup):
-			r.add(at, "%q has no group; %s needs one such as ecp256", proposal, rules.what)
+			r.add(at, "%q has no Diffie-Hellman group; %s needs one such as ecp256", proposal, rules.what)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// notation is how a value is written, in the operator's words.
+// notation names the form of a value in the file, for error texts.
 func notation(raw any) string {
 	switch raw.(type) {
 	case nil:
@@ -20,7 +20,7 @@ func notation(raw any) string {
 	case string:
 		return "text"
 	case bool:
-		return "true or false"
+		return "a boolean"
 	case int, int64, uint64, float64:
 		return "a number"
 	case []any:
@@ -28,17 +28,17 @@ func notation(raw any) string {
 	case map[string]any, map[any]any:
 		return "a table"
 	}
-	return "a date or time" // what else YAML and TOML have
+	return "a date or time" // the remaining scalars of YAML and TOML
 }
 
-// scalar fills the value into from a scalar of the file. Numbers, and true and false, are written
-// as such; all else is text.
+// scalar fills the value into from a scalar of the file. Numbers and booleans must have that form
+// in the file; all other values must be text.
 func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflect.Value) {
 	kind := kindOf(into.Type(), tag)
 	want := "text"
 	switch into.Kind() {
 	case reflect.Bool:
-		want = "true or false"
+		want = "a boolean"
 	case reflect.Int, reflect.Uint16, reflect.Uint32:
 		want = "a number"
 	}
@@ -50,17 +50,17 @@ func (d decoder) scalar(path string, raw any, tag reflect.StructTag, into reflec
 	switch {
 	case tag.Get("hidden") != "":
 	case got == "text":
-		got = fmt.Sprintf("text, %q", raw)
+		got = fmt.Sprintf("text %q", raw)
 	case got == "a number":
-		got = "a number, " + scalarText(raw)
+		got = "the number " + scalarText(raw)
 	}
 	if kinds[into.Type()] == "text" {
 		kind += ", in quotes"
 	}
-	d.add(path, "is %s; want %s", got, kind)
+	d.add(path, "expected %s; got %s", kind, got)
 }
 
-// scalarText is a scalar as text. JSON has no other numbers than float64.
+// scalarText formats a scalar. All numbers from JSON are float64.
 func scalarText(raw any) string {
 	if f, ok := raw.(float64); ok {
 		return strconv.FormatFloat(f, 'f', -1, 64)
@@ -68,7 +68,7 @@ func scalarText(raw any) string {
 	return fmt.Sprint(raw)
 }
 
-// text fills the value into from text, if the tag allows that value.
+// text fills the value into from text if the tag allows it.
 func (d decoder) text(path, text string, tag reflect.StructTag, into reflect.Value) {
 	value := reflect.New(into.Type()).Elem()
 	err := setText(value, text)
@@ -108,11 +108,11 @@ func setText(into reflect.Value, text string) error {
 	case *netip.Prefix:
 		*v, err = netip.ParsePrefix(text)
 	case encoding.TextUnmarshaler:
-		return v.UnmarshalText([]byte(text)) // our own types say what is wrong
+		return v.UnmarshalText([]byte(text)) // these types return complete error texts
 	default:
 		into.SetString(text)
 		if text == "" {
-			return errors.New("is empty; want text")
+			return errors.New("empty value; expected text")
 		}
 	}
 	if err != nil {
@@ -121,32 +121,29 @@ func setText(into reflect.Value, text string) error {
 	return nil
 }
 
-// allowed is an error if the tag says that a value, written as text, is none of those there are.
+// allowed returns an error if the tag does not allow a value; text is the value as written.
 func allowed(value reflect.Value, text string, tag reflect.StructTag) error {
 	if oneof := tag.Get("oneof"); oneof != "" {
-		switch {
-		case slices.Contains(strings.Split(oneof, "|"), text):
+		if slices.Contains(strings.Split(oneof, "|"), text) {
 			return nil
-		case slices.Contains(strings.Split(tag.Get("later"), "|"), text):
-			return fmt.Errorf("%q is not built yet; want %s", text, either(oneof))
 		}
-		return fmt.Errorf("%q is unknown; want %s", text, either(oneof))
+		return fmt.Errorf("unknown value %q; expected %s", text, either(oneof))
 	}
 	low, high := tag.Get("min"), tag.Get("max")
 	if low != "" && number(value) < bound(value.Type(), low) {
-		return fmt.Errorf("%s is too little; want %s or more", text, low)
+		return fmt.Errorf("%s is below the minimum; expected at least %s", text, low)
 	}
 	if high != "" && number(value) > bound(value.Type(), high) {
-		return fmt.Errorf("%s is too much; want %s or less", text, high)
+		return fmt.Errorf("%s is above the maximum; expected at most %s", text, high)
 	}
 	return nil
 }
 
-// bound is the number that text stands for, as a value of type t.
+// bound returns the number in text, parsed as a value of type t.
 func bound(t reflect.Type, text string) int64 {
 	value := reflect.New(t).Elem()
 	if err := setText(value, text); err != nil {
-		return 0 // a test parses all bounds
+		return 0 // cannot happen: TestTagsAreValues parses all bounds
 	}
 	return number(value)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// schema is a JSON Schema (draft 2020-12), or a part of one.
+// schema is a JSON Schema (draft 2020-12) or a part of one.
 type schema = map[string]any
 
-// scalarSchemas say of each type of value, as kinds does, how an editor knows it. What they refuse
-// Load refuses too; Load sees more.
+// scalarSchemas has the schema of each type of value in kinds. Load rejects every value that these
+// reject, and more.
 var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[string]():         {"type": "string", "minLength": 1},
 	reflect.TypeFor[bool]():           {"type": "boolean"},
@@ -34,7 +34,7 @@ var scalarSchemas = map[reflect.Type]schema{
 	reflect.TypeFor[InterfaceAddress](): {"type": "string", "pattern": `^[0-9A-Fa-f:.]+/[0-9]+$`},
 }
 
-// Schema is the JSON Schema of the file, for editors that check and complete while one types.
+// Schema returns the JSON Schema of the file, for editors that check and complete it.
 func Schema() ([]byte, error) {
 	s := tableSchema(reflect.TypeFor[Config]())
 	s["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -68,25 +68,25 @@ func tableSchema(t reflect.Type) schema {
 	return s
 }
 
-// valueSchema is that of a key's value. Where a table or a list may be, there may be nothing.
+// valueSchema returns the schema of a key's value. Tables and lists may be empty.
 func valueSchema(t reflect.Type, tag reflect.StructTag) schema {
 	switch {
 	case kindOf(t, tag) != "":
 		return scalarSchema(t, tag)
 	case t.Kind() == reflect.Struct:
-		return orNothing(tableSchema(t))
+		return orNull(tableSchema(t))
 	case isNamed(t.Elem()):
-		return orNothing(schema{
+		return orNull(schema{
 			"type":                 "object",
 			"propertyNames":        schema{"pattern": properName.String()},
-			"additionalProperties": orNothing(tableSchema(t.Elem())),
+			"additionalProperties": orNull(tableSchema(t.Elem())),
 		})
 	}
-	return orNothing(schema{"type": "array", "items": valueSchema(t.Elem(), tag)})
+	return orNull(schema{"type": "array", "items": valueSchema(t.Elem(), tag)})
 }
 
-// orNothing lets a table or a list be empty in the way of YAML.
-func orNothing(s schema) schema {
+// orNull allows null for a table or a list without required keys, as YAML writes an empty one.
+func orNull(s schema) schema {
 	if s["required"] == nil {
 		s["type"] = []any{s["type"], "null"}
 	}
@@ -108,7 +108,7 @@ func scalarSchema(t reflect.Type, tag reflect.StructTag) schema {
 	return s
 }
 
-// schemaValue is a value as JSON writes it.
+// schemaValue returns a value as it is written in JSON.
 func schemaValue(t reflect.Type, text string) any {
 	switch t.Kind() {
 	case reflect.Bool:

@@ -12,9 +12,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-var update = flag.Bool("update", false, "write ../configs/schema/l2tpvl.schema.json anew")
+var update = flag.Bool("update", false, "write ../configs/schema/l2tpvl.schema.json")
 
-// compiledSchema is the schema as an editor would use it.
+// compiledSchema returns the schema, compiled as an editor would do it.
 func compiledSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
 	text, err := Schema()
@@ -36,7 +36,7 @@ func compiledSchema(t testing.TB) *jsonschema.Schema {
 	return s
 }
 
-// tree is a YAML text as its reader sees it.
+// tree returns a YAML text as parsed.
 func tree(t testing.TB, text string) any {
 	t.Helper()
 	read, err := parse("x.yaml", []byte(text))
@@ -46,7 +46,7 @@ func tree(t testing.TB, text string) any {
 	return read
 }
 
-// The file in configs is what Schema gives.
+// The file in configs equals the result of Schema.
 func TestSchemaFile(t *testing.T) {
 	const path = "../configs/schema/l2tpvl.schema.json"
 	want, err := Schema()
@@ -59,12 +59,12 @@ func TestSchemaFile(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
-		t.Errorf("%s is not what the code has (%v): run go test ./config -run Schema -update", path, err)
+		t.Errorf("%s differs from the result of Schema (%v): run go test ./config -run Schema -update", path, err)
 	}
 }
 
-// The schema takes the configurations that we show.
-func TestSchemaTakes(t *testing.T) {
+// The schema accepts the example configurations.
+func TestSchemaAccepts(t *testing.T) {
 	s := compiledSchema(t)
 	texts := map[string]string{"minimalYAML": minimalYAML}
 	for _, path := range []string{"../configs/l2tpvl.yaml", "../configs/minimal.yaml"} {
@@ -81,7 +81,7 @@ func TestSchemaTakes(t *testing.T) {
 	}
 }
 
-// What an editor marks is what Load refuses.
+// Everything that the schema rejects, Load rejects too.
 func TestSchemaRefuses(t *testing.T) {
 	s := compiledSchema(t)
 	for _, tt := range []struct{ name, was, is string }{
@@ -92,29 +92,29 @@ func TestSchemaRefuses(t *testing.T) {
 		{"a duration without a unit", "secret_file: pe2.secret", "secret_file: pe2.secret\n    hello: 5"},
 		{"no address", "address: 192.0.2.2", "address: pe2"},
 		{"no VPN-ID", "vpn_id: 5e:1", "vpn_id: red"},
-		{"none of the values", "vpn_id: 5e:1", "vpn_id: 5e:1\n    ipsec: yes please"},
+		{"an unknown value", "vpn_id: 5e:1", "vpn_id: 5e:1\n    ipsec: yes please"},
 		{"a list for a table", "vr: {netns: red}", "vr: [red]"},
 		{"a table for a list", "links:\n      - peer: pe2", "links: {peer: pe2}"},
 		{"a bad name", "  red:", "  \"a red one\":"},
 	} {
 		text := strings.Replace(minimalYAML, tt.was, tt.is, 1)
 		if text == minimalYAML {
-			t.Fatalf("%s: nothing is replaced", tt.name)
+			t.Fatalf("%s: %q is not in minimalYAML", tt.name, tt.was)
 		}
 		if s.Validate(tree(t, text)) == nil {
-			t.Errorf("%s is taken by the schema", tt.name)
+			t.Errorf("the schema accepts %s", tt.name)
 		}
 		if _, err := Load(inFolder(t, "x.yaml", text)); err == nil {
-			t.Errorf("%s is taken by Load", tt.name)
+			t.Errorf("Load accepts %s", tt.name)
 		}
 	}
 }
 
-// Each kind of value has its schema, and takes what the tags give as examples, defaults and bounds.
-func TestSchemaTakesExamples(t *testing.T) {
+// Each type of value has a schema, which accepts the examples, defaults and bounds in the tags.
+func TestSchemaAcceptsExamples(t *testing.T) {
 	for kind := range kinds {
 		if scalarSchemas[kind] == nil {
-			t.Errorf("no schema of %v", kind)
+			t.Errorf("no schema for %v", kind)
 		}
 	}
 	var walk func(reflect.Type)
@@ -138,7 +138,7 @@ func TestSchemaTakesExamples(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", field.Name, err)
 			}
-			for _, tag := range []string{"like", "default", "min", "max"} {
+			for _, tag := range []string{"example", "default", "min", "max"} {
 				if text := field.Tag.Get(tag); text != "" {
 					if err := s.Validate(schemaValue(ft, text)); err != nil {
 						t.Errorf("%s: %s: %v", field.Name, tag, err)
@@ -150,7 +150,7 @@ func TestSchemaTakesExamples(t *testing.T) {
 	walk(reflect.TypeFor[Config]())
 }
 
-// plainJSON is a schema as it is read from a file.
+// plainJSON returns a schema as if read from a file.
 func plainJSON(t testing.TB, s schema) any {
 	t.Helper()
 	text, err := json.Marshal(s)

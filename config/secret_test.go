@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The line end that editors write is no part of a secret; anything else is. The owner's group may
-// read the file.
+// A single trailing line end, as editors write it, is not part of a secret; everything else is. The
+// owner's group may read the file.
 func TestSecretFromFile(t *testing.T) {
 	for _, tt := range []struct {
 		text string
@@ -47,7 +47,7 @@ func TestSecretFromEnvironment(t *testing.T) {
 	}
 
 	t.Setenv("L2TPVL_TEST_SECRET", "")
-	checkMistakes(t, path, `FILE: peers.pe2.secret_env: names an environment variable that holds nothing; want the secret`)
+	checkMistakes(t, path, `FILE: peers.pe2.secret_env: the environment variable is empty; expected the secret`)
 }
 
 func TestSecrets(t *testing.T) {
@@ -57,24 +57,24 @@ func TestSecrets(t *testing.T) {
 		want       string
 	}{
 		{
-			"read by others", theSecret, 0o644,
-			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0644, which opens it to others; want 0600 or 0640`,
+			"readable by others", theSecret, 0o644,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0644, which gives others access; expected 0600 or 0640`,
 		},
 		{
-			"written by the group", theSecret, 0o660,
-			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0660, which opens it to others; want 0600 or 0640`,
+			"writable by the group", theSecret, 0o660,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has mode 0660, which gives others access; expected 0600 or 0640`,
 		},
 		{
 			"empty", "", 0o600,
-			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds nothing; want the secret`,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" is empty; expected the secret`,
 		},
 		{
 			"blank", " \r\n", 0o600,
-			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds nothing; want the secret`,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" is empty; expected the secret`,
 		},
 		{
 			"too long", strings.Repeat("x", 4097), 0o600,
-			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" holds 4097 octets; want at most 4096`,
+			`FILE: peers.pe2.secret_file: "FOLDER/pe2.secret" has 4097 octets; expected at most 4096`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -85,7 +85,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// However a configuration is printed or encoded, its secrets stay hidden.
+// The secrets of a configuration stay hidden in every printed or encoded form of it.
 func TestSecretsStayHidden(t *testing.T) {
 	c := minimal()
 	asJSON, err := json.Marshal(c)
@@ -99,7 +99,7 @@ func TestSecretsStayHidden(t *testing.T) {
 	for _, shown := range []string{theSecret, hex.EncodeToString([]byte(theSecret)), strings.ToUpper(hex.EncodeToString([]byte(theSecret))), strings.Trim(fmt.Sprint([]byte(theSecret)), "[]"), "0x63, 0x6f"} {
 		for _, text := range texts {
 			if strings.Contains(text, shown) {
-				t.Errorf("%q is in %s", shown, text)
+				t.Errorf("secret %q shown in %s", shown, text)
 			}
 		}
 	}

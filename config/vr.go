@@ -1,31 +1,31 @@
 package config
 
-// The routing tables of the host itself, in a row: default, main, local.
+// The reserved routing tables of the host: 253 default, 254 main, 255 local.
 const firstDefaultTable, lastDefaultTable = 253, 255
 
-// vrfs say which table each VRF has, and which VRF each table.
+// vrfs has the routing table of each VRF, and the VRF of each routing table.
 type vrfs struct {
 	tables map[string]int
 	names  map[int]string
 }
 
-// check reports what names no virtual router. VRFs that it has seen are added to seen.
+// check reports problems of a virtual router. It adds its VRF to seen.
 func (v *VR) check(r *report, at string, seen vrfs) {
 	netns, vrf, table := join(at, "netns"), join(at, "vrf"), join(at, "table")
 	switch {
-	case r.told(at), r.told(netns), r.told(vrf), r.told(table):
+	case r.reported(at), r.reported(netns), r.reported(vrf), r.reported(table):
 	case v.NetNS != "" && v.VRF != "":
-		r.add(vrf, "contradicts netns; want one of them")
+		r.add(vrf, "conflicts with netns; use only one of them")
 	case v.NetNS == "" && v.VRF == "":
-		r.add(at, "names no virtual router; want netns, or vrf and table")
+		r.add(at, "no virtual router; set netns, or vrf and table")
 	case v.NetNS != "" && v.Table != 0:
-		r.add(table, "belongs to a VRF; want vrf in place of netns, or no table")
+		r.add(table, "only valid with vrf; use vrf instead of netns, or remove table")
 	case v.NetNS != "":
 		if !properName.MatchString(v.NetNS) {
-			r.add(netns, "%q is no name of a network namespace; want %s", v.NetNS, properNames)
+			r.add(netns, "invalid network namespace %q; expected %s", v.NetNS, properNames)
 		}
 	case v.Table == 0:
-		r.add(table, "is missing; want the number of the VRF's routing table")
+		r.add(table, "missing; expected the number of the VRF's routing table")
 	default:
 		checkInterfaceName(r, vrf, v.VRF)
 		v.checkTable(r, table, seen)
@@ -37,20 +37,20 @@ func (v *VR) checkTable(r *report, table string, seen vrfs) {
 	name, taken := seen.names[v.Table]
 	switch {
 	case v.Table >= firstDefaultTable && v.Table <= lastDefaultTable:
-		r.add(table, "%d is a table of the host itself; want one for the VRF alone", v.Table)
+		r.add(table, "%d is a reserved table of the host; use one for the VRF alone", v.Table)
 	case known && other != v.Table:
-		r.add(table, "%d differs from %d, which VRF %s has in another VPN; want one table", v.Table, other, v.VRF)
+		r.add(table, "%d differs from %d, the table of VRF %s in another VPN; use the same table", v.Table, other, v.VRF)
 	case taken && name != v.VRF:
-		r.add(table, "%d is also the table of VRF %s; want one for each VRF", v.Table, name)
+		r.add(table, "%d is also the table of VRF %s; each VRF needs its own", v.Table, name)
 	default:
 		seen.tables[v.VRF], seen.names[v.Table] = v.Table, v.VRF
 	}
 }
 
-// isSet reports whether the operator has named a virtual router.
+// isSet reports whether a virtual router is configured.
 func (v *VR) isSet() bool { return v.NetNS != "" || v.VRF != "" }
 
-// String is the virtual router for people: "netns red", "vrf red".
+// String returns the virtual router as text for people: "netns red", "vrf red".
 func (v *VR) String() string {
 	if v.VRF != "" {
 		return "vrf " + v.VRF
@@ -58,11 +58,11 @@ func (v *VR) String() string {
 	return "netns " + v.NetNS
 }
 
-// hostDevices is where the interfaces of the host have their names, for people.
+// hostDevices is the text for people that names the host's own network namespace.
 const hostDevices = "the daemon's own namespace"
 
-// devices is where the interfaces of the virtual router have their names, for people: those of VRFs
-// are all in one place.
+// devices returns the scope in which the interface names of the virtual router are unique, as text
+// for people. All VRFs share the host's namespace.
 func (v *VR) devices() string {
 	if v.VRF != "" {
 		return hostDevices
@@ -70,7 +70,7 @@ func (v *VR) devices() string {
 	return v.String()
 }
 
-// checkInterfaces reports names and addresses that no interface towards a customer can have.
+// checkInterfaces reports invalid names and addresses of customer interfaces.
 func (v *VPN) checkInterfaces(r *report) {
 	for i, c := range v.Interfaces {
 		at := v.interfaceKey(i)
@@ -78,17 +78,17 @@ func (v *VPN) checkInterfaces(r *report) {
 		seen := map[InterfaceAddress]bool{}
 		for j, a := range c.Addresses {
 			if seen[a] && a.Prefix.IsValid() {
-				r.add(element(join(at, "addresses"), j), "%q is there twice; want it once", a.Prefix)
+				r.add(element(join(at, "addresses"), j), "duplicate address %q; expected it once", a.Prefix)
 			}
 			seen[a] = true
 		}
 	}
 }
 
-// interfaceKey is the path of interface i towards the customer.
+// interfaceKey returns the path of customer interface i.
 func (v *VPN) interfaceKey(i int) string { return element(join("vpns", v.Name, "interfaces"), i) }
 
-// claimInterfaces reports an interface of the host that two virtual routers want.
+// claimInterfaces reports interfaces of the host that two virtual routers claim.
 func (v *VPN) claimInterfaces(r *report, used uses) {
 	if !v.VR.isSet() {
 		return
@@ -105,8 +105,7 @@ func (v *VPN) claimInterfaces(r *report, used uses) {
 	}
 }
 
-// InterfacesOf are those towards customers of a virtual router, which several VPNs may have in
-// common.
+// InterfacesOf returns the customer interfaces of a virtual router, which several VPNs may share.
 func (c *Config) InterfacesOf(vr VR) []CustomerInterface {
 	var all []CustomerInterface
 	for _, v := range c.VPNs {

@@ -118,7 +118,7 @@ func renderKeys(keys []config.Key) string {
 			continue
 		}
 		at := tableOf(k.Path)
-		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc, onChange[k.Live])
+		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc, onChange[k.Impact])
 	}
 	tables = append(tables, "")
 	var b strings.Builder
@@ -133,14 +133,14 @@ func renderKeys(keys []config.Key) string {
 }
 
 // onChange says what a change of a key does to a daemon that runs.
-var onChange = map[config.Live]string{
-	config.LiveNow:        "in place",
-	config.LiveContent:    "what it holds counts",
-	config.LiveLink:       "restarts the link",
-	config.LiveConnection: "restarts all links to the peer",
-	config.LiveClear:      "restarts links in clear",
-	config.LiveProtected:  "restarts protected links",
-	config.LiveDaemon:     "needs a restart of l2tpvld",
+var onChange = map[config.Impact]string{
+	config.ImpactNone:        "in place",
+	config.ImpactContent:    "what it holds counts",
+	config.ImpactLink:       "restarts the link",
+	config.ImpactConnection: "restarts all links to the peer",
+	config.ImpactClear:      "restarts links in clear",
+	config.ImpactProtected:  "restarts protected links",
+	config.ImpactDaemon:     "needs a restart of l2tpvld",
 }
 
 // tableOf is the path of the table that a key is in.

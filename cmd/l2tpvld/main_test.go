@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 			"link in clear",
 			[]string{"--require-ipsec", "--check", "-c", fine},
 			exitConfig, "",
-			[]string{`vpns.red.links[0].ipsec: "none" is refused, as the daemon runs with --require-ipsec; want required`},
+			[]string{`vpns.red.links[0].ipsec: "none" is refused because l2tpvld runs with --require-ipsec; set required`},
 		},
 		{"cannot start", []string{"-c", stuck}, exitFailed, "", []string{"l2tpvld: api.socket: "}},
 	} {

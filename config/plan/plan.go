@@ -1,5 +1,6 @@
-// Package plan says what it takes to get from one configuration to another while links are up:
-// which of them come, go, flap or stay. It does nothing of it.
+// Package plan computes the steps from a running configuration to another one: which control
+// connections, links and virtual routers are added, removed, restarted or changed in place. Make
+// returns them as a Plan. The package carries nothing out; package daemon does.
 package plan
 
 import (
@@ -9,30 +10,30 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// Plan is all that differs between two configurations, in the order of names.
+// Plan has all differences between two configurations, ordered by name.
 type Plan struct {
-	// Restart are the keys that a daemon takes at its start alone. With any of these the plan
-	// cannot be carried out.
+	// Restart has the changes that require a restart of the daemon. If it is not empty, a running
+	// daemon cannot carry out the plan.
 	Restart []config.Change
 
-	Daemon      []config.Change // of the daemon itself, in place
+	Daemon      []config.Change // changes of the daemon itself, in place
 	Connections []Connection
 	Links       []Link
 	Routers     []Router
 }
 
-// Action is what becomes of a thing.
+// Action is what happens to a control connection, a link or a virtual router.
 type Action string
 
 // The actions.
 const (
 	Add     Action = "add"
 	Remove  Action = "remove"
-	Restart Action = "restart" // it goes down and comes up anew
-	Change  Action = "change"  // in place: it stays up
+	Restart Action = "restart" // it goes down and comes up again
+	Change  Action = "change"  // it is changed in place and stays up
 )
 
-// Connection is the control connection to a peer for links of one class.
+// Connection is a change of the control connection to a peer for links of one class.
 type Connection struct {
 	Peer    string
 	Class   config.IPsec
@@ -40,33 +41,36 @@ type Connection struct {
 	Changes []config.Change // of the peer; empty for Add and Remove
 }
 
-// Link is a VPN towards a peer.
+// Link is a change of the link of a VPN to a peer.
 type Link struct {
 	VPN, Peer string
-	From, To  config.IPsec // its class, and so its connection: before, unless it is added, and after, unless it is removed
 	Action    Action
 
+	// From and To are the classes before and after, and thereby its control connections. From is
+	// empty for Add, To for Remove.
+	From, To config.IPsec
+
 	Changes []config.Change // of the VPN and of the link; empty for Add and Remove
-	Of      []config.Change // of the peer, which restart the connection and so the link
+	Of      []config.Change // of the peer: they restart the connection, and the link with it
 }
 
-// Router is a virtual router that one of the configurations has alone, or that has other interfaces
-// towards customers.
+// Router is a change of a virtual router: only one of the configurations has it, or its customer
+// interfaces differ.
 type Router struct {
 	VR     config.VR
 	Action Action // Add, Remove or Change
 }
 
-// Empty reports whether nothing is to be done.
+// Empty reports whether the configurations do not differ.
 func (p *Plan) Empty() bool {
 	return len(p.Restart)+len(p.Daemon)+len(p.Connections)+len(p.Links)+len(p.Routers) == 0
 }
 
-// Make compares two configurations.
+// Make returns the plan that leads from one configuration to another.
 func Make(from, to *config.Config) *Plan {
 	p := &Plan{Connections: connections(from, to), Routers: routers(from, to)}
 	for _, c := range from.Changes(to) {
-		if c.Live == config.LiveDaemon {
+		if c.Impact == config.ImpactDaemon {
 			p.Restart = append(p.Restart, c)
 		} else {
 			p.Daemon = append(p.Daemon, c)
@@ -76,7 +80,7 @@ func Make(from, to *config.Config) *Plan {
 	return p
 }
 
-// connections compares the peers, and the classes that links to them have.
+// connections compares the peers, and the classes of the links to them.
 func connections(from, to *config.Config) []Connection {
 	was, is := peers(from), peers(to)
 	var found []Connection
@@ -106,36 +110,36 @@ func connections(from, to *config.Config) []Connection {
 	return found
 }
 
-// concerning are the changes of a peer that concern its connection of a class.
+// concerning returns the changes of a peer that affect its connection of a class.
 func concerning(class config.IPsec, changes []config.Change) []config.Change {
-	return slices.DeleteFunc(changes, func(c config.Change) bool { return !c.Live.Concerns(class) })
+	return slices.DeleteFunc(changes, func(c config.Change) bool { return !c.Impact.Concerns(class) })
 }
 
-// strongest is what changes take together.
+// strongest returns the action that a set of changes requires.
 func strongest(changes []config.Change) Action {
-	if slices.ContainsFunc(changes, func(c config.Change) bool { return c.Live != config.LiveNow }) {
+	if slices.ContainsFunc(changes, func(c config.Change) bool { return c.Impact != config.ImpactNone }) {
 		return Restart
 	}
 	return Change
 }
 
-// end is one end of a link, and the VPN that it is of.
+// end is the local end of a link, with its VPN.
 type end struct {
 	vpn  *config.VPN
 	link *config.Link
 }
 
-// name is what a link goes by.
+// name identifies a link.
 type name struct{ vpn, peer string }
 
-// links compares the links. Those of a connection that restarts do so too.
+// links compares the links. The links of a restarted connection restart too.
 func links(from, to *config.Config, connections []Connection) []Link {
 	was, is := ends(from), ends(to)
 	var found []Link
 	for _, n := range append(order(from), order(to)...) {
 		before, had := was[n]
 		after, has := is[n]
-		delete(was, n) // each once
+		delete(was, n) // each link once
 		delete(is, n)
 		l := Link{VPN: n.vpn, Peer: n.peer}
 		switch {
@@ -166,11 +170,11 @@ func links(from, to *config.Config, connections []Connection) []Link {
 	return found
 }
 
-// restarting is what restarts the connection to a peer; nil if nothing does.
+// restarting returns the changes that restart the connection to a peer, or nil.
 func restarting(connections []Connection, peer string, class config.IPsec) []config.Change {
 	for _, c := range connections {
 		if c.Peer == peer && c.Class == class && c.Action == Restart {
-			return slices.DeleteFunc(slices.Clone(c.Changes), func(c config.Change) bool { return c.Live == config.LiveNow })
+			return slices.DeleteFunc(slices.Clone(c.Changes), func(c config.Change) bool { return c.Impact == config.ImpactNone })
 		}
 	}
 	return nil
@@ -187,7 +191,7 @@ func ends(c *config.Config) map[name]end {
 	return ends
 }
 
-// order are the names of all links, as they are configured.
+// order returns the names of all links, in the order of the configuration.
 func order(c *config.Config) []name {
 	var names []name
 	for _, v := range c.VPNs {
@@ -230,7 +234,7 @@ func peers(c *config.Config) map[string]*config.Peer {
 	return peers
 }
 
-// names are those of both, each once, in order.
+// names returns the keys of both maps, sorted and without duplicates.
 func names(a, b map[string]*config.Peer) []string {
 	var names []string
 	for _, m := range []map[string]*config.Peer{a, b} {

@@ -31,13 +31,14 @@ vpns:
       - {peer: pe3, address: 10.255.0.0/31}
 `
 
-// load reads whole with replacements, out of a folder of its own.
+// load returns the configuration whole with replacements: old, new, old, new... It is parsed in a
+// new folder with secrets.
 func load(t *testing.T, pairs ...string) *config.Config {
 	t.Helper()
 	text := whole
 	for i := 0; i < len(pairs); i += 2 {
 		if strings.Count(text, pairs[i]) == 0 {
-			t.Fatalf("there is no %q to replace", pairs[i])
+			t.Fatalf("%q is not in whole", pairs[i])
 		}
 		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
 	}
@@ -54,7 +55,7 @@ func load(t *testing.T, pairs ...string) *config.Config {
 	return c
 }
 
-// lines are a plan as a list.
+// lines formats a plan, one line for each change.
 func lines(p *Plan) []string {
 	why := func(changes []config.Change) string {
 		var texts []string
@@ -125,8 +126,8 @@ func TestMake(t *testing.T) {
 				"restart red/pe3 none of: address 192.0.2.3 → 192.0.2.4",
 			},
 		},
-		{"port of the class that there is not", []string{"hello: 10s", "hello: 10s, port_protected: 1703"}, nil},
-		{"keys of the class that there is not", []string{"psk_file: k", "psk_file: l"}, nil},
+		{"port of a class without links", []string{"hello: 10s", "hello: 10s, port_protected: 1703"}, nil},
+		{"keys of a class without links", []string{"psk_file: k", "psk_file: l"}, nil},
 		{
 			"peer without links",
 			[]string{"peers:\n", "peers:\n  pe1: {address: 192.0.2.9, authentication: none}\n"},
@@ -150,7 +151,7 @@ func TestMake(t *testing.T) {
 			},
 		},
 		{
-			"an interface towards the customer",
+			"customer interface",
 			[]string{"{netns: blue}", "{netns: blue}\n    interfaces: [{name: eth1}]"},
 			[]string{"change netns blue"},
 		},
@@ -186,12 +187,12 @@ func TestMake(t *testing.T) {
 		},
 		{"IPv6 address of a link", []string{"{peer: pe2}", "{peer: pe2, address6: [\"2001:db8::1/64\"]}"}, []string{"change blue/pe2 none: address6 none → 2001:db8::1/64"}},
 		{
-			"one of two is to be protected",
+			"one of two links becomes protected",
 			[]string{"{peer: pe2}", "{peer: pe2, ipsec: required}"},
 			[]string{"add pe2 required", "restart blue/pe2 none>required: ipsec none → required"},
 		},
 		{
-			"both are to be protected",
+			"both links become protected",
 			[]string{"{peer: pe2}", "{peer: pe2, ipsec: required}", "{peer: pe2, routes", "{peer: pe2, ipsec: required, routes"},
 			[]string{
 				"remove pe2 none", "add pe2 required",
@@ -201,7 +202,7 @@ func TestMake(t *testing.T) {
 
 		{"level of the log", []string{"vpns:", "log: {level: debug}\nvpns:"}, []string{"daemon: log.level info → debug"}},
 		{
-			"what the daemon takes at its start",
+			"keys that require a restart of the daemon",
 			[]string{"hostname: pe1", "hostname: pe9, port: 1799", "vpns:", "dataplane: userspace\napi: {socket: /run/s}\nlog: {format: json}\nvpns:"},
 			[]string{
 				"daemon restart: local.hostname pe1 → pe9; local.port 1702 → 1799; dataplane auto → userspace; " +
@@ -216,20 +217,20 @@ func TestMake(t *testing.T) {
 				t.Errorf("plan\n\t%s\nwant\n\t%s", strings.Join(got, "\n\t"), strings.Join(tt.want, "\n\t"))
 			}
 			if p.Empty() != (tt.want == nil) {
-				t.Errorf("empty: %v", p.Empty())
+				t.Errorf("Empty is %v", p.Empty())
 			}
 			if back := lines(Make(to, from)); len(back) != len(tt.want) {
-				t.Errorf("the way back has %d lines, not %d: %q", len(back), len(tt.want), back)
+				t.Errorf("the reverse plan has %d lines, want %d: %q", len(back), len(tt.want), back)
 			}
 		})
 	}
 }
 
-// What is carried out is a configuration as the other; nothing of it may be looked at by reference.
-func TestMakeTouchesNothing(t *testing.T) {
+// Make does not modify the configurations.
+func TestMakeModifiesNothing(t *testing.T) {
 	from, to := load(t), load(t, "5e:2", "5e:3", "192.0.2.3", "192.0.2.4")
 	Make(from, to)
 	if !Make(from, load(t)).Empty() || !Make(load(t, "5e:2", "5e:3", "192.0.2.3", "192.0.2.4"), to).Empty() {
-		t.Error("a configuration has changed")
+		t.Error("Make has modified a configuration")
 	}
 }
