@@ -8,7 +8,7 @@ import (
 )
 
 // InterfaceState says that the interface of an attempt, which Configure had set up, was set down by
-// the operator, or is up again. The peer is told by the Circuit Status AVP (RFC 3931 section
+// the operator, or is up again. The peer is told by the Circuit Status AVP (RFC 3931, section
 // 5.4.5). The session and PPP stay.
 func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
 	p.withAttempt(now, a, out, func(l *Link) {

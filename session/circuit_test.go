@@ -29,7 +29,7 @@ func (p *pe) isPaused(reason string) {
 }
 
 // An interface that is set down here is down at the peer too, for as long as it takes, and the
-// session stays (RFC 3931 section 5.4.5).
+// session stays (RFC 3931, section 5.4.5).
 func TestInterfaceSetDownAndUp(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
 	w.start()

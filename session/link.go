@@ -79,7 +79,7 @@ const (
 	maxMRU = 65535 - 4
 )
 
-// minMTU6 is the least MTU with which a link can carry IPv6 (RFC 8200 section 5).
+// minMTU6 is the least MTU with which a link can carry IPv6 (RFC 8200, section 5).
 const minMTU6 = 1280
 
 // advance acts on the timers that are due.

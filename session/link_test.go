@@ -71,8 +71,8 @@ func TestRoutes(t *testing.T) {
 }
 
 // The MTU is what fits between all bounds, so that nothing is fragmented outside: the overhead is
-// IP's 20 or 40 octets, UDP's 8, the session header's 8 and the cookie's 8 (RFC 3931 section
-// 4.1.2.1), and PPP's 4 (RFC 1661 section 2).
+// IP's 20 or 40 octets, UDP's 8, the session header's 8 and the cookie's 8 (RFC 3931, section
+// 4.1.2.1), and PPP's 4 (RFC 1661, section 2).
 func TestMTU(t *testing.T) {
 	bound := func(mtu int) []LinkConfig { return with(func(c *LinkConfig) { c.MTU = mtu }) }
 	for _, tt := range []struct {
@@ -123,7 +123,7 @@ func TestPathMTUChangesWhileUp(t *testing.T) {
 	}
 }
 
-// A path too narrow for IPv6 (RFC 8200 section 5: 1280 octets) costs IPv6 and not the link, and is
+// A path too narrow for IPv6 (RFC 8200, section 5: 1280 octets) costs IPv6 and not the link, and is
 // told. When there is room again IPv6 is back.
 func TestPathTooNarrowForIPv6(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
@@ -276,7 +276,7 @@ func TestVirtualRouterGone(t *testing.T) {
 	w.allUp(5 * time.Second)
 }
 
-// Data messages are lost, control messages are not: LCP's echoes find out (RFC 1661 section 5.8).
+// Data messages are lost, control messages are not: LCP's echoes find out (RFC 1661, section 5.8).
 func TestDataPathLost(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
 	w.start()

@@ -47,7 +47,7 @@ func TestOneCallForEachVPN(t *testing.T) {
 	}
 }
 
-// Both ask for all sessions at once (RFC 3931 section 5.4.4): one session remains of each pair.
+// Both ask for all sessions at once (RFC 3931, section 5.4.4): one session remains of each pair.
 func TestTies(t *testing.T) {
 	for seed := range uint64(20) {
 		const n = 10

@@ -103,7 +103,7 @@ func TestIPv6Addresses(t *testing.T) {
 	}
 }
 
-// Network packets that arrive are a sign of life, though all echoes are lost (RFC 1661 section
+// Network packets that arrive are a sign of life, though all echoes are lost (RFC 1661, section
 // 5.8); without them the link goes down.
 func TestNetworkPacketsKeepTheLink(t *testing.T) {
 	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
