@@ -79,10 +79,10 @@ type DefaultSublayer struct {
 	Sequence uint32
 }
 
-const (
-	sublayerS    = 1 << 30
-	sequenceMask = 1<<24 - 1
-)
+// SequenceMask has the bits of a sequence number, which is modulo 2^24.
+const SequenceMask = 1<<24 - 1
+
+const sublayerS = 1 << 30 // the S bit
 
 // ParseDefaultSublayer reads the sublayer at the start of b. It returns the sublayer and the
 // payload after it. It ignores reserved bits. The error is a HeaderError.
@@ -91,12 +91,12 @@ func ParseDefaultSublayer(b []byte) (DefaultSublayer, []byte, error) {
 		return DefaultSublayer{}, nil, ErrTruncated
 	}
 	word := binary.BigEndian.Uint32(b)
-	return DefaultSublayer{word&sublayerS != 0, word & sequenceMask}, b[SublayerLen:], nil
+	return DefaultSublayer{word&sublayerS != 0, word & SequenceMask}, b[SublayerLen:], nil
 }
 
 // AppendDefaultSublayer appends the sublayer s.
 func AppendDefaultSublayer(dst []byte, s DefaultSublayer) []byte {
-	word := s.Sequence & sequenceMask
+	word := s.Sequence & SequenceMask
 	if s.Sequenced {
 		word |= sublayerS
 	}

@@ -14,8 +14,11 @@
 //   - Message.Missing reports whether the AVPs that RFC 3931, section 6, requires are present.
 //
 // Over IP (protocol 115), four zero octets, session ID 0, precede a control message. They are not
-// part of it: every function in this package expects a control message to begin with its header,
-// the one with the T bit.
+// part of it: every function in this package but ClassifyIP expects a control message to begin with
+// its header, the one with the T bit.
+//
+// A data plane calls ClassifyUDP or ClassifyIP for each datagram. In a data message, CutCookie and
+// ParseDefaultSublayer read what precedes the payload.
 //
 // # Sending
 //
