@@ -17,28 +17,27 @@ const (
 // checked. For a data message it returns the session ID and what follows it: the cookie, which
 // CutCookie removes, and the payload. It does not allocate.
 func ClassifyUDP(b []byte) (kind Kind, id uint32, message []byte) {
-	id, rest, err := ParseDataHeader(b)
-	switch err {
-	case nil:
-		return KindData, id, rest
-	case ErrNotData: // at least as long as a data header, and version 3
-		return KindControl, binary.BigEndian.Uint32(b[4:]), b
+	if len(b) < DataHeaderLen || b[1]&versionMask != version3 {
+		return KindInvalid, 0, nil
 	}
-	return KindInvalid, 0, nil
+	id = binary.BigEndian.Uint32(b[4:])
+	if IsControl(b) {
+		return KindControl, id, b
+	}
+	return KindData, id, b[DataHeaderLen:]
 }
 
 // ClassifyIP reads the start of b, the payload of an IP packet with protocol 115. Session ID 0
 // precedes a control message; it is not part of the message that is returned (RFC 3931, section
 // 4.1.1.2). Otherwise it is the same as ClassifyUDP.
 func ClassifyIP(b []byte) (kind Kind, id uint32, message []byte) {
-	id, rest, err := ParseIPDataHeader(b)
-	if err != nil {
+	if len(b) < SessionIDLen {
 		return KindInvalid, 0, nil
 	}
-	if id != 0 {
-		return KindData, id, rest
+	if id = binary.BigEndian.Uint32(b); id != 0 {
+		return KindData, id, b[SessionIDLen:]
 	}
-	if kind, id, message = ClassifyUDP(rest); kind != KindControl {
+	if kind, id, message = ClassifyUDP(b[SessionIDLen:]); kind != KindControl {
 		return KindInvalid, 0, nil
 	}
 	return kind, id, message

@@ -63,8 +63,8 @@ func TestClassifyIP(t *testing.T) {
 	}
 }
 
-// A golden message, cut off after each octet: the parts before and after the session ID or the
-// Control Connection ID are told apart exactly there.
+// A message that is cut off after any octet is valid from the end of the session ID or of the
+// Control Connection ID on, and not before.
 func TestClassifyTruncated(t *testing.T) {
 	control := goldenWire(t, "HELLO")
 	data := AppendDefaultSublayer(AppendDataHeader(nil, 0x7d2, []byte{1, 2, 3, 4}), DefaultSublayer{})
@@ -104,14 +104,18 @@ func TestClassifyDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// FuzzClassify holds that a datagram of a known kind is encoded again as it was, but for reserved
-// bits.
+// FuzzClassify checks that ClassifyUDP agrees with ParseDataHeader, and that a datagram of a known
+// kind is encoded again as it was, except for reserved bits.
 func FuzzClassify(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(goldenWire(f, "HELLO"))
 	f.Add(AppendDataHeader(nil, 1, []byte{1, 2, 3, 4}))
 	f.Add(append(make([]byte, SessionIDLen), goldenWire(f, "ICRP")...))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		kind, _, _ := ClassifyUDP(b)
+		if _, _, err := ParseDataHeader(b); kind == KindData != (err == nil) || kind == KindControl != (err == ErrNotData) {
+			t.Errorf("%x: kind %d, but ParseDataHeader returned %v", b, kind, err)
+		}
 		switch kind, id, message := ClassifyUDP(b); kind {
 		case KindData:
 			if again := AppendDataHeader(nil, id, message); !bytes.Equal(again[4:], b[4:]) {

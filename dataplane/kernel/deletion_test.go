@@ -19,9 +19,9 @@ import (
 )
 
 // byHand is another's access to the L2TP of a namespace.
-func byHand(t *testing.T, host *planetest.Namespace) *l2tp {
+func byHand(t *testing.T, host *planetest.Namespace) *l2tpNetlink {
 	t.Helper()
-	var l *l2tp
+	var l *l2tpNetlink
 	planetest.Must(t, host.Do(func() (err error) {
 		l, err = openL2TP()
 		return err
@@ -89,13 +89,13 @@ func TestDeletedByHand(t *testing.T) {
 	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
 		for _, tt := range []struct {
 			name   string
-			delete func(*l2tp, dataplane.SessionConfig) error
+			delete func(*l2tpNetlink, dataplane.SessionConfig) error
 			gone   int // of two sessions
 		}{
-			{"session", func(l *l2tp, c dataplane.SessionConfig) error {
+			{"session", func(l *l2tpNetlink, c dataplane.SessionConfig) error {
 				return l.do(uapi.Session{TunnelID: c.LocalConnectionID, LocalID: c.LocalID}.Delete())
 			}, 1},
-			{"tunnel", func(l *l2tp, c dataplane.SessionConfig) error {
+			{"tunnel", func(l *l2tpNetlink, c dataplane.SessionConfig) error {
 				return l.do(uapi.DeleteTunnel(c.LocalConnectionID))
 			}, 2},
 		} {

@@ -1,14 +1,12 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"net"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +17,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/check"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
 // tunnel is the way to a peer: its wire, the kernel's tunnel on it, the goroutines that hear of
@@ -26,7 +25,7 @@ import (
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
 	home   home
-	kernel *l2tp
+	kernel *l2tpNetlink
 	hints  *peersocket.Hints
 
 	creating sync.WaitGroup // calls of CreateSession
@@ -106,7 +105,7 @@ func (t *tunnel) PathMTU() (int, error) { return t.hints.PathMTU() }
 
 func (t *tunnel) SendControl(message []byte) error {
 	if t.cfg.Encapsulation == dataplane.IP {
-		message = append(make([]byte, sessionIDSize, sessionIDSize+len(message)), message...)
+		message = append(l2tp.AppendIPDataHeader(nil, 0, nil), message...) // RFC 3931, section 4.1.1.2
 	}
 	return t.hints.Send(t.wire, message)
 }
@@ -128,59 +127,46 @@ func timeOf(nanoseconds *atomic.Int64) (t time.Time) {
 	return t
 }
 
-// The start of a message (RFC 3931 sections 3.2.1 and 4.1.2.1): T bit, x bits, Ver | Length or
-// Reserved | Control Connection ID or Session ID. Over IP session ID 0 precedes a control message
-// (section 4.1.1.2).
-const (
-	headerSize    = 8
-	idAt          = 4
-	sessionIDSize = 4
-	tBit          = 0x80
-	versionMask   = 0x0f
-	version       = 3
+// maxDatagram is the longest datagram in octets.
+const maxDatagram = 1<<16 - 1
 
-	maxDatagram = 1<<16 - 1
-)
-
-func isControl(message []byte) bool { return message[0]&tBit != 0 }
-
-func malformed(message []byte) bool {
-	return len(message) < headerSize || message[1]&versionMask != version
-}
-
-// receive takes what the kernel leaves to us of what comes over UDP.
+// receive handles a datagram over UDP that the kernel did not handle itself.
 func (t *tunnel) receive(datagram []byte) {
-	if malformed(datagram) {
+	kind, id, message := l2tp.ClassifyUDP(datagram)
+	switch kind {
+	case l2tp.KindInvalid:
 		t.malformed.Add(1)
 		return
-	}
-	if isControl(datagram) {
+	case l2tp.KindControl:
 		t.control.Add(1)
-		t.cfg.Control(datagram)
+		t.cfg.Control(message)
 		return
 	}
 	t.unknown.Add(1)
 	t.mu.Lock()
-	s := t.sessions[binary.BigEndian.Uint32(datagram[idAt:])]
+	s := t.sessions[id]
 	t.mu.Unlock()
-	// The kernel keeps to itself what is for a session that it knows. The cookie is not for
-	// strangers to guess.
-	if s != nil && strings.HasPrefix(string(datagram[headerSize:]), string(s.cfg.LocalCookie)) {
+	if s == nil {
+		return
+	}
+	// The kernel itself handles data messages for the sessions that it knows, so it has lost this
+	// one. Without the cookie anybody could claim that.
+	if _, ok := l2tp.CutCookie(message, s.cfg.LocalCookie); ok {
 		select {
 		case t.suspects <- s:
-		default: // the next look at all of them will see
+		default: // the next check of all sessions finds it
 		}
 	}
 }
 
-// receiveOverIP takes what comes to session ID 0. What comes to unknown sessions the kernel drops,
-// and tells nobody.
+// receiveOverIP handles the payload of an IP packet with session ID 0. The kernel drops packets to
+// unknown sessions without a report.
 func (t *tunnel) receiveOverIP(packet []byte) {
-	message := packet[min(sessionIDSize, len(packet)):]
+	kind, id, message := l2tp.ClassifyIP(packet)
 	switch {
-	case malformed(message) || !isControl(message):
+	case kind != l2tp.KindControl:
 		t.malformed.Add(1)
-	case binary.BigEndian.Uint32(message[idAt:]) == 0: // to no control connection: the listener has it too
+	case id == 0: // to no control connection: the listener receives it, too
 	default:
 		t.control.Add(1)
 		t.cfg.Control(message)

@@ -1,94 +1,55 @@
 package userspace
 
 import (
-	"crypto/subtle"
 	"encoding/binary"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// The L2TPv3 session header over UDP (RFC 3931 section 4.1.2.1) and over IP (section 4.1.1.1), and
-// PPP in it with address and control octets (RFC 1661 section 3.1 by way of RFC 1662 section 3.1):
+// A data message carries a PPP frame with its address and control octets (RFC 1661, section 3.1,
+// with RFC 1662, section 3.1):
 //
-//	T bit, x bits, Ver | Reserved | Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
-//	                                Session ID | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
+//	session header | Cookie, 0, 4 or 8 octets | Sublayer, 0 or 4 | FF 03 | protocol | information
 //
-// A control message has the T bit; over IP, session ID 0 precedes it (section 4.1.1.2).
+// The session header is that of UDP or of IP; package l2tp has both, and the sublayer.
 const (
-	flagsSize     = 4
-	sessionIDSize = 4
-	maxCookie     = 8
-	addressSize   = 2                                                                  // address and control octets
-	maxPrefix     = flagsSize + sessionIDSize + maxCookie + sublayerSize + addressSize // up to the protocol field
-
-	tBit        = 0x80
-	versionMask = 0x0f
-	version     = 3
+	maxCookie   = 8
+	addressSize = 2                                                               // address and control octets
+	maxPrefix   = l2tp.DataHeaderLen + maxCookie + l2tp.SublayerLen + addressSize // up to the protocol field
 
 	allStations  = 0xff // the address octet
 	unnumberedUI = 0x03 // the control octet
 
-	protocolIPv4 = 0x0021 // RFC 1332 section 2
-	protocolIPv6 = 0x0057 // RFC 5072 section 2
+	protocolIPv4 = 0x0021 // RFC 1332, section 2
+	protocolIPv6 = 0x0057 // RFC 5072, section 2
 )
 
-// headerSize is the size of a data message up to its cookie, in octets.
-func headerSize(e dataplane.Encapsulation) int {
+// classify returns the kind of a received datagram, the Control Connection ID or session ID, and
+// the control message or what follows the session ID.
+func classify(e dataplane.Encapsulation, datagram []byte) (kind l2tp.Kind, id uint32, message []byte) {
 	if e == dataplane.IP {
-		return sessionIDSize
+		return l2tp.ClassifyIP(datagram)
 	}
-	return flagsSize + sessionIDSize
+	return l2tp.ClassifyUDP(datagram)
 }
 
-// kind is what a datagram turned out to be.
-type kind int
-
-const (
-	isNothing kind = iota
-	isControl
-	isData
-)
-
-// peek finds out what a datagram is: where in it a control message begins, or whose session a data
-// message is of.
-func peek(e dataplane.Encapsulation, datagram []byte) (k kind, at int, sessionID uint32) {
-	if e == dataplane.IP {
-		if len(datagram) < sessionIDSize {
-			return isNothing, 0, 0
-		}
-		if id := binary.BigEndian.Uint32(datagram); id != 0 {
-			return isData, 0, id
-		}
-		at = sessionIDSize
-	}
-	message := datagram[at:]
-	switch {
-	case len(message) < flagsSize+sessionIDSize || message[1]&versionMask != version:
-		return isNothing, 0, 0
-	case message[0]&tBit != 0:
-		return isControl, at, 0
-	case e == dataplane.IP:
-		return isNothing, 0, 0
-	}
-	return isData, 0, binary.BigEndian.Uint32(message[flagsSize:])
-}
-
-// appendPrefix appends all of a data message that precedes the protocol field; its sublayer has no
-// sequence number.
+// appendPrefix appends the part of a data message that precedes the protocol field. Its sublayer
+// has no sequence number.
 func appendPrefix(b []byte, e dataplane.Encapsulation, sessionID uint32, cookie []byte, sublayer dataplane.Sublayer) []byte {
-	if e == dataplane.UDP {
-		b = append(b, 0, version, 0, 0)
+	if e == dataplane.IP {
+		b = l2tp.AppendIPDataHeader(b, sessionID, cookie)
+	} else {
+		b = l2tp.AppendDataHeader(b, sessionID, cookie)
 	}
-	b = binary.BigEndian.AppendUint32(b, sessionID)
-	b = append(b, cookie...)
 	if sublayer != dataplane.NoSublayer {
-		b = append(b, make([]byte, sublayerSize)...)
+		b = l2tp.AppendDefaultSublayer(b, l2tp.DefaultSublayer{})
 	}
 	return append(b, allStations, unnumberedUI)
 }
 
-// encode writes the message's prefix and protocol field right before the IP packet, which is
-// b[at:]. It returns the message, and which protocol it carries: none if it is not an IP packet.
+// encode writes prefix and protocol field directly before the IP packet b[at:]. It returns the data
+// message and the protocol of the packet, which is 0 if it is not an IP packet.
 func encode(b []byte, at int, prefix []byte) (message []byte, carried dataplane.Protocols) {
 	protocol, carried := uint16(0), dataplane.Protocols(0)
 	switch ipVersion(b[at:]) {
@@ -105,43 +66,45 @@ func encode(b []byte, at int, prefix []byte) (message []byte, carried dataplane.
 	return b[start:], carried
 }
 
-// verdict is what a data message turned out to be.
+// verdict is what decode found out about a data message.
 type verdict int
 
 const (
 	wrongCookie verdict = iota
 	outOfOrder
 	malformed
-	ipPacket // of an NCP's protocol
-	pppFrame // any other
+	ipPacket
+	pppFrame // any other PPP frame
 )
 
-// decode looks into a data message, whose cookie begins at that place, and in which order, if it is
-// not nil, follows. For a packet it returns where in message the IP packet begins and its protocol,
-// for a frame where the protocol field begins. A compressed protocol field is expanded in place,
-// over the octet before it.
+// decode reads a data message whose cookie begins at message[header]. order checks the sequence
+// number; it is nil for a session without a sublayer. For an IP packet, decode returns its position
+// in message and its protocol; for another PPP frame, the position of the protocol field. A
+// compressed protocol field is expanded in place, over the octet before it.
 func decode(message []byte, header int, cookie []byte, order *order) (v verdict, at int, carried dataplane.Protocols) {
-	at = header + len(cookie)
-	if len(message) < at || subtle.ConstantTimeCompare(message[header:at], cookie) != 1 {
+	rest, ok := l2tp.CutCookie(message[header:], cookie)
+	if !ok {
 		return wrongCookie, 0, 0
 	}
 	if order != nil {
-		if len(message) < at+sublayerSize {
+		sublayer, payload, err := l2tp.ParseDefaultSublayer(rest)
+		if err != nil {
 			return malformed, 0, 0
 		}
-		if !order.takes(binary.BigEndian.Uint32(message[at:])) {
+		if !order.accepts(sublayer) {
 			return outOfOrder, 0, 0
 		}
-		at += sublayerSize
+		rest = payload
 	}
+	at = len(message) - len(rest)
 	if b := message[at:]; len(b) >= 2 && b[0] == allStations && b[1] == unnumberedUI {
 		at += 2
 	}
-	if len(message) > at && message[at]&1 != 0 { // RFC 1661 section 6.5
+	if len(message) > at && message[at]&1 != 0 { // RFC 1661, section 6.5
 		at--
 		message[at] = 0
 	}
-	if len(message) < at+2 || message[at+1]&1 == 0 { // RFC 1661 section 2: the last octet of the field is odd
+	if len(message) < at+2 || message[at+1]&1 == 0 { // RFC 1661, section 2: the last octet of the field is odd
 		return malformed, 0, 0
 	}
 	information := message[at+2:]
@@ -160,7 +123,7 @@ func decode(message []byte, header int, cookie []byte, order *order) (v verdict,
 	return pppFrame, at, 0
 }
 
-// ipVersion is the version of an IP packet, 0 if there is none.
+// ipVersion returns the version of the IP packet b, 0 if b is empty.
 func ipVersion(b []byte) int {
 	if len(b) == 0 {
 		return 0

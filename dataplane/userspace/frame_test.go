@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
 // unhex reads hexadecimal digits, blanks between them as one likes.
@@ -159,7 +160,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("abcdefgh\xff\x03\xc0\x21\x09\x01\x00\x08"), uint8(8))
 	f.Fuzz(func(t *testing.T, payload []byte, size uint8) {
 		cookie := payload[:min(int(size), maxCookie, len(payload))]
-		original := append([]byte{0, version, 0, 0, 0, 0, 0, 1}, payload...)
+		original := append(l2tp.AppendDataHeader(nil, 1, nil), payload...)
 		message := bytes.Clone(original)
 		verdict, at, carried := decode(message, 8, cookie, nil)
 		switch verdict {
@@ -189,8 +190,9 @@ func BenchmarkPacket(b *testing.B) {
 	b.SetBytes(1400)
 	for b.Loop() {
 		message, carried := encode(buffer, at, prefix)
-		verdict, at, decoded := decode(message, 8, cookie, nil)
-		if verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
+		kind, id, rest := classify(dataplane.UDP, message)
+		verdict, at, decoded := decode(message, len(message)-len(rest), cookie, nil)
+		if kind != l2tp.KindData || id != 1 || verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
 			b.Fatal("lost on the way")
 		}
 	}

@@ -1,32 +1,26 @@
 package userspace
 
-import "github.com/l2tpvl/l2tpvl/dataplane"
-
-// The Default L2-Specific Sublayer (RFC 3931 section 4.6): x bit, S bit, x bits, Sequence Number of
-// 24 bits.
-const (
-	sublayerSize = 4
-	sequenced    = 1 << 30 // S bit
-	sequenceMask = 1<<24 - 1
+import (
+	"github.com/l2tpvl/l2tpvl/dataplane"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// order is what the Default L2-Specific Sublayer of the messages that a session receives is looked
-// at for.
+// order checks the Default L2-Specific Sublayers of the messages that a session receives.
 type order struct {
 	sequenced bool
-	expected  uint32 // one more than the last number that was taken
+	expected  uint32 // one more than the last accepted number
 
-	// What was dropped as old last, and how many such in a row were one after another: the peer may
-	// have lost its count.
+	// The old number that was dropped last, and how many consecutive ones were dropped in a row:
+	// the peer may have lost its count.
 	old  uint32
 	runs int
 }
 
-// maxOldRun is how many old messages in sequence are dropped before their count is taken for the
-// right one (RFC 3931 appendix C).
+// maxOldRun is the number of consecutive old messages that are dropped before the peer's count is
+// accepted as the right one (RFC 3931, appendix C).
 const maxOldRun = 16
 
-// newOrder is the order of a session with that sublayer; nil: there is none.
+// newOrder returns the order of a session with the sublayer s, nil for no sublayer.
 func newOrder(s dataplane.Sublayer) *order {
 	if s == dataplane.NoSublayer {
 		return nil
@@ -34,27 +28,26 @@ func newOrder(s dataplane.Sublayer) *order {
 	return &order{sequenced: s.Sequenced()}
 }
 
-// takes reports whether a message with that sublayer is to be taken: it is not late, is not there
-// twice, and is numbered. Nothing waits for messages that have not come.
-func (o *order) takes(sublayer uint32) bool {
+// accepts reports whether the message with this sublayer is accepted: it is numbered, not late and
+// not a duplicate. Nothing waits for missing messages.
+func (o *order) accepts(s l2tp.DefaultSublayer) bool {
 	if !o.sequenced {
 		return true
 	}
-	if sublayer&sequenced == 0 {
+	if !s.Sequenced {
 		return false
 	}
-	number := sublayer & sequenceMask
-	if (number-o.expected)&sequenceMask > sequenceMask/2 && !o.lost(number) {
+	if (s.Sequence-o.expected)&l2tp.SequenceMask > l2tp.SequenceMask/2 && !o.lost(s.Sequence) {
 		return false
 	}
-	o.expected = (number + 1) & sequenceMask
+	o.expected = (s.Sequence + 1) & l2tp.SequenceMask
 	o.runs = 0
 	return true
 }
 
-// lost reports whether the peer seems to have lost its count, by what an old number follows.
+// lost reports whether the peer seems to have lost its count, now that an old number arrived.
 func (o *order) lost(number uint32) bool {
-	if o.runs > 0 && number == (o.old+1)&sequenceMask {
+	if o.runs > 0 && number == (o.old+1)&l2tp.SequenceMask {
 		o.runs++
 	} else {
 		o.runs = 1

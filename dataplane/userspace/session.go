@@ -2,7 +2,6 @@ package userspace
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/check"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
 // session is a TUN device and the goroutine that reads it; the tunnel's reader writes it.
@@ -147,16 +147,17 @@ func (s *session) send(message []byte, numbered bool) error {
 	}
 	s.numbering.Lock() // until it is sent: numbers leave in order
 	defer s.numbering.Unlock()
-	binary.BigEndian.PutUint32(message[len(s.prefix)-addressSize-sublayerSize:], sequenced|s.next)
-	s.next = (s.next + 1) & sequenceMask
+	at := len(s.prefix) - addressSize - l2tp.SublayerLen
+	l2tp.AppendDefaultSublayer(message[:at], l2tp.DefaultSublayer{Sequenced: true, Sequence: s.next}) // in place
+	s.next = (s.next + 1) & l2tp.SequenceMask
 	return s.tunnel.send(message)
 }
 
-// receive handles a data message for the session, which is b without its first virtioHeader octets.
-// The caller holds tunnel.mu.
-func (s *session) receive(b []byte, now time.Time) {
+// receive handles a data message for the session: b without its first virtioHeader octets. Its
+// cookie begins after the header. The caller holds tunnel.mu.
+func (s *session) receive(b []byte, header int, now time.Time) {
 	message := b[virtioHeader:]
-	v, at, carried := decode(message, headerSize(s.tunnel.cfg.Encapsulation), s.cfg.LocalCookie, s.order)
+	v, at, carried := decode(message, header, s.cfg.LocalCookie, s.order)
 	switch v {
 	case wrongCookie:
 		s.stats.rxCookie.Add(1)

@@ -1,7 +1,6 @@
 package userspace
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
 // tunnel is a socket to a peer, the goroutine that reads it, and the sessions.
@@ -69,7 +69,7 @@ func (t *tunnel) SendControl(message []byte) error {
 	}
 	t.sending.Lock()
 	defer t.sending.Unlock()
-	t.message = append(append(t.message[:0], make([]byte, sessionIDSize)...), message...)
+	t.message = append(l2tp.AppendIPDataHeader(t.message[:0], 0, nil), message...) // RFC 3931, section 4.1.1.2
 	return t.send(t.message)
 }
 
@@ -108,17 +108,17 @@ func (t *tunnel) read() {
 // receive handles a datagram, which is b without its first virtioHeader octets.
 func (t *tunnel) receive(b []byte, now time.Time) {
 	datagram := b[virtioHeader:]
-	kind, at, id := peek(t.cfg.Encapsulation, datagram)
+	kind, id, message := classify(t.cfg.Encapsulation, datagram)
 	switch kind {
-	case isNothing:
+	case l2tp.KindInvalid:
 		t.malformed.Add(1)
 		return
-	case isControl:
-		if t.cfg.Encapsulation == dataplane.IP && binary.BigEndian.Uint32(datagram[at+flagsSize:]) == 0 {
-			return // to no control connection: the listener has it too
+	case l2tp.KindControl:
+		if t.cfg.Encapsulation == dataplane.IP && id == 0 {
+			return // to no control connection: the listener receives it, too
 		}
 		t.control.Add(1)
-		t.cfg.Control(datagram[at:])
+		t.cfg.Control(message)
 		return
 	}
 	t.mu.Lock()
@@ -128,7 +128,7 @@ func (t *tunnel) receive(b []byte, now time.Time) {
 		t.unknown.Add(1)
 		return
 	}
-	s.receive(b, now)
+	s.receive(b, len(datagram)-len(message), now)
 }
 
 // CreateSession opens a TUN device in the session's namespace.

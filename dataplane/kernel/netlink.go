@@ -15,14 +15,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// l2tp is a generic netlink socket to the kernel's L2TP. It is safe for concurrent use.
-type l2tp struct {
+// l2tpNetlink is a generic netlink socket to the kernel's L2TP. It is safe for concurrent use.
+type l2tpNetlink struct {
 	conn   *genetlink.Conn
 	family uint16
 }
 
 // openL2TP opens a socket for the L2TP of the calling thread's network namespace.
-func openL2TP() (*l2tp, error) {
+func openL2TP() (*l2tpNetlink, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
 		return nil, fmt.Errorf("open generic netlink socket: %w", err)
@@ -34,13 +34,13 @@ func openL2TP() (*l2tp, error) {
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &l2tp{conn: conn, family: family.ID}, nil
+	return &l2tpNetlink{conn: conn, family: family.ID}, nil
 }
 
-func (l *l2tp) close() error { return l.conn.Close() }
+func (l *l2tpNetlink) close() error { return l.conn.Close() }
 
 // do has the kernel carry out a command.
-func (l *l2tp) do(command genetlink.Message, err error) error {
+func (l *l2tpNetlink) do(command genetlink.Message, err error) error {
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (l *l2tp) do(command genetlink.Message, err error) error {
 }
 
 // stats are the counts of a session; the error wraps ENODEV if there is none.
-func (l *l2tp) stats(of uapi.Session) (uapi.Stats, error) {
+func (l *l2tpNetlink) stats(of uapi.Session) (uapi.Stats, error) {
 	question, err := of.Get()
 	if err != nil {
 		return uapi.Stats{}, err
