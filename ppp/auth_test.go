@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// What we require is insisted on: a peer without it has no link.
+// A peer that does not authenticate itself as required gets no link.
 func TestAuthenticationIsRequired(t *testing.T) {
 	for answer, reason := range map[string]string{
 		"Configure-Reject 1 auth=c22305": "the peer rejects authentication by CHAP, which is required here",
@@ -25,20 +25,20 @@ func TestAuthenticationIsRequired(t *testing.T) {
 			* LinkFailed `+reason+`
 		`)
 	}
-	// A Nak of something else leaves it in the request.
+	// After a Nak of another option the request still requires authentication.
 	dialogue(t, chapOnly(), `
 		up
 		< LCP Configure-Request 1 auth=c22305 magic=00000001
 		> LCP Configure-Nak 1 magic=000000cc auth=c22305
 		< LCP Configure-Request 2 auth=c22305 magic=000000cc
-		# an Ack without it is none
+		# an Ack without the option is discarded
 		> LCP Configure-Ack 2 magic=000000cc
 		= Req-Sent Initial Initial
 	`)
 }
 
-// RFC 1334, section 2: the better protocol is offered first. RFC 1994, section
-// 3: of its algorithms MD5.
+// RFC 1334, section 2: CHAP is suggested before PAP. RFC 1994, section 3: of the algorithms of CHAP
+// only MD5 is supported.
 func TestAuthenticationRequiredByPeer(t *testing.T) {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.Auth.Allow = 0, []Protocol{ProtocolPAP, ProtocolCHAP}
@@ -80,7 +80,7 @@ func TestAuthenticationRequiredByPeer(t *testing.T) {
 	`)
 }
 
-// The reason why a peer goes away may be what we did not grant.
+// If the peer ends the link after we refused to authenticate, the reason includes the refusal.
 func TestAuthenticationNotConfigured(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 1}, `
 		up
@@ -92,7 +92,7 @@ func TestAuthenticationNotConfigured(t *testing.T) {
 		wait 3s
 		* LinkFailed the peer sent Terminate-Request: peer refused to authenticate; it requires us to authenticate by CHAP, which is not configured here
 	`)
-	// If it does without, that is no reason any more.
+	// If the peer then requests no authentication, the reason does not include it.
 	dialogue(t, Config{MaxConfigure: 1}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
@@ -125,17 +125,17 @@ func TestAuthConfigValidate(t *testing.T) {
 		err := (&Config{Rand: counter(), Auth: auth}).Validate()
 		switch {
 		case want == "" && err != nil:
-			t.Errorf("good configuration: %v", err)
+			t.Errorf("valid configuration: %v", err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
 	if err := (&Config{Rand: counter(), Auth: good(), MRU: 500}).Validate(); err == nil {
-		t.Error("an MRU without room for names is valid")
+		t.Error("an MRU that is too small for names is valid")
 	}
 }
 
-// However a configuration is printed, its secrets stay hidden.
+// No verb of package fmt prints the secrets of a configuration.
 func TestSecretsStayHidden(t *testing.T) {
 	c := mutual().Auth
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {

@@ -16,9 +16,9 @@ var actionNames = map[string]cell{
 	"sca": sca, "scn": scn, "str": str, "sta": sta, "scj": scj, "ser": ser,
 }
 
-// printedTable reads the table as RFC 1661, section 4.1 prints it: two halves,
-// rows "event | action,action/state ...", where a dash is an illegal transition
-// and a letter after the state is a footnote.
+// printedTable reads the table as RFC 1661, section 4.1, prints it: in two halves, with rows "event
+// | action,action/state ...", where a dash is an illegal transition and a letter after the state is
+// a footnote.
 func printedTable(t *testing.T) (table [numEvents][]cell, footnotes map[string]string) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/rfc1661-4.1.txt")
@@ -81,7 +81,7 @@ func TestTransitionTable(t *testing.T) {
 		for s, want := range row {
 			cells++
 			if got := transitions[ev][s]; got != want {
-				t.Errorf("%s in %v: %s, the RFC has %s", eventNames[ev], State(s), cellText(got), cellText(want))
+				t.Errorf("%s in %v: %s, want %s of the RFC", eventNames[ev], State(s), cellText(got), cellText(want))
 			}
 		}
 	}
@@ -103,8 +103,8 @@ func cellText(c cell) string {
 	return strings.Join(actions, ",") + "/" + c.next().String()
 }
 
-// The footnotes name cells that need a decision: they must be the ones that
-// automaton.go, Link.Open and receiveReply speak of.
+// The footnotes mark cells that require a decision. automaton.go, Link.Open and receiveReply must
+// describe the same cells.
 func TestTransitionTableFootnotes(t *testing.T) {
 	_, footnotes := printedTable(t)
 	want := map[string]string{
@@ -122,7 +122,7 @@ func TestTransitionTableFootnotes(t *testing.T) {
 	}
 }
 
-// RFC 1661, section 4.1: the Restart timer runs where there are TO events.
+// RFC 1661, section 4.1: the Restart timer runs in the states that have TO events.
 func TestTimedStates(t *testing.T) {
 	for s := range State(numStates) {
 		want := s >= Closing && s <= AckSent
@@ -132,8 +132,8 @@ func TestTimedStates(t *testing.T) {
 	}
 }
 
-// RFC 1661, section 4.1: only scr, str and zrc start the timer. So each way
-// from a state without it to a state with it must have one of them.
+// RFC 1661, section 4.1: only scr, str and zrc start the timer. So each transition from a state
+// without the timer to a state with it must have one of these actions.
 func TestTimerIsStartedOnEntry(t *testing.T) {
 	for ev, row := range transitions {
 		for s, c := range row {

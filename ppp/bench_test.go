@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// openLinks returns a Link with everything Opened, and its peer.
+// openLinks returns a Link with LCP, IPCP and IPV6CP Opened, and its peer.
 func openLinks(tb testing.TB, authenticated bool) (a, b *Link) {
 	tb.Helper()
 	cfgA, cfgB := both(), both()
@@ -31,14 +31,14 @@ func openLinks(tb testing.TB, authenticated bool) (a, b *Link) {
 	return links[0], links[1]
 }
 
-// exchange carries frames between two Links until both are silent.
+// exchange carries frames between two Links until neither sends any more.
 func exchange(links [2]*Link, outs *[2]Output, now time.Time) {
-	var spare Output
+	var answers Output
 	for i := 0; !outs[0].Empty() || !outs[1].Empty(); i = 1 - i {
 		for f := range outs[i].Frames() {
-			spare.Reset()
-			links[1-i].Receive(now, f, &spare)
-			for g := range spare.Frames() { // joins what the other end has to say
+			answers.Reset()
+			links[1-i].Receive(now, f, &answers)
+			for g := range answers.Frames() {
 				p, _ := parsePacket(g[2:])
 				outs[1-i].packet(Protocol(uint16(g[0])<<8|uint16(g[1])), p.code, p.id, p.data)
 			}
@@ -47,7 +47,7 @@ func exchange(links [2]*Link, outs *[2]Output, now time.Time) {
 	}
 }
 
-// steady are calls that an Opened Link sees over and over.
+// steady returns calls that occur again and again on an Opened Link.
 func steady(tb testing.TB) map[string]func() {
 	l, _ := openLinks(tb, true)
 	var out Output
@@ -120,7 +120,7 @@ func BenchmarkSteady(b *testing.B) {
 	}
 }
 
-// BenchmarkRenegotiate is one negotiation of LCP, IPCP and IPV6CP on both ends.
+// BenchmarkRenegotiate measures one negotiation of LCP, IPCP and IPV6CP at both ends.
 func BenchmarkRenegotiate(b *testing.B) {
 	l, peer := openLinks(b, true)
 	links := [2]*Link{l, peer}
@@ -132,10 +132,10 @@ func BenchmarkRenegotiate(b *testing.B) {
 	}
 }
 
-// What an opened link takes, its configuration included.
+// BenchmarkOpenedLinkMemory measures the memory of an opened link, including its configuration.
 func BenchmarkOpenedLinkMemory(b *testing.B) {
 	b.Run("without authentication", func(b *testing.B) { openedLinkMemory(b, false) })
-	b.Run("with CHAP both ways", func(b *testing.B) { openedLinkMemory(b, true) })
+	b.Run("with CHAP in both directions", func(b *testing.B) { openedLinkMemory(b, true) })
 }
 
 func openedLinkMemory(b *testing.B, authenticated bool) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Known answers, made with Python's hashlib: md5(Identifier, secret, Challenge).
+// Known answers, computed with Python's hashlib: md5(Identifier, secret, Challenge).
 func TestCHAPHash(t *testing.T) {
 	count := make([]byte, 16)
 	for i := range count {
@@ -30,7 +30,7 @@ func TestCHAPHash(t *testing.T) {
 	}
 }
 
-// mutual is authentication by CHAP in both directions.
+// mutual returns a configuration with CHAP in both directions.
 func mutual() Config {
 	return Config{
 		Auth: &AuthConfig{
@@ -41,7 +41,7 @@ func mutual() Config {
 	}
 }
 
-// chapOnly has the peer authenticate itself to us, and no more.
+// chapOnly returns a configuration in which only the peer authenticates itself.
 func chapOnly() Config {
 	cfg := mutual()
 	cfg.Auth.Allow = nil
@@ -67,9 +67,8 @@ const (
 		* LCPOpened 1500
 		< CHAP Challenge 1 00000002000000030000000400000005 pe1
 	`
-	// Responses, made with Python's hashlib: the peer's right ones to our
-	// Challenges 1 and 2, one with a wrong secret, and ours to Challenges 7
-	// (aabbccdd) and 8 (0102).
+	// Responses, computed with Python's hashlib: the peer's correct ones to our Challenges 1 and 2,
+	// one with a wrong secret, and ours to Challenges 7 (aabbccdd) and 8 (0102).
 	theirs1 = "8994887d173738f174feb52840805e5c"
 	theirs2 = "dfab1233f8aee4773c0c0762671ceab8"
 	wrong1  = "d1c1982de4de4c3e65261e58e0fe0b88"
@@ -77,8 +76,7 @@ const (
 	ours8   = "86ba7278b84368ff8489e865e86bc958"
 )
 
-// RFC 1661, section 3.5: no network protocol runs before both ends know who
-// the other is.
+// RFC 1661, section 3.5: no network protocol runs before both ends have authenticated themselves.
 func TestMutualCHAP(t *testing.T) {
 	l := dialogue(t, mutual(), mutualLCP+`
 		= Opened Initial Initial
@@ -90,22 +88,22 @@ func TestMutualCHAP(t *testing.T) {
 		> CHAP Response 1 `+theirs1+` pe2
 		< CHAP Success 1
 		= Opened Initial Initial
-		# a Success for another Identifier is not ours
+		# a Success with another Identifier is discarded
 		> CHAP Success 6
 		> CHAP Success 7 welcome
 		< IPCP Configure-Request 1
 		= Opened Req-Sent Initial
-		# RFC 1994, section 4.1: our Success was lost. The same reply to any
-		# Response, so that nothing can be found out by trying
+		# RFC 1994, section 4.1: our Success was lost. Any Response gets the same
+		# reply, so that guesses reveal nothing
 		> CHAP Response 1 `+theirs1+` pe2
 		< CHAP Success 1
 		> CHAP Response 1 00 x
 		< CHAP Success 1
 		> CHAP Response 2 `+theirs1+` pe2
-		# what the peer says again is late
+		# repeated replies of the peer are late
 		> CHAP Success 7
 		> CHAP Failure 7
-		# the peer asks again
+		# the peer challenges us again
 		> CHAP Challenge 8 0102 pe2
 		< CHAP Response 8 `+ours8+` pe1
 		> CHAP Success 8
@@ -125,7 +123,7 @@ func TestMutualCHAP(t *testing.T) {
 	}
 }
 
-// On the wire: RFC 1994, section 4.
+// The packets have the format of RFC 1994, section 4.
 func TestCHAPOnTheWire(t *testing.T) {
 	l := New(func() Config { c := mutual(); c.Rand = counter(); return c }())
 	var out Output
@@ -170,7 +168,7 @@ func TestCHAPWrongSecret(t *testing.T) {
 	}
 }
 
-// Without a name to expect, any but ours will do: the secret decides.
+// Without a configured peer name any name except ours is accepted: the secret decides.
 func TestCHAPAnyName(t *testing.T) {
 	cfg := chapOnly()
 	cfg.Auth.PeerName = ""
@@ -188,15 +186,15 @@ func TestCHAPAnyName(t *testing.T) {
 	`)
 }
 
-// RFC 1994, section 4.1: a Challenge is sent again with another Identifier and
-// Value, and only so often.
+// RFC 1994, section 4.1: a Challenge is repeated with another Identifier and Value, up to
+// Max-Configure times.
 func TestCHAPNoResponse(t *testing.T) {
 	cfg := chapOnly()
 	cfg.MaxConfigure, cfg.RestartInitial = 3, time.Second
 	dialogue(t, cfg, chapLCP+`
 		wait 1s
 		< CHAP Challenge 2 00000006000000070000000800000009 pe1
-		# to the one before
+		# a Response to the previous Challenge
 		> CHAP Response 1 `+theirs1+` pe2
 		wait 2s
 		< CHAP Challenge 3 0000000a0000000b0000000c0000000d pe1
@@ -208,7 +206,7 @@ func TestCHAPNoResponse(t *testing.T) {
 	`)
 }
 
-// RFC 1994, section 4.1: a Response is sent again, as the Success may be lost.
+// RFC 1994, section 4.1: a Response is repeated, because the Success may have been lost.
 func TestCHAPNoSuccess(t *testing.T) {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.MaxConfigure, cfg.RestartInitial = 0, 2, time.Second
@@ -235,7 +233,7 @@ func TestCHAPNoSuccess(t *testing.T) {
 		* LCPClosed CHAP: no Challenge from the peer within 6 s
 		< LCP Terminate-Request 2 CHAP: no Challenge from the peer within 6 s
 	`)
-	// Once it has passed, a later Challenge without a reply is the peer's affair.
+	// After a Success, a later Challenge without a reply to our Response does not end the link.
 	dialogue(t, cfg, open+`
 		> CHAP Challenge 7 aabbccdd pe2
 		< CHAP Response 7 `+ours7+` pe1
@@ -254,7 +252,7 @@ func TestCHAPNoSuccess(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 3.5: who refuses terminates. If it does not, we do.
+// RFC 1661, section 3.5: a peer that rejects us terminates the link. If it does not, we do.
 func TestCHAPPeerRejectsUs(t *testing.T) {
 	const reason = "CHAP: pe2 rejected our authentication: no such customer"
 	const refused = mutualLCP + `
@@ -281,7 +279,7 @@ func TestCHAPPeerRejectsUs(t *testing.T) {
 	`)
 }
 
-// A peer that cannot answer a Challenge may try to have us do so.
+// A peer that cannot answer our Challenge may send it to us, to get the Response.
 func TestCHAPReflection(t *testing.T) {
 	dialogue(t, mutual(), mutualLCP+`
 		> CHAP Challenge 1 00000002000000030000000400000005 pe2
@@ -295,8 +293,8 @@ func TestCHAPReflection(t *testing.T) {
 	`)
 }
 
-// RFC 1994, section 2: an open link is challenged at random intervals, here
-// the shortest. The network protocols go on meanwhile.
+// RFC 1994, section 2: the peer of an open link is challenged at random intervals, here the
+// shortest. The network protocols remain Opened meanwhile.
 func TestCHAPRechallenge(t *testing.T) {
 	cfg := chapOnly()
 	cfg.Auth.Rechallenge = time.Minute
@@ -338,7 +336,7 @@ func TestCHAPRechallenge(t *testing.T) {
 	`)
 }
 
-// The interval is spread evenly from 3/4 to 5/4 of what is configured.
+// The interval is evenly distributed from 3/4 to 5/4 of the configured value.
 func TestRechallengeIsSpread(t *testing.T) {
 	for rand, want := range map[uint32]time.Duration{
 		0: 45 * time.Second, 1 << 31: time.Minute, 1<<32 - 1: 75*time.Second - 1,
@@ -350,7 +348,7 @@ func TestRechallengeIsSpread(t *testing.T) {
 	}
 }
 
-// Packets that are not whole, or not for us, are silently discarded.
+// Packets that are incomplete or unexpected are silently discarded.
 func TestCHAPDiscards(t *testing.T) {
 	l := dialogue(t, chapOnly(), chapLCP+`
 		> frame c223 0201
@@ -358,9 +356,9 @@ func TestCHAPDiscards(t *testing.T) {
 		> frame c223 0201 0005 00
 		> frame c223 0201 0006 10aa
 		> frame c223 0201 0100 10aa
-		# octets beyond the Length are padding (section 4), and none is missing here
+		# octets beyond the Length are padding (RFC 1994, section 4), here of an unknown code
 		> frame c223 0903 0004 ffff
-		# the peer has not asked for our authentication
+		# the peer has not requested our authentication
 		> CHAP Challenge 1 aabb pe2
 		> CHAP Success 1
 		= Opened Initial Initial
@@ -371,7 +369,7 @@ func TestCHAPDiscards(t *testing.T) {
 	}
 }
 
-// A negotiation anew authenticates anew.
+// A renegotiation includes a new authentication.
 func TestCHAPAfterRenegotiation(t *testing.T) {
 	dialogue(t, chapOnly(), chapLCP+`
 		> CHAP Response 1 `+theirs1+` pe2
@@ -389,7 +387,7 @@ func TestCHAPAfterRenegotiation(t *testing.T) {
 	`)
 }
 
-// A peer that rejects CHAP after having agreed to it.
+// The peer rejects CHAP after it agreed to it.
 func TestCHAPIsProtocolRejected(t *testing.T) {
 	dialogue(t, chapOnly(), chapLCP+`
 		> LCP Protocol-Reject 1 c223 0101

@@ -13,19 +13,18 @@ import (
 	"time"
 )
 
-// dialogue plays a script between a Link and a peer. After each line that does
-// something, the lines that follow must tell all that the Link did:
+// dialogue plays a script between a Link and a peer. After each line that has an effect, the next
+// lines must list all frames and events of the Link:
 //
-//	up, down, open, close REASON   call the Link's methods
-//	wait 3s                        let time pass, advancing the Link when due
-//	> LCP Configure-Request 1 ...  the peer sends
-//	< LCP Configure-Ack 1 ...      the Link sends
-//	* LCPOpened 1500               the Link tells an event
-//	= Opened Req-Sent Initial      states of LCP, IPCP and IPV6CP are
-//	# ...                          a remark
+//	up, down, open, close REASON   call this method of the Link
+//	wait 3s                        let time pass; call Advance at each Deadline
+//	> LCP Configure-Request 1 ...  the peer sends this packet
+//	< LCP Configure-Ack 1 ...      the Link sends this packet
+//	* LCPOpened 1500               the Link reports this event
+//	= Opened Req-Sent Initial      check the states of LCP, IPCP and IPV6CP
+//	# ...                          a comment
 //
-// Random numbers are 1, 2, 3, ... and the Restart timer is constant, unless the
-// Config has it otherwise.
+// Random numbers are 1, 2, 3, ... and the Restart timer is constant, unless the Config sets them.
 func dialogue(t *testing.T, cfg Config, script string) *Link {
 	t.Helper()
 	if cfg.Rand == nil {
@@ -59,8 +58,8 @@ type player struct {
 	link           *Link
 	now            time.Time
 	out            Output
-	frames, events []string // told by the Link, not yet by the script
-	where          string
+	frames, events []string // from the Link, not yet listed by the script
+	where          string   // the current line of the script
 }
 
 func (d *player) play(line string) {
@@ -73,7 +72,7 @@ func (d *player) play(line string) {
 		d.frames = d.next("sends", d.frames, rest)
 		return
 	case "*":
-		d.events = d.next("tells", d.events, rest)
+		d.events = d.next("reports", d.events, rest)
 		return
 	}
 	d.nothingLeft()
@@ -105,36 +104,39 @@ func (d *player) play(line string) {
 			d.t.Fatalf("%s: states are %s", d.where, got)
 		}
 	default:
-		d.t.Fatalf("%s: not understood", d.where)
+		d.t.Fatalf("%s: unknown command", d.where)
 	}
 	for f := range d.out.Frames() {
 		d.frames = append(d.frames, describe(f))
 	}
 	for _, e := range d.out.Events {
-		d.events = append(d.events, tell(e))
+		d.events = append(d.events, describeEvent(e))
 	}
 	d.out.Reset()
 }
 
-func (d *player) next(what string, queue []string, want string) []string {
+// next checks the first of a queue of frames or events and returns the others.
+func (d *player) next(verb string, queue []string, want string) []string {
 	d.t.Helper()
 	if len(queue) == 0 {
-		d.t.Fatalf("%s: the link %s nothing", d.where, what)
+		d.t.Fatalf("%s: the Link %s nothing", d.where, verb)
 	}
 	if queue[0] != want {
-		d.t.Fatalf("%s: the link %s\n     %q", d.where, what, queue)
+		d.t.Fatalf("%s: the Link %s\n     %q", d.where, verb, queue)
 	}
 	return queue[1:]
 }
 
+// nothingLeft checks that the script has listed all frames and events.
 func (d *player) nothingLeft() {
 	d.t.Helper()
 	if len(d.frames)+len(d.events) > 0 {
-		d.t.Fatalf("before %s: the link also did %q %q", d.where, d.frames, d.events)
+		d.t.Fatalf("before %s: frames %q and events %q are not in the script", d.where, d.frames, d.events)
 	}
 }
 
-func tell(e Event) string {
+// describeEvent returns an event in the form of scripts.
+func describeEvent(e Event) string {
 	addr := func(a netip.Addr) string {
 		if !a.IsValid() {
 			return "none"
@@ -160,22 +162,22 @@ func tell(e Event) string {
 	return fmt.Sprintf("unknown event %T", e)
 }
 
-// optionNames are the options that scripts can name, per protocol; the others
-// are written as optN=hex.
+// optionNames has the names of options in scripts, by protocol. Other options are written as
+// optN=hex.
 var optionNames = map[Protocol]map[uint8]string{
 	ProtocolLCP:    {1: "mru", 3: "auth", 4: "quality", 5: "magic", 7: "pfc", 8: "acfc"},
 	ProtocolIPCP:   {1: "addresses", 2: "compression", 3: "addr", 129: "dns"},
 	ProtocolIPV6CP: {1: "id"},
 }
 
-// authCodes are the codes of the protocols that have their own.
+// authCodes has the names of the codes of the authentication protocols.
 var authCodes = map[Protocol][]string{
 	ProtocolCHAP: {chapChallenge: "Challenge", chapResponse: "Response", chapSuccess: "Success", chapFailure: "Failure"},
 	ProtocolPAP:  {papRequest: "Authenticate-Request", papAck: "Authenticate-Ack", papNak: "Authenticate-Nak"},
 }
 
-// describeAuth writes a packet of an authentication protocol: a Challenge or
-// Response as its Value and Name, a request as name and password.
+// describeAuth returns a packet of an authentication protocol in the form of scripts: a Challenge
+// or Response with its Value and Name, an Authenticate-Request with name and password.
 func describeAuth(proto Protocol, p packet) string {
 	text := string(p.data)
 	switch {
@@ -190,7 +192,7 @@ func describeAuth(proto Protocol, p packet) string {
 	return strings.TrimSpace(fmt.Sprintf("%v %s %d %s", proto, authCodes[proto][p.code], p.id, text))
 }
 
-// encodeAuth makes of the words of such a line the frame.
+// encodeAuth is the inverse of describeAuth. It returns the frame.
 func encodeAuth(t *testing.T, proto Protocol, words []string) []byte {
 	t.Helper()
 	c := slices.Index(authCodes[proto], words[1])
@@ -216,7 +218,7 @@ func encodeAuth(t *testing.T, proto Protocol, words []string) []byte {
 	return out.buf
 }
 
-// describe writes a frame as scripts do.
+// describe returns a frame in the form of scripts.
 func describe(frame []byte) string {
 	proto, info, _ := splitFrame(frame)
 	p, ok := parsePacket(info)
@@ -268,7 +270,7 @@ func describeOption(proto Protocol, o option) string {
 	return name + "=" + value
 }
 
-// encode makes a frame from what a script says, or from "frame HEX".
+// encode returns the frame that a script describes, or the octets after "frame".
 func encode(t *testing.T, text string) []byte {
 	t.Helper()
 	words := strings.Fields(text)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Two ends of a link; the second one learns its address from the first.
+// Two ends of a link open IPv4. The second one learns its address from the first.
 func Example() {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	links := []*Link{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A packet that is read can be written again, and is the same up to its Length.
+// FuzzPacket checks that a packet that is read and written again is the same up to its Length.
 func FuzzPacket(f *testing.F) {
 	f.Add([]byte{0xc0, 0x21, 1, 1, 0, 4})
 	f.Add([]byte{0xff, 0x03, 0x21, 9, 7, 0, 8, 1, 2, 3, 4, 5})
@@ -37,7 +37,7 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// A well-formed list of options is the concatenation of its options.
+// FuzzOptions checks that a well-formed list of options is the concatenation of its options.
 func FuzzOptions(f *testing.F) {
 	f.Add([]byte{1, 4, 5, 0xdc, 7, 2})
 	f.Add([]byte{5, 6, 0, 0, 0, 1, 3})
@@ -63,8 +63,8 @@ func FuzzOptions(f *testing.F) {
 	})
 }
 
-// FuzzLink drives a Link with any calls, any frames and any steps of time. Each
-// operation is an octet, with arguments after it.
+// FuzzLink calls a Link with arbitrary methods, frames and times. Each operation is an octet,
+// followed by its arguments.
 func FuzzLink(f *testing.F) {
 	f.Add(uint16(0), handshake)
 	f.Add(uint16(1), append(bytes.Clone(handshake), ipcpHandshake...))
@@ -81,11 +81,11 @@ func FuzzLink(f *testing.F) {
 	})
 }
 
-// Operations that open LCP, and then IPCP.
+// Operations that open LCP and then IPCP.
 var (
 	handshake = []byte{
 		0,        // up
-		12, 0, 2, // the peer's Configure-Ack to what the Link sent last
+		12, 0, 2, // the peer's Configure-Ack of the Link's last packet
 		11, 12, 0xc0, 0x21, 1, 1, 0, 10, 5, 6, 0, 0, 0, 9, // its Configure-Request
 	}
 	ipcpHandshake = []byte{
@@ -94,7 +94,7 @@ var (
 	}
 )
 
-// The same operations, at random.
+// The operations of FuzzLink, at random.
 func TestRandomCalls(t *testing.T) {
 	opened, authenticated := 0, 0
 	for seed := range uint64(3000) {
@@ -120,7 +120,7 @@ func TestRandomCalls(t *testing.T) {
 		}
 	}
 	if opened < 1000 || authenticated < 300 {
-		t.Errorf("a network protocol was Opened after %d calls only, %d with authentication", opened, authenticated)
+		t.Errorf("a network protocol was Opened after only %d calls, %d with authentication", opened, authenticated)
 	}
 }
 
@@ -154,13 +154,13 @@ func fuzzConfig(b uint16) Config {
 	return cfg
 }
 
-// checker holds what must be true of a Link after each call.
+// checker checks a Link after each call.
 type checker struct {
 	t     *testing.T
 	link  *Link
 	now   time.Time
 	out   Output
-	input int      // octets given in the last call
+	input int      // octets received in the last call
 	sent  [][]byte // the last frames that the Link sent
 
 	auth        *AuthConfig
@@ -194,15 +194,15 @@ func (c *checker) operate(ops []byte) []byte {
 		c.link.Open(c.now, &c.out)
 	case 3:
 		c.link.Close(c.now, "closed", &c.out)
-	case 4, 5: // time passes, maybe backwards
+	case 4, 5: // time passes, possibly backwards
 		c.now = c.now.Add(time.Duration(int8(take())) * 100 * time.Millisecond)
 		c.link.Advance(c.now, &c.out)
-	case 6, 7: // up to the deadline
+	case 6, 7: // time passes until the deadline
 		if d := c.link.Deadline(); d.After(c.now) {
 			c.now = d
 		}
 		c.link.Advance(c.now, &c.out)
-	case 8, 9, 10: // what the Link sent comes back
+	case 8, 9, 10: // a frame that the Link sent is looped back
 		if n := int(take()); len(c.sent) > 0 {
 			c.receive(c.sent[n%len(c.sent)])
 		}
@@ -210,7 +210,7 @@ func (c *checker) operate(ops []byte) []byte {
 		n := min(int(take()), len(ops))
 		c.receive(ops[:n])
 		ops = ops[n:]
-	case 12: // what the Link sent comes back with another code
+	case 12: // a frame that the Link sent is looped back with another code
 		if n := int(take()); len(c.sent) > 0 {
 			frame := bytes.Clone(c.sent[len(c.sent)-1-n%len(c.sent)])
 			frame[2] = take() % 16
@@ -225,7 +225,7 @@ func (c *checker) operate(ops []byte) []byte {
 	return ops
 }
 
-// authenticate answers as a peer that knows the secrets.
+// authenticate answers the last frame as a peer that knows the secrets.
 func (c *checker) authenticate() {
 	var out Output
 	id := uint8(1)
@@ -256,15 +256,15 @@ func (c *checker) authenticate() {
 
 func (c *checker) receive(frame []byte) {
 	c.input = len(frame)
-	given := bytes.Clone(frame)
+	original := bytes.Clone(frame)
 	c.link.Receive(c.now, frame, &c.out)
-	if !bytes.Equal(given, frame) {
-		c.t.Fatal("the frame was changed")
+	if !bytes.Equal(original, frame) {
+		c.t.Fatal("Receive changed the frame")
 	}
 	for i := range frame {
-		frame[i] = 0xee // it must not be kept either
+		frame[i] = 0xee // Receive must not keep the frame either
 	}
-	copy(frame, given)
+	copy(frame, original)
 }
 
 func (c *checker) check() {
@@ -285,20 +285,20 @@ func (c *checker) check() {
 	}
 	c.sent = c.sent[max(0, len(c.sent)-16):]
 	if up := c.v4 || c.v6 || s.IPCP > Starting && s.LCP == Opened; up && c.auth != nil {
-		// Never silently unauthenticated.
+		// No network protocol runs without the required authentication.
 		if s.PeerAuth.Protocol != c.auth.Require || c.auth.Require != 0 && s.PeerAuth.Passed.IsZero() {
-			t.Fatalf("a network protocol runs, the peer's authentication is %+v", s.PeerAuth)
+			t.Fatalf("a network protocol runs although the peer's authentication is %+v", s.PeerAuth)
 		}
 	}
 	if frames > 6 || octets > 6*128+4*c.input || len(c.out.Events) > 8 {
 		t.Fatalf("%d frames of %d octets, %d events after %d octets", frames, octets, len(c.out.Events), c.input)
 	}
 	for _, e := range c.out.Events {
-		c.follow(e)
+		c.checkOrder(e)
 	}
 	c.out.Reset()
 	if c.lcp != (s.LCP == Opened) || c.v4 != (s.IPCP == Opened) || c.v6 != (s.IPV6CP == Opened) {
-		t.Fatalf("the events say %v %v %v, the status %v %v %v", c.lcp, c.v4, c.v6, s.LCP, s.IPCP, s.IPV6CP)
+		t.Fatalf("opened by the events: %v %v %v; states: %v %v %v", c.lcp, c.v4, c.v6, s.LCP, s.IPCP, s.IPV6CP)
 	}
 	if d := c.link.Deadline(); s.LCP <= Stopped && !d.IsZero() {
 		t.Fatalf("deadline %v in state %v", d, s.LCP)
@@ -308,8 +308,8 @@ func (c *checker) check() {
 	}
 }
 
-// follow checks that events come in an order that makes sense.
-func (c *checker) follow(e Event) {
+// checkOrder checks that an event is valid after the previous ones.
+func (c *checker) checkOrder(e Event) {
 	bad := false
 	switch e := e.(type) {
 	case LCPOpened:

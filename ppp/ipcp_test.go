@@ -39,7 +39,7 @@ func TestIPCPOpens(t *testing.T) {
 	`)
 }
 
-// RFC 1332, section 3: what is not the IP-Address option is rejected.
+// RFC 1332, section 3: all options except IP-Address are rejected.
 func TestIPCPRejectedOptions(t *testing.T) {
 	dialogue(t, ipv4(Configured, "10.0.0.1", "10.0.0.2"), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.0.0.1
@@ -58,10 +58,10 @@ func TestIPCPAssignsPeerAddress(t *testing.T) {
 		> IPCP Configure-Ack 1 addr=10.0.0.1
 		> IPCP Configure-Request 1 addr=0.0.0.0
 		< IPCP Configure-Nak 1 addr=10.0.0.2
-		# Without the option it is no acceptance (RFC 1332, section 3.3)
+		# a request without the option does not accept the address (RFC 1332, section 3.3)
 		> IPCP Configure-Request 2
 		< IPCP Configure-Nak 2 addr=10.0.0.2
-		# nor with half of it
+		# nor does a truncated address
 		> IPCP Configure-Request 3 addr=0a00
 		< IPCP Configure-Nak 3 addr=10.0.0.2
 		> IPCP Configure-Request 4 addr=10.0.0.2
@@ -83,7 +83,7 @@ func TestIPCPPeerRefusesItsAddress(t *testing.T) {
 			< IPCP Configure-Request 1 addr=10.0.0.1
 			> IPCP Configure-Request 1`+tc.option+`
 			< IPCP Configure-Nak 1 addr=10.0.0.2
-			# our Nak was lost: that one does not count
+			# our Nak was lost: the repeated request does not count
 			> IPCP Configure-Request 1`+tc.option+`
 			< IPCP Configure-Nak 1 addr=10.0.0.2
 			> IPCP Configure-Request 2`+tc.option+`
@@ -94,10 +94,10 @@ func TestIPCPPeerRefusesItsAddress(t *testing.T) {
 			> IPCP Terminate-Ack 2
 			* IPv4Closed `+tc.reason+`
 			= Opened Closed Initial
-			# It stays so, and says so
+			# IPCP stays Closed and answers with Terminate-Ack
 			> IPCP Configure-Request 7 addr=10.0.0.2
 			< IPCP Terminate-Ack 7
-			# until LCP opens again.
+			# until LCP opens again
 			> LCP Configure-Request 2 magic=000000bb
 			* LCPClosed the peer renegotiates LCP
 			< LCP Configure-Request 2 magic=00000002
@@ -109,7 +109,7 @@ func TestIPCPPeerRefusesItsAddress(t *testing.T) {
 	}
 }
 
-// Max-Failure counts in one negotiation, not over those that came to nothing.
+// Max-Failure is counted in one negotiation, not over several that failed.
 func TestIPCPStartsAgainAfterNoAnswer(t *testing.T) {
 	cfg := ipv4(Configured, "10.0.0.1", "10.0.0.2")
 	cfg.MaxFailure, cfg.MaxConfigure = 1, 1
@@ -142,14 +142,14 @@ func TestIPCPPeerRequestsOurAddress(t *testing.T) {
 	}
 }
 
-// Without an address for the peer, it may have any, or none.
+// Without a configured peer address the peer may have any address, or none.
 func TestIPCPAnyPeerAddress(t *testing.T) {
 	dialogue(t, ipv4(Configured, "10.0.0.1", ""), lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.0.0.1
-		# none to give
+		# no address to assign
 		> IPCP Configure-Request 1 addr=0.0.0.0
 		< IPCP Configure-Reject 1 addr=0.0.0.0
-		# no address of a host
+		# not the address of a host
 		> IPCP Configure-Request 2 addr=224.0.0.1
 		< IPCP Configure-Reject 2 addr=224.0.0.1
 		> IPCP Configure-Request 3 addr=127.0.0.1
@@ -163,8 +163,7 @@ func TestIPCPAnyPeerAddress(t *testing.T) {
 	`)
 }
 
-// The prefix of the link says where the peer's address may be, and a /31 which
-// it is.
+// The peer's address must be in the prefix of the link. A /31 leaves only one address for it.
 func TestIPCPPeerOutsidePrefix(t *testing.T) {
 	cfg := ipv4(Configured, "10.255.0.0", "")
 	cfg.IPv4.Within = netip.MustParsePrefix("10.255.0.0/31")
@@ -183,14 +182,14 @@ func TestIPCPPeerOutsidePrefix(t *testing.T) {
 		< IPCP Configure-Nak 1 addr=10.255.0.1
 		> IPCP Configure-Request 2 addr=10.255.0.1
 		< IPCP Configure-Ack 2 addr=10.255.0.1
-		# or none
+		# the peer may also have no address
 		> IPCP Configure-Request 3
 		< IPCP Configure-Ack 3
 	`)
 	cfg.IPv4.Within, cfg.MaxFailure = netip.MustParsePrefix("10.255.0.0/24"), 1
 	dialogue(t, cfg, lcpOpen+`
 		< IPCP Configure-Request 1 addr=10.255.0.0
-		# many would do, so none is offered
+		# many addresses are possible, so none is suggested
 		> IPCP Configure-Request 1 addr=0.0.0.0
 		< IPCP Configure-Reject 1 addr=0.0.0.0
 		> IPCP Configure-Request 2 addr=10.255.0.200
@@ -252,23 +251,23 @@ func TestIPCPLearnsNoAddress(t *testing.T) {
 			> IPCP Configure-Reject 1 addr=0.0.0.0
 			< IPCP Terminate-Request 2 the peer assigns no address to us: it rejected the IP-Address option
 		`},
-		"its own, known from its request": {"", `
+		"its own address, known from its request": {"", `
 			> IPCP Configure-Request 1 addr=10.0.0.9
 			< IPCP Configure-Ack 1 addr=10.0.0.9
 			> IPCP Configure-Nak 1 addr=10.0.0.9
 			< IPCP Terminate-Request 2 the peer assigns its own address 10.0.0.9 to us
 		`},
-		"its own, known from our configuration": {"10.0.0.9", `
+		"its own address, known from our configuration": {"10.0.0.9", `
 			> IPCP Configure-Nak 1 addr=10.0.0.9
 			< IPCP Terminate-Request 2 the peer assigns its own address 10.0.0.9 to us
 		`},
-		"its own, as it says later": {"", `
+		"its own address, known from its later request": {"", `
 			> IPCP Configure-Nak 1 addr=10.0.0.9
 			< IPCP Configure-Request 2 addr=10.0.0.9
 			> IPCP Configure-Request 1 addr=10.0.0.9
 			< IPCP Terminate-Request 3 the peer requests 10.0.0.9, which is our own address
 		`},
-		"a useless one": {"", `
+		"unusable addresses": {"", `
 			> IPCP Configure-Nak 1 addr=0.0.0.0
 			< IPCP Configure-Request 2 addr=0.0.0.0
 			> IPCP Configure-Nak 2 addr=255.255.255.255
@@ -336,7 +335,7 @@ func TestConfigValidate(t *testing.T) {
 		err := cfg.Validate()
 		switch {
 		case want == "" && err != nil:
-			t.Errorf("good configuration: %v", err)
+			t.Errorf("valid configuration: %v", err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("got %v, want %q", err, want)
 		}

@@ -4,7 +4,7 @@ import "testing"
 
 func ipv6(id uint64) Config { return Config{IPv6: &IPv6Config{LocalID: id}} }
 
-// lcpOpen6 is lcpOpen for a Link that drew two numbers for an identifier.
+// lcpOpen6 is lcpOpen for a Link that has used two random numbers for an interface identifier.
 const lcpOpen6 = `
 	up
 	< LCP Configure-Request 1 magic=00000003
@@ -27,8 +27,8 @@ func TestIPV6CPOpens(t *testing.T) {
 	`)
 }
 
-// RFC 5072, section 4.1: a random identifier stays the same when IPV6CP starts
-// anew; its "u" bit is zero.
+// RFC 5072, section 4.1: a random identifier stays the same when IPV6CP is renegotiated; its "u"
+// bit is zero.
 func TestIPV6CPRandomIdentifier(t *testing.T) {
 	cfg := ipv6(0)
 	cfg.Rand = func() uint32 { return 0xffffffff }
@@ -51,17 +51,17 @@ func TestIPV6CPRandomIdentifier(t *testing.T) {
 	`)
 }
 
-// RFC 5072, section 4.1, rule by rule.
+// The rules of RFC 5072, section 4.1, for the peer's identifier.
 func TestIPV6CPPeerIdentifiers(t *testing.T) {
 	dialogue(t, ipv6(0xa), lcpOpen6+`
 		< IPV6CP Configure-Request 1 id=a
-		# zero: it asks for one
+		# zero: the peer requests one
 		> IPV6CP Configure-Request 1 id=0
 		< IPV6CP Configure-Nak 1 id=400000005
 		# equal to ours
 		> IPV6CP Configure-Request 2 id=a
 		< IPV6CP Configure-Nak 2 id=600000007
-		# missing: asked for once (when there is nothing to reject), and then it is none
+		# missing: suggested once (when no option is rejected), then accepted without
 		> IPV6CP Configure-Request 3 opt9=01
 		< IPV6CP Configure-Reject 3 opt9=01
 		> IPV6CP Configure-Request 3
@@ -78,15 +78,15 @@ func TestIPV6CPIdentifiersCollide(t *testing.T) {
 		< IPV6CP Configure-Request 1 id=a
 		> IPV6CP Configure-Request 1 id=a
 		< IPV6CP Configure-Nak 1 id=400000005
-		# the same as in our Nak: another is chosen
+		# the same as in our Nak: we choose another
 		> IPV6CP Configure-Nak 1 id=400000005
 		< IPV6CP Configure-Request 2 id=600000007
-		# a unique one: taken
+		# a unique one: accepted
 		> IPV6CP Configure-Nak 2 id=cc
 		< IPV6CP Configure-Request 3 id=cc
 		> IPV6CP Configure-Request 2 id=dd
 		< IPV6CP Configure-Ack 2 id=dd
-		# neither zero nor the peer's
+		# zero, and then the peer's own: refused
 		> IPV6CP Configure-Nak 3 id=0
 		< IPV6CP Configure-Request 4 id=800000009
 		> IPV6CP Configure-Nak 4 id=dd

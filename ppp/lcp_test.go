@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// lcpOpen opens an LCP without options of note: our magic number is 1, the
-// peer's 0xbb.
+// lcpOpen opens LCP with only the Magic-Number option: ours is 1, the peer's 0xbb.
 const lcpOpen = `
 	up
 	< LCP Configure-Request 1 magic=00000001
@@ -42,7 +41,7 @@ func TestLCPOpensWhenPeerAnswersFirst(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 4.6: ten transmissions, three seconds apart.
+// RFC 1661, section 4.6: ten Configure-Requests at intervals of 3 s.
 func TestNoAnswer(t *testing.T) {
 	script := "up\n" + strings.Repeat("< LCP Configure-Request 1 magic=00000001\n wait 3s\n", 10) + `
 		* LinkFailed the peer did not answer 10 Configure-Requests
@@ -82,8 +81,8 @@ func TestPeerOnlyAcknowledges(t *testing.T) {
 	`)
 }
 
-// RFC 1661, sections 5.2 to 5.4: a reply that does not fit the last request is
-// silently discarded.
+// RFC 1661, sections 5.2 to 5.4: a reply that does not match the last request is silently
+// discarded.
 func TestRepliesToOtherRequests(t *testing.T) {
 	l := dialogue(t, Config{MRU: 1460}, `
 		up
@@ -98,10 +97,10 @@ func TestRepliesToOtherRequests(t *testing.T) {
 		> LCP Configure-Reject 1 mru=1461
 		> LCP Configure-Reject 1 magic=00000001 mru=1460
 		> LCP Configure-Reject 1
-		# options that are cut
+		# truncated options
 		> frame c021 0301 0007 010405
 		> frame c021 0101 0007 010405
-		# answered twice
+		# a second answer
 		> LCP Configure-Ack 1 mru=1460 magic=00000001
 		> LCP Configure-Ack 1 mru=1460 magic=00000001
 		> LCP Configure-Nak 1 mru=1400
@@ -117,23 +116,23 @@ func TestLCPPeerOptions(t *testing.T) {
 	dialogue(t, Config{MaxFailure: 2}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
-		# Rejects go first, in the peer's order and unchanged (section 5.4)
+		# Rejects are sent first, in the peer's order and unchanged (section 5.4)
 		> LCP Configure-Request 1 auth=c22305 mru=100 quality=c02500000064 opt13=00 magic=000000bb
 		< LCP Configure-Reject 1 auth=c22305 quality=c02500000064 opt13=00
 		> LCP Configure-Request 2 mru=100 magic=000000bb
 		< LCP Configure-Nak 2 mru=128
-		# a wrong Length is Nak'd with a right one (section 6)
+		# a wrong Length is Nak'd with a valid option (section 6)
 		> LCP Configure-Request 3 mru=05 magic=000000bb
 		< LCP Configure-Nak 3 mru=1500
 		# Max-Failure: a further Nak becomes a Reject (section 4.6)
 		> LCP Configure-Request 4 mru=100 magic=000000bb
 		< LCP Configure-Reject 4 mru=100
-		# Options without value must not be Nak'd (section 5.3); none comes twice
+		# options without value must not be Nak'd (section 5.3), none may be repeated
 		> LCP Configure-Request 5 pfc=00 acfc=00 magic=000000bb magic=000000bb
 		< LCP Configure-Reject 5 pfc=00 acfc=00 magic=000000bb
 		> LCP Configure-Request 6 magic=000000bb
 		< LCP Configure-Ack 6 magic=000000bb
-		# what was agreed is what was acknowledged last, and Max-Failure counts anew
+		# the request acknowledged last is valid, and Max-Failure is counted from zero
 		> LCP Configure-Request 7 mru=1400
 		< LCP Configure-Ack 7 mru=1400
 		> LCP Configure-Request 8 mru=100
@@ -145,7 +144,7 @@ func TestLCPPeerOptions(t *testing.T) {
 	`)
 }
 
-// RFC 5072, section 2: IPv6 needs an MRU of 1280.
+// RFC 5072, section 2: IPv6 requires an MRU of at least 1280.
 func TestIPv6NeedsAnMRU(t *testing.T) {
 	dialogue(t, Config{IPv6: &IPv6Config{LocalID: 1}, Rand: func() uint32 { return 7 }}, `
 		up
@@ -161,14 +160,14 @@ func TestOurLCPOptionsAreRefused(t *testing.T) {
 	dialogue(t, Config{MRU: 2000}, `
 		up
 		< LCP Configure-Request 1 mru=2000 magic=00000001
-		# less than we can receive is fine, more is not
+		# a smaller MRU is accepted, a larger is not
 		> LCP Configure-Nak 1 mru=1600
 		< LCP Configure-Request 2 mru=1600 magic=00000001
 		> LCP Configure-Nak 2 mru=9000 opt99=00
 		< LCP Configure-Request 3 mru=1600 magic=00000001
 		> LCP Configure-Reject 3 mru=1600
 		< LCP Configure-Request 4 magic=00000001
-		# no magic number: 0 from now on
+		# without Magic-Number option our magic number is 0 from now on
 		> LCP Configure-Reject 4 magic=00000001
 		< LCP Configure-Request 5
 		> LCP Configure-Nak 5 magic=00000009
@@ -179,7 +178,7 @@ func TestOurLCPOptionsAreRefused(t *testing.T) {
 		* LCPOpened 1500
 		> LCP Echo-Request 7 000000bb
 		< LCP Echo-Reply 7 00000000
-		# a zero is not the peer's magic number, but no sign of a loop either
+		# zero is not the peer's magic number, but does not indicate a loop either
 		> LCP Echo-Request 8 00000000
 	`)
 }
@@ -213,7 +212,7 @@ func TestPeerRepeatsRejectedOption(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 6.4: by chance, both ends take the same magic number.
+// RFC 1661, section 6.4: both ends choose the same magic number by chance.
 func TestMagicNumbersCollideByChance(t *testing.T) {
 	dialogue(t, Config{}, `
 		up
@@ -224,16 +223,16 @@ func TestMagicNumbersCollideByChance(t *testing.T) {
 		< LCP Configure-Request 2 magic=000000cc
 		> LCP Configure-Request 2 magic=00000002
 		< LCP Configure-Ack 2 magic=00000002
-		# what we suggested ourselves may have come back: another is chosen
+		# the magic number that we suggested may have been looped back: we choose another
 		> LCP Configure-Nak 2 magic=00000002
 		< LCP Configure-Request 3 magic=00000003
-		# zero is illegal
+		# zero is not allowed
 		> LCP Configure-Request 3 magic=00000000
 		< LCP Configure-Nak 3 magic=00000004
 	`)
 }
 
-// A link that is looped back gives us each frame that we send.
+// On a link that is looped back we receive each frame that we send.
 func TestLoopedBackLink(t *testing.T) {
 	l := New(Config{Rand: counter()})
 	var events []string
@@ -242,14 +241,14 @@ func TestLoopedBackLink(t *testing.T) {
 	frames := 0
 	for ; len(out.ends) > 0; in, out = out, in {
 		if frames += len(out.ends); frames > 100 {
-			t.Fatal("there is no end to it")
+			t.Fatal("more than 100 frames, want an end")
 		}
 		in.Reset()
 		for f := range out.Frames() {
 			l.Receive(epoch, f, &in)
 		}
 		for _, e := range in.Events {
-			events = append(events, tell(e))
+			events = append(events, describeEvent(e))
 		}
 	}
 	want := "LinkFailed the link is looped back: 6 Configure-Requests carried our own magic numbers"
@@ -264,7 +263,7 @@ func TestLoopedBackWhileOpened(t *testing.T) {
 		< LCP Terminate-Request 2 the link is looped back: Echo-Request received with our own magic number
 		* LCPClosed the link is looped back: Echo-Request received with our own magic number
 		= Stopping Initial Initial
-		# which comes back, too, and so does our answer
+		# the Terminate-Request is looped back, too, and so is our Terminate-Ack
 		> LCP Terminate-Request 2
 		< LCP Terminate-Ack 2
 		> LCP Terminate-Ack 2
@@ -282,7 +281,7 @@ func TestTerminateByThePeer(t *testing.T) {
 		# the Ack was lost
 		> LCP Terminate-Request 77 maintenance
 		< LCP Terminate-Ack 77
-		# one Restart time for the peer to take leave (section 3.7)
+		# one Restart time for the peer to disconnect (section 3.7)
 		wait 1s
 		* LinkFailed the peer sent Terminate-Request: maintenance
 		= Stopped Initial Initial
@@ -296,16 +295,16 @@ func TestTerminateByThePeer(t *testing.T) {
 
 func TestTerminateByUs(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
-		close the operator wants it
-		< LCP Terminate-Request 2 the operator wants it
-		* LCPClosed the operator wants it
+		close planned maintenance
+		< LCP Terminate-Request 2 planned maintenance
+		* LCPClosed planned maintenance
 		# discarded while terminating
 		> LCP Configure-Request 9
 		> LCP Echo-Request 1 000000bb
 		wait 3s
-		< LCP Terminate-Request 2 the operator wants it
+		< LCP Terminate-Request 2 planned maintenance
 		> LCP Terminate-Ack 2
-		* LinkFailed the operator wants it
+		* LinkFailed planned maintenance
 		= Closed Initial Initial
 		> LCP Configure-Request 10
 		< LCP Terminate-Ack 10
@@ -317,7 +316,7 @@ func TestTerminateByUs(t *testing.T) {
 	`)
 }
 
-// The peer gets as much of the reason as fits any MRU.
+// The reason in a Terminate-Request is cut to maxText, so that it fits any MRU.
 func TestLongReason(t *testing.T) {
 	long := strings.Repeat("x", 500)
 	dialogue(t, Config{}, lcpOpen+`
@@ -329,7 +328,7 @@ func TestLongReason(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 4.6: two Terminate-Requests, then the peer is gone.
+// RFC 1661, section 4.6: after two unanswered Terminate-Requests the link is down.
 func TestTerminateWithoutAnswer(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
 		close bye
@@ -363,7 +362,7 @@ func TestCloseWhileNegotiatingAndBefore(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 4.3, Open, the restart option.
+// The restart option of RFC 1661, section 4.3, Open.
 func TestOpenRestarts(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
 		open
@@ -381,7 +380,7 @@ func TestOpenRestarts(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 4.3, RTA: an unelicited Terminate-Ack.
+// RFC 1661, section 4.3, RTA: an unsolicited Terminate-Ack.
 func TestTerminateAckInOpened(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 1}, lcpOpen+`
 		> LCP Terminate-Ack 5
@@ -393,7 +392,7 @@ func TestTerminateAckInOpened(t *testing.T) {
 	`)
 }
 
-// What the peer said of itself no longer holds when it negotiates again.
+// A reason from the peer's Terminate-Ack no longer counts when the peer starts to negotiate.
 func TestPeerOpensLater(t *testing.T) {
 	dialogue(t, Config{MaxConfigure: 2}, `
 		up
@@ -425,28 +424,28 @@ func TestTerminateRequestWhileNegotiating(t *testing.T) {
 	`)
 }
 
-// A Configure-Request that comes again in Opened, with the Identifier and the options that we
-// acknowledged, was sent before our answer was there: it is answered again. With either changed it
-// is a new one.
+// A Configure-Request that is received again in Opened, with the Identifier and the options that we
+// acknowledged, was sent before the peer received our answer: it is answered again. If either has
+// changed, it is a new request.
 func TestLateConfigureRequest(t *testing.T) {
 	again := lcpOpen + `
 		> LCP Configure-Request 1 magic=000000bb
 		< LCP Configure-Ack 1 magic=000000bb
 		= Opened Initial Initial
 	`
-	for _, anew := range []string{"2 magic=000000bb", "1 magic=000000cc"} {
+	for _, changed := range []string{"2 magic=000000bb", "1 magic=000000cc"} {
 		dialogue(t, Config{}, again+`
-			> LCP Configure-Request `+anew+`
+			> LCP Configure-Request `+changed+`
 			* LCPClosed the peer renegotiates LCP
 			< LCP Configure-Request 2 magic=00000002
-			< LCP Configure-Ack `+anew+`
+			< LCP Configure-Ack `+changed+`
 			= Ack-Sent Initial Initial
 		`)
 	}
 }
 
-// RFC 1661, section 4.3: a Configure-Request in Opened means a renegotiation.
-// Our request goes first, so that the peer opens only once.
+// RFC 1661, section 4.3: a Configure-Request in Opened starts a renegotiation. Our request is sent
+// before our answer, so that the peer opens only once.
 func TestRenegotiationByThePeer(t *testing.T) {
 	dialogue(t, Config{}, lcpOpen+`
 		> LCP Configure-Request 2 mru=1400 magic=000000bc

@@ -33,8 +33,8 @@ func TestBothNetworkProtocols(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 3.7: one network protocol closed does not end the link, nor
-// the other.
+// RFC 1661, section 3.7: when one network protocol is closed, the link and the other protocol stay
+// open.
 func TestOneNetworkProtocolEnds(t *testing.T) {
 	dialogue(t, both(), bothOpen+`
 		> IPV6CP Terminate-Request 5 no more
@@ -42,7 +42,7 @@ func TestOneNetworkProtocolEnds(t *testing.T) {
 		< IPV6CP Terminate-Ack 5
 		wait 3s
 		= Opened Opened Stopped
-		# and may come back
+		# the peer may open it again
 		> IPV6CP Configure-Request 6 id=b
 		< IPV6CP Configure-Request 2 id=a
 		< IPV6CP Configure-Ack 6 id=b
@@ -58,7 +58,7 @@ func TestOneNetworkProtocolIsRejected(t *testing.T) {
 		> LCP Protocol-Reject 1 8057 01010004
 		* IPv6Closed the peer does not support IPV6CP (Protocol-Reject)
 		= Opened Req-Sent Stopped
-		# told once, until LCP opens again
+		# reported once, until LCP opens again
 		> LCP Protocol-Reject 2 8057 01010004
 		> LCP Configure-Request 2 magic=000000bb
 		* LCPClosed the peer renegotiates LCP
@@ -71,7 +71,7 @@ func TestOneNetworkProtocolIsRejected(t *testing.T) {
 		> LCP Protocol-Reject 3 8057 01020004
 		* IPv6Closed the peer does not support IPV6CP (Protocol-Reject)
 	`)
-	// The data protocol counts like its control protocol.
+	// A reject of the network protocol counts like one of its control protocol.
 	dialogue(t, both(), bothOpen+`
 		> LCP Protocol-Reject 1 0021 45
 		* IPv4Closed the peer does not support IPv4 (Protocol-Reject)
@@ -95,7 +95,7 @@ func TestOneNetworkProtocolIsNotAnswered(t *testing.T) {
 	`)
 }
 
-// RFC 1332 and RFC 5072, section 2 and 3: codes above 7 are unknown.
+// RFC 1332 and RFC 5072, sections 2 and 3: codes above 7 are unknown.
 func TestCodesOfNetworkProtocols(t *testing.T) {
 	dialogue(t, both(), bothOpen+`
 		> IPCP Echo-Request 1 00000000
@@ -111,8 +111,8 @@ func TestCodesOfNetworkProtocols(t *testing.T) {
 	`)
 }
 
-// RFC 1661, section 3.6: packets of a network protocol that is not Opened are
-// silently discarded. Those of one that is are not for the Link.
+// RFC 1661, section 3.6: packets of a network protocol that is not Opened are silently discarded.
+// Packets of an Opened network protocol are not for the Link.
 func TestNetworkPackets(t *testing.T) {
 	l := dialogue(t, both(), lcpOpen6+`
 		< IPCP Configure-Request 1 addr=10.0.0.1
@@ -132,7 +132,8 @@ func TestNetworkPackets(t *testing.T) {
 	}
 }
 
-// What arrives before LCP is Opened is lost, and the Restart timer heals it.
+// Packets of IPCP that are received before LCP is Opened are discarded. The Restart timer of the
+// peer recovers from the loss.
 func TestEarlyNetworkProtocol(t *testing.T) {
 	dialogue(t, ipv4(Configured, "10.0.0.1", ""), `
 		up
@@ -151,8 +152,7 @@ func TestEarlyNetworkProtocol(t *testing.T) {
 	`)
 }
 
-// Events that cannot occur are counted, and nothing else (RFC 1661, section
-// 4.4, Illegal-Event).
+// Illegal events are counted and have no other effect (RFC 1661, section 4.4, Illegal-Event).
 func TestIllegalEvents(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		down

@@ -10,30 +10,30 @@ import (
 	"time"
 )
 
-// wire is a link between two Links that loses, duplicates, delays and, if told
-// so, reorders frames until it is healed; then it only delays them.
+// wire connects two Links. It loses, duplicates, delays and, with reorder, reorders frames until
+// healedAt. Then it only delays them.
 type wire struct {
-	t       *testing.T
-	rand    *rand.Rand
-	now     time.Time
-	heal    time.Time
-	loss    float64
-	double  float64
-	delay   time.Duration // up to which frames are late, beyond least
-	least   time.Duration
-	reorder bool
-	ends    [2]end
-	air     []flight
+	t           *testing.T
+	rand        *rand.Rand
+	now         time.Time
+	healedAt    time.Time
+	loss        float64
+	duplication float64
+	delay       time.Duration // largest random delay of a frame, in addition to least
+	least       time.Duration // smallest delay
+	reorder     bool
+	ends        [2]end
+	inFlight    []frameInFlight
 }
 
 type end struct {
-	link *Link
-	out  Output
-	last map[string]Event // by what it speaks of: LCP, IPv4, IPv6, link
-	busy time.Time        // when the last frame arrives that it has sent
+	link        *Link
+	out         Output
+	last        map[string]Event // last event by subject: LCP, IPv4, IPv6, link
+	lastArrival time.Time        // when the last frame that it has sent arrives
 }
 
-type flight struct {
+type frameInFlight struct {
 	at    time.Time
 	to    int
 	frame []byte
@@ -41,8 +41,8 @@ type flight struct {
 
 func newWire(t *testing.T, seed uint64, reorder bool, a, b Config) *wire {
 	w := &wire{t: t, rand: rand.New(rand.NewPCG(seed, 1)), now: epoch, reorder: reorder, least: time.Millisecond}
-	w.heal = epoch.Add(15 * time.Second) // ten Configure-Requests last for 21.75 s
-	w.loss, w.double = 0.4*w.rand.Float64(), 0.3*w.rand.Float64()
+	w.healedAt = epoch.Add(15 * time.Second) // ten Configure-Requests last for 21.75 s
+	w.loss, w.duplication = 0.4*w.rand.Float64(), 0.3*w.rand.Float64()
 	w.delay = time.Duration(1+w.rand.IntN(4000)) * time.Millisecond
 	for i, cfg := range []Config{a, b} {
 		cfg.Rand = w.rand.Uint32
@@ -55,15 +55,15 @@ func newWire(t *testing.T, seed uint64, reorder bool, a, b Config) *wire {
 	return w
 }
 
-// drain sends what an end has to send, and notes what it tells.
+// drain sends the frames of an end and records its events.
 func (w *wire) drain(i int) {
 	e := &w.ends[i]
 	for f := range e.out.Frames() {
 		copies := 1
-		healed := !w.now.Before(w.heal)
+		healed := !w.now.Before(w.healedAt)
 		if !healed && w.rand.Float64() < w.loss {
 			copies = 0
-		} else if !healed && w.rand.Float64() < w.double {
+		} else if !healed && w.rand.Float64() < w.duplication {
 			copies = 2
 		}
 		for range copies {
@@ -71,11 +71,11 @@ func (w *wire) drain(i int) {
 			if !healed {
 				at = at.Add(time.Duration(w.rand.Int64N(int64(w.delay))))
 			}
-			if !w.reorder && at.Before(e.busy) {
-				at = e.busy
+			if !w.reorder && at.Before(e.lastArrival) {
+				at = e.lastArrival
 			}
-			e.busy = at
-			w.air = append(w.air, flight{at, 1 - i, bytes.Clone(f)})
+			e.lastArrival = at
+			w.inFlight = append(w.inFlight, frameInFlight{at, 1 - i, bytes.Clone(f)})
 		}
 	}
 	for _, ev := range e.out.Events {
@@ -97,12 +97,12 @@ func (w *wire) drain(i int) {
 func (w *wire) run(until time.Time) {
 	for steps := 0; ; steps++ {
 		if steps > 20000 {
-			w.t.Fatal("they do not come to rest")
+			w.t.Fatal("more than 20000 steps: the Links do not become quiet")
 		}
-		slices.SortStableFunc(w.air, func(a, b flight) int { return a.at.Compare(b.at) })
+		slices.SortStableFunc(w.inFlight, func(a, b frameInFlight) int { return a.at.Compare(b.at) })
 		next := until
-		if len(w.air) > 0 && w.air[0].at.Before(next) {
-			next = w.air[0].at
+		if len(w.inFlight) > 0 && w.inFlight[0].at.Before(next) {
+			next = w.inFlight[0].at
 		}
 		for i := range w.ends {
 			if d := w.ends[i].link.Deadline(); !d.IsZero() && d.Before(next) {
@@ -117,9 +117,9 @@ func (w *wire) run(until time.Time) {
 			w.ends[i].link.Advance(w.now, &w.ends[i].out)
 			w.drain(i)
 		}
-		for len(w.air) > 0 && !w.air[0].at.After(w.now) {
-			f := w.air[0]
-			w.air = w.air[1:]
+		for len(w.inFlight) > 0 && !w.inFlight[0].at.After(w.now) {
+			f := w.inFlight[0]
+			w.inFlight = w.inFlight[1:]
 			w.ends[f.to].link.Receive(w.now, f.frame, &w.ends[f.to].out)
 			w.drain(f.to)
 		}
@@ -135,10 +135,10 @@ var (
 	addrB = netip.MustParseAddr("10.255.0.1")
 )
 
-// Whatever the link does for a while, two ends that can agree are Opened at
-// last, and agree on the addresses. Where an end changes its request in the
-// course of the negotiation, the link must keep the order of frames, as RFC
-// 1661 (section 1) assumes: a late old request cannot be told from a new one.
+// Two ends with compatible configurations reach Opened and agree on the addresses, after frames
+// were lost, duplicated and delayed for 15 s. If an end changes its request during the negotiation,
+// the wire must keep the order of frames, as RFC 1661, section 1, assumes: a late old request
+// cannot be distinguished from a new one.
 func TestTwoLinksOverALossyLink(t *testing.T) {
 	none := netip.Addr{}
 	pairs := []struct {
@@ -150,7 +150,7 @@ func TestTwoLinksOverALossyLink(t *testing.T) {
 	}{
 		{"both configured", IPv4Config{Local: addrA}, IPv4Config{Local: addrB}, 0, 0, addrA, addrB, true},
 		{"one unnumbered", IPv4Config{Local: addrA}, IPv4Config{Mode: Unnumbered}, 1, 2, addrA, none, true},
-		{"one learns", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Learned}, 1, 2, addrA, addrB, false},
+		{"one learns its address", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Learned}, 1, 2, addrA, addrB, false},
 		{"same identifiers", IPv4Config{Mode: Unnumbered}, IPv4Config{Mode: Unnumbered}, 9, 9, none, none, false},
 	}
 	runs, reopened := 0, 0
@@ -159,7 +159,7 @@ func TestTwoLinksOverALossyLink(t *testing.T) {
 		a := Config{IPv4: &p.a, IPv6: &IPv6Config{p.idA}, MRU: 1400}
 		b := Config{IPv4: &p.b, IPv6: &IPv6Config{p.idB}, EchoInterval: time.Second, EchoFails: 1000}
 		w := newWire(t, seed, p.reorder, a, b)
-		w.run(w.heal.Add(time.Minute))
+		w.run(w.healedAt.Add(time.Minute))
 		runs++
 		sa, sb := w.ends[0].link.Status(), w.ends[1].link.Status()
 		if sa.LCPReason != "" {
@@ -167,7 +167,7 @@ func TestTwoLinksOverALossyLink(t *testing.T) {
 		}
 		for _, s := range []Status{sa, sb} {
 			if s.LCP != Opened || s.IPCP != Opened || s.IPV6CP != Opened {
-				t.Fatalf("seed %d, %s: not opened:\n%s", seed, p.name, w.describe())
+				t.Fatalf("seed %d, %s: not Opened:\n%s", seed, p.name, w.describe())
 			}
 		}
 		switch {
@@ -182,18 +182,18 @@ func TestTwoLinksOverALossyLink(t *testing.T) {
 			for what, ev := range w.ends[i].last {
 				switch ev.(type) {
 				case LCPClosed, IPv4Closed, IPv6Closed:
-					t.Fatalf("seed %d, %s: the last event of %s is %v", seed, p.name, what, tell(ev))
+					t.Fatalf("seed %d, %s: the last event of %s is %v", seed, p.name, what, describeEvent(ev))
 				}
 			}
 		}
 	}
 	if reopened == 0 || reopened == runs {
-		t.Errorf("%d of %d runs renegotiated: the link is too good or too bad to tell anything", reopened, runs)
+		t.Errorf("%d of %d runs renegotiated: the test must cover runs with and without renegotiation", reopened, runs)
 	}
 	t.Logf("%d runs, %d with a renegotiation", runs, reopened)
 }
 
-// pairOfSecrets is authentication by CHAP between pe1 and pe2.
+// pairOfSecrets returns configurations of CHAP in both directions, for pe1 and pe2.
 func pairOfSecrets() (a, b *AuthConfig) {
 	a = mutual().Auth
 	b = &AuthConfig{
@@ -203,15 +203,15 @@ func pairOfSecrets() (a, b *AuthConfig) {
 	return a, b
 }
 
-// Whatever the link does, ends with the right secrets open with both names
-// known, once and again, and ends with a wrong one never carry a packet.
+// Over a wire that loses, duplicates and delays frames, ends with matching names and secrets open,
+// with repeated challenges. Ends whose names, secrets or protocols do not match never open IPv4.
 func TestAuthenticationOverALossyLink(t *testing.T) {
 	for seed := range uint64(3000) {
 		authA, authB := pairOfSecrets()
 		authA.Rechallenge = 7 * time.Second
 		wrong := false
 		switch seed % 6 {
-		case 1: // one way
+		case 1: // in one direction
 			authB.Require = 0
 		case 2:
 			authA.Require, authA.Rechallenge, authB.Require = ProtocolPAP, 0, ProtocolPAP
@@ -220,21 +220,21 @@ func TestAuthenticationOverALossyLink(t *testing.T) {
 			authB.Secret, wrong = Secret("another"), true
 		case 4:
 			authA.PeerName, wrong = "pe3", true
-		case 5: // each requires it, and one does not offer it
+		case 5: // both require it, and one does not allow it
 			authB.Allow, wrong = nil, true
 		}
 		a := Config{Auth: authA, IPv4: &IPv4Config{Local: addrA}}
 		b := Config{Auth: authB, IPv4: &IPv4Config{Local: addrB}}
 		w := newWire(t, seed, false, a, b)
-		w.run(w.heal.Add(2 * time.Minute))
+		w.run(w.healedAt.Add(2 * time.Minute))
 		for i := range w.ends {
 			e := &w.ends[i]
 			s := e.link.Status()
-			_, told := e.last["IPv4"]
+			_, reported := e.last["IPv4"]
 			failed, _ := e.last["link"].(LinkFailed)
 			switch {
-			case wrong && (told || s.LCPReason == "" || failed.Reason == ""):
-				t.Fatalf("seed %d: opened, or no reason:\n%s", seed, w.describe())
+			case wrong && (reported || s.LCPReason == "" || failed.Reason == ""):
+				t.Fatalf("seed %d: IPv4 opened, or no reason:\n%s", seed, w.describe())
 			case wrong:
 			case failed.Reason != "" || s.IPCP != Opened || s.PeerAuth.State == AuthFailed || s.LocalAuth.State == AuthFailed:
 				t.Fatalf("seed %d: not opened:\n%s", seed, w.describe())
@@ -247,8 +247,8 @@ func TestAuthenticationOverALossyLink(t *testing.T) {
 	}
 }
 
-// Ends that cannot agree fail, both, with a reason, and come to rest; what they
-// can agree on is not harmed.
+// If two ends cannot agree on IPv4 addresses, IPv4 fails at both with a reason, and no timer
+// remains. IPv6 opens nevertheless.
 func TestIncompatibleLinks(t *testing.T) {
 	other := netip.MustParseAddr("10.9.9.9")
 	pairs := []struct {
@@ -257,14 +257,14 @@ func TestIncompatibleLinks(t *testing.T) {
 	}{
 		{"the same address", IPv4Config{Local: addrA}, IPv4Config{Local: addrA}},
 		{"another address is required", IPv4Config{Local: addrA, Peer: other}, IPv4Config{Local: addrB}},
-		{"an address is required, none is there", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Unnumbered}},
+		{"an address is required, the peer has none", IPv4Config{Local: addrA, Peer: addrB}, IPv4Config{Mode: Unnumbered}},
 		{"both learn", IPv4Config{Mode: Learned}, IPv4Config{Mode: Learned}},
-		{"each wants the other to be itself", IPv4Config{Local: addrA, Peer: other}, IPv4Config{Local: addrB, Peer: other}},
+		{"each requires another address of its peer", IPv4Config{Local: addrA, Peer: other}, IPv4Config{Local: addrB, Peer: other}},
 	}
 	for seed := range uint64(2000) {
 		p := pairs[seed%uint64(len(pairs))]
 		w := newWire(t, seed, false, Config{IPv4: &p.a, IPv6: &IPv6Config{}}, Config{IPv4: &p.b, IPv6: &IPv6Config{}})
-		w.run(w.heal.Add(3 * time.Minute))
+		w.run(w.healedAt.Add(3 * time.Minute))
 		for i := range w.ends {
 			e := &w.ends[i]
 			s := e.link.Status()
@@ -273,7 +273,7 @@ func TestIncompatibleLinks(t *testing.T) {
 				t.Fatalf("seed %d, %s:\n%s", seed, p.name, w.describe())
 			}
 			if d := e.link.Deadline(); !d.IsZero() {
-				t.Fatalf("seed %d, %s: no rest, deadline %v:\n%s", seed, p.name, d, w.describe())
+				t.Fatalf("seed %d, %s: still negotiating, deadline %v:\n%s", seed, p.name, d, w.describe())
 			}
 		}
 	}

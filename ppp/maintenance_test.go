@@ -20,7 +20,7 @@ func TestEchoRequestIsAnswered(t *testing.T) {
 		> LCP Echo-Request 42 000000bb 0102030405
 		< LCP Echo-Reply 42 000000010102030405
 		> LCP Discard-Request 43 000000bb ff
-		# too short, of another link, and a reply to nothing
+		# too short, with the magic number of another link, and a reply without request
 		> LCP Echo-Request 44 000000
 		> LCP Echo-Request 45 000000bc
 		> LCP Echo-Reply 46 000000bb
@@ -32,7 +32,7 @@ func TestEchoRequestIsAnswered(t *testing.T) {
 	}
 }
 
-// The reply must fit the peer's MRU.
+// A reply must fit the peer's MRU.
 func TestEchoReplyIsCut(t *testing.T) {
 	dialogue(t, Config{}, `
 		up
@@ -57,7 +57,7 @@ func TestKeepalive(t *testing.T) {
 		wait 20ms
 		> LCP Echo-Reply 2 000000bb
 		wait 5ms
-		# duplicated, and another's
+		# a duplicate, and a reply to another request
 		> LCP Echo-Reply 2 000000bb
 		> LCP Echo-Reply 3 000000bb
 		wait 975ms
@@ -68,14 +68,14 @@ func TestKeepalive(t *testing.T) {
 		< LCP Echo-Request 4 00000001
 		wait 1s
 		< LCP Echo-Request 5 00000001
-		# any frame is a sign of life
+		# any frame shows that the link works
 		> LCP Discard-Request 1 000000bb
 		wait 1s
 		< LCP Echo-Request 6 00000001
 		wait 2s
 		< LCP Echo-Request 7 00000001
 		< LCP Echo-Request 8 00000001
-		# a magic number that is not the peer's is none
+		# except a frame with a magic number that is not the peer's
 		> LCP Discard-Request 2 00000bad
 		wait 999ms
 		= Opened Initial Initial
@@ -102,11 +102,11 @@ func TestKeepalive(t *testing.T) {
 		t.Errorf("echo status %+v, want %+v", got, want)
 	}
 	if !l.Deadline().IsZero() {
-		t.Errorf("deadline %v of a link that is finished", l.Deadline())
+		t.Errorf("deadline %v of a link that has finished", l.Deadline())
 	}
 }
 
-// The history goes 60 results back, and forgets what was before.
+// The history holds the last 60 results.
 func TestEchoHistory(t *testing.T) {
 	var h EchoHistory
 	for i := range uint32(100) {
@@ -119,8 +119,8 @@ func TestEchoHistory(t *testing.T) {
 	}
 }
 
-// An interval in which anything was received needs no request. Our own
-// requests' replies do not count, or a quiet link would be asked half as often.
+// After an interval in which a frame was received no request is sent. Replies to our own requests
+// do not count, otherwise a quiet link would get half as many requests.
 func TestAdaptiveKeepalive(t *testing.T) {
 	cfg := Config{EchoInterval: time.Second, EchoFails: 2, EchoAdaptive: true}
 	l := dialogue(t, cfg, lcpOpen+`
@@ -135,7 +135,7 @@ func TestAdaptiveKeepalive(t *testing.T) {
 		> LCP Echo-Reply 2 000000bb
 		wait 1s
 		< LCP Echo-Request 3 00000001
-		# no reply, but a sign of life
+		# no reply, but another frame
 		> LCP Discard-Request 1 000000bb
 		wait 1s
 		wait 1s
@@ -151,24 +151,24 @@ func TestAdaptiveKeepalive(t *testing.T) {
 	}
 }
 
-// Packets of network protocols pass by the Link; its owner tells of them.
+// Packets of network protocols are not passed to the Link; its owner calls DataReceived.
 func TestKeepaliveByNetworkPackets(t *testing.T) {
 	l := New(Config{Rand: counter(), EchoInterval: time.Second, EchoFails: 1, EchoAdaptive: true})
 	var out Output
 	l.Up(epoch, &out)
 	l.Receive(epoch, encode(t, "LCP Configure-Request 1 magic=000000bb"), &out)
 	l.Receive(epoch, encode(t, "LCP Configure-Ack 1 magic=00000001"), &out)
-	step := func(at, heard time.Duration, want string) {
+	step := func(at, received time.Duration, want string) {
 		t.Helper()
 		out.Reset()
-		l.DataReceived(epoch.Add(heard))
+		l.DataReceived(epoch.Add(received))
 		l.Advance(epoch.Add(at), &out)
 		got := ""
 		for f := range out.Frames() {
 			got += describe(f)
 		}
 		if got != want {
-			t.Errorf("at %v, heard at %v: sent %q, want %q", at, heard, got, want)
+			t.Errorf("at %v, data received at %v: sent %q, want %q", at, received, got, want)
 		}
 	}
 	step(1*time.Second, 700*time.Millisecond, "")
@@ -179,8 +179,8 @@ func TestKeepaliveByNetworkPackets(t *testing.T) {
 	step(6*time.Second, 3500*time.Millisecond, "LCP Terminate-Request 4 1 LCP echoes unanswered for 1 s")
 }
 
-// RFC 1661, section 5.6: a code that we cannot do without ends the link; of
-// others no more is sent (section 4.3, RXJ+).
+// RFC 1661, section 5.6: the reject of an essential code ends the link. Packets with other rejected
+// codes are not sent any more (section 4.3, RXJ+).
 func TestCodeReject(t *testing.T) {
 	dialogue(t, Config{EchoInterval: time.Second}, lcpOpen+`
 		wait 1s
@@ -194,7 +194,7 @@ func TestCodeReject(t *testing.T) {
 		> LCP Echo-Request 9 000000bb
 		> frame 80fd 0101 0004
 		= Opened Initial Initial
-		# until LCP opens again, maybe with another peer
+		# until LCP opens again, possibly with another peer
 		down
 		* LCPClosed the lower layer went down
 		up
@@ -219,7 +219,7 @@ func TestCodeRejectWhileNegotiating(t *testing.T) {
 		> LCP Code-Reject 1 07
 		* LinkFailed the peer does not support LCP Code-Reject (Code-Reject)
 		= Stopped Initial Initial
-		# finished already
+		# already finished: no further event
 		> LCP Code-Reject 2 01
 	`)
 }
@@ -234,7 +234,7 @@ func TestUnknownCode(t *testing.T) {
 	`)
 }
 
-// RFC 1570, section 1: accepted, and without effect.
+// RFC 1570, section 1: the packets are accepted and have no effect on the link.
 func TestIdentificationAndTimeRemaining(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
@@ -255,12 +255,12 @@ func TestIdentificationAndTimeRemaining(t *testing.T) {
 	var out Output
 	l.Receive(epoch, encode(t, "LCP Time-Remaining 2 00000000 ffffffff"), &out)
 	if s := l.Status(); s.TimeRemaining != (TimeRemaining{}) {
-		t.Errorf("time remaining %+v, want for ever", s.TimeRemaining)
+		t.Errorf("time remaining %+v, want no limit", s.TimeRemaining)
 	}
 }
 
-// RFC 1661, section 5.7: unknown protocols are rejected in LCP's Opened state,
-// silently discarded in others.
+// RFC 1661, section 5.7: frames of unknown protocols are rejected while LCP is Opened, and silently
+// discarded in other states.
 func TestUnknownProtocols(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
@@ -273,19 +273,19 @@ func TestUnknownProtocols(t *testing.T) {
 		* LCPOpened 1500
 		> frame ff03 80fd 01010004
 		< LCP Protocol-Reject 2 80fd01010004
-		# not configured: unknown like others, and so is authentication
+		# network and authentication protocols that are not configured are unknown, too
 		> frame 8021 01010004
 		< LCP Protocol-Reject 3 802101010004
 		> frame 57 60
 		< LCP Protocol-Reject 4 005760
 		> frame c223 01010004
 		< LCP Protocol-Reject 5 c22301010004
-		# not more than four in a second
+		# at most four Protocol-Rejects in a second
 		> frame 8057 01010004
 		wait 1s
 		> frame 8057 01010004
 		< LCP Protocol-Reject 6 805701010004
-		# a number that cannot be one: its last bit is 0 (section 2)
+		# an invalid number: its last bit is 0 (section 2)
 		> frame 8020 01
 		< LCP Protocol-Reject 7 802001
 		> frame ff03
@@ -296,9 +296,9 @@ func TestUnknownProtocols(t *testing.T) {
 	}
 }
 
-// What other implementations ask for and we do not run is refused: compression
-// (RFC 1962), encryption (RFC 1968), MPLS (RFC 3032) by Protocol-Reject, and
-// Multilink (RFC 1990) by Configure-Reject of its options.
+// Protocols that other implementations request and we do not support are refused: compression
+// (RFC 1962), encryption (RFC 1968) and MPLS (RFC 3032) by Protocol-Reject, Multilink (RFC 1990) by
+// a Configure-Reject of its options.
 func TestUnsupportedProtocols(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
@@ -310,7 +310,7 @@ func TestUnsupportedProtocols(t *testing.T) {
 		< LCP Configure-Ack 2 magic=000000bb
 		> LCP Configure-Ack 1 magic=00000001
 		* LCPOpened 1500
-		# CCP asks for BSD-Compress, ECP for DESE
+		# CCP with BSD-Compress, ECP, MPLSCP, and a Multilink fragment
 		> frame 80fd 01010007 150324
 		< LCP Protocol-Reject 2 80fd01010007150324
 		> frame 8053 01010004
@@ -334,7 +334,7 @@ func TestProtocolReject(t *testing.T) {
 	l := dialogue(t, Config{}, `
 		up
 		< LCP Configure-Request 1 magic=00000001
-		# outside of Opened: discarded
+		# discarded if LCP is not Opened
 		> LCP Protocol-Reject 1 c021 01010004
 		= Req-Sent Initial Initial
 		> LCP Configure-Request 1 magic=000000bb

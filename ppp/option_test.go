@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// Each option that is negotiated: what it looks like, and what reads it.
+// optionCodecs has the encoding of each option that is negotiated.
 var optionCodecs = []struct {
 	name   string
 	golden string
 	append func(b []byte) []byte
-	read   func(o option) bool // the value is the one appended
+	read   func(o option) bool // reports whether the value is the one appended
 }{
 	{
 		"Maximum-Receive-Unit 1460 (RFC 1661, 6.1)", "0104 05b4",
@@ -43,25 +43,25 @@ func TestOptionCodecs(t *testing.T) {
 				t.Fatalf("appended %x, want %x", got, golden)
 			}
 			if !options(golden).wellFormed() || !tc.read(option(golden)) {
-				t.Fatal("does not read what it appended")
+				t.Fatal("the value read differs from the one appended")
 			}
 			for n := 1; n < len(golden); n++ {
 				if options(golden[:n]).wellFormed() {
-					t.Errorf("cut to %d octets: well-formed", n)
+					t.Errorf("truncated to %d octets: well-formed", n)
 				}
-				// The same, but with a Length that fits: well-formed, and wrong.
+				// With a Length that matches it is well-formed, but has no valid value.
 				short := bytes.Clone(golden[:n])
 				if n >= optionHeaderLen {
 					short[1] = byte(n)
 					if !options(short).wellFormed() || tc.read(option(short)) {
-						t.Errorf("an option of %d octets is read", n)
+						t.Errorf("an option of %d octets: not well-formed, or accepted", n)
 					}
 				}
 			}
 			long := append(bytes.Clone(golden), 0)
 			long[1]++
 			if !options(long).wellFormed() || tc.read(option(long)) {
-				t.Error("an option that is one octet longer is read")
+				t.Error("an option that is one octet too long: not well-formed, or accepted")
 			}
 		})
 	}
@@ -77,10 +77,10 @@ func TestOptionsList(t *testing.T) {
 		t.Errorf("kinds %v", kinds)
 	}
 	if o := list.find(optionACFC); o == nil || len(o.data()) != 0 {
-		t.Errorf("ACFC is %x", o)
+		t.Errorf("ACFC: found %x, want an option without data", o)
 	}
 	if o := list.find(optionAuthentication); o != nil {
-		t.Errorf("found %x", o)
+		t.Errorf("Authentication-Protocol: found %x, want none", o)
 	}
 	for _, bad := range []string{"01", "0100", "0101ff", "01ff", "0702 01"} {
 		if options(unhex(t, bad)).wellFormed() {

@@ -38,7 +38,7 @@ func TestParsePacket(t *testing.T) {
 	}
 	for n := range whole {
 		if p, ok := parsePacket(whole[:n]); ok {
-			t.Errorf("cut to %d octets: accepted as %+v", n, p)
+			t.Errorf("truncated to %d octets: accepted as %+v", n, p)
 		}
 	}
 	padded, ok := parsePacket(append(bytes.Clone(whole), 0, 0, 0))
@@ -46,7 +46,7 @@ func TestParsePacket(t *testing.T) {
 		t.Errorf("padding is not ignored: %+v %v", padded, ok)
 	}
 	if _, ok := parsePacket(unhex(t, "05070003")); ok {
-		t.Error("a Length below the header's is accepted")
+		t.Error("a Length below that of the header is accepted")
 	}
 }
 
@@ -78,7 +78,7 @@ func TestPrintable(t *testing.T) {
 
 func TestOutputKeepsFramesApart(t *testing.T) {
 	var out Output
-	for range 2 { // the second time in the memory of the first
+	for range 2 { // the second time in the memory of the first frames
 		out.packet(ProtocolLCP, echoReply, 9, unhex(t, "00000001"))
 		out.text(ProtocolIPCP, terminateRequest, 1, "bye")
 		var got [][]byte

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// papOnly has the peer authenticate itself to us by PAP.
+// papOnly returns a configuration in which only the peer authenticates itself, by PAP.
 func papOnly() Config {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.Auth.Allow = ProtocolPAP, nil
@@ -13,7 +13,8 @@ func papOnly() Config {
 	return cfg
 }
 
-// papAllowed lets us send our secret in clear, to a peer that wants it so.
+// papAllowed returns a configuration that allows us to send our secret in the clear, to a peer that
+// requires PAP.
 func papAllowed() Config {
 	cfg := mutual()
 	cfg.Auth.Require, cfg.Auth.Allow = 0, []Protocol{ProtocolPAP}
@@ -42,11 +43,11 @@ const (
 	`
 )
 
-// RFC 1334, section 2.2.1: the same reply to requests that are repeated.
+// RFC 1334, section 2.2.1: repeated requests get the same reply.
 func TestPAPOfPeer(t *testing.T) {
 	l := dialogue(t, papOnly(), papLCP+`
 		> IPCP Configure-Request 1
-		# cut
+		# truncated
 		> frame c023 0105 0004
 		> frame c023 0105 0006 0570
 		> frame c023 0105 0009 03706532 05
@@ -94,7 +95,7 @@ func TestPAPNoRequest(t *testing.T) {
 	`)
 }
 
-// RFC 1334, section 2.2.1: sent again, with another Identifier each time.
+// RFC 1334, section 2.2.1: a request is repeated, each time with another Identifier.
 func TestPAPOfOurs(t *testing.T) {
 	dialogue(t, papAllowed(), papAllowedLCP+`
 		wait 1s
@@ -103,7 +104,7 @@ func TestPAPOfOurs(t *testing.T) {
 		= Opened Initial Initial
 		> PAP Authenticate-Ack 2 welcome
 		< IPCP Configure-Request 1
-		# late, or a request that nobody asked for
+		# a late reply, and a request for an authentication that was not agreed on
 		> PAP Authenticate-Nak 2
 		> PAP Authenticate-Request 1 x y
 		= Opened Req-Sent Initial

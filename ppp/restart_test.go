@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// RFC 1661, section 4.6: the Restart timer may begin at a small value and
-// increase to the configured one. A lost request costs little.
+// RFC 1661, section 4.6: the Restart timer may start at a small value and increase to the
+// configured one, so that a lost request costs little time.
 func TestRestartTimerBacksOff(t *testing.T) {
 	dialogue(t, Config{RestartInitial: 250 * time.Millisecond}, `
 		up
@@ -21,20 +21,20 @@ func TestRestartTimerBacksOff(t *testing.T) {
 		< LCP Configure-Request 1 magic=00000001
 		wait 2s
 		< LCP Configure-Request 1 magic=00000001
-		# Restart is the end of it
+		# the timer does not exceed Restart
 		wait 2999ms
 		wait 1ms
 		< LCP Configure-Request 1 magic=00000001
 		wait 6s
 		< LCP Configure-Request 1 magic=00000001
 		< LCP Configure-Request 1 magic=00000001
-		# It goes on from there while the negotiation does,
+		# it keeps its value during the negotiation
 		> LCP Configure-Nak 1 magic=000000cc
 		< LCP Configure-Request 2 magic=000000cc
 		wait 2999ms
 		wait 1ms
 		< LCP Configure-Request 2 magic=000000cc
-		# and begins anew with the link.
+		# and is reset when the link goes down
 		down
 		up
 		< LCP Configure-Request 3 magic=00000002
@@ -43,8 +43,8 @@ func TestRestartTimerBacksOff(t *testing.T) {
 	`)
 }
 
-// The network protocols begin with what LCP has found, and so does the
-// termination; a peer that terminates has the whole Restart time to take leave.
+// The network protocols start with the timer value that LCP has reached, and so does a termination.
+// A peer that terminates has the whole Restart time to disconnect.
 func TestRestartTimerInNetworkProtocols(t *testing.T) {
 	cfg := ipv4(Configured, "10.0.0.1", "")
 	cfg.RestartInitial = 250 * time.Millisecond
@@ -86,8 +86,8 @@ func TestRestartTimerValues(t *testing.T) {
 	}
 }
 
-// A round trip that takes longer than the first Restart time has each end see
-// requests twice, and the second of them as a new negotiation. That must end.
+// If the round-trip time is longer than the first Restart time, each end receives requests twice
+// and could regard the second as a new negotiation. The negotiation must nevertheless end.
 func TestRoundTripLongerThanTheRestartTimer(t *testing.T) {
 	for _, way := range []time.Duration{
 		100 * time.Millisecond, 150 * time.Millisecond, 300 * time.Millisecond, 700 * time.Millisecond, 1400 * time.Millisecond,
@@ -95,7 +95,7 @@ func TestRoundTripLongerThanTheRestartTimer(t *testing.T) {
 		a, b := both(), both()
 		b.IPv4, b.IPv6 = &IPv4Config{Mode: Unnumbered}, &IPv6Config{LocalID: 0xb}
 		w := newWire(t, 1, false, a, b)
-		w.air, w.loss, w.double, w.heal = nil, 0, 0, epoch
+		w.inFlight, w.loss, w.duplication, w.healedAt = nil, 0, 0, epoch
 		w.least = way
 		for i := range w.ends {
 			w.ends[i].link.Down(w.now, &w.ends[i].out)
@@ -108,7 +108,7 @@ func TestRoundTripLongerThanTheRestartTimer(t *testing.T) {
 				t.Errorf("%v each way: not opened:\n%s", way, w.describe())
 			}
 			if d := w.ends[i].link.Deadline(); !d.IsZero() {
-				t.Errorf("%v each way: no rest, deadline %v", way, d)
+				t.Errorf("%v each way: still negotiating, deadline %v", way, d)
 			}
 		}
 	}

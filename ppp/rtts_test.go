@@ -8,7 +8,7 @@ import (
 func TestRTTs(t *testing.T) {
 	var r, other RTTs
 	r.add(0)
-	r.add(500 * time.Microsecond) // a bound is in its class
+	r.add(500 * time.Microsecond) // a bound belongs to its class
 	r.add(501 * time.Microsecond)
 	other.add(2 * time.Second)
 	other.add(3 * time.Second)
@@ -19,7 +19,7 @@ func TestRTTs(t *testing.T) {
 	}
 	for i := 1; i < last; i++ {
 		if RTTBounds[i] <= RTTBounds[i-1] {
-			t.Errorf("bound %v does not follow %v", RTTBounds[i], RTTBounds[i-1])
+			t.Errorf("bound %v follows %v, want increasing bounds", RTTBounds[i], RTTBounds[i-1])
 		}
 	}
 }
