@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// ran says of a command that the pages show which test runs it, and what stands there. The commands
-// of the operator's guide are run as they stand, by integration/vm/guide, and need no word here.
-var ran = []struct{ command, file, says string }{
+// ran has the commands that the pages show, each with the file of the test that runs it and a text in
+// that file. The commands of the operator's guide are not listed: integration/vm/guide runs them.
+var ran = []struct{ command, file, text string }{
 	{"make test", "../.ci/run", "make check test"},
 	{"make demo", "../integration/demo/demo.go", "func"},
 	{"make image", "../integration/compose/compose_test.go", `"../..", "image"`},
 	{"make package", "../integration/package/package_test.go", `"../..", "package"`},
-	{"make build", "../Makefile", "\nimage: build"}, // and make image is above
+	{"make build", "../Makefile", "\nimage: build"}, // make image, above, runs it
 	{"dpkg --install", "../integration/package/package_test.go", `"dpkg", "--install"`},
 	{"systemctl enable --now l2tpvld", "../integration/package/package_test.go", `"systemctl", "enable", "--now", service`},
 	{"docker compose up", "../integration/compose/compose_test.go", `"up"`},
@@ -26,7 +26,7 @@ var ran = []struct{ command, file, says string }{
 	{"apt install charon-systemd", "../integration/vm/prepare", "charon-systemd"},
 	{"curl http://127.0.0.1:9702/metrics", "../integration/metrics_test.go", "127.0.0.1:9702"},
 	{"prometheus --config.file", "../integration/metrics_test.go", `"--config.file"`},
-	{"make bench-control", "../Makefile", "\nbench-control:"}, // measurements are a person's to run
+	{"make bench-control", "../Makefile", "\nbench-control:"}, // measurements are run by hand
 	{"make bench-kernel", "../Makefile", "\nbench-kernel:"},
 	{"make test-scale", "../integration/vm/scale", ""},
 	{"(umask 077; head -c", "../integration/vm/guide/machine_test.go", "umask 077"},
@@ -38,7 +38,7 @@ var (
 	remark = regexp.MustCompile(`\s+#.*$`)
 )
 
-// Every command that the pages show is run by a test.
+// A test runs every command that the pages show.
 func TestCommandsAreRun(t *testing.T) {
 	all := pages(t)
 	var inGuide []string
@@ -55,27 +55,28 @@ func TestCommandsAreRun(t *testing.T) {
 			if isRun(command, inGuide, used) {
 				continue
 			}
-			t.Errorf("%s: no test is known to run %q: add it to the operator's guide, or to ran in commands_test.go", path, command)
+			t.Errorf("%s: no known test runs %q: add it to the operator's guide, or to ran in commands_test.go", path, command)
 		}
 	}
 	for _, r := range ran {
 		if !used[r.command] {
 			t.Errorf("no page shows %q", r.command)
 		}
-		if r.says == "" {
+		if r.text == "" {
 			if _, err := os.Stat(r.file); err != nil {
 				t.Error(err)
 			}
 			continue
 		}
 		text, err := os.ReadFile(filepath.FromSlash(r.file))
-		if err != nil || !strings.Contains(string(text), r.says) {
-			t.Errorf("%s does not run %q: it does not say %q (%v)", r.file, r.command, r.says, err)
+		if err != nil || !strings.Contains(string(text), r.text) {
+			t.Errorf("%s does not run %q: %q not found (%v)", r.file, r.command, r.text, err)
 		}
 	}
 }
 
-// isRun reports whether the guide has the command, with other names perhaps, or ran its beginning.
+// isRun reports whether the guide has the command, possibly with other names, or ran has its
+// beginning.
 func isRun(command string, inGuide []string, used map[string]bool) bool {
 	for _, r := range ran {
 		if rest, begins := strings.CutPrefix(command, r.command); begins && strings.Trim(rest[:min(1, len(rest))], " =") == "" {
@@ -94,11 +95,11 @@ func isRun(command string, inGuide []string, used map[string]bool) bool {
 	return false
 }
 
-// names are what differs from reader to reader: of VPNs, peers, interfaces, files, and how long one
-// waits.
+// names matches the parts of a command that differ from reader to reader: names of VPNs, peers,
+// interfaces and files, and durations.
 var names = regexp.MustCompile(`\b(red|green|blue|pe1|pe2|eth0|\d+s|(/tmp/)?pe\d\.pcap\w*)\b| -a duration:\d+| -c \d+| -I \S+`)
 
-// kindOf is a command without the names in it.
+// kindOf returns a command without its names.
 func kindOf(command string) string {
 	command, _, _ = strings.Cut(command, " & ")
 	return strings.TrimSpace(strings.ReplaceAll(names.ReplaceAllString(command, ""), "/tmp/", ""))

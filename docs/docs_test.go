@@ -1,6 +1,6 @@
-// Package docs holds what is written about l2tpvl to the code: its configurations are read by the
-// daemon's own reader, its table of keys is the reader's, and its links and make targets lead
-// somewhere.
+// Package docs checks the documents of l2tpvl against the code: configurations parse, the tables of
+// keys, error texts and exit statuses are those of the code, and links, make targets, commands and
+// names of tests exist.
 package docs
 
 import (
@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the table of keys into configuration.md")
 
-// pages are README.md, CHANGELOG.md and all pages of this folder, by path.
+// pages returns the text of README.md, CHANGELOG.md and all pages of this folder, by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*.md")
@@ -42,7 +42,7 @@ var (
 	secretEnv     = regexp.MustCompile(`(?:secret|psk)_env *[:=] *"?([^"\s]+)`)
 )
 
-// Every block of YAML or TOML is a whole configuration, which a reader may copy.
+// Every block of YAML or TOML is a complete, valid configuration that readers can copy.
 func TestConfigurationsAreValid(t *testing.T) {
 	found := map[string]int{}
 	for path, text := range pages(t) {
@@ -70,7 +70,7 @@ func TestConfigurationsAreValid(t *testing.T) {
 	}
 	for _, path := range []string{"../README.md", "configuration.md"} {
 		if found[path] == 0 {
-			t.Errorf("%s shows no configuration", path)
+			t.Errorf("%s has no configuration", path)
 		}
 	}
 }
@@ -80,8 +80,7 @@ const (
 	keysEnd   = "<!-- The end of the keys -->\n"
 )
 
-// configuration.md has the keys that the reader of the configuration has, with their defaults and
-// bounds.
+// The tables in configuration.md are generated from the keys of package config.
 func TestTableOfKeys(t *testing.T) {
 	const path = "configuration.md"
 	page, err := os.ReadFile(path)
@@ -91,25 +90,25 @@ func TestTableOfKeys(t *testing.T) {
 	before, rest, begins := strings.Cut(string(page), keysBegin)
 	_, after, ends := strings.Cut(rest, keysEnd)
 	if !begins || !ends {
-		t.Fatalf("%s: want the marks %q and %q", path, keysBegin, keysEnd)
+		t.Fatalf("%s lacks the markers %q and %q", path, keysBegin, keysEnd)
 	}
 	want := before + keysBegin + renderKeys(config.Keys()) + keysEnd + after
 	if want == string(page) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the keys in %s are not those of the code: run go test ./docs -update", path)
+		t.Fatalf("the keys in %s differ from those of package config: run go test ./docs -update", path)
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// renderKeys writes a Markdown table for each table of the configuration file.
+// renderKeys returns a Markdown table for each table of the configuration file.
 func renderKeys(keys []config.Key) string {
 	var tables []string // paths, in order
 	rows := map[string]string{}
-	about := map[string]string{"": "Keys that are in no table."}
+	about := map[string]string{"": "Keys outside all tables."}
 	for i, k := range keys {
 		if k.Kind == "" { // a table: the key that follows is in it
 			inside := tableOf(keys[i+1].Path)
@@ -118,7 +117,7 @@ func renderKeys(keys []config.Key) string {
 			continue
 		}
 		at := tableOf(k.Path)
-		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), unlessWritten(k), k.Doc, onChange[k.Impact])
+		rows[at] += fmt.Sprintf("| `%s` | %s | %s | %s | %s |\n", strings.TrimPrefix(k.Path, at+"."), values(k), defaultOf(k), k.Doc, onChange[k.Impact])
 	}
 	tables = append(tables, "")
 	var b strings.Builder
@@ -127,26 +126,26 @@ func renderKeys(keys []config.Key) string {
 		if table != "" {
 			title = "`" + strings.ReplaceAll(table, "*", "NAME") + "`"
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Without it | Meaning | A change |\n|---|---|---|---|---|\n%s", title, about[table], rows[table])
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Default | Meaning | Effect of a change |\n|---|---|---|---|---|\n%s", title, about[table], rows[table])
 	}
 	return b.String() + "\n"
 }
 
-// onChange says what a change of a key does to a daemon that runs.
+// onChange has the effect of a change of a key on a running daemon.
 var onChange = map[config.Impact]string{
-	config.ImpactNone:        "in place",
-	config.ImpactContent:    "what it holds counts",
+	config.ImpactNone:       "in place",
+	config.ImpactContent:    "only a change of its content matters",
 	config.ImpactLink:       "restarts the link",
 	config.ImpactConnection: "restarts all links to the peer",
-	config.ImpactClear:      "restarts links in clear",
+	config.ImpactClear:      "restarts clear links",
 	config.ImpactProtected:  "restarts protected links",
-	config.ImpactDaemon:     "needs a restart of l2tpvld",
+	config.ImpactDaemon:     "requires a restart of l2tpvld",
 }
 
-// tableOf is the path of the table that a key is in.
+// tableOf returns the path of the table of a key.
 func tableOf(path string) string { return path[:max(0, strings.LastIndexByte(path, '.'))] }
 
-// values says what a key takes.
+// values describes the values of a key.
 func values(k config.Key) string {
 	text := k.Kind
 	if k.OneOf != nil {
@@ -164,8 +163,8 @@ func values(k config.Key) string {
 	return text
 }
 
-// unlessWritten says what is taken if the file has no such key.
-func unlessWritten(k config.Key) string {
+// defaultOf describes the value of a key that the file does not have.
+func defaultOf(k config.Key) string {
 	switch {
 	case k.Required:
 		return "**required**"
@@ -179,8 +178,8 @@ func unlessWritten(k config.Key) string {
 
 var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
 
-// Links to files of the repository lead to one.
-func TestLinksLeadSomewhere(t *testing.T) {
+// The target of each link into the repository exists.
+func TestLinkTargetsExist(t *testing.T) {
 	for path, text := range pages(t) {
 		for _, to := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(to[1], "://") {
@@ -195,7 +194,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 
 var makeTarget = regexp.MustCompile("(?m)(?:`|^)make ([a-z-]+)")
 
-// What is to be made can be made.
+// Each make target that a page names exists.
 func TestMakeTargetsExist(t *testing.T) {
 	makefile, err := os.ReadFile("../Makefile")
 	if err != nil {
@@ -204,7 +203,7 @@ func TestMakeTargetsExist(t *testing.T) {
 	for path, text := range pages(t) {
 		for _, target := range makeTarget.FindAllStringSubmatch(text, -1) {
 			if !regexp.MustCompile(`(?m)^` + target[1] + `:`).Match(makefile) {
-				t.Errorf("%s: there is no make %s", path, target[1])
+				t.Errorf("%s: unknown target make %s", path, target[1])
 			}
 		}
 	}

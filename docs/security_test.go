@@ -14,13 +14,13 @@ var (
 	declaredTest = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
 )
 
-// security.md names a test for each claim: it exists, and so does the part of it that is named.
+// The tests that security.md names for its claims exist, and so do their subtests.
 func TestClaimsAreTested(t *testing.T) {
 	page, err := os.ReadFile("security.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]string{} // the text of the files that have a test of that name
+	files := map[string][]string{} // the text of the files with a test of that name
 	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
 			return err
@@ -36,7 +36,7 @@ func TestClaimsAreTested(t *testing.T) {
 	}
 	claims := claimedTest.FindAllStringSubmatch(string(page), -1)
 	if len(claims) < 30 {
-		t.Errorf("%d tests are named, want 30 at least", len(claims))
+		t.Errorf("security.md names %d tests, want at least 30", len(claims))
 	}
 	for _, claim := range claims {
 		found := false
@@ -44,7 +44,7 @@ func TestClaimsAreTested(t *testing.T) {
 			found = found || claim[2] == "" || strings.Contains(text, `"`+claim[2]+`"`)
 		}
 		if !found {
-			t.Errorf("there is no test %s", claim[0])
+			t.Errorf("security.md names %s, which does not exist", claim[0])
 		}
 	}
 }
