@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// ran has the commands that the pages show, each with the file of the test that runs it and a text in
-// that file. The commands of the operator's guide are not listed: integration/vm/guide runs them.
+// ran has the commands that the pages show, each with the file of the test that runs it and a text
+// in that file. The commands of the operator's guide are not listed: integration/vm/guide runs
+// them.
 var ran = []struct{ command, file, text string }{
 	{"make test", "../.ci/run", "make check test"},
 	{"make demo", "../integration/demo/demo.go", "func"},

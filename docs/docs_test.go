@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/l2tpvl/l2tpvl/config"
 )
@@ -126,9 +127,30 @@ func renderKeys(keys []config.Key) string {
 		if table != "" {
 			title = "`" + strings.ReplaceAll(table, "*", "NAME") + "`"
 		}
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Default | Meaning | Effect of a change |\n|---|---|---|---|---|\n%s", title, about[table], rows[table])
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n| Key | Values | Default | Meaning | Effect of a change |\n|---|---|---|---|---|\n%s", title, wrap(about[table]), rows[table])
 	}
 	return b.String() + "\n"
+}
+
+// wrap breaks the lines of a paragraph at 100 columns.
+func wrap(text string) string {
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+width > 100:
+			b.WriteByte('\n')
+			column = 0
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
 }
 
 // onChange has the effect of a change of a key on a running daemon.
