@@ -172,7 +172,7 @@ func TestFollowEvents(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var heard []string
-	for x, err := range api.NewClient(socket).Events(ctx, api.EventsWanted{After: before, Follow: true}) {
+	for x, err := range api.NewClient(socket).Events(ctx, api.EventQuery{After: before, Follow: true}) {
 		if len(heard) == 4 {
 			if !errors.Is(err, context.Canceled) {
 				t.Errorf("in the end %+v, %v", x, err)
@@ -206,7 +206,7 @@ func TestFollowEventsToTheEnd(t *testing.T) {
 	p.log.Info("first", event(api.EventReloaded))
 	n := 0
 	var last error
-	for _, err := range api.NewClient(socket).Events(t.Context(), api.EventsWanted{Follow: true}) {
+	for _, err := range api.NewClient(socket).Events(t.Context(), api.EventQuery{Follow: true}) {
 		if n++; n == 1 {
 			server.Close()
 		}

@@ -5,15 +5,25 @@ import (
 	"time"
 )
 
-// Captured is a control message that the daemon has sent or received. It is taken inside the
-// daemon: where IPsec protects the connection, on its inner side.
+// Captured is a control message that the daemon sent or received. It is captured inside the daemon,
+// so it is readable even where IPsec encrypts it on the network.
 type Captured struct {
-	Time      time.Time       `json:"time"`
-	Sent      bool            `json:"sent"`      // by us; else it was received
-	Transport string          `json:"transport"` // what carries L2TP: "udp", "ip"
-	From      string          `json:"from"`      // address:port, or the address alone over IP
-	To        string          `json:"to"`
-	Octets    []byte          `json:"octets"`           // of the message, as it is on the wire but for the session ID 0 before it over IP
-	Message   json.RawMessage `json:"message"`          // what it says, in the form of l2tpvl-ctl decode -o json: digests checked, hidden AVPs read
-	Missed    uint64          `json:"missed,omitempty"` // messages before this one, for which the client was too slow
+	// Time at which the message was sent or received.
+	Time time.Time `json:"time"`
+	// Whether the daemon sent the message; false if it received it.
+	Sent bool `json:"sent"`
+	// Protocol that carries L2TP: "udp" or "ip" (IP protocol 115).
+	Transport string `json:"transport"`
+	// Source, as address:port, or the address alone over IP.
+	From string `json:"from"`
+	// Destination, as address:port, or the address alone over IP.
+	To string `json:"to"`
+	// The message as on the wire; over IP without the session ID 0 that precedes it.
+	Octets []byte `json:"octets"`
+	// The decoded message, in the format of "l2tpvl-ctl decode -o json", with digests checked and
+	// hidden AVPs decrypted.
+	Message json.RawMessage `json:"message"`
+	// Number of messages lost directly before this one because the client read too slowly; absent
+	// if none was lost.
+	Missed uint64 `json:"missed,omitempty"`
 }

@@ -1,59 +1,84 @@
 package api
 
-// Configuration is a configuration file as its operator has it. The secrets that it names are read
-// by the daemon.
+// Configuration is the text of a configuration file. The daemon itself reads the secret files that
+// the text names.
 type Configuration struct {
-	File string `json:"file"` // absolute path: its extension says what it is written in, and relative names in it start at its folder
+	// Absolute path of the file. Its extension selects the format, and relative paths in the text
+	// start at its folder.
+	File string `json:"file"`
+	// Content of the file.
 	Text string `json:"text"`
 }
 
-// Plan is what a configuration changes in a daemon that runs.
+// Plan lists what a configuration changes in the running daemon.
 type Plan struct {
-	Restart     []string           `json:"restart"`     // keys that take a restart of the daemon: with any of these nothing can be changed
-	Daemon      []string           `json:"daemon"`      // keys of the daemon itself that change in place
-	Routers     []PlanOfRouter     `json:"routers"`     // virtual routers
-	Connections []PlanOfConnection `json:"connections"` // control connections
-	Links       []PlanOfLink       `json:"links"`
-	Untouched   int                `json:"untouched"`       // links that stay as they are
-	Notes       []string           `json:"notes,omitempty"` // what the operator should know besides
+	// Changed keys that require a restart of the daemon; if there are any, no part of the
+	// configuration can be applied.
+	Restart []string `json:"restart"`
+	// Changed keys of the daemon itself that take effect without a restart.
+	Daemon []string `json:"daemon"`
+	// Virtual routers that are added or removed.
+	Routers []PlanOfRouter `json:"routers"`
+	// Control connections that are added, removed, restarted or changed.
+	Connections []PlanOfConnection `json:"connections"`
+	// Links that are added, removed, restarted or changed.
+	Links []PlanOfLink `json:"links"`
+	// Number of links that stay as they are.
+	Untouched int `json:"untouched"`
+	// Remarks for the operator, each in plain words; absent if there are none.
+	Notes []string `json:"notes,omitempty"`
 }
 
-// Action is what becomes of a thing.
+// Action is what a plan does to a virtual router, a control connection or a link.
 type Action string
 
 // The actions.
 const (
 	ActionAdd     Action = "add"
 	ActionRemove  Action = "remove"
-	ActionRestart Action = "restart" // it goes down, and comes up anew
+	ActionRestart Action = "restart" // it goes down, then comes up again
 	ActionChange  Action = "change"  // in place: it stays up
 )
 
-// PlanOfRouter is what becomes of a virtual router.
+// PlanOfRouter is what a plan does to a virtual router.
 type PlanOfRouter struct {
-	VR     string `json:"vr"` // "netns red"
+	// Kind and name of the virtual router, such as "netns red" or "vrf red".
+	VR string `json:"vr"`
+	// What the plan does to it.
 	Action Action `json:"action"`
 }
 
-// PlanOfConnection is what becomes of the control connection to a peer for links of one class.
+// PlanOfConnection is what a plan does to the control connection to a peer for links of one
+// protection class.
 type PlanOfConnection struct {
-	Peer    string   `json:"peer"`
-	IPsec   string   `json:"ipsec"` // its class
-	Action  Action   `json:"action"`
-	Changes []string `json:"changes"` // keys with their values before and after
+	// Name of the peer.
+	Peer string `json:"peer"`
+	// Protection class of the connection: "none" (clear) or "required" (protected).
+	IPsec string `json:"ipsec"`
+	// What the plan does to it.
+	Action Action `json:"action"`
+	// Changed keys of the peer, each with its value before and after.
+	Changes []string `json:"changes"`
 }
 
-// PlanOfLink is what becomes of a link.
+// PlanOfLink is what a plan does to a link.
 type PlanOfLink struct {
-	VPN     string   `json:"vpn"`
-	Peer    string   `json:"peer"`
-	Action  Action   `json:"action"`
-	Changes []string `json:"changes"` // keys of the VPN and the link with their values before and after
-	Because []string `json:"because"` // keys of the peer, where the link restarts as its control connection does
+	// Name of the VPN.
+	VPN string `json:"vpn"`
+	// Name of the peer.
+	Peer string `json:"peer"`
+	// What the plan does to it.
+	Action Action `json:"action"`
+	// Changed keys of the VPN and of the link, each with its value before and after.
+	Changes []string `json:"changes"`
+	// Changed keys of the peer, if the link restarts because its control connection does.
+	Because []string `json:"because"`
 }
 
-// Done is what was done for an operator.
+// Done is the result of an operator's command.
 type Done struct {
-	Done string `json:"done"` // in plain words
-	Link *Link  `json:"link,omitempty"`
+	// What was done, in plain words.
+	Done string `json:"done"`
+	// State of the link after the command; absent if the command was for a peer.
+	Link *Link `json:"link,omitempty"`
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// serve listens on a new Unix socket. Its path is short, as a socket's must be: 107 octets at most.
+// serve listens on a new Unix socket. Its path is short: a socket's path has at most 107 octets.
 func serve(t *testing.T, handler http.Handler) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api")
@@ -40,7 +40,7 @@ func serve(t *testing.T, handler http.Handler) (socket string) {
 	return socket
 }
 
-func TestClientAsksForEachPath(t *testing.T) {
+func TestClientRequestsEachPath(t *testing.T) {
 	since := time.Date(2026, 7, 29, 14, 2, 11, 0, time.UTC)
 	links := []Link{{VPN: "red", Peer: "pe2", State: LinkUp, Since: since}}
 	peers := []Peer{{Name: "pe2", State: "established", Since: since}}
@@ -53,7 +53,7 @@ func TestClientAsksForEachPath(t *testing.T) {
 		"/v1/peers":    peers,
 		"/v1/sessions": sessions,
 		"/v1/status":   status,
-		// A name cannot break out of its place in the path.
+		// A name is escaped: it stays one element of the path.
 		"/v1/explain/a%2Fb%3F%20c/pe%252": explained,
 	}
 	client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +67,7 @@ func TestClientAsksForEachPath(t *testing.T) {
 	})))
 
 	ctx := t.Context()
-	for name, ask := range map[string]func() (got any, want any, err error){
+	for name, request := range map[string]func() (got any, want any, err error){
 		"links":    func() (any, any, error) { got, err := client.Links(ctx); return got, links, err },
 		"peers":    func() (any, any, error) { got, err := client.Peers(ctx); return got, peers, err },
 		"sessions": func() (any, any, error) { got, err := client.Sessions(ctx); return got, sessions, err },
@@ -77,7 +77,7 @@ func TestClientAsksForEachPath(t *testing.T) {
 			return got, explained, err
 		},
 	} {
-		got, want, err := ask()
+		got, want, err := request()
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want)
 		}
@@ -91,10 +91,10 @@ func TestClientStatusError(t *testing.T) {
 		body string
 		want string
 	}{
-		{"the daemon's words", 404, `{"error": "no VPN \"gren\" here"}`, `no VPN "gren" here`},
-		{"no JSON", 502, "<html>", "l2tpvld answers /v1/links with 502 Bad Gateway"},
-		{"JSON of another make", 500, `{"fault": 1}`, "l2tpvld answers /v1/links with 500 Internal Server Error"},
-		{"nothing", 403, "", "l2tpvld answers /v1/links with 403 Forbidden"},
+		{"the daemon's message", 404, `{"error": "unknown VPN \"gren\""}`, `unknown VPN "gren"`},
+		{"not JSON", 502, "<html>", "l2tpvld answered /v1/links with 502 Bad Gateway"},
+		{"other JSON", 500, `{"fault": 1}`, "l2tpvld answered /v1/links with 500 Internal Server Error"},
+		{"empty", 403, "", "l2tpvld answered /v1/links with 403 Forbidden"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -110,7 +110,7 @@ func TestClientStatusError(t *testing.T) {
 	}
 }
 
-// What goes to the daemon is JSON, and what it finds wrong comes in a line each.
+// A request has a JSON body, and each mistake in the answer is on a line of its own.
 func TestClientPosts(t *testing.T) {
 	client := NewClient(serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var got []int
@@ -120,13 +120,13 @@ func TestClientPosts(t *testing.T) {
 		if len(got) == 2 {
 			w.WriteHeader(http.StatusUnprocessableEntity)
 		}
-		_, _ = w.Write([]byte(map[int]string{1: `"one"`, 2: `{"error": "these are wrong:", "details": ["1", "2"]}`}[len(got)]))
+		_, _ = w.Write([]byte(map[int]string{1: `"one"`, 2: `{"error": "mistakes:", "details": ["1", "2"]}`}[len(got)]))
 	})))
 	if got, err := post[string](t.Context(), client, "/v1/count", []int{7}); err != nil || got != "one" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	_, err := post[string](t.Context(), client, "/v1/count", []int{1, 2})
-	if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != 422 || err.Error() != "these are wrong:\n  1\n  2" {
+	if status, ok := errors.AsType[*StatusError](err); !ok || status.Code != 422 || err.Error() != "mistakes:\n  1\n  2" {
 		t.Errorf("got %v", err)
 	}
 }
@@ -138,14 +138,14 @@ func TestClientNotReachable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.(*net.UnixListener).SetUnlinkOnClose(false) // as after a daemon that was killed
+	listener.(*net.UnixListener).SetUnlinkOnClose(false) // as if the daemon was killed
 	listener.Close()
 
 	for socket, want := range map[string]string{
 		"/nowhere/s": "cannot reach l2tpvld at /nowhere/s: connect: no such file or directory; " +
-			"is l2tpvld running, and with this socket?",
+			"is l2tpvld running and using this socket?",
 		stale: "cannot reach l2tpvld at " + stale + ": connect: connection refused; " +
-			"is l2tpvld running, and with this socket?",
+			"is l2tpvld running and using this socket?",
 	} {
 		_, err := NewClient(socket).Links(t.Context())
 		absent, ok := errors.AsType[*NotReachableError](err)
@@ -158,8 +158,8 @@ func TestClientNotReachable(t *testing.T) {
 func TestNotReachableErrorWithoutPermission(t *testing.T) {
 	denied := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", os.ErrPermission)}
 	err := &NotReachableError{Socket: "/run/s", Err: denied}
-	const want = "cannot reach l2tpvld at /run/s: connect: permission denied; only root may open it, " +
-		"and the group in l2tpvld's api.group: try sudo"
+	const want = "cannot reach l2tpvld at /run/s: connect: permission denied; only root and the group " +
+		"in l2tpvld's api.group may open it; try sudo"
 	if got := err.Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -170,16 +170,16 @@ func TestClientSilentDaemon(t *testing.T) {
 	socket := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-over }))
 	t.Cleanup(func() { close(over) })
 	client := NewClient(socket)
-	client.http.Timeout = time.Millisecond // the wait that there must be, made short
+	client.http.Timeout = time.Millisecond // instead of requestTimeout
 	_, err := client.Links(t.Context())
-	want := "cannot reach l2tpvld at " + socket + ": no answer in time; is l2tpvld running, and with this socket?"
+	want := "cannot reach l2tpvld at " + socket + ": no answer in time; is l2tpvld running and using this socket?"
 	if _, ok := errors.AsType[*NotReachableError](err); !ok || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// Who gives up asking finds their own reason in the error.
-func TestClientGivesUp(t *testing.T) {
+// If the caller's context is canceled, the error wraps context.Canceled.
+func TestClientCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := NewClient("/nowhere/s").Links(ctx); !errors.Is(err, context.Canceled) {
@@ -192,7 +192,7 @@ func TestClientOtherProgramAtSocket(t *testing.T) {
 		_, _ = w.Write([]byte("hello"))
 	}))
 	_, err := NewClient(socket).Links(t.Context())
-	want := "l2tpvld at " + socket + " answers /v1/links with something else than its API: "
+	want := "unexpected answer of l2tpvld at " + socket + " to /v1/links: "
 	if err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %s...", err, want)
 	}

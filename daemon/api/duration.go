@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// DurationText writes a duration in its one or two greatest units: "3d 4h", "5 min", "12 s", "0.4
-// s".
+// DurationText formats a duration in its one or two largest units, rounded down: "3d 4h", "5 min",
+// "12 s", "0.4 s". Durations below 0.1 s are "0 s".
 func DurationText(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
@@ -25,11 +25,11 @@ func DurationText(d time.Duration) string {
 	}
 }
 
-// twoUnits writes d in the unit great and the unit small, "3d 4h", or in great alone, "3 d", if no
-// small ones are left.
-func twoUnits(d, great time.Duration, greatAlone, greatName string, small time.Duration, smallName string) string {
-	if left := d % great / small; left > 0 {
-		return fmt.Sprintf("%d%s %d%s", d/great, greatName, left, smallName)
+// twoUnits formats d in the units large and small, "3d 4h", or in large alone, "3 d", if the
+// remainder is less than one small unit. aloneName is the name of large without small.
+func twoUnits(d, large time.Duration, aloneName, largeName string, small time.Duration, smallName string) string {
+	if rest := d % large / small; rest > 0 {
+		return fmt.Sprintf("%d%s %d%s", d/large, largeName, rest, smallName)
 	}
-	return fmt.Sprintf("%d %s", d/great, greatAlone)
+	return fmt.Sprintf("%d %s", d/large, aloneName)
 }

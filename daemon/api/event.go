@@ -2,70 +2,82 @@ package api
 
 import "time"
 
-// Event is something that has happened: a line of the daemon's log that programs may want to know
-// of.
+// Event is a log entry of the daemon that is of interest to programs.
 type Event struct {
-	Seq       uint64            `json:"seq"` // one more than that of the event before, and than any of an earlier daemon
-	Time      time.Time         `json:"time"`
-	Kind      EventKind         `json:"kind"`
-	Level     EventLevel        `json:"level"`
-	Message   string            `json:"message"`        // what has happened, in plain words
-	VPN       string            `json:"vpn,omitempty"`  // of the link that it is about
-	Peer      string            `json:"peer,omitempty"` // of the link, or that it is about
-	Interface string            `json:"interface,omitempty"`
-	IPsec     string            `json:"ipsec,omitempty"`   // class of the link or control connection: "required"; empty: in clear
-	Reason    string            `json:"reason,omitempty"`  // why
-	Details   map[string]string `json:"details,omitempty"` // what else the line of the log has
+	// Sequence number: one greater than that of the previous event. A restarted daemon continues
+	// with numbers greater than any earlier one.
+	Seq uint64 `json:"seq"`
+	// Time of the event.
+	Time time.Time `json:"time"`
+	// What happened, as a word for programs.
+	Kind EventKind `json:"kind"`
+	// Severity of the event.
+	Level EventLevel `json:"level"`
+	// What happened, in plain words.
+	Message string `json:"message"`
+	// Name of the VPN of the link that the event is about; absent if it is not about a link.
+	VPN string `json:"vpn,omitempty"`
+	// Name of the peer that the event is about; absent if it is not about a peer.
+	Peer string `json:"peer,omitempty"`
+	// Name of the link's interface; absent if the event is not about a link.
+	Interface string `json:"interface,omitempty"`
+	// Protection class of the link or control connection: "required" (protected); absent if it is
+	// clear.
+	IPsec string `json:"ipsec,omitempty"`
+	// Why it happened, in plain words; absent if unknown or evident.
+	Reason string `json:"reason,omitempty"`
+	// Other fields of the log entry; absent if there are none.
+	Details map[string]string `json:"details,omitempty"`
 }
 
-// EventLevel is how much an event matters.
+// EventLevel is the severity of an event.
 type EventLevel string
 
-// The levels of events, as the log has them.
+// The levels of events, as in the log.
 const (
 	EventInfo  EventLevel = "info"
 	EventWarn  EventLevel = "warn"
 	EventError EventLevel = "error"
 )
 
-// EventKind is what an event tells of. More kinds may come.
+// EventKind is the kind of an event. Later versions may add kinds.
 type EventKind string
 
 // The kinds of events.
 const (
-	EventStarting         EventKind = "starting"              // the daemon
-	EventStopping         EventKind = "stopping"              // the daemon
+	EventStarting         EventKind = "starting"              // the daemon is starting
+	EventStopping         EventKind = "stopping"              // the daemon is stopping
 	EventLinkUp           EventKind = "link-up"               // packets pass
-	EventLinkDown         EventKind = "link-down"             // it was up
-	EventLinkFailed       EventKind = "link-failed"           // it does not come up
-	EventLinkPartial      EventKind = "link-partial"          // it goes on without one of its network protocols
-	EventLinkDisabled     EventKind = "link-disabled"         // by the operator: it stays down
-	EventLinkEnabled      EventKind = "link-enabled"          // by the operator
-	EventLinkReset        EventKind = "link-reset"            // by the operator
-	EventConnectionReset  EventKind = "connection-reset"      // by the operator
-	EventConnectionUp     EventKind = "connection-up"         // a control connection
-	EventConnectionDown   EventKind = "connection-down"       // we have closed it
-	EventConnectionFailed EventKind = "connection-failed"     // it has ended, or does not come up
-	EventPeerRestarted    EventKind = "peer-restarted"        // a peer has made a new control connection in place of its old one
-	EventCallRefused      EventKind = "call-refused"          // a peer has asked for a session that is not to be
-	EventPathOpen         EventKind = "path-open"             // the way to a peer, after it was not
-	EventPathFailed       EventKind = "path-failed"           // there is no way to a peer
-	EventPathMTU          EventKind = "path-mtu"              // of a peer is known, or has changed
-	EventIKEUp            EventKind = "ike-up"                // IPsec: the peer is who it says, and keys can be agreed on
-	EventIKEDown          EventKind = "ike-down"              // IPsec
-	EventIKERekeyed       EventKind = "ike-rekeyed"           // IPsec
+	EventLinkDown         EventKind = "link-down"             // a link that was up went down
+	EventLinkFailed       EventKind = "link-failed"           // a link did not come up
+	EventLinkPartial      EventKind = "link-partial"          // a link goes on without one of its network protocols
+	EventLinkDisabled     EventKind = "link-disabled"         // by the operator: the link stays down
+	EventLinkEnabled      EventKind = "link-enabled"          // by the operator: the link may come up
+	EventLinkReset        EventKind = "link-reset"            // by the operator: the link restarts
+	EventConnectionReset  EventKind = "connection-reset"      // by the operator: a control connection restarts
+	EventConnectionUp     EventKind = "connection-up"         // a control connection is established
+	EventConnectionDown   EventKind = "connection-down"       // this side closed a control connection
+	EventConnectionFailed EventKind = "connection-failed"     // a control connection ended or was not established
+	EventPeerRestarted    EventKind = "peer-restarted"        // the peer replaced its control connection by a new one
+	EventCallRefused      EventKind = "call-refused"          // a session request (ICRQ) of the peer was refused
+	EventPathOpen         EventKind = "path-open"             // the path to a peer is open again
+	EventPathFailed       EventKind = "path-failed"           // there is no path to a peer
+	EventPathMTU          EventKind = "path-mtu"              // the MTU of the path to a peer is known, or changed
+	EventIKEUp            EventKind = "ike-up"                // IPsec: the peer is authenticated, keys can be negotiated
+	EventIKEDown          EventKind = "ike-down"              // IPsec: the IKE SA ended
+	EventIKERekeyed       EventKind = "ike-rekeyed"           // IPsec: the IKE SA has new keys
 	EventESPUp            EventKind = "child-up"              // IPsec: protected packets pass
-	EventESPDown          EventKind = "child-down"            // IPsec: they do not, nor do they go in clear
-	EventESPRekeyed       EventKind = "child-rekeyed"         // IPsec
-	EventIKERefused       EventKind = "authentication-failed" // IPsec: we do not believe the peer, or it us
-	EventManagerGone      EventKind = "manager-gone"          // strongSwan does not answer
-	EventManagerBack      EventKind = "manager-back"          // strongSwan answers
-	EventFloorLost        EventKind = "floor-lost"            // somebody has removed what drops packets in clear, and it could not be put there again yet
-	EventFloorRestored    EventKind = "floor-restored"        // somebody had removed what drops packets in clear
-	EventProtected        EventKind = "protected"             // what is to be protected goes as ESP from now on, or not at all
-	EventRouterGone       EventKind = "vr-gone"               // somebody has deleted a virtual router
-	EventReloaded         EventKind = "reloaded"              // the configuration
-	EventReloadFailed     EventKind = "reload-failed"         // the configuration has mistakes, and nothing is changed
-	EventSecretsChanged   EventKind = "secrets-changed"       // of a peer
-	EventAPIEnded         EventKind = "api-ended"             // nobody can ask the daemon any more
+	EventESPDown          EventKind = "child-down"            // IPsec: protected packets are dropped
+	EventESPRekeyed       EventKind = "child-rekeyed"         // IPsec: the ESP SAs have new keys
+	EventIKERefused       EventKind = "authentication-failed" // IPsec: this side or the peer rejected the other's authentication
+	EventManagerGone      EventKind = "manager-gone"          // the key manager (strongSwan) does not answer
+	EventManagerBack      EventKind = "manager-back"          // the key manager answers again
+	EventFloorLost        EventKind = "floor-lost"            // another process removed floor rules, and they are not restored yet
+	EventFloorRestored    EventKind = "floor-restored"        // another process removed floor rules, and they are restored
+	EventProtected        EventKind = "protected"             // from now on packets to the peer pass as ESP or are dropped
+	EventRouterGone       EventKind = "vr-gone"               // another process deleted a virtual router
+	EventReloaded         EventKind = "reloaded"              // the configuration was read, and applied if it had changed
+	EventReloadFailed     EventKind = "reload-failed"         // the configuration is invalid, nothing changed
+	EventSecretsChanged   EventKind = "secrets-changed"       // the secrets of a peer changed
+	EventAPIEnded         EventKind = "api-ended"             // the daemon no longer answers API requests
 )

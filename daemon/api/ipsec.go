@@ -2,55 +2,94 @@ package api
 
 import "time"
 
-// Protection is how IPsec protects the links to one peer that require it.
+// Protection is the IPsec protection of the links to one peer that require it.
 type Protection struct {
-	Peer    string `json:"peer"`
-	Address string `json:"address"` // of the protected control connection: address:port
-	Up      bool   `json:"up"`      // packets pass
-	Starts  bool   `json:"starts"`  // this side starts IKE, the peer does not
+	// Name of the peer.
+	Peer string `json:"peer"`
+	// Address of the peer for the protected control connection, as address:port.
+	Address string `json:"address"`
+	// Whether protected packets pass.
+	Up bool `json:"up"`
+	// Whether this side initiates IKE; false if the peer does.
+	Starts bool `json:"starts"`
 
-	Reason      string     `json:"reason,omitempty"`     // why it is not up
-	LastError   string     `json:"last_error,omitempty"` // the last failure to agree on keys
+	// Why protected packets do not pass; absent if they do.
+	Reason string `json:"reason,omitempty"`
+	// Last failure to negotiate keys; absent if there was none.
+	LastError string `json:"last_error,omitempty"`
+	// Time of the last failure; absent if there was none.
 	LastErrorAt *time.Time `json:"last_error_at,omitempty"`
-	Missing     []string   `json:"missing,omitempty"` // what this host lacks for it, each with what would help
+	// What this host lacks for IPsec, each with a remedy; absent if nothing is missing.
+	Missing []string `json:"missing,omitempty"`
 
-	Manager      string `json:"manager,omitempty"`       // what speaks IKE: "strongSwan 5.9.8"
-	ManagerError string `json:"manager_error,omitempty"` // why it does not answer
+	// Name and version of the key manager, such as "strongSwan 5.9.8"; absent if it does not
+	// answer.
+	Manager string `json:"manager,omitempty"`
+	// Why the key manager does not answer; absent if it does.
+	ManagerError string `json:"manager_error,omitempty"`
 
-	Floor      bool   `json:"floor"`       // what is not ESP is dropped, whatever IKE does
-	DroppedOut uint64 `json:"dropped_out"` // packets that would have left in clear
-	DroppedIn  uint64 `json:"dropped_in"`  // packets that arrived in clear
+	// Whether the floor is in place: rules that drop every packet that is not ESP, whatever IKE
+	// does.
+	Floor bool `json:"floor"`
+	// Number of packets that the floor dropped because they would have left in the clear.
+	DroppedOut uint64 `json:"dropped_out"`
+	// Number of packets that the floor dropped because they arrived in the clear.
+	DroppedIn uint64 `json:"dropped_in"`
 
+	// The IKE SA; absent if there is none.
 	IKE *IKESA `json:"ike,omitempty"`
-	ESP []ESP  `json:"esp"` // two while keys are renewed
+	// The pairs of ESP SAs; two during rekeying.
+	ESP []ESP `json:"esp"`
 }
 
 // IKESA is an IKE security association (RFC 7296).
 type IKESA struct {
-	State       string     `json:"state"` // as strongSwan says it: "CONNECTING", "ESTABLISHED"
-	LocalID     string     `json:"local_id"`
-	RemoteID    string     `json:"remote_id"`
-	LocalSPI    string     `json:"local_spi"` // hexadecimal
-	RemoteSPI   string     `json:"remote_spi"`
-	Initiator   bool       `json:"initiator"` // this side has started it
-	Algorithms  string     `json:"algorithms"`
+	// State as reported by strongSwan, such as "CONNECTING" or "ESTABLISHED".
+	State string `json:"state"`
+	// IKE identity of this side.
+	LocalID string `json:"local_id"`
+	// IKE identity of the peer.
+	RemoteID string `json:"remote_id"`
+	// SPI of this side, in hexadecimal.
+	LocalSPI string `json:"local_spi"`
+	// SPI of the peer, in hexadecimal.
+	RemoteSPI string `json:"remote_spi"`
+	// Whether this side initiated the IKE SA.
+	Initiator bool `json:"initiator"`
+	// Negotiated algorithms, such as "aes256gcm16-prfsha256-ecp256".
+	Algorithms string `json:"algorithms"`
+	// Time at which the IKE SA was established; absent if unknown.
 	Established *time.Time `json:"established,omitempty"`
-	RekeyAt     *time.Time `json:"rekey_at,omitempty"`
+	// Time of the next rekeying; absent if unknown.
+	RekeyAt *time.Time `json:"rekey_at,omitempty"`
 }
 
-// ESP is a pair of security associations that carries packets (RFC 4303): a CHILD SA of IKE.
+// ESP is a pair of ESP security associations (RFC 4303), one for each direction: a Child SA of IKE.
 type ESP struct {
-	State             string     `json:"state"`     // as strongSwan says it: "INSTALLED", "REKEYING"
-	LocalSPI          string     `json:"local_spi"` // of what arrives; hexadecimal
-	RemoteSPI         string     `json:"remote_spi"`
-	Algorithms        string     `json:"algorithms"`   // "aes256gcm16"
-	Encapsulated      bool       `json:"encapsulated"` // in UDP, for a NAT (RFC 3948)
-	Installed         *time.Time `json:"installed,omitempty"`
-	RekeyAt           *time.Time `json:"rekey_at,omitempty"`
-	RxOctets          uint64     `json:"rx_octets"`
-	TxOctets          uint64     `json:"tx_octets"`
-	RxPackets         uint64     `json:"rx_packets"`
-	TxPackets         uint64     `json:"tx_packets"`
-	Replays           uint64     `json:"replays"`            // packets dropped as repeated or too old
-	IntegrityFailures uint64     `json:"integrity_failures"` // packets dropped as forged or damaged
+	// State as reported by strongSwan, such as "INSTALLED" or "REKEYING".
+	State string `json:"state"`
+	// SPI of received packets, in hexadecimal.
+	LocalSPI string `json:"local_spi"`
+	// SPI of sent packets, in hexadecimal.
+	RemoteSPI string `json:"remote_spi"`
+	// Negotiated algorithms, such as "aes256gcm16".
+	Algorithms string `json:"algorithms"`
+	// Whether ESP is encapsulated in UDP because of a NAT (RFC 3948).
+	Encapsulated bool `json:"encapsulated"`
+	// Time at which the pair was installed; absent if unknown.
+	Installed *time.Time `json:"installed,omitempty"`
+	// Time of the next rekeying; absent if unknown.
+	RekeyAt *time.Time `json:"rekey_at,omitempty"`
+	// Received octets.
+	RxOctets uint64 `json:"rx_octets"`
+	// Sent octets.
+	TxOctets uint64 `json:"tx_octets"`
+	// Received packets.
+	RxPackets uint64 `json:"rx_packets"`
+	// Sent packets.
+	TxPackets uint64 `json:"tx_packets"`
+	// Number of received packets dropped because they were repeated or too old.
+	Replays uint64 `json:"replays"`
+	// Number of received packets dropped because they were forged or damaged.
+	IntegrityFailures uint64 `json:"integrity_failures"`
 }

@@ -1,31 +1,51 @@
 package api
 
-// MTU is where the MTU of a link comes from. All sizes are octets of IP packet.
+// MTU shows how the MTU of a link is calculated. All sizes are in octets.
 type MTU struct {
-	VPN        string   `json:"vpn"`
-	Peer       string   `json:"peer"`
-	VR         string   `json:"vr"`        // "netns red"
-	Interface  string   `json:"interface"` // its name, also while it is not there
-	PathMTU    int      `json:"path_mtu"`  // of the path to the peer; 0: not known yet
-	Overhead   Overhead `json:"overhead"`
-	Room       int      `json:"room"`                 // what is left of the path's MTU
-	PeerMRU    int      `json:"peer_mru,omitempty"`   // the largest packet that the peer takes, as it says by LCP
-	Configured int      `json:"configured,omitempty"` // the bound that is configured here
-	MTU        int      `json:"mtu"`                  // of the link: the least of the three; 0: not known yet
-	Up         bool     `json:"up"`                   // the interface has this MTU
-	MSS4       int      `json:"mss4"`                 // the largest TCP segment that passes in IPv4: the MTU less 40
-	MSS6       int      `json:"mss6"`                 // in IPv6: the MTU less 60
+	// Name of the VPN.
+	VPN string `json:"vpn"`
+	// Name of the peer.
+	Peer string `json:"peer"`
+	// Kind and name of the virtual router, such as "netns red" or "vrf red".
+	VR string `json:"vr"`
+	// Name of the link's interface, even while it does not exist.
+	Interface string `json:"interface"`
+	// MTU of the path to the peer; 0 if it is not known yet.
+	PathMTU int `json:"path_mtu"`
+	// Octets added to each packet of the link.
+	Overhead Overhead `json:"overhead"`
+	// The path's MTU less the overhead; 0 if the MTU is not known yet.
+	Room int `json:"room"`
+	// The peer's MRU from LCP: the largest packet that it accepts; absent until LCP is opened.
+	PeerMRU int `json:"peer_mru,omitempty"`
+	// The configured limit of the link's MTU; absent if none is configured.
+	Configured int `json:"configured,omitempty"`
+	// MTU of the link: the least of room, peer_mru and configured; 0 if it is not known yet.
+	MTU int `json:"mtu"`
+	// Whether the link is up, so that its interface has this MTU.
+	Up bool `json:"up"`
+	// The largest TCP segment that passes over IPv4: the MTU less 40; 0 if the MTU is not known yet.
+	MSS4 int `json:"mss4"`
+	// The largest TCP segment that passes over IPv6: the MTU less 60; 0 if the MTU is not known yet.
+	MSS6 int `json:"mss6"`
 }
 
-// Overhead is what surrounds an IP packet of a link on its way to the peer, piece by piece, in
-// octets.
+// Overhead is what is added to an IP packet of a link on the path to the peer, in octets.
 type Overhead struct {
-	IP       int  `json:"ip"`            // outer IP header
-	ESP      *int `json:"esp,omitempty"` // ESP with its padding, at most; none where IPsec is not required
-	UDP      int  `json:"udp"`           // 0 over IP
-	L2TP     int  `json:"l2tp"`          // header of data messages
-	Cookie   int  `json:"cookie"`        // of the session, as the peer wants it; 0 while there is no session
-	Sublayer int  `json:"sublayer"`      // L2-specific sublayer
-	PPP      int  `json:"ppp"`           // address, control and protocol
-	Total    int  `json:"total"`
+	// Outer IP header.
+	IP int `json:"ip"`
+	// ESP including its largest padding; absent if the link does not require IPsec.
+	ESP *int `json:"esp,omitempty"`
+	// UDP header; 0 if L2TP runs directly over IP.
+	UDP int `json:"udp"`
+	// L2TP header of data messages, without cookie and sublayer.
+	L2TP int `json:"l2tp"`
+	// Cookie that the peer assigned to the session; 0 if there is no session yet.
+	Cookie int `json:"cookie"`
+	// L2-Specific Sublayer; 0 if it is not used.
+	Sublayer int `json:"sublayer"`
+	// PPP address, control and protocol fields.
+	PPP int `json:"ppp"`
+	// Sum of all parts.
+	Total int `json:"total"`
 }

@@ -2,26 +2,38 @@ package api
 
 import "time"
 
-// VPN is one VPN-ID between us and a peer: that of a link here, or one that the peer has called for
-// and that has none.
+// VPN compares one VPN-ID at both ends. Either a link here uses it, or the peer requests sessions
+// for it and no link here uses it.
 type VPN struct {
-	VPNID       string      `json:"vpn_id"`
-	VPN         string      `json:"vpn,omitempty"` // our name of it; empty: no link here has it
-	Peer        string      `json:"peer"`
-	IPsec       string      `json:"ipsec"`               // class of the link, or of the connection that the peer called on: "none", "required"
-	Counterpart Counterpart `json:"counterpart"`         // whether the peer has a link with this VPN-ID to us
-	Reason      string      `json:"reason,omitempty"`    // why there is none, or why it is not known, or what is lacking here
-	CalledAt    *time.Time  `json:"called_at,omitempty"` // when the peer last called for it in vain
-	Calls       uint64      `json:"calls,omitempty"`     // how often it did
+	// The VPN-ID, such as "00005e:00000001".
+	VPNID string `json:"vpn_id"`
+	// Name of the VPN here; absent if no link here has the VPN-ID.
+	VPN string `json:"vpn,omitempty"`
+	// Name of the peer.
+	Peer string `json:"peer"`
+	// Protection class of the link, or of the connection on which the peer requested the session:
+	// "none" (clear) or "required" (protected).
+	IPsec string `json:"ipsec"`
+	// Whether the peer has a link with this VPN-ID to this router.
+	Counterpart Counterpart `json:"counterpart"`
+	// Why the peer has no such link, why that is unknown, or what is missing here; absent if both
+	// ends have a link.
+	Reason string `json:"reason,omitempty"`
+	// Time of the peer's last refused session request for this VPN-ID; absent if there was none in
+	// the last 10 minutes.
+	CalledAt *time.Time `json:"called_at,omitempty"`
+	// Number of the peer's session requests refused because no link here has this VPN-ID; absent
+	// if none was.
+	Calls uint64 `json:"calls,omitempty"`
 }
 
-// Counterpart is what is known of the other end of a link.
+// Counterpart is what is known about the peer's end of a link.
 type Counterpart string
 
 // The counterparts.
 const (
-	CounterpartThere      Counterpart = "there"       // there is a session, or the peer has called for one
-	CounterpartMissing    Counterpart = "missing"     // the peer has refused our call: it has no such link
-	CounterpartOtherClass Counterpart = "other-class" // the peer's link is to be in clear and ours protected, or the reverse
-	CounterpartUnknown    Counterpart = "unknown"     // nothing has been heard of it yet
+	CounterpartThere      Counterpart = "there"       // a session exists, or the peer requested one
+	CounterpartMissing    Counterpart = "missing"     // the peer refused our request: it has no such link
+	CounterpartOtherClass Counterpart = "other-class" // one end's link is clear and the other's is protected
+	CounterpartUnknown    Counterpart = "unknown"     // the peer has sent nothing about it yet
 )
