@@ -21,8 +21,8 @@ import (
 // takes longer it hangs.
 const requestTimeout = 5 * time.Second
 
-// changeTimeout bounds a request that changes something: the kernel is slow to remove interfaces and
-// sessions, and a removed peer has to acknowledge the StopCCN.
+// changeTimeout bounds a request that changes something: the kernel is slow to remove interfaces,
+// and a peer that is removed has to acknowledge the StopCCN.
 const changeTimeout = time.Minute
 
 // Client sends requests to the daemon. It is safe for concurrent use and need not be closed.
@@ -36,7 +36,7 @@ type Client struct {
 	stream http.Client // for answers without an end
 }
 
-// NewClient returns a client of the daemon that listens at the path socket. It does not connect yet.
+// NewClient returns a client of the daemon that listens at the path socket, without connecting.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer

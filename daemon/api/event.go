@@ -45,39 +45,74 @@ type EventKind string
 
 // The kinds of events.
 const (
-	EventStarting         EventKind = "starting"              // the daemon is starting
-	EventStopping         EventKind = "stopping"              // the daemon is stopping
-	EventLinkUp           EventKind = "link-up"               // packets pass
-	EventLinkDown         EventKind = "link-down"             // a link that was up went down
-	EventLinkFailed       EventKind = "link-failed"           // a link did not come up
-	EventLinkPartial      EventKind = "link-partial"          // a link goes on without one of its network protocols
-	EventLinkDisabled     EventKind = "link-disabled"         // by the operator: the link stays down
-	EventLinkEnabled      EventKind = "link-enabled"          // by the operator: the link may come up
-	EventLinkReset        EventKind = "link-reset"            // by the operator: the link restarts
-	EventConnectionReset  EventKind = "connection-reset"      // by the operator: a control connection restarts
-	EventConnectionUp     EventKind = "connection-up"         // a control connection is established
-	EventConnectionDown   EventKind = "connection-down"       // this side closed a control connection
-	EventConnectionFailed EventKind = "connection-failed"     // a control connection ended or was not established
-	EventPeerRestarted    EventKind = "peer-restarted"        // the peer replaced its control connection by a new one
-	EventCallRefused      EventKind = "call-refused"          // a session request (ICRQ) of the peer was refused
-	EventPathOpen         EventKind = "path-open"             // the path to a peer is open again
-	EventPathFailed       EventKind = "path-failed"           // there is no path to a peer
-	EventPathMTU          EventKind = "path-mtu"              // the MTU of the path to a peer is known, or changed
-	EventIKEUp            EventKind = "ike-up"                // IPsec: the peer is authenticated, keys can be negotiated
-	EventIKEDown          EventKind = "ike-down"              // IPsec: the IKE SA ended
-	EventIKERekeyed       EventKind = "ike-rekeyed"           // IPsec: the IKE SA has new keys
-	EventESPUp            EventKind = "child-up"              // IPsec: protected packets pass
-	EventESPDown          EventKind = "child-down"            // IPsec: protected packets are dropped
-	EventESPRekeyed       EventKind = "child-rekeyed"         // IPsec: the ESP SAs have new keys
-	EventIKERefused       EventKind = "authentication-failed" // IPsec: this side or the peer rejected the other's authentication
-	EventManagerGone      EventKind = "manager-gone"          // the key manager (strongSwan) does not answer
-	EventManagerBack      EventKind = "manager-back"          // the key manager answers again
-	EventFloorLost        EventKind = "floor-lost"            // another process removed floor rules, and they are not restored yet
-	EventFloorRestored    EventKind = "floor-restored"        // another process removed floor rules, and they are restored
-	EventProtected        EventKind = "protected"             // from now on packets to the peer pass as ESP or are dropped
-	EventRouterGone       EventKind = "vr-gone"               // another process deleted a virtual router
-	EventReloaded         EventKind = "reloaded"              // the configuration was read, and applied if it had changed
-	EventReloadFailed     EventKind = "reload-failed"         // the configuration is invalid, nothing changed
-	EventSecretsChanged   EventKind = "secrets-changed"       // the secrets of a peer changed
-	EventAPIEnded         EventKind = "api-ended"             // the daemon no longer answers API requests
+	// The daemon is starting.
+	EventStarting EventKind = "starting"
+	// The daemon is stopping.
+	EventStopping EventKind = "stopping"
+	// A link is up: packets pass.
+	EventLinkUp EventKind = "link-up"
+	// A link that was up went down.
+	EventLinkDown EventKind = "link-down"
+	// A link did not come up.
+	EventLinkFailed EventKind = "link-failed"
+	// A link goes on without one of its network protocols.
+	EventLinkPartial EventKind = "link-partial"
+	// The operator disabled a link: it stays down.
+	EventLinkDisabled EventKind = "link-disabled"
+	// The operator enabled a link: it may come up again.
+	EventLinkEnabled EventKind = "link-enabled"
+	// The operator reset a link: it restarts.
+	EventLinkReset EventKind = "link-reset"
+	// The operator reset a control connection: it restarts.
+	EventConnectionReset EventKind = "connection-reset"
+	// A control connection is established.
+	EventConnectionUp EventKind = "connection-up"
+	// This side closed a control connection.
+	EventConnectionDown EventKind = "connection-down"
+	// A control connection ended or was not established.
+	EventConnectionFailed EventKind = "connection-failed"
+	// The peer replaced its control connection by a new one.
+	EventPeerRestarted EventKind = "peer-restarted"
+	// A session request (ICRQ) of the peer was refused.
+	EventCallRefused EventKind = "call-refused"
+	// The path to a peer is open again.
+	EventPathOpen EventKind = "path-open"
+	// There is no path to a peer.
+	EventPathFailed EventKind = "path-failed"
+	// The MTU of the path to a peer is known, or changed.
+	EventPathMTU EventKind = "path-mtu"
+	// The IKE SA with a peer is established.
+	EventIKEUp EventKind = "ike-up"
+	// The IKE SA with a peer ended.
+	EventIKEDown EventKind = "ike-down"
+	// The IKE SA with a peer has new keys.
+	EventIKERekeyed EventKind = "ike-rekeyed"
+	// The ESP SAs with a peer are installed: protected packets pass.
+	EventESPUp EventKind = "child-up"
+	// The ESP SAs with a peer ended: protected packets are dropped.
+	EventESPDown EventKind = "child-down"
+	// The ESP SAs with a peer have new keys.
+	EventESPRekeyed EventKind = "child-rekeyed"
+	// IKE authentication failed: this side or the peer rejected the other's.
+	EventIKERefused EventKind = "authentication-failed"
+	// The key manager (strongSwan) does not answer.
+	EventManagerGone EventKind = "manager-gone"
+	// The key manager answers again.
+	EventManagerBack EventKind = "manager-back"
+	// Another process removed floor rules, and they are not restored yet.
+	EventFloorLost EventKind = "floor-lost"
+	// Another process removed floor rules, and they are restored.
+	EventFloorRestored EventKind = "floor-restored"
+	// From now on packets to the peer pass as ESP or are dropped.
+	EventProtected EventKind = "protected"
+	// Another process deleted a virtual router.
+	EventRouterGone EventKind = "vr-gone"
+	// The configuration was read, and applied if it had changed.
+	EventReloaded EventKind = "reloaded"
+	// The configuration is invalid, nothing changed.
+	EventReloadFailed EventKind = "reload-failed"
+	// The secrets of a peer changed.
+	EventSecretsChanged EventKind = "secrets-changed"
+	// The daemon no longer answers API requests.
+	EventAPIEnded EventKind = "api-ended"
 )

@@ -24,9 +24,9 @@ type MTU struct {
 	MTU int `json:"mtu"`
 	// Whether the link is up, so that its interface has this MTU.
 	Up bool `json:"up"`
-	// The largest TCP segment that passes over IPv4: the MTU less 40; 0 if the MTU is not known yet.
+	// The largest TCP segment over IPv4: the MTU less 40; 0 if the MTU is not known yet.
 	MSS4 int `json:"mss4"`
-	// The largest TCP segment that passes over IPv6: the MTU less 60; 0 if the MTU is not known yet.
+	// The largest TCP segment over IPv6: the MTU less 60; 0 if the MTU is not known yet.
 	MSS6 int `json:"mss6"`
 }
 

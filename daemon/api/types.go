@@ -65,9 +65,12 @@ type LinkState string
 
 // The link states.
 const (
-	LinkUp       LinkState = "up"       // at least one network protocol passes
-	LinkStarting LinkState = "starting" // it is coming up
-	LinkDown     LinkState = "down"     // Link.Reason says why, Link.RetryAt when the next attempt starts
+	// At least one network protocol passes.
+	LinkUp LinkState = "up"
+	// It is coming up.
+	LinkStarting LinkState = "starting"
+	// Link.Reason says why, Link.RetryAt when the next attempt starts.
+	LinkDown LinkState = "down"
 )
 
 // Link is one virtual link: a VPN towards a peer.

@@ -32,8 +32,12 @@ type Counterpart string
 
 // The counterparts.
 const (
-	CounterpartThere      Counterpart = "there"       // a session exists, or the peer requested one
-	CounterpartMissing    Counterpart = "missing"     // the peer refused our request: it has no such link
-	CounterpartOtherClass Counterpart = "other-class" // one end's link is clear and the other's is protected
-	CounterpartUnknown    Counterpart = "unknown"     // the peer has sent nothing about it yet
+	// A session exists, or the peer requested one.
+	CounterpartThere Counterpart = "there"
+	// The peer refused our request: it has no such link.
+	CounterpartMissing Counterpart = "missing"
+	// One end's link is clear and the other's is protected.
+	CounterpartOtherClass Counterpart = "other-class"
+	// The peer has sent nothing about it yet.
+	CounterpartUnknown Counterpart = "unknown"
 )
