@@ -132,14 +132,14 @@ func TestChangesOfOneVPNAreNoConcernOfAnother(t *testing.T) {
 				}
 			}
 		}
-		if out := ctl(r.PE1, "apply", file); !strings.Contains(out, "nothing to change") {
+		if out := ctl(r.PE1, "apply", file); !strings.Contains(out, "no changes") {
 			r.Errorf("applied once more, %s changes:\n%s", file, out)
 		}
 	}
 
 	since := r.link(r.PE1, "red").Since
 	apply(other("routes", func(v *lab.VPN) { v.Links[0].Routes = append(v.Links[0].Routes, "10.77.0.0/16") }),
-		"stays up", "10.77.0.0/16", "1 link not touched")
+		"stays up", "10.77.0.0/16", "1 link unchanged")
 	r.wait("the route", func() (bool, string, error) {
 		out, err := r.PE1.Sites["red"].VR.Command(r.ctx, "ip", "route", "show", "10.77.0.0/16").Output()
 		return strings.Contains(string(out), "10.77.0.0/16"), string(out), err
@@ -148,7 +148,7 @@ func TestChangesOfOneVPNAreNoConcernOfAnother(t *testing.T) {
 		t.Errorf("red did not stay up: %s", asJSON(now))
 	}
 
-	apply(other("interface", func(v *lab.VPN) { v.Links[0].Interface = "vl-other" }), "goes down and comes up anew", "vl-other")
+	apply(other("interface", func(v *lab.VPN) { v.Links[0].Interface = "vl-other" }), "goes down, then comes up again", "vl-other")
 	r.waitUp("red")
 	if now := r.link(r.PE1, "red"); now.Interface != "vl-other" {
 		t.Errorf("the interface is %s", now.Interface)

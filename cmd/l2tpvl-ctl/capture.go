@@ -1,185 +1,190 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"errors"
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
-	"slices"
+	"net"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/gopacket/gopacket"
 	"github.com/gopacket/gopacket/layers"
 	"github.com/gopacket/gopacket/pcapgo"
+	"github.com/spf13/cobra"
 
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// capture is a file of packets, of either format: pcap or pcapng.
-type capture struct {
-	read  func() ([]byte, gopacket.CaptureInfo, error)
-	link  func(gopacket.CaptureInfo) layers.LinkType
-	frame int
-}
+func (a *app) captureCommand() *cobra.Command {
+	var file string
+	var count int
+	var limit time.Duration
+	cmd := &cobra.Command{
+		Use:   "capture PEER",
+		Short: "Capture the control messages exchanged with a peer",
+		Long: `Capture the control messages that l2tpvld sends to a peer and receives from it, until Ctrl-C. They
+are captured inside l2tpvld, so they are readable even where IPsec encrypts them on the network.
 
-// pcapngMagic begins a pcapng file: the type of its Section Header Block.
-var pcapngMagic = []byte{0x0a, 0x0d, 0x0d, 0x0a}
-
-// openCapture reads the head of a capture. The error is one line that begins with what is wrong.
-func openCapture(r io.Reader) (*capture, error) {
-	in := bufio.NewReader(r)
-	magic, err := in.Peek(len(pcapngMagic))
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+On a terminal the messages are printed in the format of decode. In a pipe, or with -w, they are
+written as a pcapng file for Wireshark or decode. The packets in it are as on the wire. Each has a
+comment with the decoded message, with digests checked and hidden AVPs decrypted by l2tpvld.`,
+		Example: `  l2tpvl-ctl capture pe2
+  l2tpvl-ctl capture pe2 -w pe2.pcapng --for 1m
+  l2tpvl-ctl capture pe2 --count 10 | tshark -r - -d udp.port==1702,l2tp`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completion(a.listPeers),
 	}
-	if bytes.Equal(magic, pcapngMagic) {
-		ng, err := pcapgo.NewNgReader(in, pcapgo.NgReaderOptions{WantMixedLinkType: true, SkipUnknownVersion: true})
+	flags := cmd.Flags()
+	flags.StringVarP(&file, "write", "w", "", "write pcapng to this `file`; - is standard output")
+	flags.IntVarP(&count, "count", "c", 0, "stop after this `number` of messages; 0: at Ctrl-C")
+	flags.DurationVar(&limit, "for", 0, "stop after this `duration`; 0s: at Ctrl-C")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		ctx := cmd.Context()
+		if limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
+		peers, err := a.client().Peers(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("is no pcapng file: %w", err)
+			return err
 		}
-		return &capture{read: ng.ReadPacketData, link: linkOfInterface}, nil
+		if _, err := pick(peers, "peer", args[0], nameOfPeer); err != nil {
+			return err
+		}
+		write, err := a.captureWriter(file, args[0])
+		if err != nil {
+			return err
+		}
+		for c, err := range a.client().Capture(ctx, args[0], count) {
+			switch {
+			case ctx.Err() != nil:
+				return nil
+			case err != nil:
+				return err
+			}
+			if c.Missed > 0 {
+				fmt.Fprintf(a.stderr, "l2tpvl-ctl: %d messages missing: too many at once\n", c.Missed)
+			}
+			if err := write(&c); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	pcap, err := pcapgo.NewReader(in)
-	if err != nil {
-		return nil, fmt.Errorf("is no capture: %w; want a pcap or pcapng file", err)
-	}
-	link := pcap.LinkType()
-	return &capture{read: pcap.ReadPacketData, link: func(gopacket.CaptureInfo) layers.LinkType { return link }}, nil
+	return cmd
 }
 
-// linkOfInterface is the link type of the interface that a packet of a pcapng file came by.
-func linkOfInterface(info gopacket.CaptureInfo) layers.LinkType {
-	for _, v := range info.AncillaryData {
-		if link, ok := v.(layers.LinkType); ok {
-			return link
+// captureWriter returns a function that prints a message, or writes it to a pcapng file.
+func (a *app) captureWriter(file, peer string) (write func(*api.Captured) error, err error) {
+	var out io.Writer
+	switch {
+	case file == "-" || file == "" && !a.terminal && a.output.value == outputTable:
+		out = a.stdout
+	case file == "":
+		return func(c *api.Captured) error { return showOne(a, *c, renderCaptured) }, nil
+	default:
+		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return nil, err
 		}
+		out = f // each packet is flushed, so the file need not be closed
 	}
-	return layers.LinkTypeEthernet
-}
-
-// next returns the next packet, dissected as far as we know its link; io.EOF is the file's end.
-func (c *capture) next() (gopacket.Packet, error) {
-	data, info, err := c.read()
+	w, err := newPcapng(out, peer)
 	if err != nil {
 		return nil, err
 	}
-	c.frame++
-	p := gopacket.NewPacket(data, decoderOf(c.link(info)), gopacket.DecodeOptions{NoCopy: true})
-	p.Metadata().CaptureInfo = info
-	return p, nil
+	return w.add, nil
 }
 
-// decoderOf is gopacket's for a link type, with two more that stand for IP without anything before
-// it.
-func decoderOf(link layers.LinkType) gopacket.Decoder {
-	switch link {
-	case layers.LinkTypeIPv4:
-		return layers.LayerTypeIPv4
-	case layers.LinkTypeIPv6:
-		return layers.LayerTypeIPv6
+// renderCaptured renders a message, without a line feed after its last line.
+func renderCaptured(c api.Captured, now time.Time, s style) string {
+	message, err := messageOf(&c)
+	if err != nil {
+		return s.text(err.Error())
 	}
-	if link >= layers.LinkTypeMax {
-		return gopacket.DecodePayload
-	}
-	return link
+	var b strings.Builder
+	b.WriteString(s.text(c.Time.In(now.Location()).Format("15:04:05")))
+	renderControl(&b, message, s)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// protocolL2TP is L2TPv3's over IP (RFC 3931, section 4.1.1).
-const protocolL2TP layers.IPProtocol = 115
+// pcapng writes a capture file.
+type pcapng struct{ writer *pcapgo.NgWriter }
 
-// found is what a packet has for decode.
-type found struct {
-	datagram dissect.Datagram
-	fragment bool // it is a fragment that may be of L2TP
-	l2tp     bool // the datagram is there
+func newPcapng(out io.Writer, peer string) (*pcapng, error) {
+	options := pcapgo.DefaultNgWriterOptions
+	options.SectionInfo.Application = "l2tpvl-ctl"
+	options.SectionInfo.Comment = "L2TPv3 control messages of l2tpvld with peer " + peer + ", captured inside the daemon"
+	w, err := pcapgo.NewNgWriterInterface(out, pcapgo.NgInterface{
+		Name: "l2tpvld-" + peer, LinkType: layers.LinkTypeRaw, SnapLength: 0, TimestampResolution: 9,
+	}, options)
+	if err != nil {
+		return nil, err
+	}
+	return &pcapng{w}, w.Flush() // a reader sees the file header at once
 }
 
-// findL2TP looks for L2TPv3 in a packet: UDP from or to one of the ports, or IP protocol 115; of
-// several IP headers in one another the first that carries it.
-func findL2TP(p gopacket.Packet, ports []uint16) found {
-	var from, to netip.Addr
-	overIP := func(payload []byte) found {
-		return foundDatagram(p, dissect.OverIP, netip.AddrPortFrom(from, 0), netip.AddrPortFrom(to, 0), payload)
+// add writes a message as the packet that carries it, with the decoded message as a comment.
+func (p *pcapng) add(c *api.Captured) error {
+	message, err := messageOf(c)
+	if err != nil {
+		return err
 	}
-	for _, layer := range p.Layers() {
-		var next layers.IPProtocol
-		switch l := layer.(type) {
-		case *layers.IPv4:
-			from, to = addrOf(l.SrcIP), addrOf(l.DstIP)
-			if l.Flags&layers.IPv4MoreFragments != 0 || l.FragOffset != 0 {
-				return found{fragment: l.Protocol == layers.IPProtocolUDP || l.Protocol == protocolL2TP}
-			}
-			next = l.Protocol
-		case *layers.IPv6:
-			from, to = addrOf(l.SrcIP), addrOf(l.DstIP)
-			next = l.NextHeader
-		case *layers.IPv6Fragment:
-			return found{fragment: l.NextHeader == layers.IPProtocolUDP || l.NextHeader == protocolL2TP}
-		case *layers.IPv6HopByHop:
-			next = l.NextHeader
-		case *layers.IPv6Routing:
-			next = l.NextHeader
-		case *layers.IPv6Destination:
-			next = l.NextHeader
-		case *layers.UDP:
-			source, destination := uint16(l.SrcPort), uint16(l.DstPort)
-			if slices.Contains(ports, source) || slices.Contains(ports, destination) {
-				return foundDatagram(p, dissect.OverUDP,
-					netip.AddrPortFrom(from, source), netip.AddrPortFrom(to, destination), l.Payload)
-			}
+	packet, err := packetOf(&message.Datagram, c.Octets)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	renderControl(&text, message, style{utf8: true})
+	info := gopacket.CaptureInfo{Timestamp: c.Time, CaptureLength: len(packet), Length: len(packet)}
+	comment := strings.TrimSuffix(text.String(), "\n")
+	if err := p.writer.WritePacketWithOptions(info, packet, pcapgo.NgPacketOptions{Comments: []string{comment}}); err != nil {
+		return err
+	}
+	return p.writer.Flush()
+}
+
+// messageOf returns the decoded message.
+func messageOf(c *api.Captured) (*dissect.Control, error) {
+	var message dissect.Control
+	if err := json.Unmarshal(c.Message, &message); err != nil {
+		return nil, fmt.Errorf("cannot read a message from l2tpvld, whose version may differ from this l2tpvl-ctl's: %w", err)
+	}
+	return &message, nil
+}
+
+// packetOf returns an IP packet that contains a control message.
+func packetOf(g *dissect.Datagram, message []byte) ([]byte, error) {
+	var network interface {
+		gopacket.SerializableLayer
+		gopacket.NetworkLayer
+	}
+	protocol := layers.IPProtocolUDP
+	if g.Transport == dissect.OverIP {
+		protocol = protocolL2TP
+		// The session ID 0 (RFC 3931, section 4.1.1.2).
+		message = append(make([]byte, 4), message...)
+	}
+	from, to := net.IP(g.From.Addr().AsSlice()), net.IP(g.To.Addr().AsSlice())
+	if g.To.Addr().Is4() {
+		network = &layers.IPv4{Version: 4, TTL: 64, Protocol: protocol, Flags: layers.IPv4DontFragment, SrcIP: from, DstIP: to}
+	} else {
+		network = &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: protocol, SrcIP: from, DstIP: to}
+	}
+	parts := []gopacket.SerializableLayer{network}
+	if protocol == layers.IPProtocolUDP {
+		udp := &layers.UDP{SrcPort: layers.UDPPort(g.From.Port()), DstPort: layers.UDPPort(g.To.Port())}
+		if err := udp.SetNetworkLayerForChecksum(network); err != nil {
+			return nil, err
 		}
-		if next == protocolL2TP {
-			return overIP(layer.LayerPayload())
-		}
+		parts = append(parts, udp)
 	}
-	return found{}
-}
-
-func foundDatagram(p gopacket.Packet, t dissect.Transport, from, to netip.AddrPort, payload []byte) found {
-	return found{l2tp: true, datagram: dissect.Datagram{
-		Time:      timeOf(p),
-		Transport: t,
-		From:      dissect.Endpoint{AddrPort: from},
-		To:        dissect.Endpoint{AddrPort: to},
-		Truncated: p.Metadata().CaptureLength < p.Metadata().Length,
-		Payload:   payload,
-	}}
-}
-
-// timeOf is when the packet was captured. What a damaged file says may be no date: JSON takes years
-// of four digits alone.
-func timeOf(p gopacket.Packet) time.Time {
-	t := p.Metadata().Timestamp.UTC()
-	if t.Year() < 0 || t.Year() > 9999 {
-		return time.Time{}
-	}
-	return t
-}
-
-func addrOf(ip []byte) netip.Addr {
-	addr, _ := netip.AddrFromSlice(ip) // of 4 or 16 octets, as gopacket cuts it
-	return addr
-}
-
-// dissectCapture gives every L2TP datagram of the capture to d. A capture that ends within a packet
-// gives what is before it, and an error.
-func dissectCapture(c *capture, ports []uint16, d *dissect.Dissector) error {
-	for {
-		p, err := c.next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("cannot be read beyond packet %d: %w", c.frame, err)
-		}
-		switch f := findL2TP(p, ports); {
-		case f.fragment:
-			d.AddFragment()
-		case f.l2tp:
-			f.datagram.Frame = c.frame
-			d.Add(f.datagram)
-		}
-	}
+	buffer := gopacket.NewSerializeBuffer()
+	err := gopacket.SerializeLayers(buffer, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, append(parts, gopacket.Payload(message))...)
+	return buffer.Bytes(), err
 }

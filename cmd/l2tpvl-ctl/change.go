@@ -13,11 +13,14 @@ import (
 func (a *app) planCommand() *cobra.Command {
 	return a.fileCommand(&cobra.Command{
 		Use:   "plan FILE",
-		Short: "Say what a configuration would change, link by link; nothing is done",
-		Long: `Say what a configuration would change in the running l2tpvld, link by link: which links come, go, go down and come up anew,
-or change while they stay up. Nothing is done.
+		Short: "Show what a configuration file would change, without changing it",
+		Long: `Show what a configuration file would change in the running l2tpvld, link by link: which links are
+added, removed, restarted, or changed while they stay up. Nothing is changed.
 
-The file is read here, and l2tpvld reads the secrets that it names: relative names start at the file's folder.`,
+l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative names start
+at the folder of the configuration file.
+
+The exit status is 1 if a change requires a restart of l2tpvld.`,
 		Example: `  l2tpvl-ctl plan new.yaml`,
 	}, (*api.Client).Plan, "would be ")
 }
@@ -25,17 +28,21 @@ The file is read here, and l2tpvld reads the secrets that it names: relative nam
 func (a *app) applyCommand() *cobra.Command {
 	return a.fileCommand(&cobra.Command{
 		Use:   "apply FILE",
-		Short: "Have l2tpvld run a configuration: what plan says, and nothing else",
-		Long: `Have the running l2tpvld take a configuration. It does what plan says of it, and nothing else: links that are not named there
-are not touched. A configuration with mistakes, or one that takes a restart, changes nothing.
+		Short: "Apply a configuration file to the running l2tpvld",
+		Long: `Apply a configuration file to the running l2tpvld. It makes exactly the changes that plan shows for
+the file; other links are not affected. An invalid configuration, or one that requires a restart,
+changes nothing.
 
-The file is read here, and l2tpvld reads the secrets that it names: relative names start at the file's folder. It does not become
-l2tpvld's own file, which a reload and the next start read: that these differ is said.`,
+l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative names start
+at the folder of the configuration file.
+
+The file does not become l2tpvld's own configuration file, which a reload and the next start read.
+If the two differ, a note says so.`,
 		Example: `  l2tpvl-ctl plan new.yaml && l2tpvl-ctl apply new.yaml`,
 	}, (*api.Client).Apply, "")
 }
 
-// fileCommand is a command that sends a configuration.
+// fileCommand makes cmd send a configuration file; would precedes what is done in the summary.
 func (a *app) fileCommand(cmd *cobra.Command, send func(*api.Client, context.Context, api.Configuration) (api.Plan, error), would string) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -55,7 +62,7 @@ func (a *app) fileCommand(cmd *cobra.Command, send func(*api.Client, context.Con
 			return err
 		}
 		if len(plan.Restart) > 0 {
-			return &noError{"this configuration takes a restart of l2tpvld"}
+			return &negativeError{"this configuration requires a restart of l2tpvld"}
 		}
 		return nil
 	}
@@ -65,9 +72,9 @@ func (a *app) fileCommand(cmd *cobra.Command, send func(*api.Client, context.Con
 func (a *app) reloadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
-		Short: "Have l2tpvld read its own configuration file again",
-		Long: `Have the running l2tpvld read its own configuration file again, as SIGHUP does, and do what has changed, and nothing else. What
-that would be, plan says of the file.`,
+		Short: "Reload l2tpvld's own configuration file",
+		Long: `Make the running l2tpvld read its own configuration file again, as SIGHUP does, and apply what has
+changed in it. Links without changes are not affected. Use plan to preview the changes.`,
 		Example: `  l2tpvl-ctl reload`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// actions are what becomes of a thing, in the order of a summary.
+// actions lists the actions of a plan, in the order of the summary.
 var actions = []struct {
 	action api.Action
 	done   string // as a participle
@@ -17,17 +17,17 @@ var actions = []struct {
 }{
 	{api.ActionAdd, "added", "comes up", green},
 	{api.ActionRemove, "removed", "goes down", red},
-	{api.ActionRestart, "restarted", "goes down and comes up anew", yellow},
+	{api.ActionRestart, "restarted", "goes down, then comes up again", yellow},
 	{api.ActionChange, "changed in place", "stays up", none},
 }
 
-// renderPlan is a plan for people; would is put before what is done.
+// renderPlan returns a function that renders a plan; would precedes what is done in the summary.
 func renderPlan(would string) func(p api.Plan, _ time.Time, s style) string {
 	return func(p api.Plan, _ time.Time, s style) string {
 		var b strings.Builder
 		if len(p.Restart) > 0 {
-			b.WriteString(s.text("Only a restart of l2tpvld takes: "+strings.Join(p.Restart, "; ")) + "\n")
-			b.WriteString("As long as that is in the file, nothing of it can be applied.\n\n")
+			b.WriteString(s.text("These changes require a restart of l2tpvld: "+strings.Join(p.Restart, "; ")) + "\n")
+			b.WriteString("While the file contains them, none of its changes can be applied.\n\n")
 		}
 		t := table{titles: []string{"ACTION", "WHAT", "EFFECT", "BECAUSE"}}
 		row := func(action api.Action, what string, link bool, changes []string) {
@@ -70,11 +70,11 @@ func renderPlan(would string) func(p api.Plan, _ time.Time, s style) string {
 		}
 		switch {
 		case len(parts) > 0:
-			fmt.Fprintf(&b, "%s; %s not touched\n", strings.Join(parts, ", "), linkCount(p.Untouched))
+			fmt.Fprintf(&b, "%s; %s unchanged\n", strings.Join(parts, ", "), linkCount(p.Untouched))
 		case len(t.rows) > 0:
-			fmt.Fprintf(&b, "no link is touched, of %d\n", p.Untouched)
+			fmt.Fprintf(&b, "%s unchanged\n", linkCount(p.Untouched))
 		case len(p.Restart) == 0:
-			b.WriteString("nothing to change\n")
+			b.WriteString("no changes\n")
 		}
 		for _, note := range p.Notes {
 			b.WriteString("\n" + s.text("Note: "+note) + "\n")
@@ -83,7 +83,7 @@ func renderPlan(would string) func(p api.Plan, _ time.Time, s style) string {
 	}
 }
 
-// prefixed puts something before each text.
+// prefixed returns the texts with prefix before each.
 func prefixed(prefix string, texts []string) []string {
 	var all []string
 	for _, text := range texts {
@@ -92,7 +92,7 @@ func prefixed(prefix string, texts []string) []string {
 	return all
 }
 
-// linkCount is a number of links.
+// linkCount returns "1 link" or a number with "links".
 func linkCount(n int) string {
 	if n == 1 {
 		return "1 link"

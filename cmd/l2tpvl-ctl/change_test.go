@@ -11,7 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-var wholePlan = api.Plan{
+var fullPlan = api.Plan{
 	Daemon:  []string{"log.level info → debug"},
 	Routers: []api.PlanOfRouter{{VR: "netns red", Action: api.ActionRemove}, {VR: "vrf red", Action: api.ActionAdd}},
 	Connections: []api.PlanOfConnection{
@@ -34,8 +34,8 @@ var done = api.Done{Done: "red ⇄ pe2 may come up again"}
 
 func TestRenderPlan(t *testing.T) {
 	for name, got := range map[string]string{
-		"plan":         renderPlan("would be ")(wholePlan, now, inUTF8),
-		"plan-applied": renderPlan("")(wholePlan, now, inUTF8),
+		"plan":         renderPlan("would be ")(fullPlan, now, inUTF8),
+		"plan-applied": renderPlan("")(fullPlan, now, inUTF8),
 		"plan-nothing": renderPlan("")(api.Plan{Untouched: 3}, now, inUTF8),
 		"plan-no-link": renderPlan("would be ")(api.Plan{Daemon: []string{"log.level info → debug"}, Untouched: 3}, now, inUTF8),
 		"plan-restart": renderPlan("would be ")(api.Plan{
@@ -46,22 +46,22 @@ func TestRenderPlan(t *testing.T) {
 	}
 }
 
-// What is sent is the file as it is, with its whole path; what comes back is shown, and says how it
-// went.
+// plan and apply send the file unchanged, with its absolute path. The output and the exit status
+// show the daemon's answer.
 func TestRunChanges(t *testing.T) {
-	asked := make(chan string, 1)
+	requests := make(chan string, 1)
 	mux := http.NewServeMux()
 	answer := func(path string, code int, body any) {
 		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
 			var in api.Configuration
 			_ = json.NewDecoder(r.Body).Decode(&in)
-			asked <- r.URL.Path + " " + in.File + " " + in.Text
+			requests <- r.URL.Path + " " + in.File + " " + in.Text
 			w.WriteHeader(code)
 			_ = json.NewEncoder(w).Encode(body)
 		})
 	}
 	answer(api.PathPlan, http.StatusOK, api.Plan{Restart: []string{"api.socket a → b"}})
-	answer(api.PathApply, http.StatusUnprocessableEntity, api.Error{Error: "the configuration has mistakes; nothing is changed", Details: []string{"x.yaml: a: is wrong"}})
+	answer(api.PathApply, http.StatusUnprocessableEntity, api.Error{Error: "invalid configuration; nothing changed", Details: []string{"x.yaml: a: is wrong"}})
 	answer(api.PathReload, http.StatusOK, api.Plan{Untouched: 1})
 	answer("/v1/links/red/pe2/down", http.StatusOK, api.Done{Done: "red ⇄ pe2 is taken down"})
 	answer("/v1/links/red/pe2/up", http.StatusNotFound, api.Error{Error: "no such link"})
@@ -74,27 +74,27 @@ func TestRunChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {
-		args, asked, said string
-		code              int
+		args, request, output string
+		code                  int
 	}{
-		{"plan " + file, "/v1/plan " + file + " text", "api.socket a → b", exitNo},
-		{"apply " + file, "/v1/apply " + file + " text", "x.yaml: a: is wrong", exitTrouble},
-		{"apply " + file + ".no", "", "no such file", exitTrouble},
+		{"plan " + file, "/v1/plan " + file + " text", "api.socket a → b", exitNegative},
+		{"apply " + file, "/v1/apply " + file + " text", "x.yaml: a: is wrong", exitFailure},
+		{"apply " + file + ".no", "", "no such file", exitFailure},
 		{"apply", "", "accepts 1 arg", exitUsage},
-		{"reload", "/v1/reload  ", "nothing to change", exitFine},
-		{"down red pe2", "/v1/links/red/pe2/down  ", "red ⇄ pe2 is taken down", exitFine},
-		{"up red pe2", "/v1/links/red/pe2/up  ", "no such link", exitTrouble},
-		{"reset red pe2", "/v1/links/red/pe2/reset  ", "is reset", exitFine},
-		{"reset pe2 -o json", "/v1/peers/pe2/reset  ", `"done": "pe2 is reset"`, exitFine},
+		{"reload", "/v1/reload  ", "no changes", exitOK},
+		{"down red pe2", "/v1/links/red/pe2/down  ", "red ⇄ pe2 is taken down", exitOK},
+		{"up red pe2", "/v1/links/red/pe2/up  ", "no such link", exitFailure},
+		{"reset red pe2", "/v1/links/red/pe2/reset  ", "is reset", exitOK},
+		{"reset pe2 -o json", "/v1/peers/pe2/reset  ", `"done": "pe2 is reset"`, exitOK},
 	} {
 		o := runWith(env, strings.Fields(tt.args)...)
 		got := ""
 		select {
-		case got = <-asked:
+		case got = <-requests:
 		default:
 		}
-		if o.code != tt.code || got != tt.asked || !strings.Contains(o.stdout+o.stderr, tt.said) {
-			t.Errorf("%s: code %d, asked %q, %q %q; want %d, %q, %q", tt.args, o.code, got, o.stdout, o.stderr, tt.code, tt.asked, tt.said)
+		if o.code != tt.code || got != tt.request || !strings.Contains(o.stdout+o.stderr, tt.output) {
+			t.Errorf("%s: status %d, request %q, output %q %q; want %d, %q, %q", tt.args, o.code, got, o.stdout, o.stderr, tt.code, tt.request, tt.output)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// completion offers the shell what there is for each argument: the nth list is for the nth, and is
-// given those before.
+// completion completes each argument from the list of existing names. The nth function lists those
+// for the nth argument and receives the arguments before it.
 func completion(lists ...func(ctx context.Context, before []string) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, before []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(before) >= len(lists) {
@@ -26,7 +26,7 @@ func (a *app) listVPNs(ctx context.Context, _ []string) ([]string, error) {
 	return namesOf(links, vpnOfLink), err
 }
 
-// listPeersOfVPN lists the peers to which the VPN named before has links.
+// listPeersOfVPN lists the peers to which the VPN in the argument before has links.
 func (a *app) listPeersOfVPN(ctx context.Context, before []string) ([]string, error) {
 	links, err := a.client().Links(ctx)
 	return namesOf(filter(links, before[0], vpnOfLink), peerOfLink), err

@@ -15,7 +15,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// Where L2TP is looked for: its registered port, and that of links without IPsec.
+// l2tpPorts are the default UDP ports: L2TP's registered one, and l2tpvld's default for clear
+// links.
 var l2tpPorts = []uint{1701, 1702}
 
 func (a *app) decodeCommand() *cobra.Command {
@@ -24,14 +25,15 @@ func (a *app) decodeCommand() *cobra.Command {
 	var data bool
 	cmd := &cobra.Command{
 		Use:   "decode FILE.pcap",
-		Short: "Say in words what a capture of L2TPv3 holds",
-		Long: `Say in words what L2TPv3 messages are in a capture, in pcap or pcapng: over UDP, and over IP as protocol 115. It needs no
-l2tpvld.
+		Short: "Print the L2TPv3 messages in a capture file",
+		Long: `Print the L2TPv3 messages in a pcap or pcapng file, over UDP and over IP (protocol 115), and count
+the data messages. This command needs no l2tpvld. The file - is standard input.
 
-With the shared secret it checks the digests, and reads AVPs that are hidden. That takes a capture from the SCCRQ on,
-since the nonces in SCCRQ and SCCRP are part of what is signed. Where a secret is being changed, give both.
+With the shared secret, digests are checked and hidden AVPs are decrypted. This requires a capture
+from the SCCRQ on, because the digests depend on the nonces in SCCRQ and SCCRP. If the capture was
+made during a change of the secret, name both secrets.
 
-The exit code is 1 if there is no L2TP in the file, or a message that a receiver has to reject.`,
+The exit status is 1 if the file has no L2TP, or has a message that a receiver must reject.`,
 		Example: `  l2tpvl-ctl decode pe1.pcap --secret-file pe2.secret
   tcpdump -U -w - -i eth0 'udp port 1702 or ip proto 115' | l2tpvl-ctl decode - --data`,
 		Args: cobra.ExactArgs(1),
@@ -40,9 +42,9 @@ The exit code is 1 if there is no L2TP in the file, or a message that a receiver
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringArrayVar(&secrets, "secret-file", nil, "`file` that holds a shared secret; may be given several times")
+	flags.StringArrayVar(&secrets, "secret-file", nil, "`file` with a shared secret; may be repeated")
 	flags.UintSliceVar(&ports, "port", l2tpPorts, "UDP `ports` of L2TP")
-	flags.BoolVar(&data, "data", false, "list the data messages, rather than count them")
+	flags.BoolVar(&data, "data", false, "list the data messages instead of counting them")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		known, err := readSecrets(secrets)
 		if err != nil {
@@ -57,7 +59,7 @@ The exit code is 1 if there is no L2TP in the file, or a message that a receiver
 	return cmd
 }
 
-// decode shows what is in the file, also if it is damaged further on.
+// decode shows the messages in the file. If the file is damaged, it shows those before the damage.
 func (a *app) decode(name string, ports []uint16, d *dissect.Dissector) error {
 	file, err := openFile(name)
 	if err != nil {
@@ -77,10 +79,10 @@ func (a *app) decode(name string, ports []uint16, d *dissect.Dissector) error {
 	case damage != nil:
 		return fmt.Errorf("%s %w", name, damage)
 	case len(r.Messages) == 0 && len(r.Counts) == 0:
-		return &noError{fmt.Sprintf("%s has no L2TP in its %d packets: neither on UDP port %s nor as IP protocol 115; "+
-			"--port names others", name, c.frame, joinPorts(ports))}
+		return &negativeError{fmt.Sprintf("%s has no L2TP in its %d packets, neither on UDP port %s nor as IP protocol 115; "+
+			"use --port for other ports", name, c.frame, joinPorts(ports))}
 	case r.Faulty():
-		return &noError{}
+		return &negativeError{}
 	default:
 		return nil
 	}
@@ -98,7 +100,7 @@ func checkPorts(ports []uint) ([]uint16, error) {
 	numbers := make([]uint16, len(ports))
 	for i, p := range ports {
 		if p == 0 || p > 0xffff {
-			return nil, &valueError{fmt.Sprintf("--port %d is no UDP port: want 1 to 65535", p)}
+			return nil, &valueError{fmt.Sprintf("--port %d is not a UDP port; want 1 to 65535", p)}
 		}
 		numbers[i] = uint16(p)
 	}
@@ -113,11 +115,11 @@ func joinPorts(ports []uint16) string {
 	return strings.Join(words, ", ")
 }
 
-// maxSecret bounds what is read of a secret file, in octets, as l2tpvld does.
+// maxSecret is the largest secret in octets, as in l2tpvld.
 const maxSecret = 4096
 
-// readSecrets reads the files as l2tpvld reads its secret_file: one line end at the end is no part
-// of the secret.
+// readSecrets reads the files as l2tpvld reads its secret_file: a line end at the end of the file
+// is not part of the secret.
 func readSecrets(names []string) ([]dissect.Secret, error) {
 	var secrets []dissect.Secret
 	for _, name := range names {
@@ -129,16 +131,16 @@ func readSecrets(names []string) ([]dissect.Secret, error) {
 		text = bytes.TrimSuffix(text, []byte("\r"))
 		switch {
 		case len(bytes.TrimSpace(text)) == 0:
-			return nil, fmt.Errorf("%s holds nothing; want the secret", name)
+			return nil, fmt.Errorf("%s is empty; want the secret", name)
 		case len(text) > maxSecret:
-			return nil, fmt.Errorf("%s holds %d octets; want a secret of at most %d", name, len(text), maxSecret)
+			return nil, fmt.Errorf("%s has %d octets; want a secret of at most %d", name, len(text), maxSecret)
 		}
 		secrets = append(secrets, dissect.Secret{Name: filepath.Base(name), Octets: text})
 	}
 	return secrets, nil
 }
 
-// unreadable is an error about a file, which it names once.
+// unreadable returns an error about a file that names it once.
 func unreadable(name string, err error) error {
 	if pathError, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathError.Err

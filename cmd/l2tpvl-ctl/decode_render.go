@@ -12,8 +12,8 @@ import (
 
 const decodeIndent = "            "
 
-// renderReport shows each control message with its AVPs, among them the data messages if they are
-// listed, and the counts.
+// renderReport shows each control message with its AVPs, and the data messages between them or
+// their counts.
 func renderReport(r *dissect.Report, _ time.Time, s style) string {
 	var b strings.Builder
 	data := r.Data
@@ -35,13 +35,13 @@ func renderReport(r *dissect.Report, _ time.Time, s style) string {
 		b.WriteString(countTable(r.Counts, s))
 	}
 	if r.Fragments > 0 {
-		fmt.Fprintf(&b, "\n%d IP fragments were left out, which may have been L2TP\n", r.Fragments)
+		fmt.Fprintf(&b, "\n%d IP fragments skipped that may belong to L2TP\n", r.Fragments)
 	}
 	return b.String()
 }
 
-// datagramWords begin the line of a message.
-func datagramWords(d *dissect.Datagram, s style) string {
+// datagramText returns the start of the line of a message.
+func datagramText(d *dissect.Datagram, s style) string {
 	return s.text(fmt.Sprintf("%10.6f  %s → %s  ", d.Seconds, d.From, d.To))
 }
 
@@ -50,7 +50,7 @@ func renderControl(b *strings.Builder, m *dissect.Control, s style) {
 	if m.Faulty() {
 		colour = red
 	}
-	b.WriteString(datagramWords(&m.Datagram, s) + s.paint(colour, s.text(m.Type)))
+	b.WriteString(datagramText(&m.Datagram, s) + s.paint(colour, s.text(m.Type)))
 	fmt.Fprintf(b, "  Ns %d Nr %d  connection %s", m.Ns, m.Nr, m.ConnectionID)
 	if ids := sessionIDs(m); ids != "" {
 		b.WriteString("  session " + s.text(ids))
@@ -59,14 +59,14 @@ func renderControl(b *strings.Builder, m *dissect.Control, s style) {
 
 	width := 0
 	for _, a := range m.AVPs {
-		if told(&a) {
+		if hasOwnLine(&a) {
 			width = max(width, displayWidth(s.text(a.Name)))
 		}
 	}
 	for _, a := range m.AVPs {
-		if told(&a) {
+		if hasOwnLine(&a) {
 			title := s.text(a.Name)
-			b.WriteString(decodeIndent + title + spaces(width-displayWidth(title)) + "  " + avpWords(&a, s) + "\n")
+			b.WriteString(decodeIndent + title + spaces(width-displayWidth(title)) + "  " + avpText(&a, s) + "\n")
 		}
 	}
 	for _, p := range m.Problems {
@@ -74,13 +74,13 @@ func renderControl(b *strings.Builder, m *dissect.Control, s style) {
 	}
 }
 
-// told reports whether an AVP has a line of its own: the Message Type, if it is in order, is in the
-// message's.
-func told(a *dissect.AVP) bool {
+// hasOwnLine reports whether an AVP has a line of its own. The Message Type, if it is valid, is on
+// the line of the message.
+func hasOwnLine(a *dissect.AVP) bool {
 	return a.Vendor != 0 || l2tp.AVPType(a.Type) != l2tp.AVPMessageType || a.Problem != ""
 }
 
-// sessionIDs are the sender's and the receiver's, from the AVPs.
+// sessionIDs returns the session IDs of the sender and the receiver, from the AVPs.
 func sessionIDs(m *dissect.Control) string {
 	ids := map[l2tp.AVPType]string{}
 	for _, a := range m.AVPs {
@@ -91,8 +91,8 @@ func sessionIDs(m *dissect.Control) string {
 	return idPair(ids[l2tp.AVPLocalSessionID], ids[l2tp.AVPRemoteSessionID])
 }
 
-// avpWords is the value of an AVP, and what there is to say of it.
-func avpWords(a *dissect.AVP, s style) string {
+// avpText returns the value of an AVP and its problem, if any.
+func avpText(a *dissect.AVP, s style) string {
 	value := s.text(a.Text)
 	if a.Problem != "" {
 		value = s.text(a.Octets)
@@ -101,7 +101,7 @@ func avpWords(a *dissect.AVP, s style) string {
 		value += " (was hidden)"
 	}
 	if a.Check != nil {
-		value += ": " + checkWords(a.Check, s)
+		value += ": " + checkText(a.Check, s)
 	}
 	if a.Problem != "" {
 		value = strings.TrimPrefix(value+"  ", "  ") + s.paint(red, s.text("! "+a.Problem))
@@ -109,7 +109,7 @@ func avpWords(a *dissect.AVP, s style) string {
 	return value
 }
 
-func checkWords(c *dissect.Check, s style) string {
+func checkText(c *dissect.Check, s style) string {
 	switch c.Verdict {
 	case dissect.Right:
 		return s.paint(green, "right") + s.text(" ("+cmp.Or(c.Secret, c.Reason)+")")
@@ -121,24 +121,24 @@ func checkWords(c *dissect.Check, s style) string {
 }
 
 func dataLine(d *dissect.Data, s style) string {
-	line := datagramWords(&d.Datagram, s) + s.text(cmp.Or(d.Protocol, "data")) +
-		fmt.Sprintf("  %d octets  session %s  cookie ", d.Octets, d.SessionID) + cookieWords(&d.Flow, s)
+	line := datagramText(&d.Datagram, s) + s.text(cmp.Or(d.Protocol, "data")) +
+		fmt.Sprintf("  %d octets  session %s  cookie ", d.Octets, d.SessionID) + cookieText(&d.Flow, s)
 	if d.Problem != "" {
 		line += "  " + s.paint(red, s.text("! "+d.Problem))
 	}
 	return line + "\n"
 }
 
-// cookieWords is a cookie, with what is to say of it unless it is right.
-func cookieWords(f *dissect.Flow, s style) string {
+// cookieText returns a cookie, and the result of its check unless it is right.
+func cookieText(f *dissect.Flow, s style) string {
 	cookie := cmp.Or(f.Cookie, "none")
 	switch {
 	case f.Check == dissect.Wrong:
 		return s.paint(red, cookie+" WRONG")
 	case f.Check == dissect.Unchecked && f.Cookie != "":
-		return cookie + " (a guess)"
+		return cookie + " (guessed)"
 	case f.Check == dissect.Unchecked:
-		return "not known"
+		return "unknown"
 	default:
 		return cookie
 	}
@@ -147,7 +147,7 @@ func cookieWords(f *dissect.Flow, s style) string {
 func countTable(counts []dissect.Count, s style) string {
 	t := table{titles: []string{"DATA FROM → TO", "SESSION", "COOKIE", "PROTOCOL", "MESSAGES", "OCTETS", "PROBLEM"}}
 	for _, c := range counts {
-		cookie := cell{text: cookieWords(&c.Flow, style{utf8: s.utf8})}
+		cookie := cell{text: cookieText(&c.Flow, style{utf8: s.utf8})}
 		if c.Check == dissect.Wrong {
 			cookie.colour = red
 		}

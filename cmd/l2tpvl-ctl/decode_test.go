@@ -40,7 +40,7 @@ type dialogue struct {
 	a, b   *side
 	keys   l2tp.Keys
 	hiding *l2tp.HidingKey
-	ip     bool // over IP, rather than UDP
+	ip     bool // over IP instead of UDP
 	link   layers.LinkType
 	frames [][]byte
 }
@@ -143,7 +143,7 @@ func (d *dialogue) send(from *side, payload []byte) {
 	d.frames = append(d.frames, frame)
 }
 
-// stamp is the time of frame i, of which the first is at the time now.
+// stamp returns the time and length of frame i. The first frame is at the time now.
 func stamp(frame []byte, i int) gopacket.CaptureInfo {
 	return gopacket.CaptureInfo{
 		Timestamp:     now.Add(time.Duration(i) * 1500 * time.Microsecond),
@@ -152,7 +152,7 @@ func stamp(frame []byte, i int) gopacket.CaptureInfo {
 	}
 }
 
-// pcap is the capture, as tcpdump writes it.
+// pcap returns the capture in the format of tcpdump.
 func (d *dialogue) pcap() []byte {
 	d.t.Helper()
 	var b bytes.Buffer
@@ -168,7 +168,7 @@ func (d *dialogue) pcap() []byte {
 	return b.Bytes()
 }
 
-// pcapng is the capture, as Wireshark writes it.
+// pcapng returns the capture in the format of Wireshark.
 func (d *dialogue) pcapng() []byte {
 	d.t.Helper()
 	var b bytes.Buffer
@@ -193,7 +193,7 @@ const (
 	cookieOfA  = "cookieA!"
 )
 
-// linkUp is a link's life: it comes up, carries data, and is refused a second time.
+// linkUp adds a control connection, a session with data, and the refusal of a second session.
 func (d *dialogue) linkUp() *dialogue {
 	d.t.Helper()
 	setup := func(s *side, host string, router uint32) l2tp.Message {
@@ -247,7 +247,7 @@ func (d *dialogue) linkUp() *dialogue {
 	return d
 }
 
-// file writes octets to a file, and returns its name.
+// file writes octets to a temporary file and returns its name.
 func file(t *testing.T, name string, octets []byte) string {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), name)
@@ -268,43 +268,54 @@ func TestDecode(t *testing.T) {
 		code   int
 		args   []string
 	}{
-		{"decode", link, exitFine, []string{"--secret-file", old}},
-		{"decode-no-secret", link, exitFine, nil},
-		{"decode-wrong-secret", link, exitNo, []string{"--secret-file", next}},
-		{"decode-data", link, exitFine, []string{"--secret-file", old, "--data"}},
-		{"decode-json", link, exitFine, []string{"--secret-file", old, "--data", "-o", "json"}},
-		{"decode-colour", link, exitNo, []string{"--secret-file", next, "--color", "always"}},
+		{"decode", link, exitOK, []string{"--secret-file", old}},
+		{"decode-no-secret", link, exitOK, nil},
+		{"decode-wrong-secret", link, exitNegative, []string{"--secret-file", next}},
+		{"decode-data", link, exitOK, []string{"--secret-file", old, "--data"}},
+		{"decode-json", link, exitOK, []string{"--secret-file", old, "--data", "-o", "json"}},
+		{"decode-colour", link, exitNegative, []string{"--secret-file", next, "--color", "always"}},
 		{
-			"decode-two-secrets", newDialogue(t, oldSecret, newSecret).linkUp().pcap(), exitFine,
+			"decode-two-secrets", newDialogue(t, oldSecret, newSecret).linkUp().pcap(), exitOK,
 			[]string{"--secret-file", old, "--secret-file", next},
 		},
-		{"decode-faults", faults(t), exitNo, nil},
+		{"decode-faults", faults(t), exitNegative, nil},
 	} {
 		t.Run(test.golden, func(t *testing.T) {
 			got := runWith(inUTF8Locale, append([]string{"decode", file(t, "pe1.pcap", test.pcap)}, test.args...)...)
 			if got.code != test.code || got.stderr != "" {
-				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+				t.Errorf("exit status %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
 			}
 			compareGolden(t, test.golden, got.stdout)
 		})
 	}
 }
 
-// faults are messages that a receiver rejects, each for a reason of its own.
+// faults returns a capture of messages that a receiver rejects, each for a different reason.
 func faults(t testing.TB) []byte {
 	d := newDialogue(t)
 	for _, wire := range []string{
-		"c803 0014 00000000 0000 0000 8008 0000 0000 0001",                                                         // SCCRQ without anything
-		"c803 0016 00000001 0000 0000 8008 0000 0000 0006 8005",                                                    // an AVP cut
-		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 8007 0009 0001 ff",                                       // an unknown one that must be known
-		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 0007 0009 0001 ff",                                       // ... that need not be
-		"c803 0014 00000001 0000 0000 8008 0000 0000 03e7",                                                         // an unknown message
-		"c803 0040 00000001 0000 0000 8008 0000 0000 0006",                                                         // longer than it is
-		"c802 000c 0001 0001 0000 0000",                                                                            // L2TPv2
-		"0002 0001 0001 ff03",                                                                                      // L2TPv2 data
-		"0003 0000 00000063 ff03 c021 01 01 0004",                                                                  // data of an unknown session
-		"0003 0000 00000063 1234",                                                                                  // and of no PPP
-		"c803 002c 00000001 0000 0000 8008 0000 0000 0006 800a 0000 0024 01020304 c00e 0000 0042 6299922ad00a7cbe", // misplaced
+		// An SCCRQ without AVPs.
+		"c803 0014 00000000 0000 0000 8008 0000 0000 0001",
+		// A truncated AVP.
+		"c803 0016 00000001 0000 0000 8008 0000 0000 0006 8005",
+		// An unknown AVP with the M bit.
+		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 8007 0009 0001 ff",
+		// An unknown AVP without the M bit.
+		"c803 001b 00000001 0000 0000 8008 0000 0000 0006 0007 0009 0001 ff",
+		// An unknown message type.
+		"c803 0014 00000001 0000 0000 8008 0000 0000 03e7",
+		// A Length beyond the end of the message.
+		"c803 0040 00000001 0000 0000 8008 0000 0000 0006",
+		// An L2TPv2 control message.
+		"c802 000c 0001 0001 0000 0000",
+		// An L2TPv2 data message.
+		"0002 0001 0001 ff03",
+		// Data of an unknown session.
+		"0003 0000 00000063 ff03 c021 01 01 0004",
+		// Data that is not PPP.
+		"0003 0000 00000063 1234",
+		// AVPs that are not allowed in the message.
+		"c803 002c 00000001 0000 0000 8008 0000 0000 0006 800a 0000 0024 01020304 c00e 0000 0042 6299922ad00a7cbe",
 	} {
 		b, err := hex.DecodeString(strings.ReplaceAll(wire, " ", ""))
 		if err != nil {
@@ -315,7 +326,7 @@ func faults(t testing.TB) []byte {
 	return d.pcap()
 }
 
-// What is in the capture does not depend on its format, its link, nor on what carries L2TP.
+// The result does not depend on the capture's format or link type, nor on the transport of L2TP.
 func TestDecodeEveryLinkAndTransport(t *testing.T) {
 	secret := file(t, "old.secret", []byte(oldSecret))
 	report := func(d *dialogue, octets []byte) *dissect.Report {
@@ -325,8 +336,8 @@ func TestDecodeEveryLinkAndTransport(t *testing.T) {
 		}
 		got := runWith(nil, "decode", file(t, "f.pcap", octets), "--secret-file", secret, "-o", "json", "--data")
 		var r dissect.Report
-		if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.code != exitFine {
-			t.Fatalf("exit code %d, %v, stderr %s", got.code, err, got.stderr)
+		if err := json.Unmarshal([]byte(got.stdout), &r); err != nil || got.code != exitOK {
+			t.Fatalf("exit status %d, %v, stderr %s", got.code, err, got.stderr)
 		}
 		return &r
 	}
@@ -351,7 +362,7 @@ func TestDecodeEveryLinkAndTransport(t *testing.T) {
 			d := newDialogue(t, oldSecret)
 			got := report(d, set(d))
 			if len(got.Messages) != len(want.Messages) || len(got.Data) != len(want.Data) {
-				t.Fatalf("%d messages and %d of data, want %d and %d",
+				t.Fatalf("%d control and %d data messages, want %d and %d",
 					len(got.Messages), len(got.Data), len(want.Messages), len(want.Data))
 			}
 			for i, m := range got.Messages {
@@ -370,7 +381,8 @@ func TestDecodeEveryLinkAndTransport(t *testing.T) {
 	}
 }
 
-// sideOf is the side of d that has the place of e in the dialogue of 192.0.2.1 and 192.0.2.2.
+// sideOf returns the side of d that corresponds to e, an address in the dialogue of 192.0.2.1 and
+// 192.0.2.2.
 func sideOf(d *dialogue, e dissect.Endpoint) *side {
 	if e.Addr().String() == "192.0.2.1" {
 		return d.a
@@ -386,50 +398,49 @@ func TestDecodeErrors(t *testing.T) {
 		code   int
 		stderr string
 	}{
-		{[]string{"/none"}, exitTrouble, "cannot read /none: no such file or directory"},
-		{[]string{empty}, exitTrouble, empty + " is no capture: EOF; want a pcap or pcapng file"},
-		{[]string{pcap, "--secret-file", "/none"}, exitTrouble, "cannot read /none: no such file or directory"},
-		{[]string{pcap, "--secret-file", empty}, exitTrouble, empty + " holds nothing; want the secret"},
-		{[]string{pcap, "--port", "70000"}, exitUsage, "--port 70000 is no UDP port: want 1 to 65535"},
+		{[]string{"/none"}, exitFailure, "cannot read /none: no such file or directory"},
+		{[]string{empty}, exitFailure, empty + " is not a capture file: EOF; want pcap or pcapng"},
+		{[]string{pcap, "--secret-file", "/none"}, exitFailure, "cannot read /none: no such file or directory"},
+		{[]string{pcap, "--secret-file", empty}, exitFailure, empty + " is empty; want the secret"},
+		{[]string{pcap, "--port", "70000"}, exitUsage, "--port 70000 is not a UDP port; want 1 to 65535"},
 		{[]string{}, exitUsage, "accepts 1 arg(s), received 0; see l2tpvl-ctl --help"},
 		{
 			[]string{pcap, "--port", "1702,1703"},
-			exitNo,
-			pcap + " has no L2TP in its 12 packets: neither on UDP port 1702, 1703 nor as IP protocol 115; --port names others",
+			exitNegative,
+			pcap + " has no L2TP in its 12 packets, neither on UDP port 1702, 1703 nor as IP protocol 115; use --port for other ports",
 		},
 	} {
 		got := runWith(inUTF8Locale, append([]string{"decode"}, test.args...)...)
 		if got.code != test.code || got.stderr != "l2tpvl-ctl: "+test.stderr+"\n" {
-			t.Errorf("%q: exit code %d and stderr %q, want %d and %q", test.args, got.code, got.stderr, test.code, test.stderr)
+			t.Errorf("%q: exit status %d and stderr %q, want %d and %q", test.args, got.code, got.stderr, test.code, test.stderr)
 		}
 	}
 }
 
-// A capture that was cut, as one of a full disk is, shows what it has.
-func TestDecodeShowsWhatIsBeforeTheDamage(t *testing.T) {
+// If a capture is truncated, as by a full disk, the messages before the damage are shown.
+func TestDecodeTruncatedCapture(t *testing.T) {
 	whole := newDialogue(t).linkUp().pcap()
 	cut := file(t, "cut.pcap", whole[:len(whole)-1])
 	got := runWith(inUTF8Locale, "decode", cut)
 	want := "l2tpvl-ctl: " + cut + " cannot be read beyond packet 11: unexpected EOF\n"
-	if got.code != exitTrouble || got.stderr != want || !strings.Contains(got.stdout, "ICCN") {
-		t.Errorf("exit code %d, stderr %q, want %q; stdout %s", got.code, got.stderr, want, got.stdout)
+	if got.code != exitFailure || got.stderr != want || !strings.Contains(got.stdout, "ICCN") {
+		t.Errorf("exit status %d, stderr %q, want %q; stdout %s", got.code, got.stderr, want, got.stdout)
 	}
 }
 
-// Fragments are not put together, but told.
+// IP fragments are not reassembled but counted.
 func TestDecodeCountsFragments(t *testing.T) {
 	d := newDialogue(t).linkUp()
 	fragment := slices.Clone(d.frames[0])
 	fragment[14+6] |= 0x20 // More Fragments
 	d.frames = append(d.frames, fragment)
 	got := runWith(inUTF8Locale, "decode", file(t, "f.pcap", d.pcap()))
-	if !strings.HasSuffix(got.stdout, "\n1 IP fragments were left out, which may have been L2TP\n") {
+	if !strings.HasSuffix(got.stdout, "\n1 IP fragments skipped that may belong to L2TP\n") {
 		t.Error(got.stdout)
 	}
 }
 
-// FuzzDecode holds that no file makes decode panic, and that all that it shows is fit for a
-// terminal.
+// FuzzDecode checks that no file makes decode panic, and that its output has no control characters.
 func FuzzDecode(f *testing.F) {
 	f.Add(newDialogue(f, oldSecret).linkUp().pcap())
 	f.Add(newDialogue(f, oldSecret, newSecret).linkUp().pcapng())
@@ -440,7 +451,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		_ = dissectCapture(c, []uint16{1701}, d) // damage
+		_ = dissectCapture(c, []uint16{1701}, d) // the file may be damaged
 		if text := renderReport(d.Report(), now, inUTF8); strings.ContainsAny(text, "\x00\x1b\r") {
 			t.Errorf("%q", text)
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// formatMillis writes a number of milliseconds with as many digits as matter: "0.08 ms", "0.8 ms",
+// formatMillis formats milliseconds with fewer decimals for longer times: "0.08 ms", "0.8 ms",
 // "12 ms".
 func formatMillis(ms float64) string {
 	digits := 0
@@ -20,21 +20,21 @@ func formatMillis(ms float64) string {
 	return fmt.Sprintf("%.*f ms", digits, ms)
 }
 
-// formatUpFor says since when something is up, "3d 4h", or why it is not and since when, "refused,
-// 12 s ago".
+// formatUpFor returns the time since something came up, "3d 4h", or the reason why it is not up
+// with the time since then, "refused, 12 s ago".
 func formatUpFor(up bool, state, reason string, since, now time.Time) string {
-	lasted := api.DurationText(now.Sub(since))
+	elapsed := api.DurationText(now.Sub(since))
 	switch {
 	case up:
-		return lasted
+		return elapsed
 	case reason != "":
-		return reason + ", " + lasted + " ago"
+		return reason + ", " + elapsed + " ago"
 	default:
-		return state + " for " + lasted
+		return state + " for " + elapsed
 	}
 }
 
-// formatClock writes a time of day, with the date if it is another day than today's.
+// formatClock formats t as a time of day, with the date unless it is on the day of now.
 func formatClock(t, now time.Time) string {
 	t = t.In(now.Location())
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {

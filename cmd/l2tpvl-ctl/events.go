@@ -16,21 +16,23 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// eventsFollowed is how many of the events that there are come before those that are followed,
-// unless --since says it.
-const eventsFollowed = 10
+// lastBeforeFollow is how many past events --follow shows first, without --since and --last.
+const lastBeforeFollow = 10
 
 func (a *app) eventsCommand() *cobra.Command {
 	var w watcher
 	var since string
 	cmd := &cobra.Command{
 		Use:   "events",
-		Short: "Say what has happened, and what happens",
-		Long: `Say what has happened since the daemon has started: links and control connections up and down, and why; calls that were
-refused; virtual routers that were deleted; the configuration read again. The daemon keeps the last 4,096 events.
+		Short: "Show recent events and follow new ones",
+		Long: `Show the events since l2tpvld started, such as links and control connections that went up or down
+and why, session requests that were refused, virtual routers that were deleted, and configurations
+that were read. l2tpvld keeps the last 4,096 events.
 
-With --follow it goes on with what happens, until Ctrl-C, and waits for a daemon that is restarted. With -o json each event is a
-line.`,
+With --follow, show the last 10 events and then new ones until Ctrl-C. If l2tpvld restarts, wait for
+it and continue.
+
+With -o json, each event is a JSON object on a line of its own.`,
 		Example: `  l2tpvl-ctl events
   l2tpvl-ctl events --since 10m --vpn red
   l2tpvl-ctl events --follow --kind link-up --kind link-down
@@ -39,14 +41,14 @@ line.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	flags := cmd.Flags()
-	flags.BoolVarP(&w.follow, "follow", "f", false, "go on with what happens")
-	flags.StringVar(&since, "since", "", "only events from this `time` on: a duration before now, a time, or the number of the event before")
-	flags.IntVarP(&w.last, "last", "n", 0, "only this `number` of those there are, the last ones; 0: all")
-	flags.StringVar(&w.vpn, "vpn", "", "only events of the links of this `VPN`")
+	flags.BoolVarP(&w.follow, "follow", "f", false, "continue with new events, until Ctrl-C")
+	flags.StringVar(&since, "since", "", "only events after this `time`: a duration before now, a time, or an event's number")
+	flags.IntVarP(&w.last, "last", "n", 0, "only the last `number` of past events; 0: all")
+	flags.StringVar(&w.vpn, "vpn", "", "only events of links of this `VPN`")
 	flags.StringVar(&w.peer, "peer", "", "only events of this `peer`")
 	flags.StringArrayVar(&w.kinds, "kind", nil, "only events of this `kind`, such as link-down; may be given several times")
 	for name, complete := range map[string]cobra.CompletionFunc{"vpn": completion(a.listVPNs), "peer": completion(a.listPeers)} {
-		_ = cmd.RegisterFlagCompletionFunc(name, complete) // it fails for flags that do not exist alone
+		_ = cmd.RegisterFlagCompletionFunc(name, complete) // the error is for unknown flags only
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var err error
@@ -54,42 +56,43 @@ line.`,
 			return err
 		}
 		if w.follow && since == "" && !cmd.Flags().Changed("last") {
-			w.last = eventsFollowed
+			w.last = lastBeforeFollow
 		}
 		return a.watch(cmd.Context(), &w)
 	}
 	return cmd
 }
 
-// parseSince reads --since: "10m", "2026-07-29T14:00:00Z", "14:00", "1790172131000042".
-func parseSince(text string, now time.Time) (api.EventsWanted, error) {
+// parseSince parses the value of --since, such as "10m", "2026-07-29T14:00:00Z", "14:00" or
+// "1790172131000042".
+func parseSince(text string, now time.Time) (api.EventQuery, error) {
 	if text == "" {
-		return api.EventsWanted{}, nil
+		return api.EventQuery{}, nil
 	}
 	if n, err := strconv.ParseUint(text, 10, 64); err == nil {
-		return api.EventsWanted{After: n}, nil
+		return api.EventQuery{After: n}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return api.EventsWanted{Since: now.Add(-d)}, nil
+		return api.EventQuery{Since: now.Add(-d)}, nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return api.EventsWanted{Since: t}, nil
+			return api.EventQuery{Since: t}, nil
 		}
 	}
 	for _, layout := range []string{time.TimeOnly, "15:04"} {
 		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil { // of today
 			t = t.AddDate(now.Year(), int(now.Month())-1, now.Day()-1)
-			return api.EventsWanted{Since: t}, nil
+			return api.EventQuery{Since: t}, nil
 		}
 	}
-	return api.EventsWanted{}, &valueError{fmt.Sprintf("--since %q is no time: want such as 10m, 14:30, 2026-07-29T14:00:00Z, or the number of an event", text)}
+	return api.EventQuery{}, &valueError{fmt.Sprintf("--since %q is not a time; want, for example, 10m, 14:30, 2026-07-29T14:00:00Z or the number of an event", text)}
 }
 
-// watcher is which events are asked for.
+// watcher selects the events to show.
 type watcher struct {
-	from      api.EventsWanted
-	last      int
+	from      api.EventQuery
+	last      int // how many past events; 0: all
 	follow    bool
 	vpn, peer string
 	kinds     []string
@@ -100,9 +103,9 @@ func (w *watcher) wants(e *api.Event) bool {
 		(len(w.kinds) == 0 || slices.Contains(w.kinds, string(e.Kind)))
 }
 
-// watch shows the events there are, and then those to come.
+// watch shows past events and, if w.follow is set, new ones.
 func (a *app) watch(ctx context.Context, w *watcher) error {
-	var there []api.Event
+	var past []api.Event
 	seen := w.from.After
 	for e, err := range a.client().Events(ctx, w.from) {
 		if err != nil {
@@ -110,13 +113,13 @@ func (a *app) watch(ctx context.Context, w *watcher) error {
 		}
 		seen = e.Seq
 		if w.wants(&e) {
-			there = append(there, e)
+			past = append(past, e)
 		}
 	}
 	if w.last > 0 {
-		there = there[max(0, len(there)-w.last):]
+		past = past[max(0, len(past)-w.last):]
 	}
-	for _, e := range there {
+	for _, e := range past {
 		if err := showOne(a, e, renderEvent); err != nil {
 			return err
 		}
@@ -129,23 +132,24 @@ func (a *app) watch(ctx context.Context, w *watcher) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if _, gone := errors.AsType[*api.NotReachableError](err); !gone {
+		if _, unreachable := errors.AsType[*api.NotReachableError](err); !unreachable {
 			return err
 		}
-		fmt.Fprintln(a.stderr, "l2tpvl-ctl: l2tpvld has ended; waiting for it")
+		fmt.Fprintln(a.stderr, "l2tpvl-ctl: connection to l2tpvld lost; waiting for l2tpvld")
 		a.awaitDaemon(ctx)
 	}
 }
 
-// follow shows the events after number seen until they end, which is an error, or ctx does.
+// follow shows the events after number seen until ctx is done or the stream ends, which is an
+// error.
 func (a *app) follow(ctx context.Context, w *watcher, seen *uint64) error {
 	first := true
-	for e, err := range a.client().Events(ctx, api.EventsWanted{After: *seen, Follow: true}) {
+	for e, err := range a.client().Events(ctx, api.EventQuery{After: *seen, Follow: true}) {
 		if err != nil {
 			return err
 		}
-		if missed := e.Seq - *seen - 1; missed > 0 && !first { // a restarted daemon has numbers of its own
-			fmt.Fprintf(a.stderr, "l2tpvl-ctl: %d events were too many at once, and are left out\n", missed)
+		if missed := e.Seq - *seen - 1; missed > 0 && !first { // after a restart the numbers leap
+			fmt.Fprintf(a.stderr, "l2tpvl-ctl: %d events missing: too many at once\n", missed)
 		}
 		first, *seen = false, e.Seq
 		if w.wants(&e) {
@@ -161,7 +165,7 @@ func (a *app) follow(ctx context.Context, w *watcher, seen *uint64) error {
 func (a *app) awaitDaemon(ctx context.Context) {
 	for ctx.Err() == nil {
 		_, err := a.client().Status(ctx)
-		if _, absent := errors.AsType[*api.NotReachableError](err); !absent {
+		if _, unreachable := errors.AsType[*api.NotReachableError](err); !unreachable {
 			return
 		}
 		select {
@@ -171,7 +175,7 @@ func (a *app) awaitDaemon(ctx context.Context) {
 	}
 }
 
-// renderEvent is an event in a line, without its end.
+// renderEvent renders an event as one line, without a line feed.
 func renderEvent(e api.Event, now time.Time, s style) string {
 	when := e.Time.In(now.Location()).Format(time.DateTime)
 	if s.wide {
@@ -189,7 +193,7 @@ func renderEvent(e api.Event, now time.Time, s style) string {
 		text += []string{", ", " "}[min(i, 1)] + key + "=" + e.Details[key]
 	}
 	pad := func(text string, width int) string { return text + spaces(width-displayWidth(text)) }
-	kind := pad(s.text(string(e.Kind)), 17) // the longest but one
+	kind := pad(s.text(string(e.Kind)), 17) // as wide as most kinds
 	return s.text(when) + "  " + s.paint(eventColour(e), kind) + "  " + pad(s.text(cmp.Or(about, "-")), 14) + "  " + s.text(text)
 }
 

@@ -11,11 +11,10 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// ours are the runs of l2tpvl-ctl in a line for a shell.
+// ours matches the calls of l2tpvl-ctl in a shell command.
 var ours = regexp.MustCompile(`l2tpvl-ctl ([^|&]*)`)
 
-// Every example of every command's help is right: it is run against a daemon, with the files that
-// it names.
+// Every command has an example, and every example works with a daemon and the files that it names.
 func TestExamplesOfTheHelp(t *testing.T) {
 	d := newDialogue(t, oldSecret).linkUp()
 	t.Chdir(t.TempDir())
@@ -57,18 +56,18 @@ func runExample(t *testing.T, env map[string]string, args []string) {
 	defer cancel()
 	var stdout, stderr strings.Builder
 	outside := environmentFor(env, &stdout, writerFunc(func(p []byte) (int, error) {
-		if strings.Contains(string(p), "l2tpvld has ended; waiting for it") {
-			cancel() // --follow has shown all there is, and would go on
+		if strings.Contains(string(p), "connection to l2tpvld lost") {
+			cancel() // --follow has shown all events and would wait
 		}
 		return stderr.Write(p)
 	}))
 	code := runIn(ctx, args, outside)
-	if code != exitFine && code != exitNo || stdout.Len() == 0 && args[0] != "man" && !strings.Contains(strings.Join(args, " "), " -w ") {
-		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+	if code != exitOK && code != exitNegative || stdout.Len() == 0 && args[0] != "man" && !strings.Contains(strings.Join(args, " "), " -w ") {
+		t.Errorf("exit status %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
 }
 
-// Each command has a manual page, which is the same wherever it is made.
+// Each command has a manual page that does not depend on the environment.
 func TestManPages(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "man1")
 	t.Setenv("SOURCE_DATE_EPOCH", "1784635331")
@@ -88,7 +87,7 @@ func TestManPages(t *testing.T) {
 		}
 	}
 	page, err := os.ReadFile(filepath.Join(folder, "l2tpvl-ctl.1"))
-	if err != nil || !strings.Contains(string(page), "Exit codes") || !strings.Contains(string(page), "/run/l2tpvl/l2tpvl.sock") {
+	if err != nil || !strings.Contains(string(page), "Exit status") || !strings.Contains(string(page), "/run/l2tpvl/l2tpvl.sock") {
 		t.Errorf("%v in\n%s", err, page)
 	}
 }

@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// The exit codes; the help of the root command tells them to the operator.
+// The exit statuses. The help of the root command describes them.
 const (
-	exitFine    = 0
-	exitNo      = 1
-	exitUsage   = 2
-	exitTrouble = 3
+	exitOK       = 0
+	exitNegative = 1
+	exitUsage    = 2
+	exitFailure  = 3
 )
 
-// noError is an answer that was had, and is no. The reason is empty where what was printed says it
-// already.
-type noError struct{ reason string }
+// negativeError is a negative result, such as a link that is not up. The reason is empty if the
+// output shows it already.
+type negativeError struct{ reason string }
 
-func (e *noError) Error() string { return e.reason }
+func (e *negativeError) Error() string { return e.reason }
 
-// valueError is a value on the command line that cannot be.
+// valueError is an invalid value on the command line.
 type valueError struct{ reason string }
 
 func (e *valueError) Error() string { return e.reason }
 
-// report tells of err in one line, or more if there are details to tell, and returns the exit code.
+// report prints err, on one line or on several if it has details, and returns the exit status.
 func (a *app) report(err error) int {
 	if err == nil {
-		return exitFine
+		return exitOK
 	}
-	code, text := exitTrouble, err.Error()
-	if _, ok := errors.AsType[*noError](err); ok {
-		code = exitNo
+	code, text := exitFailure, err.Error()
+	if _, ok := errors.AsType[*negativeError](err); ok {
+		code = exitNegative
 	} else if _, ok := errors.AsType[*unknownError](err); ok {
 		code = exitUsage
 	} else if _, ok := errors.AsType[*valueError](err); ok {

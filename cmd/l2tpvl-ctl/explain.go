@@ -17,9 +17,11 @@ import (
 func (a *app) explainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "explain VPN PEER",
-		Short: "Say why a link is as it is, and what to do",
-		Long: `Say why the link of a VPN towards a peer is as it is: its layers from the configuration up, the first
-one that is broken, and what to do about that. The exit code is 1 if the link is not up.`,
+		Short: "Explain why a link is up or down, and what to do",
+		Long: `Explain the state of the link of a VPN to a peer. Its layers are listed from the configuration up
+to the addresses, with the first one that is broken and what to do about it.
+
+The exit status is 1 if the link is not up.`,
 		Example: `  l2tpvl-ctl explain green pe3
   l2tpvl-ctl explain green pe3 -o json`,
 		Args:              linkArgs,
@@ -33,15 +35,15 @@ one that is broken, and what to do about that. The exit code is 1 if the link is
 				return err
 			}
 			if e.Link.State != api.LinkUp {
-				return &noError{}
+				return &negativeError{}
 			}
 			return nil
 		},
 	}
 }
 
-// explain asks the daemon. If it does not know the link, the links it has tell which of the names
-// is wrong.
+// explain requests the explanation of a link. If the daemon does not know the link, the error names
+// the argument that is wrong, according to the daemon's list of links.
 func (a *app) explain(ctx context.Context, vpn, peer string) (api.Explanation, error) {
 	e, err := a.client().Explain(ctx, vpn, peer)
 	if status, ok := errors.AsType[*api.StatusError](err); !ok || status.Code != http.StatusNotFound {
@@ -58,7 +60,7 @@ func (a *app) explain(ctx context.Context, vpn, peer string) (api.Explanation, e
 	return e, cmp.Or(unknown, err)
 }
 
-// renderExplanation tells the times by the daemon's clock, in the zone of now.
+// renderExplanation uses the daemon's clock, in the time zone of now.
 func renderExplanation(e api.Explanation, now time.Time, s style) string {
 	l, now := e.Link, e.Now.In(now.Location())
 	var b strings.Builder
@@ -73,7 +75,7 @@ func renderExplanation(e api.Explanation, now time.Time, s style) string {
 		step.Layer, step.Text = s.text(step.Layer), s.text(step.Text)
 		sign, _ := s.mark(step.Mark)
 		signs = max(signs, displayWidth(sign))
-		if step.Mark != api.MarkSkipped { // what is skipped has one layer or several, and may run over
+		if step.Mark != api.MarkSkipped { // a line of skipped layers may be wider than the column
 			layers = max(layers, displayWidth(step.Layer))
 		}
 	}
@@ -89,7 +91,7 @@ func renderExplanation(e api.Explanation, now time.Time, s style) string {
 	return b.String()
 }
 
-// circumstances are since when the link is in its state, and what comes next.
+// circumstances returns how long the link has been in its state, and when it is retried.
 func circumstances(l api.Link, now time.Time) string {
 	text := fmt.Sprintf(" since %s (%s)", formatClock(l.Since, now), api.DurationText(now.Sub(l.Since)))
 	if l.RetryAt != nil {
@@ -105,7 +107,7 @@ func circumstances(l api.Link, now time.Time) string {
 	return text
 }
 
-// joinSkipped makes one step of skipped ones in a row with the same text.
+// joinSkipped joins consecutive skipped steps that have the same text.
 func joinSkipped(steps []api.Step) []api.Step {
 	var joined []api.Step
 	for _, step := range steps {
@@ -121,10 +123,10 @@ func joinSkipped(steps []api.Step) []api.Step {
 	return joined
 }
 
-// linkArgs takes the names of a VPN and of a peer.
+// linkArgs accepts the names of a VPN and of a peer.
 func linkArgs(_ *cobra.Command, args []string) error {
 	if len(args) != 2 {
-		return fmt.Errorf("explain takes a VPN and a peer, as in: l2tpvl-ctl explain red pe2")
+		return fmt.Errorf("explain requires a VPN and a peer, for example: l2tpvl-ctl explain red pe2")
 	}
 	return nil
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// What the operator names things by.
+// The names that commands select by.
 func vpnOfLink(l api.Link) string       { return l.VPN }
 func peerOfLink(l api.Link) string      { return l.Peer }
 func vpnOfSession(s api.Session) string { return s.VPN }
@@ -22,8 +22,8 @@ func firstOf(args []string) string {
 	return args[0]
 }
 
-// filter returns the elements with the name given, in the memory of list; all of them if the name
-// is "".
+// filter returns the elements of list with the name, or all of them if name is "". It reuses the
+// memory of list.
 func filter[T any](list []T, name string, nameOf func(T) string) []T {
 	if name == "" {
 		return list
@@ -31,7 +31,7 @@ func filter[T any](list []T, name string, nameOf func(T) string) []T {
 	return slices.DeleteFunc(list, func(t T) bool { return nameOf(t) != name })
 }
 
-// pick is filter, where it is an error that there is nothing of the name given.
+// pick is filter with an *unknownError if no element has the name.
 func pick[T any](list []T, kind, name string, nameOf func(T) string) ([]T, error) {
 	if name != "" {
 		if err := oneOf(kind, name, namesOf(list, nameOf)); err != nil {
@@ -41,7 +41,7 @@ func pick[T any](list []T, kind, name string, nameOf func(T) string) ([]T, error
 	return filter(list, name, nameOf), nil
 }
 
-// namesOf returns the names in list, sorted and each once.
+// namesOf returns the names in list, sorted and without duplicates.
 func namesOf[T any](list []T, nameOf func(T) string) []string {
 	names := make([]string, len(list))
 	for i, t := range list {

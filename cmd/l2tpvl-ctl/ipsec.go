@@ -12,10 +12,13 @@ import (
 func (a *app) ipsecCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ipsec [PEER]",
-		Short: "Say how IPsec protects the links that require it",
-		Long: `Say how IPsec protects the links to all peers, or to one, that require it: the IKE SA and the pairs of ESP SAs (two while keys
-are renewed), their algorithms and ages, when keys are renewed next, octets, and packets that were dropped: repeated ones
-(REPLAYS), forged or damaged ones (FORGED), and those that would have left (CLEAR OUT) or have arrived (CLEAR IN) in clear.`,
+		Short: "Show the IPsec protection of each peer",
+		Long: `Show the IPsec protection of the links to all peers, or to one peer, that require it: the IKE SA
+and the pairs of ESP SAs, with algorithms, age, time to the next rekeying and octets. During
+rekeying a peer has two pairs of ESP SAs, each on a line.
+
+The other counters are of dropped packets: repeated or too old (REPLAYS), forged or damaged
+(FORGED), and not encrypted although they must be, sent (CLEAR OUT) or received (CLEAR IN).`,
 		Example: `  l2tpvl-ctl ipsec
   l2tpvl-ctl ipsec pe4 -o wide`,
 		Args:              cobra.MaximumNArgs(1),
@@ -25,7 +28,7 @@ are renewed), their algorithms and ages, when keys are renewed next, octets, and
 			if err != nil {
 				return err
 			}
-			protections, err = pick(protections, "peer with links that require IPsec,", firstOf(args), peerOfProtection)
+			protections, err = pick(protections, "peer with protected links", firstOf(args), peerOfProtection)
 			if err != nil {
 				return err
 			}
@@ -40,8 +43,8 @@ func renderProtections(protections []api.Protection, now time.Time, s style) str
 	}
 	t := table{titles: []string{
 		"PEER", "ADDRESS", "IKE", "IKE ALGORITHMS", "LOCAL ID", "REMOTE ID", "IKE AGE", "IKE REKEY IN",
-		"ESP", "SPI", "ESP AGE", "REKEY IN", "RX OCTETS", "TX OCTETS", "REPLAYS", "FORGED", "CLEAR OUT", "CLEAR IN", "MANAGER", "REASON",
-	}, wide: []string{"ADDRESS", "IKE ALGORITHMS", "LOCAL ID", "REMOTE ID", "IKE REKEY IN", "SPI", "MANAGER"}}
+		"ESP", "SPI", "ESP AGE", "REKEY IN", "RX OCTETS", "TX OCTETS", "REPLAYS", "FORGED", "CLEAR OUT", "CLEAR IN", "KEY MANAGER", "REASON",
+	}, wide: []string{"ADDRESS", "IKE ALGORITHMS", "LOCAL ID", "REMOTE ID", "IKE REKEY IN", "SPI", "KEY MANAGER"}}
 	for _, p := range protections {
 		ike := api.IKESA{State: "none"}
 		if p.IKE != nil {
@@ -64,7 +67,7 @@ func renderProtections(protections []api.Protection, now time.Time, s style) str
 	return t.render(s)
 }
 
-// ageOf is how long ago a time was, or "" if there is none.
+// ageOf returns the time since at, or "" if at is nil.
 func ageOf(at *time.Time, now time.Time) string {
 	if at == nil {
 		return ""
@@ -72,7 +75,7 @@ func ageOf(at *time.Time, now time.Time) string {
 	return api.DurationText(now.Sub(*at))
 }
 
-// timeTo is how long it is until a time, or "" if there is none.
+// timeTo returns the time until at, or "" if at is nil.
 func timeTo(at *time.Time, now time.Time) string {
 	if at == nil {
 		return ""

@@ -18,8 +18,12 @@ func (a *app) linksCommand() *cobra.Command {
 		Short: "List the virtual links",
 		Long: `List the virtual links of all VPNs, or of one.
 
-With --wait it first waits until they are all up, for a daemon that does not answer yet too. How that goes is told on
-stderr; the exit code is 1 if they are not up in time.`,
+With --wait, wait until all of them are up before listing them, and also until l2tpvld answers.
+Progress is printed on standard error. The exit status is 1 if the links are not up in time.
+
+LOCAL → REMOTE shows the addresses of both ends. IPSEC shows the ESP algorithms in use, or
+"required" if the link is not protected yet. ECHO is the last LCP echo round trip. UP FOR is the
+time since the link came up, or the reason why it is not up.`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl links -o wide
   l2tpvl-ctl links red -o json
@@ -27,7 +31,7 @@ stderr; the exit code is 1 if they are not up in time.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completion(a.listVPNs),
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 0, "wait for at most this `duration` until the links are up; 0s looks once")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait at most this `duration` until the links are up; 0s checks once")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		fetch := func(ctx context.Context) ([]api.Link, error) {
 			links, err := a.client().Links(ctx)
@@ -64,7 +68,7 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 		t.add(
 			plain(l.VPN), plain(l.VPNID), plain(l.Peer),
 			cell{text: string(l.State), colour: stateColour(up, l.State == api.LinkDown)},
-			plain(l.VR), plain(l.Interface), maybe(uint64(l.MTU)), plain(addresses(l)), plain(addressPair(l.Local6, l.Remote6)),
+			plain(l.VR), plain(l.Interface), countIfKnown(uint64(l.MTU)), plain(addresses(l)), plain(addressPair(l.Local6, l.Remote6)),
 			plain(cmp.Or(l.ESP, ipsecOf(l.IPsec))), plain(echo),
 			plain(formatUpFor(up, string(l.State), l.Reason, l.Since, now)),
 		)
@@ -72,7 +76,8 @@ func renderLinks(links []api.Link, now time.Time, s style) string {
 	return t.render(s)
 }
 
-// addresses are those of the link's two ends: of IPv4 if there are any, else of IPv6.
+// addresses returns the IPv4 addresses of the link's two ends, or the IPv6 addresses if it has
+// none.
 func addresses(l api.Link) string {
 	switch pair := addressPair(l.Local, l.Remote); {
 	case pair != "":
@@ -84,7 +89,7 @@ func addresses(l api.Link) string {
 	}
 }
 
-// addressPair is our address and the peer's, or "" if there is neither.
+// addressPair returns the local and the remote address as text, or "" if there are none.
 func addressPair(local, remote string) string {
 	if local == "" && remote == "" {
 		return ""

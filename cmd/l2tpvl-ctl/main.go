@@ -1,4 +1,7 @@
-// Command l2tpvl-ctl inspects the virtual links of a running l2tpvld, and explains them.
+// Command l2tpvl-ctl shows, explains and changes the virtual links of a running l2tpvld.
+//
+// It is a client of the daemon's API, package daemon/api. Each command has a file of its own, named
+// after it; the commands up, down and reset share operate.go, and plan, apply and reload change.go.
 package main
 
 import (

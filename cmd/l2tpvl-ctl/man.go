@@ -10,13 +10,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// manCommand writes the manual pages, for `make man`. The pages have the date of the sources, if
-// SOURCE_DATE_EPOCH tells it.
+// manCommand writes the manual pages, for `make man`. Their date is SOURCE_DATE_EPOCH, if it is
+// set.
 func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 	return &cobra.Command{
 		Use:     "man FOLDER",
 		Short:   "Write the manual pages",
-		Long:    "Write a manual page for each command into a folder, which is made if it is not there.",
+		Long:    "Write a manual page for each command into a folder. The folder is created if it does not exist.",
 		Example: "  l2tpvl-ctl man man1",
 		Args:    cobra.ExactArgs(1),
 		Hidden:  true,
@@ -26,13 +26,13 @@ func (a *app) manCommand(root *cobra.Command) *cobra.Command {
 			}
 			root.DisableAutoGenTag = true
 			root.InitDefaultCompletionCmd()
-			// The socket in the pages is the default, whatever it is here.
+			// The pages show the default socket, whatever L2TPVL_SOCKET is.
 			socket := root.PersistentFlags().Lookup("socket")
 			socket.DefValue = api.DefaultSocket
 			date := time.Unix(0, 0).UTC()
 			header := &doc.GenManHeader{Section: "1", Source: "l2tpvl", Manual: "l2tpvl manual", Date: &date}
 			if os.Getenv("SOURCE_DATE_EPOCH") != "" {
-				header.Date = nil // it is taken from there
+				header.Date = nil // cobra uses the variable
 			}
 			return doc.GenManTree(root, header, args[0])
 		},

@@ -13,9 +13,12 @@ import (
 func (a *app) mtuCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "mtu [VPN [PEER]]",
-		Short: "Say where the MTU of links comes from, and which TCP segments pass",
-		Long: `Say where the MTU of the links comes from: the path's MTU, what surrounds a packet on it, the peer's MRU, the bound that is
-configured. For a link, given by VPN and peer, it says that piece by piece, and how to have TCP keep to it.`,
+		Short: "Show how the MTU of each link is calculated",
+		Long: `Show how the MTU of the links is calculated: from the MTU of the path to the peer, the overhead of
+each packet, the peer's MRU and the configured limit. MSS is the largest TCP segment that passes.
+
+With a VPN and a peer, show each part of the calculation on a line of its own, and nft commands
+that limit the MSS of TCP connections over the link.`,
 		Example: `  l2tpvl-ctl mtu
   l2tpvl-ctl mtu red pe2`,
 		Args:              cobra.MaximumNArgs(2),
@@ -55,14 +58,14 @@ func renderMTUs(mtus []api.MTU, _ time.Time, s style) string {
 		for _, n := range []int{
 			m.PathMTU, o.IP, esp, o.UDP, o.L2TP, o.Cookie, o.Sublayer, o.PPP, o.Total, m.PeerMRU, m.Configured, m.MTU, m.MSS4, m.MSS6,
 		} {
-			cells = append(cells, maybe(uint64(n)))
+			cells = append(cells, countIfKnown(uint64(n)))
 		}
 		t.add(cells...)
 	}
 	return t.render(s)
 }
 
-// renderMTU is a sum, piece by piece, and what to do with it.
+// renderMTU shows the calculation line by line, and the commands that limit the TCP MSS.
 func renderMTU(m api.MTU, _ time.Time, s style) string {
 	var b strings.Builder
 	line := func(sign string, octets int, what string) {
@@ -70,47 +73,47 @@ func renderMTU(m api.MTU, _ time.Time, s style) string {
 	}
 	b.WriteString(s.text(fmt.Sprintf("%s ⇄ %s, %s in %s", m.VPN, m.Peer, m.Interface, m.VR)) + "\n\n")
 	if m.PathMTU == 0 {
-		b.WriteString("  The path's MTU is not known yet: there is no way to the peer.\n")
+		b.WriteString("  The MTU of the path is not known yet: there is no path to the peer.\n")
 		return b.String()
 	}
 	line(" ", m.PathMTU, "MTU of the path to "+m.Peer)
 	o := m.Overhead
 	line("-", o.IP, "IP header")
 	if o.ESP != nil {
-		line("-", *o.ESP, "ESP with its padding, at most")
+		line("-", *o.ESP, "ESP, with the largest padding")
 	}
-	for _, piece := range []struct {
+	for _, part := range []struct {
 		octets int
 		what   string
 	}{
-		{o.UDP, "UDP header"}, {o.L2TP, "L2TP data header"}, {o.Cookie, "cookie"}, {o.Sublayer, "L2-specific sublayer"}, {o.PPP, "PPP address, control and protocol"},
+		{o.UDP, "UDP header"}, {o.L2TP, "L2TP data header"}, {o.Cookie, "cookie"}, {o.Sublayer, "L2-Specific Sublayer"}, {o.PPP, "PPP address, control and protocol"},
 	} {
-		if piece.octets > 0 {
-			line("-", piece.octets, piece.what)
+		if part.octets > 0 {
+			line("-", part.octets, part.what)
 		}
 	}
-	line("=", m.Room, "left for a packet of the link")
+	line("=", m.Room, "available for a packet of the link")
 	if m.PeerMRU > 0 {
 		line(" ", m.PeerMRU, m.Peer+"'s MRU")
 	}
 	if m.Configured > 0 {
-		line(" ", m.Configured, "configured bound (mtu)")
+		line(" ", m.Configured, "configured limit (mtu)")
 	}
 	if m.MTU == 0 {
-		b.WriteString("\n  The link is not up: its MTU is not known yet.\n")
+		b.WriteString("\n  The link is not up; its MTU is not known yet.\n")
 		return b.String()
 	}
 	line("=", m.MTU, "MTU of the link")
 	fmt.Fprintf(&b, "\n  Largest TCP segment (MSS): %d over IPv4, %d over IPv6.\n", m.MSS4, m.MSS6)
-	b.WriteString("\n  Hosts learn this by ICMP. Where a firewall on their way drops that, have this router bound what TCP agrees on:\n\n")
+	b.WriteString("\n  Hosts learn this MTU from ICMP messages. If a firewall drops these, limit the MSS on this router:\n\n")
 	for _, command := range clamping(m) {
 		b.WriteString("    " + s.text(command) + "\n")
 	}
 	return b.String()
 }
 
-// clamping are the commands that have TCP keep to the link's MTU, in both directions. In a VRF the
-// link's interface is in the host's own namespace.
+// clamping returns the commands that limit the MSS of TCP connections over the link, in both
+// directions. With a VRF the link's interface is in the host's own network namespace.
 func clamping(m api.MTU) []string {
 	inside := ""
 	if name, isNetNS := strings.CutPrefix(m.VR, "netns "); isNetNS {

@@ -6,24 +6,24 @@ import (
 	"strings"
 )
 
-// unknownError is a name that the operator gave and that does not exist.
+// unknownError is a name on the command line that does not exist.
 type unknownError struct {
-	kind  string // "VPN"
+	kind  string // what the name is of, such as "VPN"
 	name  string
-	known []string
+	known []string // the names that exist
 }
 
 func (e *unknownError) Error() string {
-	const enough = 10 // names to list
+	const maxListed = 10 // names
 	switch near := nearest(e.name, e.known); {
 	case near != "":
-		return fmt.Sprintf("there is no %s %q: did you mean %s?", e.kind, e.name, near)
+		return fmt.Sprintf("unknown %s %q; did you mean %s?", e.kind, e.name, near)
 	case len(e.known) == 0:
-		return fmt.Sprintf("there is no %s %q, nor any other", e.kind, e.name)
-	case len(e.known) > enough:
-		return fmt.Sprintf("there is no %s %q among the %d there are", e.kind, e.name, len(e.known))
+		return fmt.Sprintf("unknown %s %q; none is configured", e.kind, e.name)
+	case len(e.known) > maxListed:
+		return fmt.Sprintf("unknown %s %q; it is none of the %d configured", e.kind, e.name, len(e.known))
 	default:
-		return fmt.Sprintf("there is no %s %q: there is %s", e.kind, e.name, strings.Join(e.known, ", "))
+		return fmt.Sprintf("unknown %s %q; want one of %s", e.kind, e.name, strings.Join(e.known, ", "))
 	}
 }
 
@@ -35,10 +35,10 @@ func oneOf(kind, name string, known []string) error {
 	return &unknownError{kind, name, known}
 }
 
-// nearest returns the name that a slip or two of the fingers make of the one given, or "".
+// nearest returns the known name with the fewest typing mistakes, at most two, from name; or "".
 func nearest(name string, known []string) string {
-	const slips = 2
-	best, found := min(slips+1, len([]rune(name))), ""
+	const maxMistakes = 2
+	best, found := min(maxMistakes+1, len([]rune(name))), ""
 	for _, k := range known {
 		if d := distance(name, k); d < best {
 			best, found = d, k
@@ -47,10 +47,11 @@ func nearest(name string, known []string) string {
 	return found
 }
 
-// distance is Levenshtein's: how many runes to insert, delete or replace to make b of a.
+// distance is the Levenshtein distance: how many runes to insert, delete or replace to turn a into
+// b.
 func distance(a, b string) int {
 	to := []rune(b)
-	row := make([]int, len(to)+1) // row[j] is the distance from what we have seen of a to to[:j]
+	row := make([]int, len(to)+1) // row[j] is the distance from the runes of a so far to to[:j]
 	for j := range row {
 		row[j] = j
 	}

@@ -11,13 +11,13 @@ func TestOneOf(t *testing.T) {
 		want  string // "" for no error
 	}{
 		{"green", colours, ""},
-		{"gren", colours, `there is no VPN "gren": did you mean green?`},
-		{"rde", colours, `there is no VPN "rde": did you mean red?`},
-		{"violet", colours, `there is no VPN "violet": there is blue, green, red`},
-		// Replacing all of a short name is no slip.
-		{"ab", []string{"xy"}, `there is no VPN "ab": there is xy`},
-		{"x", nil, `there is no VPN "x", nor any other`},
-		{"violet", many, `there is no VPN "violet" among the 11 there are`},
+		{"gren", colours, `unknown VPN "gren"; did you mean green?`},
+		{"rde", colours, `unknown VPN "rde"; did you mean red?`},
+		{"violet", colours, `unknown VPN "violet"; want one of blue, green, red`},
+		// A name that differs in all characters is not a typing mistake, even if it is short.
+		{"ab", []string{"xy"}, `unknown VPN "ab"; want one of xy`},
+		{"x", nil, `unknown VPN "x"; none is configured`},
+		{"violet", many, `unknown VPN "violet"; it is none of the 11 configured`},
 	} {
 		got := ""
 		if err := oneOf("VPN", test.name, test.known); err != nil {

@@ -11,7 +11,8 @@ import (
 func (a *app) upCommand() *cobra.Command {
 	return a.linkCommand(&cobra.Command{
 		Use:     "up VPN PEER",
-		Short:   "Let a link come up that was taken down",
+		Short:   "Bring up a link that was taken down",
+		Long:    "Bring up a link that the down command took down, as soon as there is a control connection.",
 		Example: `  l2tpvl-ctl up red pe2`,
 	}, api.Up)
 }
@@ -19,19 +20,22 @@ func (a *app) upCommand() *cobra.Command {
 func (a *app) downCommand() *cobra.Command {
 	return a.linkCommand(&cobra.Command{
 		Use:   "down VPN PEER",
-		Short: "Take a link down, and keep it down",
-		Long: `Take a link down. The peer is told so, and its calls are refused. The link stays down through reloads and new control connections,
-until up, or until l2tpvld is started again: it says so in its log as it ends.`,
+		Short: "Take a link down and keep it down",
+		Long: `Take a link down. The peer is notified by a CDN, and its requests for a new session are refused.
+
+The link stays down when the configuration is reloaded and when the control connection is
+established again. The up command brings it up, and so does a restart of l2tpvld, which logs the
+links concerned when it stops.`,
 		Example: `  l2tpvl-ctl down red pe2`,
 	}, api.Down)
 }
 
-// linkCommand is a command that does something to a link.
-func (a *app) linkCommand(cmd *cobra.Command, what string) *cobra.Command {
+// linkCommand makes cmd carry out an operation of api.Client.OperateLink on a link.
+func (a *app) linkCommand(cmd *cobra.Command, operation string) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(2)
 	cmd.ValidArgsFunction = completion(a.listVPNs, a.listPeersOfVPN)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		done, err := a.client().DoToLink(cmd.Context(), what, args[0], args[1])
+		done, err := a.client().OperateLink(cmd.Context(), operation, args[0], args[1])
 		return a.done(done, err)
 	}
 	return cmd
@@ -40,10 +44,12 @@ func (a *app) linkCommand(cmd *cobra.Command, what string) *cobra.Command {
 func (a *app) resetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset {VPN PEER | PEER}",
-		Short: "End a link's session, or a peer's control connections, and begin anew",
-		Long: `With a VPN and a peer: end the link's session, which the peer is told by a CDN, and begin a new attempt at once. Other links stay up.
+		Short: "Reset a link, or all links to a peer",
+		Long: `With a VPN and a peer: end the link's session, of which the peer is notified by a CDN, and start a
+new attempt at once. Other links stay up.
 
-With a peer alone: end the control connections to it by StopCCN, with all of their links, and begin anew at once.`,
+With a peer alone: end the control connections to it with a StopCCN, and with them all of their
+links, and start new ones at once. The links of a static peer are reset one by one.`,
 		Example: `  l2tpvl-ctl reset red pe2
   l2tpvl-ctl reset pe2`,
 		Args:              cobra.RangeArgs(1, 2),
@@ -53,13 +59,13 @@ With a peer alone: end the control connections to it by StopCCN, with all of the
 				done, err := a.client().ResetPeer(cmd.Context(), args[0])
 				return a.done(done, err)
 			}
-			done, err := a.client().DoToLink(cmd.Context(), api.Reset, args[0], args[1])
+			done, err := a.client().OperateLink(cmd.Context(), api.Reset, args[0], args[1])
 			return a.done(done, err)
 		},
 	}
 }
 
-// done tells what was done.
+// done shows the result of a command.
 func (a *app) done(done api.Done, err error) error {
 	if err != nil {
 		return err

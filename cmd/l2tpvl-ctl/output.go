@@ -10,15 +10,15 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The ways to answer that --output takes.
+// The values of --output.
 const (
 	outputTable = "table" // for people
 	outputWide  = "wide"  // with more columns
-	outputJSON  = "json"  // the API's own
-	outputYAML  = "yaml"  // the same as YAML
+	outputJSON  = "json"  // as the API returns it
+	outputYAML  = "yaml"  // the same in YAML
 )
 
-// show prints data as the operator wants it: as the API has it, or rendered for people.
+// show prints data in the format of --output: as JSON or YAML, or rendered for people.
 func show[T any](a *app, data T, render func(data T, now time.Time, s style) string) error {
 	switch a.output.value {
 	case outputJSON:
@@ -30,8 +30,8 @@ func show[T any](a *app, data T, render func(data T, now time.Time, s style) str
 	return err
 }
 
-// showOne prints one of many values, each as it comes: JSON in a line, YAML as a document, or a
-// line for people.
+// showOne prints one value of a stream in the format of --output: JSON on one line, a YAML
+// document, or a line for people.
 func showOne[T any](a *app, one T, line func(one T, now time.Time, s style) string) error {
 	switch a.output.value {
 	case outputJSON:
@@ -55,7 +55,7 @@ func writeJSON(w io.Writer, data any) error {
 	return e.Encode(data)
 }
 
-// writeYAML writes data with the names, and in the order, of its JSON.
+// writeYAML writes data as YAML, with the names and in the order of its JSON.
 func writeYAML(w io.Writer, data any) error {
 	var text bytes.Buffer
 	if err := writeJSON(&text, data); err != nil {
@@ -75,7 +75,7 @@ func writeYAML(w io.Writer, data any) error {
 	return e.Close()
 }
 
-// yamlNode reads the next value of JSON.
+// yamlNode reads the next JSON value and returns it as YAML.
 func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 	token, err := d.Token()
 	if err != nil {
@@ -83,27 +83,27 @@ func yamlNode(d *json.Decoder) (*yaml.Node, error) {
 	}
 	node := &yaml.Node{}
 	switch t := token.(type) {
-	case json.Delim: // that begins a list or an object: its end is read below
+	case json.Delim: // the start of a list or an object; its end is read below
 		node.Kind = yaml.SequenceNode
 		if t == '{' {
 			node.Kind = yaml.MappingNode
 		}
-		for d.More() { // of an object, names and values in turn
-			below, err := yamlNode(d)
+		for d.More() { // in an object, names and values alternate
+			child, err := yamlNode(d)
 			if err != nil {
 				return nil, err
 			}
-			node.Content = append(node.Content, below)
+			node.Content = append(node.Content, child)
 		}
 		if len(node.Content) == 0 {
-			node.Style = yaml.FlowStyle // [] and {} have no other
+			node.Style = yaml.FlowStyle // an empty list or map is [] or {}
 		}
 		_, err = d.Token()
 		return node, err
 	case string:
 		node.SetString(t)
 		if strings.ContainsRune(t, '\n') {
-			node.Style = yaml.DoubleQuotedStyle // a line each, for who greps
+			node.Style = yaml.DoubleQuotedStyle // on one line, so that grep finds it whole
 		}
 		return node, nil
 	case json.Number:

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// What is told as YAML is what is told as JSON, whatever a peer's words look like.
-func TestYAMLSaysWhatJSONSays(t *testing.T) {
+// YAML output has the same values as JSON output, whatever the strings contain.
+func TestYAMLEqualsJSON(t *testing.T) {
 	for _, data := range []any{
 		links, peers, sessions, refused, status,
 		[]string{},
@@ -36,7 +36,7 @@ func TestYAMLSaysWhatJSONSays(t *testing.T) {
 		if err := yaml.Unmarshal([]byte(asYAML.String()), &got); err != nil {
 			t.Fatalf("%v in\n%s", err, asYAML.String())
 		}
-		// Once more by JSON: YAML tells integers from other numbers.
+		// Convert to JSON and back: YAML, unlike JSON, distinguishes integers from other numbers.
 		text, err := json.Marshal(got)
 		if err != nil {
 			t.Fatal(err)

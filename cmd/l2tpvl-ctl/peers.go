@@ -13,11 +13,10 @@ import (
 )
 
 const (
-	// established is the name that RFC 3931 gives to the last state, of control connections and of
-	// sessions.
+	// established is the last state of control connections and of sessions in RFC 3931.
 	established = "established"
 
-	// static is the state of both without signalling: there is nothing to establish.
+	// static is the state of tunnels and sessions without signalling.
 	static = "static"
 )
 
@@ -25,8 +24,13 @@ func (a *app) peersCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "peers [NAME]",
 		Short: "List the control connections to the peers",
-		Long: "List the control connections to all peers, or to one, as RFC 3931 section 7.2 names their states, and the static " +
-			"tunnels to those that have none.",
+		Long: `List the control connections to all peers, or to one. A peer has one for clear links and one for
+protected links. A peer without signalling has a static tunnel instead.
+
+STATE is the state of RFC 3931, section 7.2, or static. CONNECTION shows the control connection IDs
+of both ends. IPSEC shows the ESP algorithms in use, or "required" if the connection is not
+protected yet. HEARD is the time since the last message from the peer, and RESENT counts
+retransmissions.`,
 		Example: `  l2tpvl-ctl peers
   l2tpvl-ctl peers pe2 -o json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -68,7 +72,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 			cell{text: p.State, colour: stateColour(up || p.State == static, p.State == "idle")},
 			plain(idPair(p.LocalID, p.RemoteID)), plain(cmp.Or(p.ESP, ipsecOf(p.IPsec))), plain(strings.ToLower(p.IKE)), plain(p.Authentication),
 			plain(fmt.Sprintf("%d of %d", p.LinksUp, p.Links)),
-			maybe(uint64(p.Window)), maybe(uint64(p.PathMTU)),
+			countIfKnown(uint64(p.Window)), countIfKnown(uint64(p.PathMTU)),
 			count(p.Sent), count(p.Received), count(p.Retransmissions), plain(heard),
 			plain(upFor),
 		)
@@ -76,7 +80,7 @@ func renderPeers(peers []api.Peer, now time.Time, s style) string {
 	return t.render(s)
 }
 
-// ipsecOf is the class of a link or a connection, or "" for one in clear.
+// ipsecOf returns the protection class of a link or a connection, or "" if it is clear.
 func ipsecOf(class string) string {
 	if class == "none" {
 		return ""
@@ -84,7 +88,7 @@ func ipsecOf(class string) string {
 	return class
 }
 
-// idPair is our ID and the peer's, or "" if there is neither.
+// idPair returns the local and the remote ID as text, or "" if there are none.
 func idPair(local, remote string) string {
 	if local == "" && remote == "" {
 		return ""
@@ -92,11 +96,11 @@ func idPair(local, remote string) string {
 	return cmp.Or(local, "?") + " ⇄ " + cmp.Or(remote, "?")
 }
 
-// count is a cell with a number.
+// count returns a cell with a number.
 func count(n uint64) cell { return cell{text: strconv.FormatUint(n, 10), right: true} }
 
-// maybe is a cell with a number that is 0 where it is not known.
-func maybe(n uint64) cell {
+// countIfKnown returns a cell with a number, or an empty one if n is 0, which means unknown.
+func countIfKnown(n uint64) cell {
 	if n == 0 {
 		return cell{right: true}
 	}

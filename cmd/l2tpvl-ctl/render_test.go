@@ -12,7 +12,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// The ways to show: in a pipe of an old locale, in a pipe, on a terminal.
+// The styles: in a pipe with an ASCII locale, in a pipe with a UTF-8 locale, on a terminal.
 var (
 	inASCII    = style{}
 	inUTF8     = style{utf8: true}
@@ -182,33 +182,33 @@ func TestRender(t *testing.T) {
 	fresh.Started, fresh.Drops = now, nil
 	retryingNow := refused
 	retryingNow.Now = at(29, 14, 2, 28)
-	// The daemon may run in another time zone than the operator.
-	abroad := refused
-	abroad.Now = now.In(time.FixedZone("", 9*3600))
+	// The daemon and the operator may use different time zones.
+	otherZone := refused
+	otherZone.Now = now.In(time.FixedZone("", 9*3600))
 
 	for name, got := range map[string]string{
-		"links":                 renderLinks(links, now, inUTF8),
-		"links-ascii":           renderLinks(links, now, inASCII),
-		"links-terminal":        renderLinks(links, now, onTerminal),
-		"links-none":            renderLinks(nil, now, inUTF8),
-		"peers":                 renderPeers(peers, now, inUTF8),
-		"peers-none":            renderPeers(nil, now, inUTF8),
-		"sessions":              renderSessions(sessions, now, inUTF8),
-		"sessions-none":         renderSessions(nil, now, inUTF8),
-		"explain-down":          renderExplanation(refused, now, inUTF8),
-		"explain-down-ascii":    renderExplanation(refused, now, inASCII),
-		"explain-down-terminal": renderExplanation(refused, now, onTerminal),
-		"explain-down-abroad":   renderExplanation(abroad, now, inUTF8),
-		"explain-retrying-now":  renderExplanation(retryingNow, now, inUTF8),
-		"explain-starting":      renderExplanation(starting, now, inUTF8),
-		"explain-up":            renderExplanation(up, now, inUTF8),
-		"vpns-none":             renderVPNs(nil, now, inUTF8),
-		"vpns-fine":             renderVPNs(vpns[:1], now, inUTF8),
-		"vpns-terminal":         renderVPNs(vpns, now, onTerminal),
-		"status":                renderStatus(status, now, inUTF8),
-		"status-no-drops":       renderStatus(fresh, now, inUTF8),
-		"version":               renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Daemon: "v0.2.9"}, now, inUTF8),
-		"version-no-daemon":     renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Reason: "cannot reach l2tpvld at /run/s"}, now, inUTF8),
+		"links":                   renderLinks(links, now, inUTF8),
+		"links-ascii":             renderLinks(links, now, inASCII),
+		"links-terminal":          renderLinks(links, now, onTerminal),
+		"links-none":              renderLinks(nil, now, inUTF8),
+		"peers":                   renderPeers(peers, now, inUTF8),
+		"peers-none":              renderPeers(nil, now, inUTF8),
+		"sessions":                renderSessions(sessions, now, inUTF8),
+		"sessions-none":           renderSessions(nil, now, inUTF8),
+		"explain-down":            renderExplanation(refused, now, inUTF8),
+		"explain-down-ascii":      renderExplanation(refused, now, inASCII),
+		"explain-down-terminal":   renderExplanation(refused, now, onTerminal),
+		"explain-down-other-zone": renderExplanation(otherZone, now, inUTF8),
+		"explain-retrying-now":    renderExplanation(retryingNow, now, inUTF8),
+		"explain-starting":        renderExplanation(starting, now, inUTF8),
+		"explain-up":              renderExplanation(up, now, inUTF8),
+		"vpns-none":               renderVPNs(nil, now, inUTF8),
+		"vpns-fine":               renderVPNs(vpns[:1], now, inUTF8),
+		"vpns-terminal":           renderVPNs(vpns, now, onTerminal),
+		"status":                  renderStatus(status, now, inUTF8),
+		"status-no-drops":         renderStatus(fresh, now, inUTF8),
+		"version":                 renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Daemon: "v0.2.9"}, now, inUTF8),
+		"version-no-daemon":       renderVersion(versionInfo{Version: "v0.3.0", Go: "go1.26.0", Reason: "cannot reach l2tpvld at /run/s"}, now, inUTF8),
 	} {
 		t.Run(name, func(t *testing.T) { compareGolden(t, name, got) })
 	}

@@ -14,11 +14,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// environment is the outside world as the commands see it.
+// environment is what the commands use of the process: tests replace it.
 type environment struct {
 	stdout, stderr io.Writer
-	terminal       bool   // stdout is one
-	screen         screen // for pictures that change; nil: there is none
+	terminal       bool   // stdout is a terminal
+	screen         screen // for output that is redrawn; nil without a terminal
 	getenv         func(string) string
 	now            func() time.Time
 }
@@ -29,13 +29,13 @@ type app struct {
 	socket string
 	output choice
 	color  choice
-	parsed bool // the command line is right: what fails from here on is no error of usage
+	parsed bool // the command line is valid: later errors are not usage errors
 }
 
-// run carries out one command line, without the program's name, and returns the exit code.
+// run runs one command line, without the program's name, and returns the exit status.
 func run(args []string, env environment) int { return runIn(context.Background(), args, env) }
 
-// runIn is run, where what would go on for ever ends with ctx.
+// runIn is run with a context that ends commands such as events --follow.
 func runIn(ctx context.Context, args []string, env environment) int {
 	a := &app{
 		environment: env,
@@ -49,19 +49,27 @@ func runIn(ctx context.Context, args []string, env environment) int {
 	return a.report(root.ExecuteContext(ctx))
 }
 
+// helpWidth is the width of the help, in columns.
+const helpWidth = 100
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "l2tpvl-ctl",
-		Short: "Inspect the virtual links of l2tpvld, explain and change them",
-		Long: `l2tpvl-ctl asks a running l2tpvld for its virtual links, explains why a link is as it is, and has links changed. It also says
-in words what a capture of L2TPv3 traffic holds, for which it needs no l2tpvld.
+		Short: "Show, explain and change the virtual links of l2tpvld",
+		Long: `l2tpvl-ctl shows the virtual links of a running l2tpvld, explains why a link is up or down, and
+changes links and the configuration. The decode command prints the L2TPv3 messages of a capture
+file and needs no l2tpvld.
 
-Exit codes:
-  0  fine
-  1  the answer is no: explain finds the link not up, links --wait ran out of time, decode finds no L2TP, or faults in it,
-     plan finds that a restart is needed
-  2  the command line is wrong, or names a VPN or peer that l2tpvld does not have
-  3  l2tpvld cannot be reached, or cannot do it; a file cannot be read, or is a configuration with mistakes`,
+Exit status:
+  0  success
+  1  negative result:
+       explain       the link is not up
+       links --wait  the links were not up in time
+       decode        the file has no L2TP, or faulty messages
+       plan          a change requires a restart of l2tpvld
+  2  usage error, or unknown VPN or peer
+  3  failure: l2tpvld cannot be reached or answers with an error,
+     a file cannot be read, or the configuration is invalid`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl explain green pe3`,
 		SilenceErrors: true,
@@ -83,11 +91,12 @@ Exit codes:
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.socket, "socket", "s", cmp.Or(a.getenv("L2TPVL_SOCKET"), api.DefaultSocket),
-		"the daemon's `socket`; L2TPVL_SOCKET in the environment sets it too")
-	flags.VarP(&a.output, "output", "o", "how to answer: table or, with more columns, wide for people; json or yaml for programs")
-	flags.Var(&a.color, "color", "colours: auto takes them on a terminal unless NO_COLOR is set")
+		"path of l2tpvld's `socket`; the environment variable L2TPVL_SOCKET sets it too")
+	flags.VarP(&a.output, "output", "o", "output format; wide is a table with more columns")
+	flags.Var(&a.color, "color", "use of colours; auto: on a terminal, unless NO_COLOR is set")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", helpWidth)))
 	for name, c := range map[string]*choice{"output": &a.output, "color": &a.color} {
-		// It fails for flags that do not exist alone.
+		// The error is for unknown flags only.
 		_ = root.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(c.of, cobra.ShellCompDirectiveNoFileComp))
 	}
 	root.AddCommand(
@@ -123,7 +132,7 @@ func (a *app) style() style {
 	return s
 }
 
-// choice is a flag that takes one of a few words.
+// choice is a flag whose value is one of a few words.
 type choice struct {
 	value string
 	of    []string
@@ -135,7 +144,7 @@ func (c *choice) Type() string { return strings.Join(c.of, "|") }
 
 func (c *choice) Set(value string) error {
 	if !slices.Contains(c.of, value) {
-		return fmt.Errorf("it takes %s", strings.Join(c.of, ", "))
+		return fmt.Errorf("want one of %s", strings.Join(c.of, ", "))
 	}
 	c.value = value
 	return nil

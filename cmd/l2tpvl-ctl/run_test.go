@@ -15,8 +15,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// serve answers the API at a socket with fixed values, as a daemon that has the links of
-// render_test.go.
+// serve answers API requests at a socket with fixed values: those of render_test.go.
 func serve(t *testing.T) (socket string) {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -33,7 +32,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathIPsec, http.StatusOK, protections)
 	fixed(api.PathSessions, http.StatusOK, sessions)
 	mux.HandleFunc("GET "+api.PathEvents, func(w http.ResponseWriter, _ *http.Request) {
-		for _, e := range happened {
+		for _, e := range pastEvents {
 			_ = json.NewEncoder(w).Encode(e)
 		}
 	})
@@ -42,7 +41,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathVPNs, http.StatusOK, vpns)
 	fixed(api.PathStatus, http.StatusOK, status)
 	for path, answer := range map[string]any{
-		api.PathPlan: wholePlan, api.PathApply: wholePlan, api.PathReload: wholePlan,
+		api.PathPlan: fullPlan, api.PathApply: fullPlan, api.PathReload: fullPlan,
 		api.PathLinks + "/red/pe2/up": done, api.PathLinks + "/red/pe2/down": done, api.PathLinks + "/red/pe2/reset": done,
 		api.PathPeers + "/pe2/reset": done,
 	} {
@@ -55,7 +54,7 @@ func serve(t *testing.T) (socket string) {
 	fixed(api.PathExplain+"/green/pe3", http.StatusOK, refused)
 	fixed(api.PathExplain+"/red/pe2", http.StatusOK, up)
 	fixed(api.PathExplain+"/blue/pe2", http.StatusServiceUnavailable, api.Error{Error: "the daemon is stopping"})
-	fixed(api.PathExplain+"/six/pe2", http.StatusUnprocessableEntity, api.Error{Error: "two things are wrong", Details: []string{"one", "two"}})
+	fixed(api.PathExplain+"/six/pe2", http.StatusUnprocessableEntity, api.Error{Error: "two mistakes", Details: []string{"one", "two"}})
 	fixed(api.PathExplain+"/", http.StatusNotFound, api.Error{Error: "no such link"})
 	return listen(t, mux)
 }
@@ -80,8 +79,8 @@ func listen(t *testing.T, handler http.Handler) (socket string) {
 	return socket
 }
 
-// socketPath is short: t.TempDir has the test's name in it, and a socket's path has 107 octets at
-// most.
+// socketPath returns a short path: t.TempDir contains the test's name, and a socket's path has at
+// most 107 octets.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
@@ -92,7 +91,7 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "s")
 }
 
-// outcome is what a run of the program leaves.
+// outcome is the result of a run of the program.
 type outcome struct {
 	code           int
 	stdout, stderr string
@@ -113,7 +112,8 @@ func environmentFor(env map[string]string, stdout, stderr io.Writer) environment
 	}
 }
 
-// runOnTerminal runs the program as on a terminal, or in a pipe, without colours.
+// runOnTerminal runs the program as if on a terminal or, if terminal is false, in a pipe, without
+// colours.
 func runOnTerminal(terminal bool, stdout, stderr io.Writer, args []string) (code int) {
 	return run(args, environment{
 		stdout: stdout, stderr: stderr, terminal: terminal,
@@ -129,42 +129,42 @@ func TestRunTables(t *testing.T) {
 		code   int
 		golden string
 	}{
-		{"links", exitFine, "links"},
-		{"links -o wide", exitFine, "links-wide"},
-		{"links -o yaml", exitFine, "links-yaml"},
-		{"links -o json", exitFine, "links-json"},
-		{"peers -o wide", exitFine, "peers-wide"},
-		{"sessions -o wide", exitFine, "sessions-wide"},
-		{"status -o wide", exitFine, "status-wide"},
-		{"links red", exitFine, "run-links-red"},
-		{"links red --wait 0s", exitFine, "run-links-red"},
-		{"peers", exitFine, "peers"},
-		{"peers pe2", exitFine, "run-peers-pe2"},
-		{"ipsec", exitFine, "ipsec"},
-		{"ipsec pe5 -o wide", exitFine, "ipsec-wide"},
-		{"sessions", exitFine, "sessions"},
-		{"sessions red", exitFine, "run-sessions-red"},
-		{"sessions green", exitFine, "sessions-none"}, // the VPN is there, its session is not
-		{"status", exitFine, "status"},
-		{"mtu", exitFine, "mtu"},
-		{"mtu -o wide", exitFine, "mtu-wide"},
-		{"mtu red pe2", exitFine, "mtu-red"},
-		{"mtu six pe2", exitFine, "mtu-six"},
-		{"mtu green pe3", exitFine, "mtu-green"},
-		{"mtu grey pe3", exitFine, "mtu-grey"},
-		{"vpns", exitFine, "vpns"},
-		{"vpns -o wide", exitFine, "vpns-wide"},
-		{"vpns pe2", exitFine, "run-vpns-pe2"},
-		{"explain red pe2", exitFine, "explain-up"},
-		{"explain green pe3", exitNo, "explain-down"},
-		{"explain green pe3 --color always", exitNo, "explain-down-terminal"},
-		{"", exitFine, "run-help"},
-		{"links --help", exitFine, "run-help-links"},
+		{"links", exitOK, "links"},
+		{"links -o wide", exitOK, "links-wide"},
+		{"links -o yaml", exitOK, "links-yaml"},
+		{"links -o json", exitOK, "links-json"},
+		{"peers -o wide", exitOK, "peers-wide"},
+		{"sessions -o wide", exitOK, "sessions-wide"},
+		{"status -o wide", exitOK, "status-wide"},
+		{"links red", exitOK, "run-links-red"},
+		{"links red --wait 0s", exitOK, "run-links-red"},
+		{"peers", exitOK, "peers"},
+		{"peers pe2", exitOK, "run-peers-pe2"},
+		{"ipsec", exitOK, "ipsec"},
+		{"ipsec pe5 -o wide", exitOK, "ipsec-wide"},
+		{"sessions", exitOK, "sessions"},
+		{"sessions red", exitOK, "run-sessions-red"},
+		{"sessions green", exitOK, "sessions-none"}, // the VPN exists without a session
+		{"status", exitOK, "status"},
+		{"mtu", exitOK, "mtu"},
+		{"mtu -o wide", exitOK, "mtu-wide"},
+		{"mtu red pe2", exitOK, "mtu-red"},
+		{"mtu six pe2", exitOK, "mtu-six"},
+		{"mtu green pe3", exitOK, "mtu-green"},
+		{"mtu grey pe3", exitOK, "mtu-grey"},
+		{"vpns", exitOK, "vpns"},
+		{"vpns -o wide", exitOK, "vpns-wide"},
+		{"vpns pe2", exitOK, "run-vpns-pe2"},
+		{"explain red pe2", exitOK, "explain-up"},
+		{"explain green pe3", exitNegative, "explain-down"},
+		{"explain green pe3 --color always", exitNegative, "explain-down-terminal"},
+		{"", exitOK, "run-help"},
+		{"links --help", exitOK, "run-help-links"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			got := runWith(env, strings.Fields(test.args)...)
 			if got.code != test.code || got.stderr != "" {
-				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+				t.Errorf("exit status %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
 			}
 			compareGolden(t, test.golden, strings.ReplaceAll(got.stdout, env["L2TPVL_SOCKET"], "SOCKET"))
 		})
@@ -172,37 +172,37 @@ func TestRunTables(t *testing.T) {
 }
 
 func TestRunErrors(t *testing.T) {
-	socket, nobody := serve(t), socketPath(t)
+	socket, unused := serve(t), socketPath(t)
 	for _, test := range []struct {
 		args   string
 		code   int
 		stderr string // without the program's name and the end of the line
 	}{
-		{"lnks", exitUsage, `there is no command "lnks": did you mean links?`},
+		{"lnks", exitUsage, `unknown command "lnks"; did you mean links?`},
 		{"links a b", exitUsage, "accepts at most 1 arg(s), received 2; see l2tpvl-ctl --help"},
 		{"links --wiat 3s", exitUsage, "unknown flag: --wiat; see l2tpvl-ctl --help"},
 		{
 			"links -o xml", exitUsage,
-			`invalid argument "xml" for "-o, --output" flag: it takes table, wide, json, yaml; see l2tpvl-ctl --help`,
+			`invalid argument "xml" for "-o, --output" flag: want one of table, wide, json, yaml; see l2tpvl-ctl --help`,
 		},
-		{"explain green", exitUsage, "explain takes a VPN and a peer, as in: l2tpvl-ctl explain red pe2; see l2tpvl-ctl --help"},
-		{"links gren", exitUsage, `there is no VPN "gren": did you mean green?`},
-		{"links gren --wait 3s", exitUsage, `there is no VPN "gren": did you mean green?`},
-		{"sessions gren", exitUsage, `there is no VPN "gren": did you mean green?`},
-		{"mtu gren", exitUsage, `there is no VPN "gren": did you mean green?`},
-		{"mtu red pe3", exitUsage, `there is no link of VPN red to peer "pe3": did you mean pe2?`},
-		{"vpns pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
-		{"peers pe9", exitUsage, `there is no peer "pe9": did you mean pe2?`},
-		{"explain gren pe3", exitUsage, `there is no VPN "gren": did you mean green?`},
-		{"explain green pe2", exitUsage, `there is no link of VPN green to peer "pe2": did you mean pe3?`},
-		// The daemon does not know a link that it lists: it may just have been removed.
-		{"explain grey pe3", exitTrouble, "no such link"},
-		{"explain blue pe2", exitTrouble, "the daemon is stopping"},
-		{"explain six pe2", exitTrouble, "two things are wrong\n  one\n  two"},
+		{"explain green", exitUsage, "explain requires a VPN and a peer, for example: l2tpvl-ctl explain red pe2; see l2tpvl-ctl --help"},
+		{"links gren", exitUsage, `unknown VPN "gren"; did you mean green?`},
+		{"links gren --wait 3s", exitUsage, `unknown VPN "gren"; did you mean green?`},
+		{"sessions gren", exitUsage, `unknown VPN "gren"; did you mean green?`},
+		{"mtu gren", exitUsage, `unknown VPN "gren"; did you mean green?`},
+		{"mtu red pe3", exitUsage, `unknown link of VPN red to peer "pe3"; did you mean pe2?`},
+		{"vpns pe9", exitUsage, `unknown peer "pe9"; did you mean pe2?`},
+		{"peers pe9", exitUsage, `unknown peer "pe9"; did you mean pe2?`},
+		{"explain gren pe3", exitUsage, `unknown VPN "gren"; did you mean green?`},
+		{"explain green pe2", exitUsage, `unknown link of VPN green to peer "pe2"; did you mean pe3?`},
+		// A link may be listed and then be unknown, if it was removed in between.
+		{"explain grey pe3", exitFailure, "no such link"},
+		{"explain blue pe2", exitFailure, "the daemon is stopping"},
+		{"explain six pe2", exitFailure, "two mistakes\n  one\n  two"},
 		{
-			"links -s " + nobody, exitTrouble,
-			"cannot reach l2tpvld at " + nobody +
-				": connect: no such file or directory; is l2tpvld running, and with this socket?",
+			"links -s " + unused, exitFailure,
+			"cannot reach l2tpvld at " + unused +
+				": connect: no such file or directory; is l2tpvld running and using this socket?",
 		},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -218,15 +218,15 @@ func TestRunWaitNotInTime(t *testing.T) {
 	got := runWith(map[string]string{"LANG": "C.UTF-8"}, "links", "green", "--wait", "0s", "-s", serve(t))
 	const stderr = "0 of 1 links up, waiting for green ⇄ pe3 (down)\n" +
 		"l2tpvl-ctl: 1 of 1 links not up within 0s\n"
-	if got.code != exitNo || got.stderr != stderr {
-		t.Errorf("exit code %d and stderr %q, want %d and %q", got.code, got.stderr, exitNo, stderr)
+	if got.code != exitNegative || got.stderr != stderr {
+		t.Errorf("exit status %d and stderr %q, want %d and %q", got.code, got.stderr, exitNegative, stderr)
 	}
 	if !strings.Contains(got.stdout, "refused, 12 s ago") {
 		t.Errorf("stdout %q does not show the link", got.stdout)
 	}
 }
 
-// What comes as JSON is what the API says, with its names.
+// JSON output is the API's answer with its names.
 func TestRunJSON(t *testing.T) {
 	socket := serve(t)
 	for _, test := range []struct {
@@ -234,20 +234,20 @@ func TestRunJSON(t *testing.T) {
 		code int
 		want any
 	}{
-		{"links", exitFine, links},
-		{"links green", exitFine, []api.Link{greenLink}},
-		{"peers", exitFine, peers},
-		{"sessions", exitFine, sessions},
-		{"sessions green", exitFine, []api.Session{}},
-		{"explain green pe3", exitNo, refused},
-		{"status", exitFine, status},
-		{"vpns", exitFine, vpns},
+		{"links", exitOK, links},
+		{"links green", exitOK, []api.Link{greenLink}},
+		{"peers", exitOK, peers},
+		{"sessions", exitOK, sessions},
+		{"sessions green", exitOK, []api.Session{}},
+		{"explain green pe3", exitNegative, refused},
+		{"status", exitOK, status},
+		{"vpns", exitOK, vpns},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			args := append(strings.Fields(test.args), "-o", "json", "-s", socket, "--color", "always")
 			got := runWith(nil, args...)
 			if got.code != test.code || got.stderr != "" {
-				t.Errorf("exit code %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
+				t.Errorf("exit status %d and stderr %q, want %d and none", got.code, got.stderr, test.code)
 			}
 			answer := reflect.New(reflect.TypeOf(test.want))
 			decoder := json.NewDecoder(strings.NewReader(got.stdout))
@@ -266,7 +266,7 @@ func TestCompletion(t *testing.T) {
 	env := map[string]string{"L2TPVL_SOCKET": serve(t)}
 	for _, test := range []struct {
 		args []string
-		want string // the last line is cobra's directive: 4 is "no file names", 1 is "error"
+		want string // the last line is cobra's directive: 4 means "no file names", 1 means "error"
 	}{
 		{[]string{"links", ""}, "blue\ngreen\ngrey\nred\nsix\n:4\n"},
 		{[]string{"links", "red", ""}, ":4\n"},
@@ -279,8 +279,8 @@ func TestCompletion(t *testing.T) {
 		{[]string{"links", "-s", socketPath(t), ""}, ":1\n"},
 	} {
 		got := runWith(env, append([]string{"__complete"}, test.args...)...)
-		if got.code != exitFine || got.stdout != test.want {
-			t.Errorf("%q: exit code %d and %q, want %q", test.args, got.code, got.stdout, test.want)
+		if got.code != exitOK || got.stdout != test.want {
+			t.Errorf("%q: exit status %d and %q, want %q", test.args, got.code, got.stdout, test.want)
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/term"
 )
 
-// terminal is the screen that the program runs on.
+// terminal implements screen on the terminal of the process.
 type terminal struct{ in, out *os.File }
 
 func (t terminal) Read(p []byte) (int, error) { return t.in.Read(p) }
@@ -19,7 +19,7 @@ func (t terminal) Raw() (restore func(), err error) {
 	return func() { _ = term.Restore(int(t.in.Fd()), before) }, nil
 }
 
-// Size is that of the window, or the one that all have who do not say.
+// Size returns the size of the window, or 80 by 24 if the terminal does not report it.
 func (t terminal) Size() (width, height int) {
 	width, height, err := term.GetSize(int(t.out.Fd()))
 	if err != nil || width == 0 || height == 0 {
@@ -28,7 +28,7 @@ func (t terminal) Size() (width, height int) {
 	return width, height
 }
 
-// screenOf is the screen that in and out make up; nil: they are no terminal.
+// screenOf returns the screen of in and out, or nil unless both are terminals.
 func screenOf(in, out *os.File) screen {
 	if !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
 		return nil

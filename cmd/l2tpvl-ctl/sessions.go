@@ -12,9 +12,12 @@ import (
 func (a *app) sessionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sessions [VPN]",
-		Short: "List the L2TP sessions and what runs in them",
-		Long: `List the L2TP sessions of all VPNs, or of one: the session's state as RFC 3931 section 7.3 names it, or static,
-the states of the PPP protocols in it as RFC 1661 section 4.2 names them, and the user traffic since it came up.`,
+		Short: "List the L2TP sessions with their PPP states and traffic",
+		Long: `List the L2TP sessions of all VPNs, or of one.
+
+STATE is the state of RFC 3931, section 7.3, or static. SESSION shows the session IDs of both ends.
+LCP, IPCP and IPV6CP are the states of RFC 1661, section 4.2. The counters show the user
+traffic since the session came up.`,
 		Example: `  l2tpvl-ctl sessions
   l2tpvl-ctl sessions red -o json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -26,7 +29,7 @@ the states of the PPP protocols in it as RFC 1661 section 4.2 names them, and th
 				return err
 			}
 			sessions = filter(sessions, vpn, vpnOfSession)
-			// A VPN without a session is not an unknown one: the links know.
+			// A VPN without sessions may still have links.
 			if vpn != "" && len(sessions) == 0 {
 				links, err := a.client().Links(ctx)
 				if err != nil {
@@ -43,7 +46,7 @@ the states of the PPP protocols in it as RFC 1661 section 4.2 names them, and th
 
 func renderSessions(sessions []api.Session, _ time.Time, s style) string {
 	if len(sessions) == 0 {
-		return "there are no sessions\n"
+		return "no sessions\n"
 	}
 	t := table{titles: []string{
 		"VPN", "VPN-ID", "PEER", "STATE", "ROLE", "SESSION", "COOKIES", "SUBLAYER", "CIRCUIT", "LCP", "IPCP", "IPV6CP",

@@ -14,8 +14,9 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Say how the daemon is",
-		Long:  "Say which l2tpvld runs, since when, with which data plane, and what it received and dropped.",
+		Short: "Show the daemon's status",
+		Long: `Show the version and uptime of l2tpvld, its data plane and why it was chosen, and how many
+datagrams it dropped, by reason. With -o wide, reasons without drops are listed too.`,
 		Example: `  l2tpvl-ctl status
   l2tpvl-ctl status -o json`,
 		Args: cobra.NoArgs,
@@ -41,7 +42,7 @@ func renderStatus(st api.Status, now time.Time, s style) string {
 		}
 	}
 	if len(t.rows) == 0 {
-		return text + "no datagram dropped\n"
+		return text + "no datagrams dropped\n"
 	}
 	return text + "\n" + t.render(s)
 }

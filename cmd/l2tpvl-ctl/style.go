@@ -9,15 +9,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// style is what the reader of the output can show.
+// style describes what the output can display.
 type style struct {
 	colour  bool // ANSI colours
-	symbols bool // ✓ and ✗ in place of words
+	symbols bool // ✓ and ✗ instead of words
 	utf8    bool // characters outside ASCII
 	wide    bool // lines of any length
 }
 
-// colour is the parameter of an ANSI "select graphic rendition" sequence; "" is none.
+// colour is the parameter of an ANSI "select graphic rendition" sequence; "" means no colour.
 type colour string
 
 const (
@@ -29,7 +29,7 @@ const (
 	yellow colour = "33"
 )
 
-// newStyle decides by the flag --color, by whether the output is a terminal, and by the
+// newStyle chooses the style by the flag --color, by whether the output is a terminal, and by the
 // environment: NO_COLOR (no-color.org), TERM and the locale.
 func newStyle(flag string, terminal bool, getenv func(string) string) style {
 	locale := strings.ToLower(cmp.Or(getenv("LC_ALL"), getenv("LC_CTYPE"), getenv("LANG")))
@@ -44,7 +44,7 @@ func newStyle(flag string, terminal bool, getenv func(string) string) style {
 	return s
 }
 
-// paint surrounds text, which is what style.text returned, with a colour.
+// paint returns text in a colour. The text must come from style.text.
 func (s style) paint(c colour, text string) string {
 	if !s.colour || c == none {
 		return text
@@ -52,12 +52,11 @@ func (s style) paint(c colour, text string) string {
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
 }
 
-// ascii has the substitutes for those symbols that we and the daemon write.
+// ascii replaces the symbols in the output of this program and of the daemon.
 var ascii = strings.NewReplacer("→", "->", "⇄", "<->", "…", "...", "·", "-", "–", "-", "“", `"`, "”", `"`)
 
-// text makes one line of text fit to be shown. Part of what the daemon tells is a peer's own words,
-// and these must not steer the operator's terminal: what is not printable becomes a replacement
-// character.
+// text makes one line of text safe to display. Text of the daemon may contain text of a peer, which
+// must not control the operator's terminal: characters that are not printable are replaced.
 func (s style) text(text string) string {
 	replacement := unicode.ReplacementChar
 	if !s.utf8 {
@@ -71,7 +70,7 @@ func (s style) text(text string) string {
 	}, text)
 }
 
-// mark returns the sign for the mark of a step, and its colour.
+// mark returns the word or symbol for the mark of a step, and its colour.
 func (s style) mark(m api.Mark) (string, colour) {
 	sign, known := map[api.Mark]struct {
 		word, symbol string
@@ -92,7 +91,7 @@ func (s style) mark(m api.Mark) (string, colour) {
 	}
 }
 
-// stateColour is the colour of a link's or a control connection's state.
+// stateColour returns the colour for the state of a link or a control connection.
 func stateColour(up, down bool) colour {
 	switch {
 	case up:

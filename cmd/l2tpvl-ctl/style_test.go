@@ -34,8 +34,8 @@ func TestNewStyle(t *testing.T) {
 	}
 }
 
-// A peer chooses the words of its refusals; they must not steer the operator's terminal.
-func TestTextDisarms(t *testing.T) {
+// A refusal contains text of the peer. It must not control the operator's terminal.
+func TestTextReplacesControlCharacters(t *testing.T) {
 	for _, test := range []struct{ text, utf8, ascii string }{
 		{"no \x1b[2Jtrace", "no \uFFFD[2Jtrace", "no ?[2Jtrace"},
 		{"two\nlines\r\a", "two\uFFFDlines\uFFFD\uFFFD", "two?lines??"},
@@ -53,9 +53,9 @@ func TestTextDisarms(t *testing.T) {
 	}
 }
 
-func TestMarkOfANewerDaemon(t *testing.T) {
+func TestUnknownMark(t *testing.T) {
 	sign, colour := onTerminal.mark(api.Mark("odd"))
 	if sign != "odd" || colour != none {
-		t.Errorf("got %q, %q; want the daemon's word, uncoloured", sign, colour)
+		t.Errorf("got %q, %q; want the daemon's word without colour", sign, colour)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/text/width"
 )
 
-// table is rows of cells under titles, in columns as wide as they must be.
+// table has rows of cells under titles. Each column is as wide as its widest cell.
 type table struct {
 	titles []string
-	wide   []string // those of them that --output wide alone shows
+	wide   []string // the titles that only --output wide shows
 	rows   [][]cell
 }
 
@@ -22,7 +22,7 @@ type cell struct {
 	right  bool // aligned right: a number
 }
 
-// plain is a cell without colour, aligned left.
+// plain returns a cell without colour, aligned left.
 func plain(text string) cell { return cell{text: text} }
 
 func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
@@ -32,7 +32,7 @@ func (t *table) render(s style) string {
 	const gap = "  "
 	lines := make([][]cell, 1, 1+len(t.rows))
 	for i, title := range t.titles {
-		right := len(t.rows) > 0 && t.rows[0][i].right // as what stands below it
+		right := len(t.rows) > 0 && t.rows[0][i].right // as the cells below it
 		lines[0] = append(lines[0], cell{text: title, colour: bold, right: right})
 	}
 	lines = append(lines, t.rows...)
@@ -75,7 +75,7 @@ func (t *table) render(s style) string {
 	return b.String()
 }
 
-// narrow leaves out the cells of wide columns.
+// narrow removes the cells of columns that only --output wide shows.
 func (t *table) narrow(line []cell) []cell {
 	var kept []cell
 	for i, c := range line {
@@ -86,16 +86,17 @@ func (t *table) narrow(line []cell) []cell {
 	return kept
 }
 
-// spaces are n of them; none if what is before them is longer than its column.
+// spaces returns n spaces, or none if n is negative.
 func spaces(n int) string { return strings.Repeat(" ", max(0, n)) }
 
-// displayWidth is how many columns of a terminal a text takes (Unicode Standard Annex #11).
+// displayWidth returns the number of terminal columns that text occupies (Unicode Standard Annex
+// #11).
 func displayWidth(text string) int {
 	columns := 0
 	for _, r := range text {
 		switch kind := width.LookupRune(r).Kind(); {
 		case unicode.In(r, unicode.Mn, unicode.Me):
-			// It sits on the character before.
+			// It combines with the character before it.
 		case kind == width.EastAsianWide || kind == width.EastAsianFullwidth:
 			columns += 2
 		default:

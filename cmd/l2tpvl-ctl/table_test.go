@@ -4,8 +4,10 @@ import "testing"
 
 func TestTableAlignsByDisplayWidth(t *testing.T) {
 	table := table{titles: []string{"NAME", "COUNT", "END"}}
-	table.add(plain("東京"), cell{text: "7", right: true}, plain("x"))             // two columns a character
-	table.add(plain("gru\u0308n"), cell{text: "123456", right: true}, plain("")) // a combining mark takes none
+	// Each character has two columns.
+	table.add(plain("東京"), cell{text: "7", right: true}, plain("x"))
+	// A combining mark has no column.
+	table.add(plain("gru\u0308n"), cell{text: "123456", right: true}, plain(""))
 	table.add(cell{text: "red", colour: red}, cell{text: "12", right: true}, plain("long"))
 	const plainWant = "" +
 		"NAME   COUNT  END\n" +

@@ -25,22 +25,25 @@ func (a *app) topCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "top",
 		Aliases: []string{"watch"},
-		Short:   "Watch rates, round trips and losses of all links",
-		Long: `Watch the links: what passes each way in bits a second, the round trip of the last LCP echo and of those before it, and how many
-of these were lost. Keys: n, r, t, e and l sort by name, received, sent, echo and loss; q ends. In a pipe, or with -o json, it
-answers once, with the rates of one interval.`,
+		Short:   "Show rates, round trips and losses of all links, live",
+		Long: `Show all links, updated at each interval: the rate in each direction in bits per second, the round
+trip of the last LCP echo, the round trips of the echoes before it as a chart, and the share of
+these that was lost.
+
+The keys n, r, t, e and l sort by name, received, sent, echo and loss; q quits. In a pipe, or with
+-o json or yaml, the links are shown once, with the rates of one interval.`,
 		Example: `  l2tpvl-ctl top
   l2tpvl-ctl top --sort received --interval 2s
   l2tpvl-ctl top -o json`,
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().DurationVarP(&interval, "interval", "i", interval, "`time` between two looks")
-	cmd.Flags().Var(&order, "sort", "what to sort by")
+	cmd.Flags().DurationVarP(&interval, "interval", "i", interval, "`time` between two updates")
+	cmd.Flags().Var(&order, "sort", "column to sort by")
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(order.of, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if interval < 100*time.Millisecond {
-			return &valueError{fmt.Sprintf("--interval %v is too short; want 100ms at least", interval)}
+			return &valueError{fmt.Sprintf("--interval %v is too short; want at least 100ms", interval)}
 		}
 		if a.screen == nil || !a.terminal || a.output.value == outputJSON || a.output.value == outputYAML {
 			return a.topOnce(cmd.Context(), interval, order.value)
@@ -52,31 +55,31 @@ answers once, with the rates of one interval.`,
 	return cmd
 }
 
-// screen is a terminal that shows what it is told, and tells keys.
+// screen is a terminal. Read returns the keys typed.
 type screen interface {
 	io.Reader
-	// Raw has keys come as they are typed, until restore.
+	// Raw makes Read return each key as it is typed, until restore is called.
 	Raw() (restore func(), err error)
 	Size() (width, height int)
 }
 
-// look is what is seen of the links at one time.
-type look struct {
+// sample is the state of all links at one time.
+type sample struct {
 	at       time.Time
 	links    []api.Link
 	sessions map[string]api.Session // by VPN and peer
 }
 
-func (a *app) look(ctx context.Context) (look, error) {
+func (a *app) sample(ctx context.Context) (sample, error) {
 	links, err := a.client().Links(ctx)
 	if err != nil {
-		return look{}, err
+		return sample{}, err
 	}
 	sessions, err := a.client().Sessions(ctx)
 	if err != nil {
-		return look{}, err
+		return sample{}, err
 	}
-	l := look{at: a.now(), links: links, sessions: make(map[string]api.Session)}
+	l := sample{at: a.now(), links: links, sessions: make(map[string]api.Session)}
 	for _, s := range sessions {
 		l.sessions[s.VPN+"\x00"+s.Peer] = s
 	}
@@ -91,21 +94,22 @@ type topRow struct {
 	RxBits  float64       `json:"rx_bits_per_second"`
 	TxBits  float64       `json:"tx_bits_per_second"`
 	EchoMS  *float64      `json:"echo_ms,omitempty"`
-	History []*float64    `json:"history"` // round trips of the last echoes in milliseconds, oldest first; null: lost
-	Loss    float64       `json:"loss"`    // share of these that was lost
+	History []*float64    `json:"history"` // last round trips in ms, oldest first; null: lost
+	Loss    float64       `json:"loss"`    // share of History that was lost, 0 to 1
 	Drops   uint64        `json:"drops"`
 }
 
-// rowsBetween are the links of now, with the rates since before.
-func rowsBetween(before, now look) []topRow {
+// rowsBetween returns the links of now, with the rates since before.
+func rowsBetween(before, now sample) []topRow {
 	rows := []topRow{}
 	for _, l := range now.links {
 		key := l.VPN + "\x00" + l.Peer
 		was, is := before.sessions[key], now.sessions[key]
 		row := topRow{VPN: l.VPN, Peer: l.Peer, State: l.State, EchoMS: l.EchoMS, History: []*float64{}, Drops: is.Counters.Drops}
-		if took := now.at.Sub(before.at).Seconds(); took > 0 && is.LocalID != "" && is.LocalID == was.LocalID { // a new session counts anew
-			row.RxBits = rate(was.Counters.RxOctets, is.Counters.RxOctets, took)
-			row.TxBits = rate(was.Counters.TxOctets, is.Counters.TxOctets, took)
+		sameSession := is.LocalID != "" && is.LocalID == was.LocalID // a new one has new counters
+		if seconds := now.at.Sub(before.at).Seconds(); seconds > 0 && sameSession {
+			row.RxBits = rate(was.Counters.RxOctets, is.Counters.RxOctets, seconds)
+			row.TxBits = rate(was.Counters.TxOctets, is.Counters.TxOctets, seconds)
 		}
 		if is.Echo != nil && len(is.Echo.History) > 0 {
 			row.History = is.Echo.History
@@ -129,7 +133,7 @@ func rate(was, is uint64, seconds float64) float64 {
 	return float64(is-was) * 8 / seconds
 }
 
-// topOrders are what rows can be sorted by, with the key for it.
+// topOrders lists the orders of rows, with the key that selects each.
 var topOrders = []struct {
 	name    string
 	key     byte
@@ -157,9 +161,9 @@ func sortRows(rows []topRow, order string) {
 	}
 }
 
-// topOnce answers with the rates of one interval.
+// topOnce shows the links once, with the rates of one interval.
 func (a *app) topOnce(ctx context.Context, interval time.Duration, order string) error {
-	before, err := a.look(ctx)
+	before, err := a.sample(ctx)
 	if err != nil {
 		return err
 	}
@@ -168,7 +172,7 @@ func (a *app) topOnce(ctx context.Context, interval time.Duration, order string)
 		return ctx.Err()
 	case <-time.After(interval):
 	}
-	now, err := a.look(ctx)
+	now, err := a.sample(ctx)
 	if err != nil {
 		return err
 	}
@@ -179,13 +183,13 @@ func (a *app) topOnce(ctx context.Context, interval time.Duration, order string)
 	})
 }
 
-// What a terminal is told.
+// Control sequences for the terminal.
 const (
-	screenEnter = "\x1b[?1049h\x1b[?25l" // another screen than the shell's, without a cursor
+	screenEnter = "\x1b[?1049h\x1b[?25l" // switch to the alternate screen and hide the cursor
 	screenLeave = "\x1b[?25h\x1b[?1049l"
 	screenHome  = "\x1b[H"
-	lineEnd     = "\x1b[K\r\n"
-	screenRest  = "\x1b[J"
+	lineEnd     = "\x1b[K\r\n" // clear the rest of the line
+	screenRest  = "\x1b[J"     // clear the rest of the screen
 )
 
 // topLive shows the links until q, or ctx is done.
@@ -199,7 +203,7 @@ func (a *app) topLive(ctx context.Context, interval time.Duration, order string)
 	defer fmt.Fprint(a.stdout, screenLeave)
 
 	keys := make(chan byte)
-	go func() { // it ends with the program
+	go func() { // it runs until the program ends
 		for key := make([]byte, 1); ; {
 			if n, err := a.screen.Read(key); err != nil || n == 0 {
 				close(keys)
@@ -210,11 +214,11 @@ func (a *app) topLive(ctx context.Context, interval time.Duration, order string)
 	}()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
-	var before, now look
-	var trouble error
+	var before, now sample
+	var failure error
 	fetch := func() {
-		var next look
-		if next, trouble = a.look(ctx); trouble == nil {
+		var next sample
+		if next, failure = a.sample(ctx); failure == nil {
 			before, now = now, next
 		}
 	}
@@ -223,7 +227,7 @@ func (a *app) topLive(ctx context.Context, interval time.Duration, order string)
 		rows := rowsBetween(before, now)
 		sortRows(rows, order)
 		width, height := a.screen.Size()
-		a.draw(rows, order, trouble, width, height)
+		a.draw(rows, order, failure, width, height)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -243,8 +247,9 @@ func (a *app) topLive(ctx context.Context, interval time.Duration, order string)
 	}
 }
 
-// draw shows one picture; rows that find no place are left out, and told of.
-func (a *app) draw(rows []topRow, order string, trouble error, width, height int) {
+// draw redraws the screen. If there are too many rows, the last line counts the others. The title
+// shows the error of the last update, if it failed.
+func (a *app) draw(rows []topRow, order string, failure error, width, height int) {
 	s := a.style()
 	up := 0
 	var rx, tx float64
@@ -254,10 +259,10 @@ func (a *app) draw(rows []topRow, order string, trouble error, width, height int
 		}
 		rx, tx = rx+r.RxBits, tx+r.TxBits
 	}
-	title := s.text(clip(fmt.Sprintf("%s  %d of %d links up  rx %s  tx %s  by %s  (n r t e l sort, q ends)",
+	title := s.text(clip(fmt.Sprintf("%s  %d of %d links up  rx %s  tx %s  by %s  (sort: n r t e l, quit: q)",
 		a.now().Format(time.TimeOnly), up, len(rows), formatBits(rx), formatBits(tx), order), width))
-	if trouble != nil {
-		title = s.paint(red, s.text(clip(trouble.Error(), width)))
+	if failure != nil {
+		title = s.paint(red, s.text(clip(failure.Error(), width)))
 	}
 	lines := append([]string{title, ""}, topLines(rows, width, s)...)
 	if room := max(3, height-1); len(lines) > room {
@@ -270,5 +275,5 @@ func (a *app) draw(rows []topRow, order string, trouble error, width, height int
 		b.WriteString(line + lineEnd)
 	}
 	b.WriteString(screenRest)
-	_, _ = io.WriteString(a.stdout, b.String()) // a terminal that is gone ends the keys too
+	_, _ = io.WriteString(a.stdout, b.String()) // if the terminal is gone, reading keys fails too
 }

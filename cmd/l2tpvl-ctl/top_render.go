@@ -7,18 +7,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// topNarrow is the width that top is made for; what a terminal has beyond goes to the names and the
-// round trips.
+// topNarrow is the width without a terminal, in columns. A wider terminal has more space for names
+// and round trips.
 const topNarrow = 80
 
-// topLines are a title and a line for each row, none wider than the terminal.
+// topLines returns a title and a line for each row, none wider than width, if that is at least 60.
 func topLines(rows []topRow, width int, s style) []string {
-	const fixed = 8 + 7 + 7 + 8 + 5 + 7 // state, rates, echo, loss, and the gaps between all
+	const fixed = 8 + 7 + 7 + 8 + 5 + 7 // state, rates, echo, loss, and the gaps
 	names := 8
 	for _, r := range rows {
 		names = max(names, displayWidth(r.VPN), displayWidth(r.Peer))
 	}
-	room := max(width, 60) - fixed // on less it wraps
+	room := max(width, 60) - fixed // a narrower terminal wraps the lines
 	names = min(names, room/3)
 	history := min(60, room-2*names)
 
@@ -59,7 +59,7 @@ func topColour(r topRow) colour {
 	return none
 }
 
-// clip leaves of a text what fits into so many columns.
+// clip shortens text to width columns. A text that was shortened ends in "~".
 func clip(text string, width int) string {
 	if displayWidth(text) <= width {
 		return text
@@ -71,8 +71,7 @@ func clip(text string, width int) string {
 	return text + "~"
 }
 
-// sparkline draws the last round trips, each as high as its share of the longest one; a lost one is
-// an x.
+// sparkline draws the last round trips as bars relative to the longest one. A lost echo is an x.
 func sparkline(history []*float64, width int, utf8 bool) string {
 	steps, lost := []rune("▁▂▃▄▅▆▇█"), '×'
 	if !utf8 {
@@ -99,7 +98,7 @@ func sparkline(history []*float64, width int, utf8 bool) string {
 	return b.String()
 }
 
-// formatBits is a rate in three digits or so: "0", "950", "1.2k", "34M".
+// formatBits formats a rate with two or three digits: "0", "950", "1.2k", "34M".
 func formatBits(bits float64) string {
 	units := []string{"", "k", "M", "G", "T"}
 	i := 0

@@ -20,7 +20,7 @@ func TestRowsBetween(t *testing.T) {
 	session := func(id string, rx, tx uint64, history ...*float64) map[string]api.Session {
 		return map[string]api.Session{"red\x00pe2": {LocalID: id, Counters: api.Counters{RxOctets: rx, TxOctets: tx, Drops: 5}, Echo: &api.Echo{History: history}}}
 	}
-	before := look{at: at(29, 14, 2, 21), sessions: session("0x1", 1000, 500)}
+	before := sample{at: at(29, 14, 2, 21), sessions: session("0x1", 1000, 500)}
 	for _, tt := range []struct {
 		name   string
 		now    map[string]api.Session
@@ -29,10 +29,10 @@ func TestRowsBetween(t *testing.T) {
 	}{
 		{"traffic", session("0x1", 2000, 1000, ptr(1.0), nil, ptr(2.0), ptr(3.0)), 4000, 2000, 0.25},
 		{"another session", session("0x2", 2000, 1000), 0, 0, 0},
-		{"counters that went back", session("0x1", 900, 500), 0, 0, 0},
+		{"counters that decreased", session("0x1", 900, 500), 0, 0, 0},
 		{"no session", nil, 0, 0, 0},
 	} {
-		rows := rowsBetween(before, look{at: now, links: []api.Link{redLink}, sessions: tt.now})
+		rows := rowsBetween(before, sample{at: now, links: []api.Link{redLink}, sessions: tt.now})
 		if len(rows) != 1 || rows[0].RxBits != tt.rx || rows[0].TxBits != tt.tx || rows[0].Loss != tt.loss || rows[0].History == nil {
 			t.Errorf("%s: %+v", tt.name, rows)
 		}
@@ -57,15 +57,15 @@ func TestSparkline(t *testing.T) {
 		want  string
 	}{{10, true, "█▁▂×▄"}, {4, true, "▁▅×█"}, {4, false, "_+x@"}, {0, true, ""}} {
 		if got := sparkline(history, tt.width, tt.utf8); got != tt.want {
-			t.Errorf("%d, %v: %s, want %s", tt.width, tt.utf8, got, tt.want)
+			t.Errorf("width %d, UTF-8 %v: %s, want %s", tt.width, tt.utf8, got, tt.want)
 		}
 	}
 	if got := sparkline([]*float64{ptr(0.0), nil}, 9, true); got != "▁×" {
-		t.Errorf("no time at all: %s", got)
+		t.Errorf("round trip of 0: %s", got)
 	}
 }
 
-// Lines fit into the terminal, whatever the names are.
+// Lines fit into the terminal, however long the names are.
 func TestTopLinesFit(t *testing.T) {
 	long := make([]*float64, 60)
 	for i := range long {
@@ -101,17 +101,17 @@ func TestTopOnce(t *testing.T) {
 		t.Errorf("%v, %+v in %+v", err, rows, got)
 	}
 	got = runWith(nil, "top", "-i", "100ms", "-s", serve(t))
-	if lines := strings.Split(strings.TrimSpace(got.stdout), "\n"); got.code != exitFine || len(lines) != len(links)+1 {
+	if lines := strings.Split(strings.TrimSpace(got.stdout), "\n"); got.code != exitOK || len(lines) != len(links)+1 {
 		t.Errorf("%+v", got)
 	}
 	got = runWith(nil, "top", "--interval", "1ms", "-s", serve(t))
-	if got.code != exitUsage || got.stderr != "l2tpvl-ctl: --interval 1ms is too short; want 100ms at least\n" {
+	if got.code != exitUsage || got.stderr != "l2tpvl-ctl: --interval 1ms is too short; want at least 100ms\n" {
 		t.Errorf("%+v", got)
 	}
 }
 
-// openPTY opens a pseudo-terminal of 80 columns and 10 lines: what types and looks, and what the
-// program has.
+// openPTY opens a pseudo-terminal of 80 columns and 10 lines. It returns the user's end and the
+// program's end.
 func openPTY(t *testing.T) (user, program *os.File) {
 	t.Helper()
 	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -137,8 +137,8 @@ func openPTY(t *testing.T) (user, program *os.File) {
 	return user, program
 }
 
-// On a terminal top shows one picture after another, takes keys, tells of a daemon that is gone,
-// and leaves the terminal as it was.
+// On a terminal, top redraws the screen, handles keys, shows errors of the daemon, and restores the
+// terminal at the end.
 func TestTopOnATerminal(t *testing.T) {
 	user, program := openPTY(t)
 	before, err := term.GetState(int(program.Fd()))
@@ -188,7 +188,7 @@ func TestTopOnATerminal(t *testing.T) {
 			case text := <-shown:
 				all += text
 			case <-over:
-				t.Fatalf("%q is not shown after\n%q", what, all[max(0, len(all)-1000):])
+				t.Fatalf("%q is missing in the output after\n%q", what, all[max(0, len(all)-1000):])
 			}
 		}
 	}
@@ -217,16 +217,16 @@ func TestTopOnATerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	wait(screenLeave)
-	if code := <-over; code != exitFine {
-		t.Errorf("exit code %d", code)
+	if code := <-over; code != exitOK {
+		t.Errorf("exit status %d", code)
 	}
 	after, err := term.GetState(int(program.Fd()))
 	if err != nil || *after != *before {
-		t.Errorf("the terminal is not as it was: %v", err)
+		t.Errorf("the terminal is not restored: %v", err)
 	}
-	for _, picture := range strings.Split(all, screenHome) {
-		if lines := strings.Count(picture, lineEnd); lines > 10 {
-			t.Errorf("a picture has %d lines, and the terminal 10", lines)
+	for _, frame := range strings.Split(all, screenHome) {
+		if lines := strings.Count(frame, lineEnd); lines > 10 {
+			t.Errorf("a frame has %d lines, the terminal 10", lines)
 		}
 	}
 }

@@ -11,19 +11,20 @@ import (
 // version is set by the build.
 var version = "(devel)"
 
-// versionInfo is what `version` tells.
+// versionInfo is the output of the version command.
 type versionInfo struct {
 	Version string `json:"version"`          // of l2tpvl-ctl
-	Go      string `json:"go"`               // of the toolchain that built it
-	Daemon  string `json:"daemon,omitempty"` // of l2tpvld; empty: it does not answer
-	Reason  string `json:"reason,omitempty"` // why it does not
+	Go      string `json:"go"`               // version of the Go toolchain that built it
+	Daemon  string `json:"daemon,omitempty"` // of l2tpvld; empty if it does not answer
+	Reason  string `json:"reason,omitempty"` // why l2tpvld does not answer
 }
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Say which l2tpvl-ctl and which l2tpvld these are",
-		Long:  "Say which l2tpvl-ctl this is, and which l2tpvld answers it, if one does.",
+		Short: "Print the versions of l2tpvl-ctl and l2tpvld",
+		Long: `Print the version of l2tpvl-ctl and of the running l2tpvld. If no l2tpvld answers, the reason is
+printed instead, and the exit status is 0.`,
 		Example: `  l2tpvl-ctl version
   l2tpvl-ctl version -o yaml`,
 		Args:              cobra.NoArgs,

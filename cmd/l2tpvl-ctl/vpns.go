@@ -15,9 +15,12 @@ import (
 func (a *app) vpnsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "vpns [PEER]",
-		Short: "Compare the VPN-IDs at both ends",
-		Long: `Compare the VPN-IDs of the links to all peers, or to one, with those of the peer: which link has no counterpart there, and
-which of the peer's has none here. What the peer has is known by its calls, and by how it answers ours.`,
+		Short: "Compare the VPN-IDs configured at both ends",
+		Long: `Compare the VPN-IDs of the links to all peers, or to one peer, with those configured at the peer.
+
+HERE is the name of the VPN on this router, or "no". THERE shows whether the peer has a link with
+the same VPN-ID: "yes", "no", "other IPsec" if only one of the two is protected, or "?" if unknown.
+It is learnt from the peer's session requests and from its answers to ours.`,
 		Example: `  l2tpvl-ctl vpns
   l2tpvl-ctl vpns pe2 -o json`,
 		Args:              cobra.MaximumNArgs(1),
@@ -37,9 +40,12 @@ which of the peer's has none here. What the peer has is known by its calls, and 
 
 func renderVPNs(vpns []api.VPN, now time.Time, s style) string {
 	if len(vpns) == 0 {
-		return "l2tpvld has no links configured, and no peer has called\n"
+		return "l2tpvld has no links configured, and no peer has requested a session\n"
 	}
-	t := table{titles: []string{"VPN-ID", "PEER", "HERE", "THERE", "IPSEC", "CALLS IN VAIN", "LAST CALL", "NOTE"}, wide: []string{"IPSEC", "CALLS IN VAIN", "LAST CALL"}}
+	t := table{
+		titles: []string{"VPN-ID", "PEER", "HERE", "THERE", "IPSEC", "REFUSED", "LAST REFUSED", "NOTE"},
+		wide:   []string{"IPSEC", "REFUSED", "LAST REFUSED"},
+	}
 	for _, v := range vpns {
 		here := cell{text: v.VPN}
 		if v.VPN == "" {
@@ -50,14 +56,14 @@ func renderVPNs(vpns []api.VPN, now time.Time, s style) string {
 			called = api.DurationText(now.Sub(*v.CalledAt)) + " ago"
 		}
 		t.add(
-			plain(v.VPNID), plain(v.Peer), here, thereCell(v.Counterpart),
-			plain(ipsecOf(v.IPsec)), maybe(v.Calls), plain(called), plain(v.Reason),
+			plain(v.VPNID), plain(v.Peer), here, remoteCell(v.Counterpart),
+			plain(ipsecOf(v.IPsec)), countIfKnown(v.Calls), plain(called), plain(v.Reason),
 		)
 	}
-	return t.render(s) + mistyped(vpns, s)
+	return t.render(s) + mistypeHint(vpns, s)
 }
 
-func thereCell(c api.Counterpart) cell {
+func remoteCell(c api.Counterpart) cell {
 	switch c {
 	case api.CounterpartThere:
 		return cell{text: "yes", colour: green}
@@ -71,23 +77,26 @@ func thereCell(c api.Counterpart) cell {
 	return plain(string(c))
 }
 
-// mistyped is what to think of if a peer lacks one VPN-ID of ours and we lack one of its.
-func mistyped(vpns []api.VPN, s style) string {
-	lacks := map[string][2][]string{} // by peer: what it lacks, what we lack
+// mistypeHint suggests a typing mistake for each peer that lacks exactly one VPN-ID of ours while
+// we lack exactly one of the peer's.
+func mistypeHint(vpns []api.VPN, s style) string {
+	type missing struct{ there, here []string }
+	byPeer := map[string]missing{}
 	for _, v := range vpns {
-		of := lacks[v.Peer]
+		m := byPeer[v.Peer]
 		switch {
 		case v.Counterpart == api.CounterpartMissing:
-			of[0] = append(of[0], v.VPN+" ("+v.VPNID+")")
+			m.there = append(m.there, v.VPN+" ("+v.VPNID+")")
 		case v.VPN == "":
-			of[1] = append(of[1], v.VPNID)
+			m.here = append(m.here, v.VPNID)
 		}
-		lacks[v.Peer] = of
+		byPeer[v.Peer] = m
 	}
 	var lines []string
-	for peer, of := range lacks {
-		if len(of[0]) == 1 && len(of[1]) == 1 {
-			lines = append(lines, fmt.Sprintf("%s lacks %s, and has %s, which is not here: may one of the two be mistyped?", peer, of[0][0], of[1][0]))
+	for peer, m := range byPeer {
+		if len(m.there) == 1 && len(m.here) == 1 {
+			lines = append(lines, fmt.Sprintf("%s has no link for %s, but one for %s, which is missing here: is one of the two VPN-IDs mistyped?",
+				peer, m.there[0], m.here[0]))
 		}
 	}
 	if lines == nil {

@@ -10,10 +10,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// pollEvery is how often --wait looks.
+// pollEvery is the interval between two requests of --wait.
 const pollEvery = 250 * time.Millisecond
 
-// waitForLinks shows the links once they are up or the time is over.
+// waitForLinks shows the links once they are all up or the time limit is over.
 func (a *app) waitForLinks(
 	ctx context.Context, fetch func(context.Context) ([]api.Link, error), limit time.Duration,
 ) error {
@@ -27,19 +27,19 @@ func (a *app) waitForLinks(
 		return err
 	}
 	if missing := notUp(links); len(missing) > 0 {
-		return &noError{fmt.Sprintf("%d of %d links not up within %v", len(missing), len(links), limit)}
+		return &negativeError{fmt.Sprintf("%d of %d links not up within %v", len(missing), len(links), limit)}
 	}
 	return nil
 }
 
-// pollLinks fetches the links until they are all up or the time is over, and returns what it saw
-// last. It tells of progress where there is any. That the daemon cannot be reached is an error at
-// the end alone: it may be starting.
+// pollLinks fetches the links until they are all up or the time limit is over, and returns the last
+// result. It calls report whenever the progress changes. An unreachable daemon is an error only at
+// the end, because it may be starting.
 func pollLinks(
-	ctx context.Context, fetch func(context.Context) ([]api.Link, error), limit time.Duration, tell func(string),
+	ctx context.Context, fetch func(context.Context) ([]api.Link, error), limit time.Duration, report func(string),
 ) ([]api.Link, error) {
 	over := time.After(limit)
-	told := ""
+	reported := ""
 	for {
 		links, err := fetch(ctx)
 		progress := "waiting for l2tpvld"
@@ -50,12 +50,12 @@ func pollLinks(
 			}
 			progress = fmt.Sprintf("%d of %d links up, waiting for %s",
 				len(links)-len(missing), len(links), strings.Join(missing, ", "))
-		} else if _, absent := errors.AsType[*api.NotReachableError](err); !absent {
+		} else if _, unreachable := errors.AsType[*api.NotReachableError](err); !unreachable {
 			return nil, err
 		}
-		if progress != told {
-			tell(progress)
-			told = progress
+		if progress != reported {
+			report(progress)
+			reported = progress
 		}
 		select {
 		case <-over:
@@ -65,7 +65,7 @@ func pollLinks(
 	}
 }
 
-// notUp names the links that are not up.
+// notUp returns the names and states of the links that are not up.
 func notUp(links []api.Link) []string {
 	var names []string
 	for _, l := range links {

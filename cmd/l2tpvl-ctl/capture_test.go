@@ -18,14 +18,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// capturedOf is a dialogue as a daemon tells of it that knows the secret.
+// capturedOf returns the messages of a dialogue as a daemon that knows the secret captures them.
 func capturedOf(t *testing.T, d *dialogue) (list []api.Captured) {
 	t.Helper()
 	c, err := openCapture(bytes.NewReader(d.pcap()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := dissect.New([]dissect.Secret{{Name: "secret", Octets: []byte(oldSecret)}}, false)
+	dissector := dissect.New([]dissect.Secret{{Name: "secret", Octets: []byte(oldSecret)}}, false)
 	for {
 		p, err := c.next()
 		if err != nil {
@@ -36,12 +36,12 @@ func capturedOf(t *testing.T, d *dialogue) (list []api.Captured) {
 		if d.ip {
 			octets = octets[4:]
 		}
-		words.Add(g)
-		said := words.Drain().Messages
-		if len(said) == 0 {
+		dissector.Add(g)
+		messages := dissector.Drain().Messages
+		if len(messages) == 0 {
 			continue // a data message
 		}
-		text, err := json.Marshal(said[0])
+		text, err := json.Marshal(messages[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -49,7 +49,7 @@ func capturedOf(t *testing.T, d *dialogue) (list []api.Captured) {
 	}
 }
 
-// serveCapture answers as a daemon that captures these, and then ends.
+// serveCapture answers capture requests with the messages in list.
 func serveCapture(t *testing.T, list []api.Captured) (socket string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+api.PathPeers, func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(peers) })
@@ -66,8 +66,8 @@ func serveCapture(t *testing.T, list []api.Captured) (socket string) {
 	return listen(t, mux)
 }
 
-// What is written is a capture that decode reads as if it were of the network, hidden AVPs hidden;
-// the comments have them.
+// The pcapng file has the packets as on the network, with hidden AVPs encrypted, and decode reads
+// it. The comments have the decrypted AVPs.
 func TestCaptureToPcapng(t *testing.T) {
 	for _, over := range []string{"udp", "ip"} {
 		for _, family := range []string{"IPv4", "IPv6"} {
@@ -91,20 +91,21 @@ func TestCaptureToPcapng(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				words := dissect.New([]dissect.Secret{{Name: "secret", Octets: []byte(oldSecret)}}, false)
-				if err := dissectCapture(c, []uint16{1701}, words); err != nil {
+				dissector := dissect.New([]dissect.Secret{{Name: "secret", Octets: []byte(oldSecret)}}, false)
+				if err := dissectCapture(c, []uint16{1701}, dissector); err != nil {
 					t.Fatal(err)
 				}
-				read := words.Report()
+				read := dissector.Report()
 				if len(read.Messages) != len(list) || len(list) < 6 || len(read.Counts) != 0 {
 					t.Fatalf("%d messages, want %d", len(read.Messages), len(list))
 				}
 				for i, m := range read.Messages {
-					want, err := said(&list[i])
+					want, err := messageOf(&list[i])
 					if err != nil {
 						t.Fatal(err)
 					}
-					m.Frame, m.Seconds = want.Frame, want.Seconds // data messages lie between them
+					// The capture has data messages between them.
+					m.Frame, m.Seconds = want.Frame, want.Seconds
 					if !reflect.DeepEqual(&m, want) {
 						t.Errorf("message %d is %+v\nwant %+v", i, m, want)
 					}
@@ -115,7 +116,7 @@ func TestCaptureToPcapng(t *testing.T) {
 					t.Errorf("the comments are\n%s", strings.Join(comments, "\n"))
 				}
 				if bytes.Contains(written, []byte{0, 0, 0x5e, 0, 0, 0, 1}) {
-					t.Error("what is hidden on the network is in clear in the packets")
+					t.Error("a hidden AVP is unencrypted in the packets")
 				}
 			})
 		}
@@ -140,7 +141,7 @@ func readComments(t *testing.T, written []byte) (comments []string) {
 	}
 }
 
-// In a pipe it is pcapng, on a terminal words, and with -o what programs read.
+// The output is pcapng in a pipe, text on a terminal, and JSON with -o json.
 func TestCaptureForms(t *testing.T) {
 	list := capturedOf(t, newDialogue(t, oldSecret).linkUp())
 	list[1].Missed = 7
@@ -150,11 +151,11 @@ func TestCaptureForms(t *testing.T) {
 		code := runOnTerminal(terminal, &stdout, &stderr, append([]string{"capture", "-s", socket}, args...))
 		return outcome{code, stdout.String(), stderr.String()}
 	}
-	const missed = "l2tpvl-ctl: 7 messages were too many at once, and are left out\n"
-	if got := run(false, "pe2"); got.code != exitFine || len(readComments(t, []byte(got.stdout))) != len(list) || got.stderr != missed {
+	const missed = "l2tpvl-ctl: 7 messages missing: too many at once\n"
+	if got := run(false, "pe2"); got.code != exitOK || len(readComments(t, []byte(got.stdout))) != len(list) || got.stderr != missed {
 		t.Errorf("in a pipe: %+v", got)
 	}
-	if got := run(true, "pe2", "-w", "-", "--count", "1"); got.code != exitFine || len(readComments(t, []byte(got.stdout))) != 1 {
+	if got := run(true, "pe2", "-w", "-", "--count", "1"); got.code != exitOK || len(readComments(t, []byte(got.stdout))) != 1 {
 		t.Errorf("-w - on a terminal: %+v", got)
 	}
 	got := run(true, "pe2", "--count", "4")
@@ -162,10 +163,10 @@ func TestCaptureForms(t *testing.T) {
 	if got = run(false, "pe2", "-o", "json", "--count", "1"); got.stdout != jsonLine(t, list[0]) {
 		t.Errorf("as JSON: %s", got.stdout)
 	}
-	if got = run(false, "pe9"); got.code != exitUsage || got.stderr != "l2tpvl-ctl: there is no peer \"pe9\": did you mean pe2?\n" || got.stdout != "" {
-		t.Errorf("of an unknown peer: %+v", got)
+	if got = run(false, "pe9"); got.code != exitUsage || got.stderr != "l2tpvl-ctl: unknown peer \"pe9\"; did you mean pe2?\n" || got.stdout != "" {
+		t.Errorf("unknown peer: %+v", got)
 	}
-	if got = run(false, "pe2", "-w", "/nowhere/x"); got.code != exitTrouble || got.stderr != "l2tpvl-ctl: open /nowhere/x: no such file or directory\n" {
-		t.Errorf("to a file that cannot be: %+v", got)
+	if got = run(false, "pe2", "-w", "/nowhere/x"); got.code != exitFailure || got.stderr != "l2tpvl-ctl: open /nowhere/x: no such file or directory\n" {
+		t.Errorf("file that cannot be created: %+v", got)
 	}
 }
