@@ -49,7 +49,7 @@ func (d *Daemon) change(to *config.Config, log *zap.Logger) (*plan.Plan, error) 
 	}
 	c := &changing{daemon: d, plan: p, from: from, to: &running{cfg: to}, work: make(map[*loop]*work)}
 	c.pickLoops()
-	if err := d.listeners.listenFor(c.to.loops); err != nil {
+	if err := d.listeners.Open(listenPeers(c.to.loops)); err != nil {
 		return nil, fmt.Errorf("listen for peers: %w; nothing is changed", err)
 	}
 	c.share()
@@ -185,7 +185,7 @@ func linksOf(cfg *config.Config) map[linkName]linkOf {
 func (c *changing) carryOut() {
 	d := c.daemon
 	d.running.Store(&running{c.to.cfg, c.kept})
-	d.listeners.know(c.kept)
+	d.listeners.Dispatch(listenPeers(c.kept))
 	c.takeDown()
 	if d.operators.life.Err() != nil {
 		return // what goes is perhaps not gone, and nothing is to come any more
@@ -194,7 +194,7 @@ func (c *changing) carryOut() {
 	d.makeRoom()
 	c.bringUp()
 	d.running.Store(c.to)
-	d.listeners.know(c.to.loops)
+	d.listeners.Dispatch(listenPeers(c.to.loops))
 	for _, l := range c.fresh {
 		l.start(d.operators.life)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel"
@@ -42,9 +42,9 @@ type Daemon struct {
 	support     dataplane.Support // what plane was picked by
 	vrs         Routers
 	executor    *executor
-	admission   *admission
+	admission   *listen.Admission
 	interfaces  interfaces
-	listeners   listeners
+	listeners   *listen.Listeners
 	guard       ipsec.Guard
 	unprotected atomic.Int64 // loops that run, are to be protected and are not yet
 }
@@ -107,10 +107,10 @@ func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 	events := newEvents(started)
 	d := &Daemon{
 		version: version, log: events.recorded(log), events: events, started: started,
-		executor: newExecutor(), admission: newAdmission(),
+		executor: newExecutor(), admission: listen.NewAdmission(),
 		guard:     absentGuard{errNoGuard},
 		operators: operators{disabled: make(map[linkName]bool)},
-		listeners: listeners{log: log, open: listenPacket, byLocal: make(map[netip.AddrPort]*listener)},
+		listeners: listen.New(log, listen.OpenSocket),
 	}
 	d.running.Store(&running{cfg: cfg})
 	return d
@@ -137,10 +137,10 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		return fmt.Errorf("virtual routers: %w", err)
 	}
 	d.makeLoops()
-	if err := d.listeners.listenFor(d.loops()); err != nil {
+	if err := d.listeners.Open(listenPeers(d.loops())); err != nil {
 		return errors.Join(fmt.Errorf("listen for peers: %w", err), d.vrs.Close())
 	}
-	d.listeners.know(d.loops())
+	d.listeners.Dispatch(listenPeers(d.loops()))
 	d.ensureRouters()
 
 	d.startLoops(ctx)
@@ -149,7 +149,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	serving.Go(page.serve)
 	serving.Go(func() { d.reload(ctx) })
 	d.awaitEnd(ctx)
-	d.listeners.close()
+	d.listeners.Close()
 	server.close()
 	_ = page.Close()
 	serving.Wait()

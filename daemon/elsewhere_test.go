@@ -141,10 +141,10 @@ func TestReplayedCallMovesNothing(t *testing.T) {
 		n.mu.Lock()
 		first, last := (*calls)[0], (*calls)[len(*calls)-1]
 		n.mu.Unlock()
-		a.listener.take(last, pe2else)
+		a.listener.Receive(last, pe2else)
 		pass(time.Minute)
 		a.leadsTo(t, pe2) // only acknowledged once more
-		a.listener.take(first, pe2else)
+		a.listener.Receive(first, pe2else)
 		synctest.Wait()
 		if got := a.plane.newest().cfg.Peer; got != pe2else {
 			t.Errorf("the call is answered at %v, want %v", got, pe2else)
@@ -175,7 +175,7 @@ func TestForgedCallOpensNothing(t *testing.T) {
 		n.mu.Unlock()
 		forged[len(forged)-1] ^= 1
 		for range 100 {
-			a.listener.take(forged, pe2else)
+			a.listener.Receive(forged, pe2else)
 		}
 		pass(time.Second)
 		if opened, _, _ := a.plane.count(); opened != 1 {
@@ -207,7 +207,7 @@ func TestWithoutASecretAnEstablishedConnectionStays(t *testing.T) {
 		n.mu.Lock()
 		call := bytes.Clone((*calls)[0])
 		n.mu.Unlock()
-		a.listener.take(call, pe2else2)
+		a.listener.Receive(call, pe2else2)
 		pass(time.Second)
 		a.leadsTo(t, pe2else)
 		if n := a.loops()[0].foreignPort.Load(); n != 1 {

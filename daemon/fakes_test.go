@@ -22,6 +22,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
@@ -81,7 +82,7 @@ func (n *network) setCut(cut bool) {
 }
 
 // deliver hands something to the tunnel at an address, or to the listener behind it.
-func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toListener func(l *listener, from netip.AddrPort)) {
+func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toListener func(l *listen.Listener, from netip.AddrPort)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.cut || n.passes != nil && !n.passes(from, to) {
@@ -218,7 +219,7 @@ func (t *tunnel) SendControl(message []byte) error {
 				peer.cfg.Control(message)
 			}
 		},
-		func(l *listener, from netip.AddrPort) { l.take(message, from) })
+		func(l *listen.Listener, from netip.AddrPort) { l.Receive(message, from) })
 	return nil
 }
 
@@ -282,7 +283,7 @@ func (s *planeSession) SendFrame(frame []byte) error {
 			peer.heard.Store(time.Now().UnixNano())
 			to.cfg.Deliver(frame)
 		}
-	}, func(*listener, netip.AddrPort) {})
+	}, func(*listen.Listener, netip.AddrPort) {})
 	return nil
 }
 
@@ -399,7 +400,7 @@ type pe struct {
 	vrs       *vrs
 	guard     *fakeGuard
 	logs      *observer.ObservedLogs
-	listener  *listener
+	listener  *listen.Listener
 
 	stop func() // ends the daemon, and waits for its end
 }
@@ -431,6 +432,12 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 	p.Daemon = newDaemon(cfg, "test", zap.New(core))
 	p.Daemon.plane, p.Daemon.vrs = p.plane, p.vrs
 	p.Daemon.guard = p.guard
+	p.listeners = listen.New(zap.NewNop(), func(string, netip.AddrPort) (net.PacketConn, error) {
+		if p.portTaken != nil {
+			return nil, p.portTaken
+		}
+		return deafConn{}, nil
+	})
 	p.remake()
 	return p
 }
@@ -438,28 +445,21 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 // remake makes the loops and what listens for them, of the configuration as it is now.
 func (p *pe) remake() {
 	p.makeLoops()
-	p.listeners.open = func(string, netip.AddrPort) (net.PacketConn, error) {
-		if p.portTaken != nil {
-			return nil, p.portTaken
-		}
-		return deafConn{}, nil
-	}
-	if err := p.listeners.listenFor(p.loops()); err != nil {
+	peers := listenPeers(p.loops())
+	if err := p.listeners.Open(peers); err != nil {
 		panic(err)
 	}
-	p.listeners.know(p.loops())
+	p.listeners.Dispatch(peers)
 	p.listener = p.hearing(p.localAddrPort())
 	p.plane.network.hosts[p.localAddrPort()] = p
 }
 
 // hearing is what listens at an address; nil: nothing.
-func (p *pe) hearing(at netip.AddrPort) *listener {
+func (p *pe) hearing(at netip.AddrPort) *listen.Listener {
 	if p == nil {
 		return nil
 	}
-	p.listeners.mu.Lock()
-	defer p.listeners.mu.Unlock()
-	return p.listeners.byLocal[at]
+	return p.listeners.At(at)
 }
 
 // deafConn is a socket at which nothing arrives: the network calls the listener itself.

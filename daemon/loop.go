@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/internal/timing"
@@ -99,6 +100,19 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 		l.protection = &protection{peer: wiring.Protection(cfg, &peer), algorithms: peer.IKE.ESPProposals}
 	}
 	return l
+}
+
+// listenPeer returns the peer as the listeners know it.
+func (l *loop) listenPeer() listen.Peer {
+	return listen.Peer{Receiver: l, Local: l.local, Remote: l.from, Excluded: l.protection != nil || l.static}
+}
+
+func listenPeers(loops []*loop) []listen.Peer {
+	var peers []listen.Peer
+	for _, l := range loops {
+		peers = append(peers, l.listenPeer())
+	}
+	return peers
 }
 
 // post has f run in the loop, and waits for room to say so. It does nothing once the loop is over.
@@ -197,9 +211,9 @@ func (l *loop) deadline() time.Time {
 	return timing.Earliest(l.pair.Deadline(), l.path.retryAt)
 }
 
-// receive takes a control message that has arrived from a port of the peer's address; it may be
-// called from any goroutine, and does not keep the octets.
-func (l *loop) receive(message []byte, from netip.AddrPort) {
+// Receive accepts a control message that arrived from a port of the peer's address. It implements
+// listen.Receiver; the tunnels call it, too.
+func (l *loop) Receive(message []byte, from netip.AddrPort) {
 	if l.static {
 		l.unasked.Add(1)
 		return
@@ -208,7 +222,7 @@ func (l *loop) receive(message []byte, from netip.AddrPort) {
 		l.tooLong.Add(1)
 		return
 	}
-	if !l.daemon.admission.admit(message) {
+	if !l.daemon.admission.Admit(message) {
 		return
 	}
 	message = bytes.Clone(message)

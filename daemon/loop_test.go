@@ -146,7 +146,7 @@ func TestPeerFindsItsWayFirst(t *testing.T) {
 		tried, _ := a.plane.tried()
 		v := a.look(t)
 		for range 1000 {
-			a.loops()[0].receive([]byte("a call"), a.loops()[0].peer.AddrPort())
+			a.loops()[0].Receive([]byte("a call"), a.loops()[0].peer.AddrPort())
 		}
 		synctest.Wait()
 		if n, _ := a.plane.tried(); n > tried+1 {
@@ -362,7 +362,7 @@ func TestAfterTheEnd(t *testing.T) {
 			l.post(func(time.Time) { t.Error("done after the end") })
 		}
 		for range 2 * mailboxSize {
-			l.receive([]byte{0x80}, l.peer.AddrPort())
+			l.Receive([]byte{0x80}, l.peer.AddrPort())
 		}
 		if _, err := l.view(t.Context()); !errors.Is(err, errOver) {
 			t.Errorf("view: %v, want %v", err, errOver)
@@ -385,7 +385,7 @@ func TestOverload(t *testing.T) {
 
 		const tooMany = 100
 		for range mailboxSize + tooMany {
-			l.receive([]byte("no control message"), l.peer.AddrPort())
+			l.Receive([]byte("no control message"), l.peer.AddrPort())
 		}
 		if n := l.dropped.Load(); n != tooMany {
 			t.Errorf("%d dropped, want %d", n, tooMany)
@@ -400,7 +400,7 @@ func TestOverload(t *testing.T) {
 		if n := completions.Load(); n != 10 {
 			t.Errorf("%d of 10 completions came through", n)
 		}
-		l.receive(make([]byte, maxMessage+1), l.peer.AddrPort())
+		l.Receive(make([]byte, maxMessage+1), l.peer.AddrPort())
 		synctest.Wait()
 		if v := a.look(t); v.Path.Dropped != tooMany || v.Path.TooLong != 1 {
 			t.Errorf("dropped %d, too long %d", v.Path.Dropped, v.Path.TooLong)

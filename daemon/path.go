@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/static"
@@ -21,7 +22,7 @@ import (
 // address or route.
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
-	calls    *listener        // for what is said outside of a control connection; nil: the daemon's listener hears that
+	calls    *listen.Listener // for what is said outside of a control connection; nil: the daemon's listener hears that
 	peer     netip.AddrPort   // where it leads: the configured port, or the one that the peer speaks from
 	movedAt  time.Time        // when a way to another port was last opened
 	heardAt  time.Time        // when a control message last came from there
@@ -78,7 +79,7 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 		Encapsulation: wiring.Encapsulation(l.peer.Encapsulation),
 		Local:         l.local, Peer: peer,
 		Protected:   l.protection != nil,
-		Control:     func(message []byte) { l.receive(message, peer) },
+		Control:     func(message []byte) { l.Receive(message, peer) },
 		PathChanged: func() { l.post(l.pathChanged) },
 		Unreachable: func(err error) {
 			l.offer(func(now time.Time) { l.path.hint, l.path.hintAt = cause(err), now })
@@ -135,7 +136,7 @@ func (l *loop) listenForCalls() (err error) {
 	if l.protection == nil || l.path.peer.Port() != 0 {
 		return nil
 	}
-	l.path.calls, err = listenTo(l)
+	l.path.calls, err = listen.Dedicated(l.listenPeer(), l.log)
 	return err
 }
 
@@ -163,7 +164,7 @@ func (l *loop) closePath() {
 	l.closeTunnel(l.path.tunnel)
 	l.path.tunnel = nil
 	if l.path.calls != nil {
-		l.path.calls.close()
+		l.path.calls.Close()
 		l.path.calls = nil
 	}
 }

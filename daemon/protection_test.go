@@ -284,7 +284,7 @@ func TestProtectedPathStays(t *testing.T) {
 				t.Error("the path has followed to another port")
 			}
 		}
-		a.listener.take([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddrPort("192.0.2.2:1701"))
+		a.listener.Receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddrPort("192.0.2.2:1701"))
 		if n := len(a.loops()[1].mailbox); n != 0 {
 			t.Error("the listener for what is in clear has handed a message to the protected loop")
 		}

@@ -50,7 +50,7 @@ func TestStaticLinks(t *testing.T) {
 		}
 
 		// What looks like a control message is none here.
-		a.loops()[0].receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops()[0].peer.AddrPort())
+		a.loops()[0].Receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops()[0].peer.AddrPort())
 		synctest.Wait()
 		if told := a.drops(t); told["control message of a static peer"] != 1 {
 			t.Errorf("drops %v", told)

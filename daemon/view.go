@@ -106,11 +106,7 @@ func (d *Daemon) snapshot(ctx context.Context) (report.Snapshot, error) {
 
 // strangersDrops are the datagrams dropped before any peer's loop has seen them, by reason.
 func (d *Daemon) strangersDrops() map[string]uint64 {
-	strays := &d.listeners.strays
-	return map[string]uint64{
-		"stranger":                strays.stranger.Load(),
-		"foreign port":            strays.foreignPort.Load(),
-		"data without tunnel":     strays.notControl.Load(),
-		control.DropRate.String(): d.admission.refused.Load(),
-	}
+	drops := d.listeners.Drops()
+	drops[control.DropRate.String()] = d.admission.Refused()
+	return drops
 }

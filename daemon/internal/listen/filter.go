@@ -1,4 +1,4 @@
-package daemon
+package listen
 
 import (
 	"golang.org/x/net/bpf"
@@ -8,20 +8,21 @@ import (
 // filter is a program that the kernel runs on each packet for a socket.
 type filter []bpf.Instruction
 
-// firstWords4 and firstWords6 take of IP protocol 115 the messages to no control connection, which
-// alone are the listener's (RFC 3931 section 4.1.1.2): session ID 0, flags, length, Control
-// Connection ID 0. So user packets, of which a raw socket would get a copy each, cost next to
-// nothing. An IPv4 packet comes with its header, an IPv6 packet without.
+// firstMessages4 and firstMessages6 accept the packets of IP protocol 115 that belong to no control
+// connection (RFC 3931, section 4.1.1.2): session ID 0, flags and length, Control Connection ID 0.
+// A raw socket gets a copy of every packet of the protocol; the filter makes the copies of user
+// packets cost next to nothing. An IPv4 raw socket receives packets with their IP header, an IPv6
+// raw socket without.
 var (
-	firstWords4 = append(filter{bpf.LoadMemShift{Off: 0}}, firstWords(func(off uint32) bpf.Instruction {
+	firstMessages4 = append(filter{bpf.LoadMemShift{Off: 0}}, firstMessages(func(off uint32) bpf.Instruction {
 		return bpf.LoadIndirect{Off: off, Size: 4}
 	})...)
-	firstWords6 = firstWords(func(off uint32) bpf.Instruction {
+	firstMessages6 = firstMessages(func(off uint32) bpf.Instruction {
 		return bpf.LoadAbsolute{Off: off, Size: 4}
 	})
 )
 
-func firstWords(load func(off uint32) bpf.Instruction) filter {
+func firstMessages(load func(off uint32) bpf.Instruction) filter {
 	return filter{
 		load(0),
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 3},
@@ -32,11 +33,11 @@ func firstWords(load func(off uint32) bpf.Instruction) filter {
 	}
 }
 
-// program is the filter as the kernel takes it.
+// program returns the filter in the kernel's form.
 func (f filter) program() *unix.SockFprog {
 	instructions, err := bpf.Assemble(f)
 	if err != nil {
-		panic("daemon: " + err.Error()) // a test assembles all there are
+		panic("listen: " + err.Error()) // a test assembles all filters
 	}
 	filters := make([]unix.SockFilter, len(instructions))
 	for i, in := range instructions {
