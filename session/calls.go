@@ -54,7 +54,7 @@ func (p *Pair) ask(now time.Time, out *Output) {
 		if p.isStatic() {
 			l.begun(out)
 		} else {
-			offer := control.Offer{Circuit: l2tp.CircuitActive, Sequencing: l.Sequencing}
+			offer := control.SessionOptions{Circuit: l2tp.CircuitActive, Sequencing: l.Sequencing}
 			l.take(c.OpenWith(now, l.VPNID.AppendOctets(nil), offer, &out.control))
 		}
 	}

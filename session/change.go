@@ -105,7 +105,7 @@ func (p *Pair) ResetLink(now time.Time, id endid.VPNID, out *Output) {
 	out.effect(Note{Kind: LinkReset, Link: l, Message: "link reset by the operator"})
 	l.end(now, resetText, out)
 	l.again(now)
-	p.control.Hurry(now, &out.control)
+	p.control.RetryNow(now, &out.control)
 	p.drain(now, out)
 }
 

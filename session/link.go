@@ -111,7 +111,7 @@ func (l *Link) pppDeadline() time.Time {
 func (l *Link) answer(now time.Time, s *control.Session, out *Output) {
 	l.callAt = time.Time{}
 	l.take(s)
-	s.Require(l.Sequencing)
+	s.RequireSequencing(l.Sequencing)
 	l.create(out)
 	l.schedule()
 }

@@ -157,7 +157,7 @@ func (p *Pair) Hurry(now time.Time, out *Output) {
 	if p.isStatic() {
 		p.beginAll(now)
 	} else {
-		p.control.Hurry(now, &out.control)
+		p.control.RetryNow(now, &out.control)
 	}
 	p.drain(now, out)
 }
@@ -165,7 +165,7 @@ func (p *Pair) Hurry(now time.Time, out *Output) {
 // Heard tells when the last data message came from the peer.
 func (p *Pair) Heard(at time.Time) {
 	if c := p.control.Established(); c != nil {
-		c.Heard(at)
+		c.DataReceived(at)
 	}
 }
 

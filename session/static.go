@@ -25,7 +25,7 @@ func (p *Pair) isStatic() bool { return p.cfg.Static != nil }
 func (l *Link) begun(out *Output) {
 	s := l.Static
 	l.take(control.NewStaticSession(s.LocalID, s.PeerID, s.LocalCookie, s.PeerCookie))
-	l.session.Require(l.Sequencing) // the peer is configured for it too
+	l.session.RequireSequencing(l.Sequencing) // the peer is configured for it too
 	l.create(out)
 }
 

@@ -72,7 +72,7 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		d.called()
 		var s *Session
 		d.step(func(out *Output) {
-			s = d.peer.Established().OpenWith(d.now, []byte("red"), Offer{Circuit: circuitDown}, out)
+			s = d.peer.Established().OpenWith(d.now, []byte("red"), SessionOptions{Circuit: circuitDown}, out)
 		})
 		d.expectCircuit(l2tp.ICRQ, circuitDown|brandNew)
 		d.setCircuit(s, circuitUp)

@@ -72,9 +72,9 @@ func (c *Connection) Counters() Counters {
 	return Counters{r.sent, r.received, r.retransmitted, r.peerWindow, r.retries}
 }
 
-// Heard tells of data received on the connection's sessions, which counts as life of the peer (RFC
+// DataReceived tells of data received on the connection's sessions, which counts as life of the peer (RFC
 // 3931 section 4.4).
-func (c *Connection) Heard(at time.Time) {
+func (c *Connection) DataReceived(at time.Time) {
 	if at.After(c.LastHeard) {
 		c.LastHeard = at
 		c.scheduleHello()
@@ -106,7 +106,7 @@ func (c *Connection) transition(now time.Time, to State) {
 	c.State, c.Since = to, now
 	switch timing := &c.peer.cfg.Timing; to {
 	case WaitCtlReply, WaitCtlConn:
-		c.deadline = now.Add(timing.Limit())
+		c.deadline = now.Add(timing.SetupTimeout())
 	case Stopping, Stopped:
 		c.deadline = now.Add(timing.Cycle())
 	default:

@@ -239,9 +239,9 @@ func TestRetry(t *testing.T) {
 	d.expect(l2tp.ACK)
 	d.lost(CauseRefused)
 	d.dial()
-	d.step(func(out *Output) { d.peer.Hurry(d.now, out) })
+	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) })
 	d.expect(l2tp.SCCRQ)
-	d.step(func(out *Output) { d.peer.Hurry(d.now, out) }) // so it asks again, and does not wait for its timer
+	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) }) // so it asks again, and does not wait for its timer
 	d.expectAgain(l2tp.SCCRQ, 0)
 	d.send(l2tp.SCCRP)
 	d.expect(l2tp.SCCCN)

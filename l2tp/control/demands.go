@@ -55,9 +55,9 @@ func sequencingError(text string) l2tp.Result {
 	return cdnError(l2tp.CDNSequencingSublayer, l2tp.ErrorNone, text)
 }
 
-// Require has the peer's call answered with a demand for sequence numbers, before Accept.
+// RequireSequencing has the peer's call answered with a demand for sequence numbers, before Accept.
 // PeerDemands then has what the peer is expected to demand in return.
-func (s *Session) Require(sequencing l2tp.DataSequencing) {
+func (s *Session) RequireSequencing(sequencing l2tp.DataSequencing) {
 	if sequencing == l2tp.SequenceNone || s.Demands.Sequencing != l2tp.SequenceNone {
 		return
 	}

@@ -67,7 +67,7 @@ func TestDemandsOfInitiator(t *testing.T) {
 			d := converse(t)
 			d.called()
 			var s *Session
-			offer := Offer{Circuit: l2tp.CircuitActive, Sequencing: tt.sequencing}
+			offer := SessionOptions{Circuit: l2tp.CircuitActive, Sequencing: tt.sequencing}
 			d.step(func(out *Output) { s = d.peer.Established().OpenWith(d.now, []byte("red"), offer, out) })
 			d.expectDemands(l2tp.ICRQ, tt.icrq)
 			d.send(l2tp.ICRP, ids(5, s.ID), demanding(tt.icrp))
@@ -117,7 +117,7 @@ func TestDemandsOfRecipient(t *testing.T) {
 			d.send(l2tp.ICRQ, ids(5, 0), demanding(tt.icrq))
 			d.expect(l2tp.ACK)
 			s := event[CallIncoming](d).Session
-			s.Require(tt.require)
+			s.RequireSequencing(tt.require)
 			d.demands(s, tt.ours, tt.theirs)
 			d.accept(s)
 			d.expectDemands(l2tp.ICRP, tt.ours)
@@ -154,7 +154,7 @@ func TestDemandsOfOutgoingCall(t *testing.T) {
 			d.send(l2tp.OCRQ, ids(5, 0), demanding(tt.ocrq))
 			d.expect(l2tp.ACK)
 			s := event[CallIncoming](d).Session
-			s.Require(tt.require)
+			s.RequireSequencing(tt.require)
 			d.accept(s)
 			if tt.refused {
 				d.expectCDN(l2tp.CDNSequencingSublayer, 5)

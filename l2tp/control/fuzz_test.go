@@ -111,7 +111,7 @@ func (p *improviser) play() {
 			p.life[s] = gone
 			p.close(s)
 		case 3:
-			s.Connection.Heard(p.now)
+			s.Connection.DataReceived(p.now)
 		case 4:
 			p.told++
 			p.setCircuit(s, l2tp.CircuitStatus(p.octet()))
@@ -126,7 +126,7 @@ func (p *improviser) play() {
 			p.sessions = append(p.sessions, s)
 		}
 	case 14:
-		p.step(func(out *Output) { p.peer.Hurry(p.now, out) })
+		p.step(func(out *Output) { p.peer.RetryNow(p.now, out) })
 	case 15:
 		if what&0x10 == 0 {
 			p.stop()

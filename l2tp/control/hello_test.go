@@ -24,7 +24,7 @@ func TestHello(t *testing.T) {
 	}
 	// Data counts as life.
 	d.wait(40 * time.Second)
-	d.peer.Established().Heard(d.now)
+	d.peer.Established().DataReceived(d.now)
 	d.wait(45*time.Second - 1)
 	d.silence()
 	d.wait(15 * time.Second)

@@ -124,7 +124,7 @@ func TestOCRQRecipientStates(t *testing.T) {
 		{"wait-cs-answer | a timer expires | send CDN, clean up | idle", func(d *dialogue) {
 			s := d.requested("red", id)
 			d.wait(40 * time.Second)
-			s.Connection.Heard(d.now) // or there were HELLOs
+			s.Connection.DataReceived(d.now) // or there were HELLOs
 			d.wait(testLimit - 40*time.Second)
 			d.expectCDN(l2tp.CDNFSMError, id)
 			d.down(s, CauseLocal)

@@ -110,9 +110,9 @@ func (p *Peer) Done() bool {
 	})
 }
 
-// Hurry makes the next attempt start at once, if one is waiting for its time, and one under way ask
+// RetryNow makes the next attempt start at once, if one is waiting for its time, and one under way ask
 // again: something says that it may succeed now.
-func (p *Peer) Hurry(now time.Time, out *Output) {
+func (p *Peer) RetryNow(now time.Time, out *Output) {
 	if p.attempt != nil {
 		p.attempt.hurry(now, out)
 	}

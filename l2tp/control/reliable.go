@@ -24,10 +24,10 @@ func (t Timing) Cycle() time.Duration {
 	return cycle
 }
 
-// Limit is how long a connection or session may be half open. It is an interval longer than a
+// SetupTimeout is how long a connection or session may be half open. It is an interval longer than a
 // cycle, so that of a peer that acknowledges nothing it is said that it is silent, rather than that
 // it goes no further.
-func (t Timing) Limit() time.Duration { return t.Cycle() + t.Cap }
+func (t Timing) SetupTimeout() time.Duration { return t.Cycle() + t.Cap }
 
 func (t Timing) interval(retries int) time.Duration {
 	return timing.Backoff{Min: t.Initial, Max: t.Cap}.Interval(retries)

@@ -66,17 +66,17 @@ type Session struct {
 // Open asks the peer for a session named remoteEndID, which the session keeps. The connection must
 // be established: it is Peer.Established.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
-	return c.OpenWith(now, remoteEndID, Offer{Circuit: l2tp.CircuitActive}, out)
+	return c.OpenWith(now, remoteEndID, SessionOptions{Circuit: l2tp.CircuitActive}, out)
 }
 
-// Offer is what a session that we ask for is to be like.
-type Offer struct {
+// SessionOptions is what a session that we ask for is to be like.
+type SessionOptions struct {
 	Circuit    l2tp.CircuitStatus
 	Sequencing l2tp.DataSequencing // other than SequenceNone: all data messages are numbered, both ways
 }
 
 // OpenWith is Open for a session that is to be like that.
-func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer Offer, out *Output) *Session {
+func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer SessionOptions, out *Output) *Session {
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
 	s.State = WaitReply
@@ -105,7 +105,7 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 		ID:          c.peer.newSessionID(),
 		Circuit:     l2tp.CircuitActive,
 		PeerCircuit: l2tp.CircuitActive,
-		deadline:    now.Add(cfg.Timing.Limit()),
+		deadline:    now.Add(cfg.Timing.SetupTimeout()),
 	}
 	s.LocalCookie = s.cookies[0][:]
 	cfg.Rand(s.LocalCookie)
