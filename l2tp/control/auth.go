@@ -10,15 +10,15 @@ const nonceLen = 16
 // keyring is what the control messages of one peer are signed, verified and deciphered with. It
 // does not change.
 type keyring struct {
-	secured bool      // there is a secret; without one the key is that of the integrity check
-	keys    l2tp.Keys // of the secret, and of the next one
-	hiding  []*l2tp.HidingKey
+	hasSecret bool      // there is a secret; without one the key is that of the integrity check
+	keys      l2tp.Keys // of the secret, and of the next one
+	hiding    []*l2tp.HidingKey
 }
 
 func newKeyring(cfg *Config) *keyring {
-	k := &keyring{secured: cfg.Secret != nil}
+	k := &keyring{hasSecret: cfg.Secret != nil}
 	k.keys = append(k.keys, l2tp.Signer{Key: l2tp.NewKey(cfg.Secret), Type: cfg.Digest})
-	if !k.secured {
+	if !k.hasSecret {
 		return k
 	}
 	k.hiding = append(k.hiding, l2tp.NewHidingKey(cfg.Secret))
@@ -51,9 +51,9 @@ type auth struct {
 	local, remote []byte // nonces; remote is nil until the peer has told its own
 }
 
-// describe makes room for the digests in a message that is about to be encoded.
-func (a *auth) describe(m *l2tp.Message) {
-	if a.secured {
+// reserveDigests makes room for the digests in a message that is about to be encoded.
+func (a *auth) reserveDigests(m *l2tp.Message) {
+	if a.hasSecret {
 		a.keys.AddDigests(m)
 	}
 }
@@ -66,7 +66,7 @@ func (a *auth) describe(m *l2tp.Message) {
 // the SCCRQ that they answer or take back, without nonces: so they are verified by one that has
 // heard neither, and by tshark.
 func (a *auth) sign(message []byte) {
-	if !a.secured {
+	if !a.hasSecret {
 		return
 	}
 	local, remote := a.local, a.remote
@@ -90,7 +90,7 @@ func (c *Connection) Nonces() (local, remote []byte) { return c.auth.local, c.au
 // know. Neither is worth a replay: a refusal goes to a connection ID that is new with each attempt,
 // the other can end nothing but an attempt replayed, too.
 func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
-	if !a.secured {
+	if !a.hasSecret {
 		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the
 		// peer by refusing it.
 		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.keys.Verify(message, nil, nil) == nil

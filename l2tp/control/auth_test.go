@@ -7,10 +7,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// unauthenticated fails the test unless that many messages were dropped for their digest.
-func (d *dialogue) unauthenticated(want uint64) {
+// expectUnauthenticated fails the test unless that many messages were dropped for their digest.
+func (d *dialogue) expectUnauthenticated(want uint64) {
 	d.t.Helper()
-	d.silence()
+	d.expectNothing()
 	if got := d.peer.Status().Drops[DropUnauthenticated]; got != want {
 		d.t.Fatalf("%d messages dropped for their digest, want %d", got, want)
 	}
@@ -18,41 +18,41 @@ func (d *dialogue) unauthenticated(want uint64) {
 
 // RFC 3931 section 5.4.1: what does not pass is dropped, without an answer and without state.
 func TestWrongSecret(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.key = l2tp.NewKey([]byte("another secret"))
 	d.send(l2tp.SCCRQ)
-	d.unauthenticated(1)
+	d.expectUnauthenticated(1)
 	if s := d.peer.Status(); s.RefusedAuth != d.now || len(d.peer.live()) != 0 {
 		t.Errorf("status %+v", s)
 	}
 
-	d = converse(t, active)
+	d = newDialogue(t, active)
 	d.expect(l2tp.SCCRQ)
 	d.key = l2tp.NewKey([]byte("another secret"))
 	d.send(l2tp.SCCRP)
-	d.unauthenticated(1)
-	d.state(d.peer.attempt, WaitCtlReply)
+	d.expectUnauthenticated(1)
+	d.expectState(d.peer.attempt, WaitCtlReply)
 }
 
 func TestMissingDigest(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, func(m *draft) {
 		m.NumDigests = 0
 		m.Has.Remove(l2tp.AVPMessageDigest)
 	})
-	d.unauthenticated(1)
-	d.dial()
-	c := d.called()
+	d.expectUnauthenticated(1)
+	d.newCall()
+	c := d.scriptConnects()
 	// Section 6.15: a ZLB is permitted without authentication only. It has no place for a digest.
 	d.send(l2tp.ZLB)
-	d.unauthenticated(2)
-	d.state(c, Established)
+	d.expectUnauthenticated(2)
+	d.expectState(c, Established)
 }
 
 // Each octet of each message counts, but for the reserved bits of the header, which are covered
 // like the rest.
 func TestTamperedOctet(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	sccrq := d.encode(l2tp.SCCRQ)
 	tamper := func(message []byte) {
 		t.Helper()
@@ -63,7 +63,7 @@ func TestTamperedOctet(t *testing.T) {
 			if len(d.sent) > 0 {
 				t.Fatalf("octet %d changed: %s", i, describe(d.sent[0]))
 			}
-			d.noEvent()
+			d.expectNoEvent()
 		}
 	}
 	tamper(sccrq)
@@ -76,16 +76,16 @@ func TestTamperedOctet(t *testing.T) {
 	c := event[ConnectionUp](d).Connection
 	stop := d.encode(l2tp.StopCCN)
 	tamper(stop)
-	d.state(c, Established)
+	d.expectState(c, Established)
 	d.deliver(stop)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 }
 
 // An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and changes
 // nothing, at any time.
 func TestReplayedSCCRQ(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	sccrq := d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.deliver(sccrq)
@@ -111,8 +111,8 @@ func TestReplayedSCCRQ(t *testing.T) {
 	if c.LastHeard != heard {
 		t.Error("a replay counts as a sign of life")
 	}
-	d.state(c, Established)
-	if len(d.peer.offers) != 0 {
+	d.expectState(c, Established)
+	if len(d.peer.incoming) != 0 {
 		t.Error("a replay makes another connection")
 	}
 }
@@ -120,7 +120,7 @@ func TestReplayedSCCRQ(t *testing.T) {
 // The SCCRQ of an earlier connection makes one that is never established, since the sender cannot
 // sign an SCCCN. What is established stays.
 func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	sccrq := d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	scccn := d.send(l2tp.SCCCN)
@@ -128,13 +128,13 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	event[ConnectionUp](d)
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	d.wait(2 * testCycle)
 
 	earlier := d.call
-	d.dial()
-	c := d.called()
-	s := d.invited("red", 5)
+	d.newCall()
+	c := d.scriptConnects()
+	s := d.scriptOpens("red", 5)
 	d.deliver(sccrq)
 	earlier.nr = 0
 	d.take(l2tp.SCCRP)
@@ -146,9 +146,9 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 		}
 	}
 	d.sent = nil
-	d.state(c, Established)
-	d.sessionState(s, SessionEstablished)
-	if len(d.peer.offers) != 0 || d.peer.Established() != c {
+	d.expectState(c, Established)
+	d.expectSessionState(s, SessionEstablished)
+	if len(d.peer.incoming) != 0 || d.peer.Established() != c {
 		t.Error("the replay has left something")
 	}
 }
@@ -157,19 +157,19 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 // expectStop verifies that. We accept a refusal so, or signed with the nonce that the SCCRQ has
 // brought.
 func TestRefusalIsSigned(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
 	d.expectStop(l2tp.StopGeneralError)
 
-	d = converse(t, active)
+	d = newDialogue(t, active)
 	d.expect(l2tp.SCCRQ)
 	d.send(l2tp.ACK)
 	d.stop()
 	d.expectStop(l2tp.StopShuttingDown)
-	d.lost(CauseClosed)
+	d.expectConnectionDown(CauseClosed)
 
 	for _, nonces := range []string{"with our nonce", "without nonces"} {
-		d := converse(t, active)
+		d := newDialogue(t, active)
 		m := d.expect(l2tp.SCCRQ)
 		if nonces == "without nonces" {
 			d.call.peerNonce = nil
@@ -177,31 +177,31 @@ func TestRefusalIsSigned(t *testing.T) {
 		d.send(l2tp.StopCCN, result(l2tp.StopNotAuthorized))
 		d.call.peerNonce = m.Nonce
 		d.expect(l2tp.ACK)
-		d.lost(CauseRefused)
+		d.expectConnectionDown(CauseRefused)
 	}
 
-	d = converse(t, active)
+	d = newDialogue(t, active)
 	d.expect(l2tp.SCCRQ)
 	d.call.peerNonce = []byte("of another attempt")
 	d.send(l2tp.StopCCN)
-	d.unauthenticated(1)
+	d.expectUnauthenticated(1)
 }
 
 // Once established, no leniency: a StopCCN without nonces could be one of an earlier connection.
 func TestStopCCNNeedsNonces(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	nonce := d.call.peerNonce
-	d.call.peerNonce, d.call.introduced = nil, false
+	d.call.peerNonce, d.call.nonceSent = nil, false
 	d.send(l2tp.StopCCN)
-	d.call.introduced = true
+	d.call.nonceSent = true
 	d.send(l2tp.StopCCN)
-	d.unauthenticated(2)
-	d.state(c, Established)
+	d.expectUnauthenticated(2)
+	d.expectState(c, Established)
 	d.call.peerNonce, d.call.ns = nonce, d.call.ns-2
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 }
 
 // Each side signs with the digest type that it likes; HMAC-MD5 must be taken, HMAC-SHA-1 should
@@ -211,17 +211,17 @@ func TestDigestTypes(t *testing.T) {
 		for _, theirs := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
 			t.Run(ours.String()+" to "+theirs.String(), func(t *testing.T) {
 				digest := func(c *Config) { c.Digest = ours }
-				d := converse(t, digest)
+				d := newDialogue(t, digest)
 				d.digest = theirs
-				d.called()
-				s := d.invited("red", 5)
+				d.scriptConnects()
+				s := d.scriptOpens("red", 5)
 				d.close(s)
 				if m := d.expect(l2tp.CDN); m.Digests[0].Type != ours {
 					t.Errorf("signed with %s", m.Digests[0].Type)
 				}
-				d = converse(t, digest, active)
+				d = newDialogue(t, digest, active)
 				d.digest = theirs
-				d.calling()
+				d.peerConnects()
 			})
 		}
 	}
@@ -231,57 +231,57 @@ func TestDigestTypes(t *testing.T) {
 // silent.
 func TestSecretOnOneSide(t *testing.T) {
 	t.Run("we have none, SCCRQ", func(t *testing.T) {
-		d := converse(t, noSecret)
+		d := newDialogue(t, noSecret)
 		d.key = l2tp.NewKey([]byte("secret"))
 		d.send(l2tp.SCCRQ)
 		d.key = nil
 		d.expectStop(l2tp.StopNotAuthorized)
 	})
 	t.Run("we have none, SCCRP", func(t *testing.T) {
-		d := converse(t, noSecret, active)
+		d := newDialogue(t, noSecret, active)
 		d.expect(l2tp.SCCRQ)
 		d.key = l2tp.NewKey([]byte("secret"))
 		d.send(l2tp.SCCRP)
 		d.key = nil
 		d.expectStop(l2tp.StopNotAuthorized)
-		d.lost(CauseProtocol)
+		d.expectConnectionDown(CauseProtocol)
 	})
 	t.Run("the peer has none", func(t *testing.T) {
-		d := converse(t)
+		d := newDialogue(t)
 		d.key = nil
 		d.send(l2tp.SCCRQ)
-		d.unauthenticated(1)
+		d.expectUnauthenticated(1)
 	})
 }
 
 // Section 4.3: without authentication a digest is an integrity check with an empty secret.
 func TestIntegrityCheck(t *testing.T) {
-	d := converse(t, noSecret)
-	c := d.called()
+	d := newDialogue(t, noSecret)
+	c := d.scriptConnects()
 	d.key = l2tp.NewKey(nil)
-	d.call.introduced = false
+	d.call.nonceSent = false
 	d.encode(l2tp.HELLO)
 	d.call.ns--
 	d.send(l2tp.HELLO, tampered(func(b []byte) []byte {
 		b[len(b)-1] ^= 1
 		return b
 	}))
-	d.unauthenticated(1)
+	d.expectUnauthenticated(1)
 	d.call.ns--
 	d.send(l2tp.HELLO)
 	d.key = nil
 	d.expect(l2tp.ACK)
-	d.state(c, Established)
+	d.expectState(c, Established)
 }
 
 // An SCCRQ is authentic whoever it comes from, even from ourselves: sent back it must not end our
 // attempt as an equal tie.
 func TestReflectedSCCRQ(t *testing.T) {
-	d := converse(t, active)
+	d := newDialogue(t, active)
 	sccrq := d.sent[0]
 	d.expect(l2tp.SCCRQ)
 	d.deliver(sccrq)
-	d.silence()
+	d.expectNothing()
 	if d.peer.Status().Drops[DropReflected] != 1 {
 		t.Error("not dropped")
 	}

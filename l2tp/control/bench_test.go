@@ -43,7 +43,7 @@ func (p *pair) exchange() {
 				p.peers[1-i].Receive(p.now, b, &p.outs[1-i])
 			}
 			out.Reset()
-			p.own(1 - i)
+			p.handleEvents(1 - i)
 			// The memory of the one is given to the next.
 			if p.outs[i].Len() == 0 && len(p.outs[i].Events) == 0 {
 				p.outs[i] = out
@@ -52,7 +52,7 @@ func (p *pair) exchange() {
 	}
 }
 
-func (p *pair) own(i int) {
+func (p *pair) handleEvents(i int) {
 	out := &p.outs[i]
 	for n := 0; n < len(out.Events); n++ {
 		switch e := out.Events[n].(type) {
@@ -121,8 +121,8 @@ func TestKeepaliveDoesNotAllocate(t *testing.T) {
 // secrets.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	for _, next := range [][]byte{nil, []byte("next")} {
-		d := converse(t, func(c *Config) { c.NextSecret = next })
-		d.called()
+		d := newDialogue(t, func(c *Config) { c.NextSecret = next })
+		d.scriptConnects()
 		const runs = 100
 		var hellos [][]byte
 		for range runs + 1 {
@@ -148,8 +148,8 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 
 // BenchmarkReceive is the receiving half of BenchmarkHello.
 func BenchmarkReceive(b *testing.B) {
-	d := meet(b)
-	d.called()
+	d := newUncheckedDialogue(b)
+	d.scriptConnects()
 	hello := d.encode(l2tp.HELLO)
 	var out Output
 	b.ReportAllocs()
@@ -161,7 +161,7 @@ func BenchmarkReceive(b *testing.B) {
 
 // BenchmarkForged is what a datagram costs that is none of the peer's.
 func BenchmarkForged(b *testing.B) {
-	d := meet(b)
+	d := newUncheckedDialogue(b)
 	d.key = l2tp.NewKey([]byte("guess"))
 	sccrq := d.encode(l2tp.SCCRQ)
 	var out Output
@@ -177,7 +177,7 @@ func BenchmarkForged(b *testing.B) {
 
 // BenchmarkFlood is what it costs beyond the rate that is admitted.
 func BenchmarkFlood(b *testing.B) {
-	d := meet(b, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 1} })
+	d := newUncheckedDialogue(b, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 1} })
 	sccrq := d.encode(l2tp.SCCRQ)
 	d.deliver(sccrq)
 	var out Output

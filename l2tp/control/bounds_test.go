@@ -9,17 +9,17 @@ import (
 
 // What an authentic but hostile peer can make us hold is bounded.
 func TestTooManySessions(t *testing.T) {
-	d := converse(t, func(c *Config) { c.MaxSessions = 3 })
-	c := d.called()
+	d := newDialogue(t, func(c *Config) { c.MaxSessions = 3 })
+	c := d.scriptConnects()
 	for id := range uint32(3) {
-		d.offered(fmt.Sprint("vpn", id), id+1)
+		d.scriptRequests(fmt.Sprint("vpn", id), id+1)
 	}
 	d.send(l2tp.ICRQ, ids(4, 0), endID("vpn4"))
 	d.expectCDN(l2tp.CDNTemporaryFacilities, 4)
 	d.send(l2tp.CDN, ids(1, 0))
 	d.expect(l2tp.ACK)
 	event[SessionDown](d)
-	d.offered("vpn5", 5)
+	d.scriptRequests("vpn5", 5)
 	if len(c.sessions) != 3 {
 		t.Errorf("%d sessions", len(c.sessions))
 	}
@@ -27,11 +27,11 @@ func TestTooManySessions(t *testing.T) {
 
 // Sessions that come and go behind one that stays half open are not kept on its account.
 func TestSettledSessionsAreNotKept(t *testing.T) {
-	d := converse(t)
-	c := d.called()
-	d.offered("red", 1)
+	d := newDialogue(t)
+	c := d.scriptConnects()
+	d.scriptRequests("red", 1)
 	for id := range uint32(1000) {
-		d.offered("blue", id+2)
+		d.scriptRequests("blue", id+2)
 		d.send(l2tp.CDN, ids(id+2, 0))
 		d.expect(l2tp.ACK)
 		event[SessionDown](d)
@@ -43,8 +43,8 @@ func TestSettledSessionsAreNotKept(t *testing.T) {
 
 // A peer that goes on asking, and acknowledges none of the answers, is not listened to any more.
 func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
-	d := converse(t, func(c *Config) { c.MaxSessions = 8 })
-	c := d.called()
+	d := newDialogue(t, func(c *Config) { c.MaxSessions = 8 })
+	c := d.scriptConnects()
 	nr := d.call.nr
 	for range 1000 {
 		d.send(l2tp.ICRQ, ids(5, 0), ethernet, acking(nr))
@@ -58,18 +58,18 @@ func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
 	d.sent = nil
 	d.wait(testCycle)
 	d.sent = nil
-	d.lost(CauseSilent)
+	d.expectConnectionDown(CauseSilent)
 }
 
 // What an unauthenticated sender costs is the check of a digest.
-func TestUnauthenticatedLeavesNothing(t *testing.T) {
-	d := converse(t)
+func TestUnauthenticatedMessagesLeaveNoState(t *testing.T) {
+	d := newDialogue(t)
 	d.key = l2tp.NewKey([]byte("guess"))
 	for range 1000 {
-		d.dial()
+		d.newCall()
 		d.send(l2tp.SCCRQ)
 	}
-	d.unauthenticated(1000)
+	d.expectUnauthenticated(1000)
 	if len(d.peer.live())+len(d.peer.closing) != 0 || !d.peer.Deadline().IsZero() {
 		t.Error("there is state")
 	}
@@ -78,17 +78,17 @@ func TestUnauthenticatedLeavesNothing(t *testing.T) {
 // What an authentic one can make us hold, too, is bounded: half-open connections, and those that
 // linger.
 func TestConnectionsAreBounded(t *testing.T) {
-	d := converse(t, noSecret)
+	d := newDialogue(t, noSecret)
 	for range 100 {
-		d.dial()
+		d.newCall()
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
-		if len(d.peer.offers) > maxOffers {
-			t.Fatalf("%d half-open connections", len(d.peer.offers))
+		if len(d.peer.incoming) > maxIncoming {
+			t.Fatalf("%d half-open connections", len(d.peer.incoming))
 		}
 	}
 	for range 100 {
-		d.dial()
+		d.newCall()
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
 		d.send(l2tp.SCCCN)
@@ -96,7 +96,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		event[ConnectionUp](d)
 		d.send(l2tp.StopCCN)
 		d.expect(l2tp.ACK)
-		d.lost(CauseRefused)
+		d.expectConnectionDown(CauseRefused)
 		if len(d.peer.closing) > maxClosing {
 			t.Fatalf("%d connections linger", len(d.peer.closing))
 		}

@@ -12,24 +12,24 @@ import (
 func TestUnknownAVPInSessionMessage(t *testing.T) {
 	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN, l2tp.ICRP, l2tp.ICCN} {
 		t.Run(m.String(), func(t *testing.T) {
-			d := converse(t)
-			d.called()
-			s, other := d.invited("red", 5), d.opened("blue", 6)
+			d := newDialogue(t)
+			d.scriptConnects()
+			s, other := d.scriptOpens("red", 5), d.ownerOpens("blue", 6)
 			d.send(m, ids(5, s.ID), mandatoryUnknown)
 			if m := d.expectCDN(l2tp.CDNGeneralError, 5); m.Result.Error != l2tp.ErrorUnknownAVP {
 				t.Errorf("error code %s", m.Result.Error)
 			}
-			d.down(s, CauseProtocol)
-			d.over(s)
-			d.sessionState(other, SessionEstablished)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
+			d.expectSessionState(other, SessionEstablished)
 		})
 	}
 }
 
 // Section 5.4.4: Serial Numbers are for people to tell sessions apart; they increase.
 func TestSerialNumbersIncrease(t *testing.T) {
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	var last uint32
 	for n := range 5 {
 		d.open("red")
@@ -42,73 +42,73 @@ func TestSerialNumbersIncrease(t *testing.T) {
 	}
 }
 
-func TestReportsChangeNothing(t *testing.T) {
-	d := converse(t)
-	d.called()
-	s := d.invited("red", 5)
+func TestSLIAndWENKeepSession(t *testing.T) {
+	d := newDialogue(t)
+	d.scriptConnects()
+	s := d.scriptOpens("red", 5)
 	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN} {
 		d.send(m, ids(5, s.ID))
 		d.expect(l2tp.ACK)
 	}
-	d.sessionState(s, SessionEstablished)
+	d.expectSessionState(s, SessionEstablished)
 }
 
 // Session IDs of the peer are its own to choose, but one for each session.
 func TestICRPWithAnotherSessionsID(t *testing.T) {
-	d := converse(t)
-	d.called()
-	red := d.opened("red", 5)
+	d := newDialogue(t)
+	d.scriptConnects()
+	red := d.ownerOpens("red", 5)
 	blue := d.open("blue")
 	d.expect(l2tp.ICRQ)
 	d.send(l2tp.ICRP, ids(5, blue.ID))
 	if m := d.expectCDN(l2tp.CDNGeneralError, 0); m.LocalSessionID != blue.ID || m.Result.Error != l2tp.ErrorSessionID {
 		t.Errorf("CDN %+v", m)
 	}
-	d.down(blue, CauseProtocol)
-	d.sessionState(red, SessionEstablished)
+	d.expectSessionDown(blue, CauseProtocol)
+	d.expectSessionState(red, SessionEstablished)
 	d.send(l2tp.CDN, ids(5, 0))
 	d.expect(l2tp.ACK)
-	d.down(red, CauseRefused)
-	d.over(red)
+	d.expectSessionDown(red, CauseRefused)
+	d.expectForgotten(red)
 }
 
 // Without a timer a peer could leave sessions half open forever.
 func TestSessionTimesOut(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Hello = 0 })
-	d.called()
+	d := newDialogue(t, func(c *Config) { c.Hello = 0 })
+	d.scriptConnects()
 	first := d.open("red")
 	d.expect(l2tp.ICRQ)
 	d.send(l2tp.ACK)
 	d.wait(time.Second)
-	second := d.offered("blue", 6)
+	second := d.scriptRequests("blue", 6)
 	d.accept(second)
 	d.expect(l2tp.ICRP)
 	d.send(l2tp.ACK)
-	third := d.offered("green", 7) // the owner does not answer
+	third := d.scriptRequests("green", 7) // the owner does not answer
 	d.wait(testLimit - time.Second)
 	d.expectCDN(l2tp.CDNFSMError, 0)
-	d.down(first, CauseTimeout)
-	d.over(first)
+	d.expectSessionDown(first, CauseTimeout)
+	d.expectForgotten(first)
 	d.send(l2tp.ACK)
 	d.wait(time.Second)
 	d.expectCDN(l2tp.CDNFSMError, 6)
-	d.down(second, CauseTimeout)
-	d.over(second)
+	d.expectSessionDown(second, CauseTimeout)
+	d.expectForgotten(second)
 	d.send(l2tp.ACK)
 	d.expectCDN(l2tp.CDNFSMError, 7)
-	d.down(third, CauseLocal)
+	d.expectSessionDown(third, CauseLocal)
 }
 
 // Section 6.4: with the connection its sessions end, without a message for each. What has ended is
 // not told again.
 func TestSessionsEndWithConnection(t *testing.T) {
-	d := converse(t)
-	d.called()
-	up := d.invited("red", 5)
+	d := newDialogue(t)
+	d.scriptConnects()
+	up := d.scriptOpens("red", 5)
 	waiting := d.open("blue")
 	d.expect(l2tp.ICRQ)
-	offered := d.offered("green", 6)
-	closed := d.invited("grey", 7)
+	offered := d.scriptRequests("green", 6)
+	closed := d.scriptOpens("grey", 7)
 	d.close(closed)
 	d.expectCDN(l2tp.CDNAdministrative, 7)
 	d.send(l2tp.StopCCN)
@@ -121,7 +121,7 @@ func TestSessionsEndWithConnection(t *testing.T) {
 	if !ended[up] || !ended[waiting] || !ended[offered] {
 		t.Error("not all sessions have ended")
 	}
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	d.accept(offered)
 	d.close(up)
 }

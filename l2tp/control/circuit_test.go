@@ -10,33 +10,33 @@ import (
 const (
 	circuitUp   = l2tp.CircuitActive
 	circuitDown = l2tp.CircuitStatus(0)
-	brandNew    = l2tp.CircuitNew
+	circuitNew  = l2tp.CircuitNew
 )
 
 // RFC 3931 sections 5.4.5 and 6.14: a change of the circuit is told with an SLI, and the session
 // stays. RFC 5641: the N bit is clear in all messages but the first.
-func TestCircuitIsTold(t *testing.T) {
+func TestCircuitIsReported(t *testing.T) {
 	for _, initiator := range []bool{true, false} {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		var s *Session
 		if initiator {
-			s = d.opened("red", 5)
+			s = d.ownerOpens("red", 5)
 		} else {
-			s = d.invited("red", 5)
+			s = d.scriptOpens("red", 5)
 		}
 		for _, status := range []l2tp.CircuitStatus{circuitDown, circuitUp, circuitUp | l2tp.CircuitStandby, circuitDown} {
 			d.setCircuit(s, status)
 			d.expectCircuit(l2tp.SLI, status)
 			d.send(l2tp.ACK)
-			d.setCircuit(s, status|brandNew) // no news
-			d.silence()
+			d.setCircuit(s, status|circuitNew) // no news
+			d.expectNothing()
 		}
-		d.sessionState(s, SessionEstablished)
+		d.expectSessionState(s, SessionEstablished)
 		d.close(s)
 		d.expectCDN(l2tp.CDNAdministrative, 5)
 		d.setCircuit(s, circuitUp) // too late
-		d.silence()
+		d.expectNothing()
 	}
 }
 
@@ -45,9 +45,9 @@ func TestCircuitFaults(t *testing.T) {
 	faults := []l2tp.CircuitStatus{
 		l2tp.CircuitReceiveFault, l2tp.CircuitTransmitFault, l2tp.CircuitNetworkReceiveFault, l2tp.CircuitNetworkTransmitFault,
 	}
-	d := converse(t)
-	d.called()
-	s := d.invited("red", 5)
+	d := newDialogue(t)
+	d.scriptConnects()
+	s := d.scriptOpens("red", 5)
 	var all l2tp.CircuitStatus
 	for _, fault := range faults {
 		all |= fault
@@ -55,28 +55,28 @@ func TestCircuitFaults(t *testing.T) {
 		d.expectCircuit(l2tp.SLI, all)
 		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|all))
 		d.expect(l2tp.ACK)
-		d.circuit(s, all)
+		d.expectCircuitChanged(s, all)
 	}
 	d.setCircuit(s, circuitUp|l2tp.CircuitStandby)
 	d.expectCircuit(l2tp.SLI, circuitUp|l2tp.CircuitStandby)
 	d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|l2tp.CircuitStandby))
 	d.expect(l2tp.ACK)
-	d.circuit(s, circuitUp|l2tp.CircuitStandby)
+	d.expectCircuitChanged(s, circuitUp|l2tp.CircuitStandby)
 }
 
 // What is set before a message goes out is in it: as the first of its side it says that the circuit
 // is new.
 func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 	t.Run("ICRQ and ICCN", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		var s *Session
 		d.step(func(out *Output) {
 			s = d.peer.Established().OpenWith(d.now, []byte("red"), SessionOptions{Circuit: circuitDown}, out)
 		})
-		d.expectCircuit(l2tp.ICRQ, circuitDown|brandNew)
+		d.expectCircuit(l2tp.ICRQ, circuitDown|circuitNew)
 		d.setCircuit(s, circuitUp)
-		d.silence() // the session is not there yet
+		d.expectNothing() // the session is not there yet
 		d.send(l2tp.ICRP, ids(5, s.ID))
 		d.expect(l2tp.ACK)
 		event[CallAnswered](d)
@@ -85,10 +85,10 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		event[SessionUp](d)
 	})
 	t.Run("ICCN without news", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		s := d.open("red")
-		d.expectCircuit(l2tp.ICRQ, circuitUp|brandNew)
+		d.expectCircuit(l2tp.ICRQ, circuitUp|circuitNew)
 		d.send(l2tp.ICRP, ids(5, s.ID))
 		d.expect(l2tp.ACK)
 		event[CallAnswered](d)
@@ -99,24 +99,24 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		event[SessionUp](d)
 	})
 	t.Run("ICRP", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.offered("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptRequests("red", 5)
 		d.setCircuit(s, circuitDown)
 		d.accept(s)
-		d.expectCircuit(l2tp.ICRP, circuitDown|brandNew)
+		d.expectCircuit(l2tp.ICRP, circuitDown|circuitNew)
 		d.send(l2tp.ICCN, ids(5, s.ID))
 		d.expect(l2tp.ACK)
 		event[SessionUp](d)
 	})
 	t.Run("after the ICRP", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.offered("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptRequests("red", 5)
 		d.accept(s)
-		d.expectCircuit(l2tp.ICRP, circuitUp|brandNew)
+		d.expectCircuit(l2tp.ICRP, circuitUp|circuitNew)
 		d.setCircuit(s, circuitDown)
-		d.silence()
+		d.expectNothing()
 		d.send(l2tp.ICCN, ids(5, s.ID))
 		event[SessionUp](d)
 		d.expectCircuit(l2tp.SLI, circuitDown)
@@ -128,55 +128,55 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 func TestPeerCircuit(t *testing.T) {
 	const undefined = 0xff80
 	t.Run("ICRQ, ICCN and SLI", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		d.send(l2tp.ICRQ, ids(5, 0), circuit(circuitDown|brandNew|undefined))
+		d := newDialogue(t)
+		d.scriptConnects()
+		d.send(l2tp.ICRQ, ids(5, 0), circuit(circuitDown|circuitNew|undefined))
 		d.expect(l2tp.ACK)
 		s := event[CallIncoming](d).Session
-		d.circuit(s, circuitDown)
+		d.expectCircuitChanged(s, circuitDown)
 		d.accept(s)
 		d.expect(l2tp.ICRP)
 		d.send(l2tp.ICCN, ids(5, s.ID), circuit(circuitUp))
 		d.expect(l2tp.ACK)
-		d.circuit(s, circuitUp)
+		d.expectCircuitChanged(s, circuitUp)
 		event[SessionUp](d)
-		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|brandNew)) // no news
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|circuitNew)) // no news
 		d.expect(l2tp.ACK)
 		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitDown))
 		d.expect(l2tp.ACK)
-		d.circuit(s, circuitDown)
+		d.expectCircuitChanged(s, circuitDown)
 		d.send(l2tp.SLI, ids(5, s.ID), without(l2tp.AVPCircuitStatus)) // it may be about something else
 		d.expect(l2tp.ACK)
-		d.sessionState(s, SessionEstablished)
+		d.expectSessionState(s, SessionEstablished)
 	})
 	t.Run("ICRP", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		s := d.open("red")
 		d.expect(l2tp.ICRQ)
-		d.send(l2tp.ICRP, ids(5, s.ID), circuit(circuitDown|brandNew))
+		d.send(l2tp.ICRP, ids(5, s.ID), circuit(circuitDown|circuitNew))
 		d.expect(l2tp.ACK)
 		event[CallAnswered](d)
-		d.circuit(s, circuitDown)
+		d.expectCircuitChanged(s, circuitDown)
 	})
 	t.Run("SLI that overtakes the ICCN", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.offered("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptRequests("red", 5)
 		d.accept(s)
 		d.expect(l2tp.ICRP)
 		iccn := d.encode(l2tp.ICCN, ids(5, s.ID))
 		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitDown))
 		d.expect(l2tp.ACK)
-		d.noEvent()
+		d.expectNoEvent()
 		d.deliver(iccn)
 		d.expect(l2tp.ACK)
 		event[SessionUp](d)
-		d.circuit(s, circuitDown)
+		d.expectCircuitChanged(s, circuitDown)
 	})
 	t.Run("SLI of a session not here", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		d.send(l2tp.SLI, ids(5, 0x999), circuit(circuitDown))
 		d.expect(l2tp.ACK)
 	})
@@ -184,24 +184,24 @@ func TestPeerCircuit(t *testing.T) {
 
 // A lost SLI comes again; in the end both sides know.
 func TestCircuitOverBadLink(t *testing.T) {
-	d := converse(t)
-	d.called()
-	s := d.invited("red", 5)
+	d := newDialogue(t)
+	d.scriptConnects()
+	s := d.scriptOpens("red", 5)
 	d.setCircuit(s, circuitDown)
 	d.expectCircuit(l2tp.SLI, circuitDown)
 	d.wait(time.Second)
 	d.expectAgain(l2tp.SLI, 2)
 	d.setCircuit(s, circuitUp)
-	d.silence() // after a time-out one message at a time
+	d.expectNothing() // after a time-out one message at a time
 	d.send(l2tp.ACK)
 	d.expectCircuit(l2tp.SLI, circuitUp)
 }
 
 // Section 6.13: the counters of a WEN are cumulative.
 func TestWEN(t *testing.T) {
-	d := converse(t)
-	d.called()
-	s := d.invited("red", 5)
+	d := newDialogue(t)
+	d.scriptConnects()
+	s := d.scriptOpens("red", 5)
 	for n := range uint32(3) {
 		want := l2tp.CircuitErrors{HardwareOverruns: n, BufferOverruns: 2 * n, Timeouts: 3 * n, Alignment: 4 * n}
 		d.send(l2tp.WEN, ids(5, s.ID), func(m *draft) { m.CircuitErrors = want })
@@ -210,14 +210,14 @@ func TestWEN(t *testing.T) {
 			t.Errorf("%d WENs, %+v; want %+v", s.WENs, s.CircuitErrors, want)
 		}
 	}
-	d.sessionState(s, SessionEstablished)
+	d.expectSessionState(s, SessionEstablished)
 	d.send(l2tp.WEN, ids(5, 0x999))
 	d.expect(l2tp.ACK)
 }
 
 // Sections 5.4.3 and 5.4.4: what is for people to know is kept.
 func TestPreferredLanguageAndSpeeds(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, func(m *draft) {
 		m.PreferredLanguage = []byte("de-CH")
 		m.Has.Add(l2tp.AVPPreferredLanguage)

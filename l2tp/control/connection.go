@@ -94,7 +94,7 @@ func newConnection(now time.Time, p *Peer) *Connection {
 		waiting:  make(map[string]*Session),
 	}
 	c.reliable.limit = messagesPerSession * cfg.MaxSessions
-	if c.auth.secured {
+	if c.auth.hasSecret {
 		c.auth.local = make([]byte, nonceLen)
 		cfg.Rand(c.auth.local)
 	}
@@ -136,7 +136,7 @@ func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
 	m := &c.peer.out
 	*m = l2tp.Message{Type: t}
 	m.ConnectionID = c.PeerID
-	c.auth.describe(m)
+	c.auth.reserveDigests(m)
 	return m
 }
 
@@ -148,8 +148,8 @@ func (c *Connection) sessionMessage(t l2tp.MessageType, local, remote uint32) *l
 	return m
 }
 
-// introduction begins an SCCRQ or SCCRP.
-func (c *Connection) introduction(t l2tp.MessageType) *l2tp.Message {
+// setupMessage begins an SCCRQ or SCCRP.
+func (c *Connection) setupMessage(t l2tp.MessageType) *l2tp.Message {
 	cfg := &c.peer.cfg
 	m := c.message(t)
 	m.HostName = []byte(cfg.HostName)
@@ -160,7 +160,7 @@ func (c *Connection) introduction(t l2tp.MessageType) *l2tp.Message {
 	m.Pseudowires = pseudowires
 	m.Has.Add(l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPVendorName, l2tp.AVPAssignedConnectionID,
 		l2tp.AVPReceiveWindowSize, l2tp.AVPPseudowireCapabilities)
-	if c.auth.secured {
+	if c.auth.hasSecret {
 		m.Nonce = c.auth.local
 		m.Has.Add(l2tp.AVPNonce)
 	}
@@ -212,7 +212,7 @@ func (c *Connection) transmit(message []byte, out *Output) {
 func (c *Connection) initiate(now time.Time, out *Output) {
 	c.Initiator = true
 	c.tieBreaker = c.peer.random64()
-	m := c.introduction(l2tp.SCCRQ)
+	m := c.setupMessage(l2tp.SCCRQ)
 	m.TieBreaker = c.tieBreaker
 	m.Has.Add(l2tp.AVPTieBreaker)
 	c.queue(m)
@@ -220,11 +220,11 @@ func (c *Connection) initiate(now time.Time, out *Output) {
 	c.flush(now, out)
 }
 
-// hurry sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps
+// resendNow sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps
 // only now. Waiting for the timer, each of two PEs that start together would hear of the other up
 // to Timing.Cap later.
-func (c *Connection) hurry(now time.Time, out *Output) {
-	c.reliable.hurry()
+func (c *Connection) resendNow(now time.Time, out *Output) {
+	c.reliable.resendNow()
 	c.flush(now, out)
 }
 
@@ -233,14 +233,14 @@ func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 	c.LastHeard = now
 	c.tieBreaker = m.TieBreaker
 	c.reliable.receive(m.Ns)
-	c.meet(m)
-	c.queue(c.introduction(l2tp.SCCRP))
+	c.recordPeer(m)
+	c.queue(c.setupMessage(l2tp.SCCRP))
 	c.transition(now, WaitCtlConn)
 	c.flush(now, out)
 }
 
-// meet takes what an SCCRQ or SCCRP says of the peer.
-func (c *Connection) meet(m *l2tp.Message) {
+// recordPeer takes what an SCCRQ or SCCRP says of the peer.
+func (c *Connection) recordPeer(m *l2tp.Message) {
 	c.PeerID = m.AssignedConnectionID
 	c.HostName, c.VendorName, c.RouterID = string(m.HostName), string(m.VendorName), m.RouterID
 	c.PreferredLanguage = string(m.PreferredLanguage)
@@ -250,24 +250,24 @@ func (c *Connection) meet(m *l2tp.Message) {
 	}
 }
 
-// answers reports whether an SCCRQ is the one that c has answered: a retransmission has all of its
+// hasAnswered reports whether an SCCRQ is the one that c has answered: a retransmission has all of its
 // values. A peer that was restarted may choose the same connection ID, but hardly the same nonce
 // and tie breaker.
-func (c *Connection) answers(m *l2tp.Message) bool {
+func (c *Connection) hasAnswered(m *l2tp.Message) bool {
 	return !c.Initiator && c.PeerID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker &&
 		bytes.Equal(c.auth.remote, m.Nonce)
 }
 
-// sent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for
+// hasSent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for
 // a tie.
-func (c *Connection) sent(m *l2tp.Message) bool {
+func (c *Connection) hasSent(m *l2tp.Message) bool {
 	return c.ID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker
 }
 
-// again acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of
+// acknowledgeAgain acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of
 // life of the peer: being signed without nonces it may be a replay, at a time when its number 0 is
-// the next one again.
-func (c *Connection) again(now time.Time, out *Output) {
+// the next one acknowledgeAgain.
+func (c *Connection) acknowledgeAgain(now time.Time, out *Output) {
 	c.reliable.ackDue = true
 	c.flush(now, out)
 }
@@ -283,7 +283,7 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	r := &c.reliable
 	alone := acknowledgement(m, problem)
 	if alone {
-		r.repeated(m.Nr)
+		r.duplicateAck(m.Nr)
 	}
 	if !r.acknowledge(now, m.Nr) {
 		c.peer.drop(DropInvalidNr)
@@ -328,10 +328,10 @@ func (c *Connection) releaseEarly(now time.Time, out *Output) {
 // handle is section 7.2's table, for a message in order and authenticated; problem is what its
 // decoder found. An SCCRQ that begins a connection is the Peer's.
 func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *Output) {
-	switch problem = check(m, problem); {
+	switch problem = checkRequired(m, problem); {
 	case c.State == Stopped:
 	case m.Type == l2tp.StopCCN: // malformed or not, the peer has cleaned up
-		c.stopped(now, m, out)
+		c.handleStopCCN(now, m, out)
 	case c.State == Stopping:
 	case ignorable(problem):
 		c.peer.drop(DropUnexpected)
@@ -353,7 +353,7 @@ func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *
 // handleSCCRP takes the answer to our SCCRQ. Even a StopCCN to a peer that is not acceptable takes
 // its ID and its nonce.
 func (c *Connection) handleSCCRP(now time.Time, m *l2tp.Message, problem error, out *Output) {
-	c.meet(m)
+	c.recordPeer(m)
 	if result, ok := c.peer.acceptable(m, problem); !ok {
 		c.fail(now, result, CauseProtocol, out)
 		return
@@ -373,10 +373,10 @@ func (c *Connection) advance(now time.Time, out *Output) {
 	r := &c.reliable
 	switch {
 	case r.expire(now):
-		c.lost(now, out)
+		c.giveUp(now, out)
 		return
 	case timing.Due(c.deadline, now):
-		c.overdue(now, out)
+		c.handleStateTimeout(now, out)
 		return
 	case timing.Due(c.helloAt, now):
 		// Anything unacknowledged proves as much as a HELLO would.

@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// state fails the test if c is not in that state.
-func (d *dialogue) state(c *Connection, want State) {
+// expectState fails the test if c is not in that expectState.
+func (d *dialogue) expectState(c *Connection, want State) {
 	d.t.Helper()
 	if c.State != want {
 		d.t.Fatalf("state %s, want %s", c.State, want)
@@ -24,7 +24,7 @@ func TestConnectionStates(t *testing.T) {
 	}{
 		{"idle | local open request | send SCCRQ | wait-ctl-reply", Active, func(d *dialogue) {
 			d.expect(l2tp.SCCRQ)
-			d.state(d.peer.attempt, WaitCtlReply)
+			d.expectState(d.peer.attempt, WaitCtlReply)
 		}},
 		{"idle | receive SCCRQ, acceptable | send SCCRP | wait-ctl-conn", Passive, func(d *dialogue) {
 			d.send(l2tp.SCCRQ)
@@ -34,7 +34,7 @@ func TestConnectionStates(t *testing.T) {
 				!m.Pseudowires.Has(l2tp.PseudowirePPP) {
 				t.Errorf("SCCRP %+v", m)
 			}
-			d.state(d.peer.offers[0], WaitCtlConn)
+			d.expectState(d.peer.incoming[0], WaitCtlConn)
 		}},
 		{"idle | receive SCCRQ, not acceptable | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
 			d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
@@ -58,7 +58,7 @@ func TestConnectionStates(t *testing.T) {
 			d.send(l2tp.SCCRP)
 			d.expect(l2tp.SCCCN)
 			c := event[ConnectionUp](d).Connection
-			d.state(c, Established)
+			d.expectState(c, Established)
 			if c.HostName != "pe2" || c.RouterID != 0xc0000202 || c.PeerID != d.call.id || d.peer.Established() != c {
 				t.Errorf("connection %+v", c)
 			}
@@ -69,42 +69,42 @@ func TestConnectionStates(t *testing.T) {
 			if m := d.expectStop(l2tp.StopGeneralError); m.ConnectionID != d.call.id {
 				t.Error("the StopCCN does not go to the ID in the SCCRP")
 			}
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"wait-ctl-reply | receive SCCRQ, lose tie breaker, acceptable | send SCCRP | wait-ctl-conn", Active, func(d *dialogue) {
 			d.expect(l2tp.SCCRQ)
-			d.dial()
-			d.send(l2tp.SCCRQ, breaker(0))
+			d.newCall()
+			d.send(l2tp.SCCRQ, tieBreaker(0))
 			d.expect(l2tp.SCCRP)
-			d.state(d.peer.offers[0], WaitCtlConn)
+			d.expectState(d.peer.incoming[0], WaitCtlConn)
 			if d.peer.attempt != nil {
 				t.Error("the losing attempt goes on")
 			}
 		}},
 		{"wait-ctl-reply | receive SCCRQ, lose tie breaker, unacceptable | send StopCCN, clean up | idle", Active, func(d *dialogue) {
 			d.expect(l2tp.SCCRQ)
-			d.dial()
-			d.send(l2tp.SCCRQ, breaker(0), without(l2tp.AVPHostName))
+			d.newCall()
+			d.send(l2tp.SCCRQ, tieBreaker(0), without(l2tp.AVPHostName))
 			d.expectStop(l2tp.StopGeneralError)
-			d.lost(CauseTie)
+			d.expectConnectionDown(CauseTie)
 			if len(d.peer.live()) != 0 {
 				t.Error("not idle")
 			}
 		}},
 		{"wait-ctl-reply | receive SCCRQ, win tie breaker | send StopCCN for losing connection | wait-ctl-reply", Active, func(d *dialogue) {
 			d.expect(l2tp.SCCRQ)
-			d.dial()
-			d.send(l2tp.SCCRQ, breaker(1<<64-1))
+			d.newCall()
+			d.send(l2tp.SCCRQ, tieBreaker(1<<64-1))
 			d.expectStop(l2tp.StopAlreadyExists)
 			d.expectAgain(l2tp.SCCRQ, 0) // the peer is there, and may not have been before
-			d.state(d.peer.attempt, WaitCtlReply)
+			d.expectState(d.peer.attempt, WaitCtlReply)
 		}},
 		{"wait-ctl-reply | receive SCCCN | send StopCCN, clean up | idle", Active, func(d *dialogue) {
 			m := d.expect(l2tp.SCCRQ)
 			d.call.peerID = m.AssignedConnectionID
 			d.send(l2tp.SCCCN)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"wait-ctl-conn | receive SCCCN, acceptable | | established", Passive, func(d *dialogue) {
 			d.send(l2tp.SCCRQ)
@@ -112,7 +112,7 @@ func TestConnectionStates(t *testing.T) {
 			d.send(l2tp.SCCCN)
 			d.expect(l2tp.ACK)
 			c := event[ConnectionUp](d).Connection
-			d.state(c, Established)
+			d.expectState(c, Established)
 			if c.Initiator || c.HostName != "pe2" || d.peer.Established() != c {
 				t.Errorf("connection %+v", c)
 			}
@@ -124,29 +124,29 @@ func TestConnectionStates(t *testing.T) {
 			if m := d.expectStop(l2tp.StopGeneralError); m.Result.Error != l2tp.ErrorUnknownAVP {
 				t.Errorf("error code %s", m.Result.Error)
 			}
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"wait-ctl-conn | receive SCCRQ | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
 			d.send(l2tp.SCCRQ)
 			d.expect(l2tp.SCCRP)
 			d.send(l2tp.SCCRQ)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"wait-ctl-conn | receive SCCRP | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
 			d.send(l2tp.SCCRQ)
 			d.expect(l2tp.SCCRP)
 			d.send(l2tp.SCCRP)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"established | administrative close | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
-			c := d.called()
+			c := d.scriptConnects()
 			d.stop()
 			if m := d.expectStop(l2tp.StopShuttingDown); m.AssignedConnectionID != c.ID {
 				t.Error("StopCCN without our ID")
 			}
-			d.lost(CauseClosed)
+			d.expectConnectionDown(CauseClosed)
 			if d.peer.Established() != nil || d.peer.Done() {
 				t.Error("not stopping")
 			}
@@ -156,22 +156,22 @@ func TestConnectionStates(t *testing.T) {
 			}
 		}},
 		{"established | receive SCCRQ | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.SCCRQ)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"established | receive SCCRP | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.SCCRP)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"established | receive SCCCN | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.SCCCN)
 			d.expectStop(l2tp.StopFSMError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		}},
 		{"idle | receive StopCCN | clean up | idle", Passive, func(d *dialogue) {
 			d.send(l2tp.StopCCN)
@@ -192,14 +192,14 @@ func TestConnectionStates(t *testing.T) {
 			d.expect(l2tp.SCCRP)
 			d.send(l2tp.StopCCN)
 			d.expect(l2tp.ACK)
-			d.lost(CauseRefused)
+			d.expectConnectionDown(CauseRefused)
 		}},
 		{"established | receive StopCCN | clean up | idle", Passive, func(d *dialogue) {
-			c := d.called()
+			c := d.scriptConnects()
 			again := d.send(l2tp.StopCCN)
 			d.expect(l2tp.ACK)
-			d.lost(CauseRefused)
-			d.state(c, Stopped)
+			d.expectConnectionDown(CauseRefused)
+			d.expectState(c, Stopped)
 			// Section 3.3.2: it is acknowledged again for a full retransmission cycle.
 			d.wait(testCycle - time.Second)
 			d.deliver(again)
@@ -210,7 +210,7 @@ func TestConnectionStates(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.row, func(t *testing.T) {
-			d := converse(t, func(c *Config) { c.Role = test.role })
+			d := newDialogue(t, func(c *Config) { c.Role = test.role })
 			test.talk(d)
 		})
 	}
@@ -218,27 +218,27 @@ func TestConnectionStates(t *testing.T) {
 
 // Attempts that fail follow each other with back-off, which a connection that lasts ends.
 func TestRetry(t *testing.T) {
-	d := converse(t, active)
+	d := newDialogue(t, active)
 	limits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
 	for i, most := range limits {
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.StopCCN, result(l2tp.StopNotAuthorized))
 		d.expect(l2tp.ACK)
-		d.lost(CauseRefused)
+		d.expectConnectionDown(CauseRefused)
 		status := d.peer.Status()
 		delay := status.RetryAt.Sub(d.now)
 		if most *= time.Second; delay < most/2 || delay > most || status.Failures != i+1 || !status.Ended {
 			t.Fatalf("failure %d: %s until the next attempt, want %s to %s", i, delay, most/2, most)
 		}
-		d.dial()
+		d.newCall()
 		d.wait(delay)
 	}
 	// Something says that it may succeed now.
 	d.expect(l2tp.SCCRQ)
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
-	d.dial()
+	d.expectConnectionDown(CauseRefused)
+	d.newCall()
 	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) })
 	d.expect(l2tp.SCCRQ)
 	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) }) // so it asks again, and does not wait for its timer
@@ -254,27 +254,27 @@ func TestRetry(t *testing.T) {
 	}
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	if delay := d.peer.Status().RetryAt.Sub(d.now); delay > time.Second {
 		t.Errorf("%s until the next attempt after a connection that lasted", delay)
 	}
 }
 
-func TestPassiveNeverCalls(t *testing.T) {
-	d := converse(t)
+func TestPassiveNeverInitiates(t *testing.T) {
+	d := newDialogue(t)
 	if !d.peer.Deadline().IsZero() {
 		t.Error("a passive Peer has a deadline")
 	}
-	d.called()
+	d.scriptConnects()
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	d.wait(time.Hour)
 }
 
 // A Peer that is not wanted refuses calls: the peer is told rather than left to guess.
-func TestNotWanted(t *testing.T) {
-	d := converse(t)
+func TestStoppedPeerRefusesSCCRQ(t *testing.T) {
+	d := newDialogue(t)
 	d.stop()
 	d.send(l2tp.SCCRQ)
 	d.expectStop(l2tp.StopShuttingDown)
@@ -283,7 +283,7 @@ func TestNotWanted(t *testing.T) {
 // RFC 3931 section 4.7.3: an SCCRQ of version 2 that has all of L2TPv3's AVPs is answered in
 // version 3.
 func TestFallbackSCCRQ(t *testing.T) {
-	d := converse(t, noSecret)
+	d := newDialogue(t, noSecret)
 	d.send(l2tp.SCCRQ, tampered(func(b []byte) []byte {
 		b[1] = 2
 		return b
@@ -297,14 +297,14 @@ func TestFallbackSCCRQ(t *testing.T) {
 // A Receive Window Size of 0 is none to send (section 5.4.3), and one without bound none to keep.
 func TestWindowInRange(t *testing.T) {
 	for window, want := range map[int]uint16{-1: 1, 0: 1, 1: 1, 16: 16, 100000: maxWindow} {
-		d := converse(t, active, func(c *Config) { c.Window = window })
+		d := newDialogue(t, active, func(c *Config) { c.Window = window })
 		if m := d.expect(l2tp.SCCRQ); m.ReceiveWindow != want {
 			t.Errorf("window %d sent as %d, want %d", window, m.ReceiveWindow, want)
 		}
 	}
 }
 
-func TestNames(t *testing.T) {
+func TestStateAndDropNames(t *testing.T) {
 	seen := map[string]bool{}
 	for d := range dropKinds {
 		seen[d.String()] = true

@@ -18,7 +18,7 @@ func TestLockStepEstablishment(t *testing.T) {
 		}
 	}
 	t.Run("LCCE A", func(t *testing.T) {
-		d := converse(t, active)
+		d := newDialogue(t, active)
 		numbers(d.expect(l2tp.SCCRQ), 0, 0)
 		d.send(l2tp.SCCRP, acking(1), numbered(0))
 		d.call.ns = 1
@@ -27,7 +27,7 @@ func TestLockStepEstablishment(t *testing.T) {
 		event[ConnectionUp](d)
 	})
 	t.Run("LCCE B", func(t *testing.T) {
-		d := converse(t)
+		d := newDialogue(t)
 		d.send(l2tp.SCCRQ)
 		numbers(d.expect(l2tp.SCCRP), 1, 0)
 		d.send(l2tp.SCCCN)
@@ -38,8 +38,8 @@ func TestLockStepEstablishment(t *testing.T) {
 
 // Appendix B.2: the ICRP gets lost. Seen by LCCE B.
 func TestLostPacketWithRetransmission(t *testing.T) {
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	icrq := d.send(l2tp.ICRQ, ids(5, 0))
 	d.expect(l2tp.ACK)
 	s := event[CallIncoming](d).Session
@@ -68,8 +68,8 @@ func TestLostPacketWithRetransmission(t *testing.T) {
 
 // Section 4.2: a retransmission has the Nr of now, and so another digest, which expect verifies.
 func TestRetransmissionIsUpToDate(t *testing.T) {
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	d.open("red")
 	before := d.expect(l2tp.ICRQ)
 	nr := d.call.nr
@@ -86,13 +86,13 @@ func TestRetransmissionIsUpToDate(t *testing.T) {
 // Sections 4.2 and 6.15: an ACK and a ZLB have no number, and are not acknowledged, whatever they
 // say.
 func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
-	d := converse(t, noSecret)
-	d.called()
+	d := newDialogue(t, noSecret)
+	d.scriptConnects()
 	for _, m := range []l2tp.MessageType{l2tp.ACK, l2tp.ZLB} {
 		d.send(m)
 		d.send(m, numbered(77))
 		d.send(m, numbered(0))
-		d.silence()
+		d.expectNothing()
 	}
 	d.send(l2tp.HELLO)
 	d.expect(l2tp.ACK)
@@ -100,19 +100,19 @@ func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
 
 // Section 4.2: what acknowledges a message never sent is invalid, all of it.
 func TestInvalidNr(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	d.send(l2tp.StopCCN, acking(77))
-	d.state(c, Established)
+	d.expectState(c, Established)
 	if d.peer.Status().Drops[DropInvalidNr] != 1 || c.reliable.nr != 2 {
 		t.Error("not dropped")
 	}
 }
 
 // Messages that overtake each other are acted upon in order.
-func TestMessagesOvertake(t *testing.T) {
-	d := converse(t)
-	d.called()
+func TestReorderedMessages(t *testing.T) {
+	d := newDialogue(t)
+	d.scriptConnects()
 	icrq := d.encode(l2tp.ICRQ, ids(5, 0))
 	cdn := d.encode(l2tp.CDN, ids(5, 0))
 	hello := d.encode(l2tp.HELLO)
@@ -123,26 +123,26 @@ func TestMessagesOvertake(t *testing.T) {
 			t.Errorf("Nr %d, want 2", m.Nr)
 		}
 	}
-	d.noEvent()
+	d.expectNoEvent()
 	d.deliver(icrq)
 	if m := d.expect(l2tp.ACK); m.Nr != 5 {
 		t.Errorf("Nr %d, want 5", m.Nr)
 	}
 	s := event[CallIncoming](d).Session
-	d.down(s, CauseRefused)
+	d.expectSessionDown(s, CauseRefused)
 	d.deliver(cdn)
 	d.expect(l2tp.ACK)
 }
 
 // The SCCCN gets lost and the first call overtakes its retransmission.
 func TestCallBeforeSCCCN(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	scccn := d.encode(l2tp.SCCCN)
 	d.send(l2tp.ICRQ, ids(5, 0))
 	d.expect(l2tp.ACK)
-	d.noEvent()
+	d.expectNoEvent()
 	d.deliver(scccn)
 	d.expect(l2tp.ACK)
 	event[ConnectionUp](d)
@@ -150,8 +150,8 @@ func TestCallBeforeSCCCN(t *testing.T) {
 }
 
 // The peer's window bounds what is outstanding.
-func TestWindowIsKept(t *testing.T) {
-	d := converse(t)
+func TestPeerWindowIsRespected(t *testing.T) {
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, func(m *draft) { m.ReceiveWindow = 2 })
 	d.expect(l2tp.SCCRP)
 	d.send(l2tp.SCCCN)
@@ -164,7 +164,7 @@ func TestWindowIsKept(t *testing.T) {
 		for range n {
 			d.expect(l2tp.ICRQ)
 		}
-		d.silence()
+		d.expectNothing()
 		d.send(l2tp.ACK)
 	}
 }

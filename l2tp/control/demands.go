@@ -13,8 +13,8 @@ type Demands struct {
 // sequenced are the demands for sequence numbers in all data messages.
 var sequenced = Demands{l2tp.SublayerDefault, l2tp.SequenceAll}
 
-// demand is what an end wants by itself.
-func demand(sequencing l2tp.DataSequencing) Demands {
+// demandsFor is what an end wants by itself.
+func demandsFor(sequencing l2tp.DataSequencing) Demands {
 	if sequencing == l2tp.SequenceNone {
 		return Demands{}
 	}
@@ -32,14 +32,14 @@ func (d Demands) with(m *l2tp.Message) Demands {
 	return d
 }
 
-// tell adds the demands to a message.
-func (d Demands) tell(m *l2tp.Message) {
+// addAVPs adds the demands to a message.
+func (d Demands) addAVPs(m *l2tp.Message) {
 	m.Sublayer, m.DataSequencing = d.Sublayer, d.Sequencing
 	m.Has.Add(l2tp.AVPSublayer, l2tp.AVPDataSequencing)
 }
 
-// result says whether the demands can be met.
-func (d Demands) result() (l2tp.Result, bool) {
+// check says whether the demands can be met.
+func (d Demands) check() (l2tp.Result, bool) {
 	switch {
 	case d.Sublayer > l2tp.SublayerDefault:
 		return sequencingError("only the default L2-specific sublayer (1) or none here"), false
@@ -61,28 +61,28 @@ func (s *Session) RequireSequencing(sequencing l2tp.DataSequencing) {
 	if sequencing == l2tp.SequenceNone || s.Demands.Sequencing != l2tp.SequenceNone {
 		return
 	}
-	s.Demands = demand(sequencing)
+	s.Demands = demandsFor(sequencing)
 	s.PeerDemands = s.Demands
 }
 
-// heed takes what a message of the peer demands.
-func (s *Session) heed(m *l2tp.Message) {
-	s.heard = s.heard.with(m)
+// recordDemands takes what a message of the peer demands.
+func (s *Session) recordDemands(m *l2tp.Message) {
+	s.receivedDemands = s.receivedDemands.with(m)
 }
 
-// follow demands of the peer what it demands of us.
-func (s *Session) follow() {
-	s.PeerDemands = s.heard
-	s.Demands.Sublayer = max(s.Demands.Sublayer, s.heard.Sublayer)
-	if s.heard.Sequencing != l2tp.SequenceNone {
+// mirrorDemands demands of the peer what it demands of us.
+func (s *Session) mirrorDemands() {
+	s.PeerDemands = s.receivedDemands
+	s.Demands.Sublayer = max(s.Demands.Sublayer, s.receivedDemands.Sublayer)
+	if s.receivedDemands.Sequencing != l2tp.SequenceNone {
 		s.Demands = sequenced
 	}
 }
 
-// alike says whether the peer demands what we do.
-func (s *Session) alike() (l2tp.Result, bool) {
-	if s.heard == s.PeerDemands && s.heard.Sublayer == s.Demands.Sublayer &&
-		(s.heard.Sequencing != l2tp.SequenceNone) == (s.Demands.Sequencing != l2tp.SequenceNone) {
+// demandsMatch says whether the peer demands what we do.
+func (s *Session) demandsMatch() (l2tp.Result, bool) {
+	if s.receivedDemands == s.PeerDemands && s.receivedDemands.Sublayer == s.Demands.Sublayer &&
+		(s.receivedDemands.Sequencing != l2tp.SequenceNone) == (s.Demands.Sequencing != l2tp.SequenceNone) {
 		return l2tp.Result{}, true
 	}
 	return sequencingError("sublayer and sequence numbers are to be the same both ways here: the peer has to ask for them as we do"), false

@@ -7,17 +7,17 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// improviser plays a peer, an owner and time by a script of octets.
-type improviser struct {
+// fuzzer plays a peer, an owner and time by a script of octets.
+type fuzzer struct {
 	*dialogue
-	script   []byte
-	life     ledger
-	sessions []*Session // all that the owner has heard of
-	opened   int        // by the owner
-	told     int        // changes of a circuit, by the owner
+	script         []byte
+	stages         stages
+	sessions       []*Session // all that the owner has heard of
+	opened         int        // by the owner
+	circuitChanges int        // changes of a circuit, by the owner
 }
 
-func (p *improviser) octet() byte {
+func (p *fuzzer) octet() byte {
 	if len(p.script) == 0 {
 		return 0
 	}
@@ -32,10 +32,10 @@ var fuzzMessages = [...]l2tp.MessageType{
 }
 
 // message sends a message that may be what is expected, and may be anything.
-func (p *improviser) message() {
+func (p *fuzzer) message() {
 	t := fuzzMessages[int(p.octet())%len(fuzzMessages)]
 	session, shape := p.octet(), p.octet()
-	options := []option{ids(uint32(session>>4&3), p.sessionID(session&15)), breaker(uint64(shape) << 56)}
+	options := []option{ids(uint32(session>>4&3), p.sessionID(session&15)), tieBreaker(uint64(shape) << 56)}
 	if t != l2tp.SCCRQ && t != l2tp.ICRQ && t != l2tp.OCRQ {
 		options = options[:1]
 	}
@@ -78,21 +78,21 @@ func (p *improviser) message() {
 }
 
 // sessionID is the Peer's ID of a session, or one of none.
-func (p *improviser) sessionID(n byte) uint32 {
+func (p *fuzzer) sessionID(n byte) uint32 {
 	if i := len(p.sessions) - int(n); n > 0 && i >= 0 {
 		return p.sessions[i].ID
 	}
 	return uint32(n>>3) * 99
 }
 
-// play acts upon the next octets of the script.
-func (p *improviser) play() {
+// playNext acts upon the next octets of the script.
+func (p *fuzzer) playNext() {
 	switch what := p.octet(); what & 15 {
 	default:
 		p.message()
 	case 8:
 		if len(p.calls) < 50 {
-			p.dial()
+			p.newCall()
 		}
 	case 9:
 		p.call = p.calls[int(what>>4)%len(p.calls)]
@@ -108,12 +108,12 @@ func (p *improviser) play() {
 			p.accept(s)
 			p.connect(s)
 		case 2:
-			p.life[s] = gone
+			p.stages[s] = stageEnded
 			p.close(s)
 		case 3:
 			s.Connection.DataReceived(p.now)
 		case 4:
-			p.told++
+			p.circuitChanges++
 			p.setCircuit(s, l2tp.CircuitStatus(p.octet()))
 		case 5:
 			p.changeSecrets(p.octet())
@@ -122,7 +122,7 @@ func (p *improviser) play() {
 		if p.peer.Established() != nil && p.opened < 20 {
 			p.opened++
 			s := p.open(string([]byte{what >> 6}))
-			p.life[s] = begun
+			p.stages[s] = stageOpening
 			p.sessions = append(p.sessions, s)
 		}
 	case 14:
@@ -137,7 +137,7 @@ func (p *improviser) play() {
 }
 
 // changeSecrets mostly leaves the secret that the script has.
-func (p *improviser) changeSecrets(to byte) {
+func (p *fuzzer) changeSecrets(to byte) {
 	var secret, next []byte
 	if p.key != nil || to&0xf0 == 0xf0 {
 		secret = []byte("secret")
@@ -151,17 +151,17 @@ func (p *improviser) changeSecrets(to byte) {
 	p.step(func(out *Output) { p.peer.SetSecrets(p.now, secret, next, out) })
 }
 
-func (p *improviser) session(n byte) *Session {
+func (p *fuzzer) session(n byte) *Session {
 	if i := len(p.sessions) - 1 - int(n); i >= 0 {
 		return p.sessions[i]
 	}
 	return nil
 }
 
-// listen takes what the Peer has put out: its numbers, IDs and nonces, and the events.
-func (p *improviser) listen() {
+// processOutput takes what the Peer has put out: its numbers, IDs and nonces, and the events.
+func (p *fuzzer) processOutput() {
 	for _, e := range p.events {
-		if err := p.life.event(e); err != nil {
+		if err := p.stages.event(e); err != nil {
 			p.t.Fatal(err)
 		}
 		if e, ok := e.(CallIncoming); ok {
@@ -192,16 +192,16 @@ func (p *improviser) listen() {
 	p.sent = p.sent[:0]
 }
 
-// bounded fails the test if the Peer holds more than it may.
-func (p *improviser) bounded() {
+// checkBounds fails the test if the Peer holds more than it may.
+func (p *fuzzer) checkBounds() {
 	peer := p.peer
-	if len(peer.offers) > maxOffers || len(peer.closing) > maxClosing {
-		p.t.Fatalf("%d half open, %d lingering", len(peer.offers), len(peer.closing))
+	if len(peer.incoming) > maxIncoming || len(peer.closing) > maxClosing {
+		p.t.Fatalf("%d half open, %d lingering", len(peer.incoming), len(peer.closing))
 	}
 	var room [maxConnections]*Connection
 	for _, c := range peer.appendAll(room[:0]) {
 		r, n := &c.reliable, len(c.sessions)
-		if len(r.early) >= r.window || len(r.queue) > r.limit+p.opened+p.told || n > peer.cfg.MaxSessions+p.opened || len(c.byPeer) > n ||
+		if len(r.early) >= r.window || len(r.queue) > r.limit+p.opened+p.circuitChanges || n > peer.cfg.MaxSessions+p.opened || len(c.byPeer) > n ||
 			len(c.waiting) > n || len(c.opening) > 2*n+17 {
 			p.t.Fatalf("%d early, %d in the queue, %d sessions, %d by the peer's ID, %d waiting, %d opening",
 				len(r.early), len(r.queue), n, len(c.byPeer), len(c.waiting), len(c.opening))
@@ -210,8 +210,8 @@ func (p *improviser) bounded() {
 			p.t.Fatalf("%d sessions in state %s", n, c.State)
 		}
 		for id, s := range c.sessions {
-			if s.ID != id || s.State == SessionIdle || p.life[s] == gone || p.life[s] == up && s.State != SessionEstablished {
-				p.t.Fatalf("session in state %s, life %d", s.State, p.life[s])
+			if s.ID != id || s.State == SessionIdle || p.stages[s] == stageEnded || p.stages[s] == stageUp && s.State != SessionEstablished {
+				p.t.Fatalf("session in state %s, life %d", s.State, p.stages[s])
 			}
 		}
 	}
@@ -228,7 +228,7 @@ func FuzzPeer(f *testing.F) {
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 0, ocrq, 0x10, 0, 11, 0, 0, sli, 0x11, 0xe0, 11, 4, 1, 0, wen, 0x11, 0, 0, ocrq, 0x10, 0}, byte(0))
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 13, 11, 5, 1, 0, sli, 0x11, 0x20, 10, 5, 11, 5, 0x0f, 10, 9, 11, 5, 0}, byte(0))
 	f.Fuzz(func(t *testing.T, script []byte, kind byte) {
-		d := meet(t, func(c *Config) {
+		d := newUncheckedDialogue(t, func(c *Config) {
 			c.MaxSessions = 6
 			c.Window = 4
 			if kind&1 != 0 {
@@ -238,19 +238,19 @@ func FuzzPeer(f *testing.F) {
 				c.Secret = nil
 			}
 		})
-		p := &improviser{dialogue: d, script: script[:min(len(script), 1000)], life: make(ledger)}
-		p.listen()
+		p := &fuzzer{dialogue: d, script: script[:min(len(script), 1000)], stages: make(stages)}
+		p.processOutput()
 		for len(p.script) > 0 {
-			p.play()
-			p.listen()
-			p.bounded()
+			p.playNext()
+			p.processOutput()
+			p.checkBounds()
 		}
 		p.stop()
-		p.listen()
+		p.processOutput()
 		p.wait(2 * testCycle)
-		p.listen()
-		for s, life := range p.life {
-			if life != gone {
+		p.processOutput()
+		for s, life := range p.stages {
+			if life != stageEnded {
 				t.Fatalf("the end of a session in state %s is not told", s.State)
 			}
 		}
@@ -276,8 +276,8 @@ func FuzzReceive(f *testing.F) {
 		f.Add(seed(m))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d := meet(t, noSecret)
-		c := d.called()
+		d := newUncheckedDialogue(t, noSecret)
+		c := d.scriptConnects()
 		d.deliver(b)
 		if len(b) >= l2tp.HeaderLen { // to the connection, in order
 			b = append([]byte(nil), b...)

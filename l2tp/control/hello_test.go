@@ -10,11 +10,11 @@ import (
 // Section 4.4: a HELLO after a time of silence, jittered, and the connection is down if it is not
 // acknowledged.
 func TestHello(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	heard := d.now
 	d.wait(45*time.Second - 1)
-	d.silence()
+	d.expectNothing()
 	d.wait(15 * time.Second)
 	d.expect(l2tp.HELLO)
 	sentAt := d.now
@@ -26,7 +26,7 @@ func TestHello(t *testing.T) {
 	d.wait(40 * time.Second)
 	d.peer.Established().DataReceived(d.now)
 	d.wait(45*time.Second - 1)
-	d.silence()
+	d.expectNothing()
 	d.wait(15 * time.Second)
 	d.expect(l2tp.HELLO)
 	// Silence.
@@ -34,12 +34,12 @@ func TestHello(t *testing.T) {
 	for range 8 {
 		d.expectAgain(l2tp.HELLO, 2)
 	}
-	d.state(c, Established)
+	d.expectState(c, Established)
 	d.wait(20 * time.Second)
 	for len(d.sent) > 0 {
 		d.expectAgain(l2tp.HELLO, 2)
 	}
-	d.lost(CauseSilent)
+	d.expectConnectionDown(CauseSilent)
 	if len(d.peer.closing) != 0 {
 		t.Error("there is nobody left to wait for")
 	}
@@ -47,8 +47,8 @@ func TestHello(t *testing.T) {
 
 func TestHelloJitter(t *testing.T) {
 	seen := map[time.Duration]bool{}
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	for range 50 {
 		from := d.now
 		d.wait(d.peer.Deadline().Sub(d.now))
@@ -67,8 +67,8 @@ func TestHelloJitter(t *testing.T) {
 
 // What is not acknowledged yet proves as much as a HELLO would.
 func TestNoHelloBesideAnotherMessage(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Hello = 3 * time.Second })
-	d.called()
+	d := newDialogue(t, func(c *Config) { c.Hello = 3 * time.Second })
+	d.scriptConnects()
 	d.wait(2 * time.Second)
 	d.open("red")
 	d.expect(l2tp.ICRQ)
@@ -81,8 +81,8 @@ func TestNoHelloBesideAnotherMessage(t *testing.T) {
 }
 
 func TestHelloFromPeer(t *testing.T) {
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	d.send(l2tp.HELLO)
 	d.expect(l2tp.ACK)
 }

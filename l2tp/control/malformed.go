@@ -17,8 +17,8 @@ type missingError struct {
 
 func (e *missingError) Error() string { return fmt.Sprintf("%s without the %s", e.message, e.avp) }
 
-// check adds to what the decoder has found whether a message lacks an AVP.
-func check(m *l2tp.Message, problem error) error {
+// checkRequired adds to what the decoder has found whether a message lacks an AVP.
+func checkRequired(m *l2tp.Message, problem error) error {
 	if problem == nil {
 		if avp, missing := m.Missing(); missing {
 			return &missingError{m.Type, avp}

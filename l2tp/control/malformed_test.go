@@ -12,7 +12,7 @@ func TestRequiredAVPs(t *testing.T) {
 		l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPAssignedConnectionID, l2tp.AVPPseudowireCapabilities, l2tp.AVPNonce,
 	} {
 		t.Run("SCCRQ "+avp.String(), func(t *testing.T) {
-			d := converse(t)
+			d := newDialogue(t)
 			d.send(l2tp.SCCRQ, without(avp))
 			m := d.take(l2tp.StopCCN)
 			if m.Result.Code != uint16(l2tp.StopGeneralError) || len(m.Result.Message) == 0 {
@@ -22,33 +22,33 @@ func TestRequiredAVPs(t *testing.T) {
 	}
 	for _, avp := range []l2tp.AVPType{l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPPseudowireCapabilities} {
 		t.Run("SCCRP "+avp.String(), func(t *testing.T) {
-			d := converse(t, active)
+			d := newDialogue(t, active)
 			d.expect(l2tp.SCCRQ)
 			d.send(l2tp.SCCRP, without(avp))
 			d.expectStop(l2tp.StopGeneralError)
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		})
 	}
 	session := func(m l2tp.MessageType, avp l2tp.AVPType, s *Session, d *dialogue) {
 		d.send(m, ids(5, s.ID), without(avp))
 		d.expectCDN(l2tp.CDNGeneralError, s.PeerID)
-		d.down(s, CauseProtocol)
-		d.state(d.peer.Established(), Established)
+		d.expectSessionDown(s, CauseProtocol)
+		d.expectState(d.peer.Established(), Established)
 	}
 	for _, avp := range []l2tp.AVPType{
 		l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID, l2tp.AVPCircuitStatus, l2tp.AVPRemoteSessionID,
 	} {
 		t.Run("ICRQ "+avp.String(), func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			d.send(l2tp.ICRQ, ids(5, 0), without(avp))
 			d.expectCDN(l2tp.CDNGeneralError, 5)
 		})
 	}
 	for _, avp := range []l2tp.AVPType{l2tp.AVPLocalSessionID, l2tp.AVPCircuitStatus} {
 		t.Run("ICRP "+avp.String(), func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
 			session(l2tp.ICRP, avp, s, d)
@@ -56,34 +56,34 @@ func TestRequiredAVPs(t *testing.T) {
 	}
 	for _, m := range []l2tp.MessageType{l2tp.ICCN, l2tp.SLI} {
 		t.Run(m.String(), func(t *testing.T) {
-			d := converse(t)
-			d.called()
-			s := d.offered("red", 5)
+			d := newDialogue(t)
+			d.scriptConnects()
+			s := d.scriptRequests("red", 5)
 			d.accept(s)
 			d.expect(l2tp.ICRP)
 			session(m, l2tp.AVPLocalSessionID, s, d)
 		})
 	}
 	t.Run("WEN", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		session(l2tp.WEN, l2tp.AVPCircuitErrors, d.invited("red", 5), d)
+		d := newDialogue(t)
+		d.scriptConnects()
+		session(l2tp.WEN, l2tp.AVPCircuitErrors, d.scriptOpens("red", 5), d)
 	})
 	// A teardown does not fail for what it lacks: its sender has cleaned up.
 	t.Run("StopCCN without Result Code", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		d.send(l2tp.StopCCN, without(l2tp.AVPResultCode))
 		d.expect(l2tp.ACK)
-		d.lost(CauseRefused)
+		d.expectConnectionDown(CauseRefused)
 	})
 	t.Run("CDN without Result Code", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.invited("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptOpens("red", 5)
 		d.send(l2tp.CDN, ids(5, s.ID), without(l2tp.AVPResultCode))
 		d.expect(l2tp.ACK)
-		d.down(s, CauseRefused)
+		d.expectSessionDown(s, CauseRefused)
 	})
 }
 
@@ -118,27 +118,27 @@ func TestMalformed(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := converse(t, noSecret)
-			c := d.called()
+			d := newDialogue(t, noSecret)
+			c := d.scriptConnects()
 			d.send(l2tp.HELLO, test.option)
 			if !test.stopped {
 				d.expect(l2tp.ACK)
-				d.state(c, Established)
+				d.expectState(c, Established)
 				return
 			}
 			if m := d.expectStop(l2tp.StopGeneralError); m.Result.Error != test.err || len(m.Result.Message) == 0 {
 				t.Errorf("result %s", m.Result.Text(l2tp.StopCCN))
 			}
-			d.lost(CauseProtocol)
+			d.expectConnectionDown(CauseProtocol)
 		})
 	}
 }
 
 // Section 7.1: a control message with a malformed header must be discarded; one of L2TPv2 is none
 // of ours.
-func TestHeaderMalformed(t *testing.T) {
-	d := converse(t, noSecret)
-	d.called()
+func TestMalformedHeader(t *testing.T) {
+	d := newDialogue(t, noSecret)
+	d.scriptConnects()
 	hello := d.encode(l2tp.HELLO)
 	for n := range hello {
 		d.deliver(hello[:n])
@@ -160,33 +160,33 @@ func TestHeaderMalformed(t *testing.T) {
 
 // A message of the session level before the connection is established is one in the wrong state.
 func TestSessionMessageBeforeEstablished(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.send(l2tp.ICRQ, ids(5, 0))
 	d.expectStop(l2tp.StopFSMError)
-	d.lost(CauseProtocol)
+	d.expectConnectionDown(CauseProtocol)
 }
 
 // A peer that does not carry PPP must not be asked for a PPP session (section 5.4.4), and there are
 // no others here.
 func TestPeerWithoutPPP(t *testing.T) {
 	ethernet := func(m *draft) { m.Pseudowires = l2tp.Pseudowires(l2tp.PseudowireEthernet) }
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, ethernet)
 	d.expectStop(l2tp.StopGeneralError)
 
-	d = converse(t, active)
+	d = newDialogue(t, active)
 	d.expect(l2tp.SCCRQ)
 	d.send(l2tp.SCCRP, ethernet)
 	d.expectStop(l2tp.StopGeneralError)
-	d.lost(CauseProtocol)
+	d.expectConnectionDown(CauseProtocol)
 }
 
 // A text that is too long for a Result Code AVP is cut, between characters.
 func TestLongResult(t *testing.T) {
-	d := converse(t)
-	d.called()
+	d := newDialogue(t)
+	d.scriptConnects()
 	long := make([]byte, 0, 4000)
 	for range 1000 {
 		long = append(long, "¶"...)
@@ -197,5 +197,5 @@ func TestLongResult(t *testing.T) {
 	if m := d.expectStop(l2tp.StopGeneral); len(m.Result.Message) != 254 {
 		t.Errorf("%d octets of text, want 254", len(m.Result.Message))
 	}
-	d.lost(CauseClosed)
+	d.expectConnectionDown(CauseClosed)
 }

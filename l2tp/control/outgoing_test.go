@@ -8,20 +8,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// requested has the script ask for an outgoing call.
-func (d *dialogue) requested(name string, id uint32) *Session {
+// scriptRequestsOutgoing has the script ask for an outgoing call.
+func (d *dialogue) scriptRequestsOutgoing(name string, id uint32) *Session {
 	d.t.Helper()
 	d.send(l2tp.OCRQ, ids(id, 0), endID(name))
 	d.expect(l2tp.ACK)
 	s := event[CallIncoming](d).Session
-	d.sessionState(s, WaitCSAnswer)
+	d.expectSessionState(s, WaitCSAnswer)
 	return s
 }
 
-// placed has it established.
-func (d *dialogue) placed(name string, id uint32) *Session {
+// scriptOpensOutgoing has it established.
+func (d *dialogue) scriptOpensOutgoing(name string, id uint32) *Session {
 	d.t.Helper()
-	s := d.requested(name, id)
+	s := d.scriptRequestsOutgoing(name, id)
 	d.accept(s)
 	d.expect(l2tp.OCRP)
 	d.expect(l2tp.OCCN)
@@ -45,8 +45,8 @@ func TestOCRQRecipientStates(t *testing.T) {
 				}
 				d.send(m, ids(id, remote))
 				d.expectCDN(l2tp.CDNFSMError, id)
-				d.down(s, CauseProtocol)
-				d.over(s)
+				d.expectSessionDown(s, CauseProtocol)
+				d.expectForgotten(s)
 			}
 		}
 	}
@@ -55,40 +55,40 @@ func TestOCRQRecipientStates(t *testing.T) {
 		talk func(d *dialogue)
 	}{
 		{"idle | receive OCRQ, acceptable | send OCRP, place call | wait-cs-answer", func(d *dialogue) {
-			d.send(l2tp.OCRQ, ids(id, 0), circuit(circuitDown|brandNew), func(m *draft) {
+			d.send(l2tp.OCRQ, ids(id, 0), circuit(circuitDown|circuitNew), func(m *draft) {
 				m.AssignedCookie = []byte("ABCD")
 				m.Has.Add(l2tp.AVPAssignedCookie)
 			})
 			d.expect(l2tp.ACK)
 			s := event[CallIncoming](d).Session
-			d.circuit(s, circuitDown)
+			d.expectCircuitChanged(s, circuitDown)
 			if !s.Outgoing || s.Initiator || s.PeerID != id || string(s.PeerCookie) != "ABCD" || string(s.RemoteEndID) != "red" {
 				t.Errorf("session %+v", s)
 			}
-			d.sessionState(s, WaitCSAnswer)
+			d.expectSessionState(s, WaitCSAnswer)
 		}},
 		{"wait-cs-answer | call placement successful | send OCCN | established", func(d *dialogue) {
-			s := d.requested("red", id)
+			s := d.scriptRequestsOutgoing("red", id)
 			d.setCircuit(s, circuitDown)
 			d.connect(s) // not ours to connect
 			d.accept(s)
 			d.accept(s) // once is enough
 			m := d.expect(l2tp.OCRP)
 			if m.LocalSessionID != s.ID || m.RemoteSessionID != id || !bytes.Equal(m.AssignedCookie, s.LocalCookie) ||
-				m.CircuitStatus != circuitDown|brandNew {
+				m.CircuitStatus != circuitDown|circuitNew {
 				t.Errorf("OCRP %+v", m)
 			}
 			if m := d.expect(l2tp.OCCN); m.LocalSessionID != s.ID || m.RemoteSessionID != id {
 				t.Errorf("OCCN %+v", m)
 			}
 			event[SessionUp](d)
-			d.sessionState(s, SessionEstablished)
+			d.expectSessionState(s, SessionEstablished)
 			d.send(l2tp.ACK)
 			d.setCircuit(s, circuitUp)
 			d.expectCircuit(l2tp.SLI, circuitUp)
 			d.send(l2tp.SLI, ids(id, s.ID), circuit(circuitDown))
 			d.expect(l2tp.ACK)
-			d.circuit(s, circuitDown)
+			d.expectCircuitChanged(s, circuitDown)
 		}},
 		{"idle | receive OCRQ, not acceptable: pseudowire type | send CDN | idle", func(d *dialogue) {
 			d.send(l2tp.OCRQ, ids(id, 0), ethernet)
@@ -115,54 +115,54 @@ func TestOCRQRecipientStates(t *testing.T) {
 			d.expect(l2tp.ACK)
 		}},
 		{"wait-cs-answer | call placement failed | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.requested("red", id)
+			s := d.scriptRequestsOutgoing("red", id)
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 			d.accept(s) // too late
 		}},
 		{"wait-cs-answer | a timer expires | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.requested("red", id)
+			s := d.scriptRequestsOutgoing("red", id)
 			d.wait(40 * time.Second)
 			s.Connection.DataReceived(d.now) // or there were HELLOs
 			d.wait(testLimit - 40*time.Second)
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseLocal)
-			d.over(s)
+			d.expectSessionDown(s, CauseLocal)
+			d.expectForgotten(s)
 		}},
 		{"wait-cs-answer | receive OCRQ, OCRP, OCCN | send CDN, clean up | idle", unexpected(func(d *dialogue) *Session {
-			return d.requested("red", id)
+			return d.scriptRequestsOutgoing("red", id)
 		})},
 		{"established | receive OCRQ, OCRP, OCCN | send CDN, clean up | idle", unexpected(func(d *dialogue) *Session {
-			return d.placed("red", id)
+			return d.scriptOpensOutgoing("red", id)
 		})},
 		{"wait-cs-answer, established | receive CDN | clean up | idle", func(d *dialogue) {
-			for _, begin := range []func(string, uint32) *Session{d.requested, d.placed} {
+			for _, begin := range []func(string, uint32) *Session{d.scriptRequestsOutgoing, d.scriptOpensOutgoing} {
 				s := begin("red", id)
 				d.send(l2tp.CDN, ids(id, s.ID))
 				d.expect(l2tp.ACK)
-				d.down(s, CauseRefused)
-				d.over(s)
+				d.expectSessionDown(s, CauseRefused)
+				d.expectForgotten(s)
 			}
 		}},
 		{"established | local close request | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.placed("red", id)
+			s := d.scriptOpensOutgoing("red", id)
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 		}},
 		{"wait-cs-answer | receive CDN with Remote Session ID 0 | reverse lookup (5.4.4) | idle", func(d *dialogue) {
-			s := d.requested("red", id)
+			s := d.scriptRequestsOutgoing("red", id)
 			d.send(l2tp.CDN, ids(id, 0))
 			d.expect(l2tp.ACK)
-			d.down(s, CauseRefused)
-			d.over(s)
+			d.expectSessionDown(s, CauseRefused)
+			d.expectForgotten(s)
 		}},
 	}
 	for _, test := range tests {
 		t.Run(test.row, func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			test.talk(d)
 		})
 	}
@@ -177,15 +177,15 @@ func TestTieBetweenICRQAndOCRQ(t *testing.T) {
 		down   Cause
 		lost   bool // ours
 	}{
-		{"ours wins", func(uint64) option { return breaker(1<<64 - 1) }, l2tp.CDNLostTie, 0, false},
+		{"ours wins", func(uint64) option { return tieBreaker(1<<64 - 1) }, l2tp.CDNLostTie, 0, false},
 		{"theirs has none", func(uint64) option { return func(*draft) {} }, l2tp.CDNLostTie, 0, false},
-		{"theirs wins", func(uint64) option { return breaker(0) }, 0, CauseYielded, true},
-		{"equal", breaker, l2tp.CDNLostTie, CauseTie, true},
+		{"theirs wins", func(uint64) option { return tieBreaker(0) }, 0, CauseYielded, true},
+		{"equal", tieBreaker, l2tp.CDNLostTie, CauseTie, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			ours := d.open("red")
 			m := d.expect(l2tp.ICRQ)
 			d.send(l2tp.OCRQ, ids(5, 0), test.theirs(m.TieBreaker))
@@ -195,10 +195,10 @@ func TestTieBetweenICRQAndOCRQ(t *testing.T) {
 				d.expect(l2tp.ACK)
 			}
 			if !test.lost {
-				d.sessionState(ours, WaitReply)
+				d.expectSessionState(ours, WaitReply)
 				return
 			}
-			d.down(ours, test.down)
+			d.expectSessionDown(ours, test.down)
 			if test.code == 0 {
 				theirs := event[CallIncoming](d).Session
 				d.accept(theirs)

@@ -10,24 +10,24 @@ import (
 
 // Bounds of what a peer may make us hold.
 const (
-	maxOffers  = 4 // its connections that are half open
-	maxClosing = 8 // connections that linger for their last acknowledgement
+	maxIncoming = 4 // its connections that are half open
+	maxClosing  = 8 // connections that linger for their last acknowledgement
 
-	maxConnections = 1 + 1 + maxOffers + maxClosing
+	maxConnections = 1 + 1 + maxIncoming + maxClosing
 )
 
 // Peer is everything between us and one remote LCCE. It keeps one control connection once started:
 // it initiates as its role says, answers the peer's own attempts, and tries again with back-off.
 type Peer struct {
-	cfg     Config
-	ring    *keyring
-	wanted  bool
-	stopped time.Time // when Stop was called; zero: not since the Peer was made
+	cfg       Config
+	ring      *keyring
+	wanted    bool
+	stoppedAt time.Time // when Stop was called; zero: not since the Peer was made
 
-	current *Connection   // established
-	attempt *Connection   // ours, in wait-ctl-reply
-	offers  []*Connection // the peer's, in wait-ctl-conn; there may be one beside current when the peer has restarted
-	closing []*Connection // stopping and stopped
+	current  *Connection   // established
+	attempt  *Connection   // ours, in wait-ctl-reply
+	incoming []*Connection // the peer's, in wait-ctl-conn; there may be one beside current when the peer has restarted
+	closing  []*Connection // stopping and stopped
 
 	why      Reason // why the last connection or attempt ended
 	failures int    // attempts in a row that led to no lasting connection
@@ -71,8 +71,8 @@ func (p *Peer) Status() Status {
 	if s.Connection == nil {
 		s.Connection = p.attempt
 	}
-	if s.Connection == nil && len(p.offers) > 0 {
-		s.Connection = p.offers[len(p.offers)-1]
+	if s.Connection == nil && len(p.incoming) > 0 {
+		s.Connection = p.incoming[len(p.incoming)-1]
 	}
 	return s
 }
@@ -93,7 +93,7 @@ func (p *Peer) Start(now time.Time, out *Output) {
 // acknowledged it.
 func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	p.wanted = false
-	p.stopped = now
+	p.stoppedAt = now
 	p.retryAt = time.Time{}
 	why := Reason{Cause: CauseClosed, Result: result, Text: result.Text(l2tp.StopCCN)}
 	for _, c := range p.live() {
@@ -106,7 +106,7 @@ func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 // it, has had its time; and a peer that has not answered our call is not waited for.
 func (p *Peer) Done() bool {
 	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool {
-		return c.State == Stopping && c.PeerID != 0 && !c.Since.Before(p.stopped)
+		return c.State == Stopping && c.PeerID != 0 && !c.Since.Before(p.stoppedAt)
 	})
 }
 
@@ -114,7 +114,7 @@ func (p *Peer) Done() bool {
 // again: something says that it may succeed now.
 func (p *Peer) RetryNow(now time.Time, out *Output) {
 	if p.attempt != nil {
-		p.attempt.hurry(now, out)
+		p.attempt.resendNow(now, out)
 	}
 	if !p.retryAt.IsZero() {
 		p.retryAt = now
@@ -149,7 +149,7 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	stranger := auth{keyring: p.ring}
 	var stopped *Connection
 	if m.Type == l2tp.StopCCN {
-		stopped = p.reverse(m)
+		stopped = p.reverseLookup(m)
 	}
 	switch {
 	case problem == l2tp.ErrVersion2:
@@ -163,11 +163,11 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	case !stranger.verify(datagram, m, false):
 		p.refusedAuth = now
 		p.drop(DropUnauthenticated)
-	case p.attempt != nil && p.attempt.sent(m):
+	case p.attempt != nil && p.attempt.hasSent(m):
 		p.drop(DropReflected)
 	default:
-		if c := p.find(func(c *Connection) bool { return c.answers(m) }); c != nil {
-			c.again(now, out)
+		if c := p.find(func(c *Connection) bool { return c.hasAnswered(m) }); c != nil {
+			c.acknowledgeAgain(now, out)
 		} else {
 			p.handleSCCRQ(now, m, problem, out)
 		}
@@ -178,13 +178,13 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 // 3931 section 5.4.3). One that comes while a connection is established may be a replay: the
 // connection stays until an SCCCN proves that it is not.
 func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *Output) {
-	result, ok := p.acceptable(m, check(m, problem))
+	result, ok := p.acceptable(m, checkRequired(m, problem))
 	if p.attempt != nil {
 		switch breakTie(p.attempt.tieBreaker, tieBreakerOf(m)) {
 		case tieWon:
 			if ok {
 				p.refuse(m, stopError(l2tp.StopAlreadyExists, "both sides called at once, and this side's tie breaker is lower"), out)
-				p.attempt.hurry(now, out)
+				p.attempt.resendNow(now, out)
 				return
 			}
 		case tieEqual:
@@ -203,11 +203,11 @@ func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *O
 		return
 	}
 	p.retryAt = time.Time{}
-	if len(p.offers) == maxOffers {
-		p.offers = slices.Delete(p.offers, 0, 1)
+	if len(p.incoming) == maxIncoming {
+		p.incoming = slices.Delete(p.incoming, 0, 1)
 	}
 	c := newConnection(now, p)
-	p.offers = append(p.offers, c)
+	p.incoming = append(p.incoming, c)
 	c.answer(now, m, out)
 }
 
@@ -219,10 +219,10 @@ func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 		return resultFor(problem), false
 	case !p.wanted:
 		return l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, false
-	case !p.ring.secured && m.Has.Has(l2tp.AVPNonce):
+	case !p.ring.hasSecret && m.Has.Has(l2tp.AVPNonce):
 		return stopError(l2tp.StopNotAuthorized,
 			"control message authentication is asked for, and no secret is configured here"), false
-	case p.ring.secured && !m.Has.Has(l2tp.AVPNonce):
+	case p.ring.hasSecret && !m.Has.Has(l2tp.AVPNonce):
 		return resultFor(&missingError{m.Type, l2tp.AVPNonce}), false
 	case !m.Pseudowires.Has(l2tp.PseudowirePPP):
 		return stopError(l2tp.StopGeneralError, "no PPP (7) in the Pseudowire Capabilities List"), false
@@ -239,7 +239,7 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	stop.Has.Add(l2tp.AVPAssignedConnectionID)
 	setResult(stop, result)
 	a := auth{keyring: p.ring}
-	a.describe(stop)
+	a.reserveDigests(stop)
 	p.scratch = encode(p.scratch[:0], stop)
 	a.sign(p.scratch)
 	out.send(p.scratch)
@@ -249,7 +249,7 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 // restarted.
 func (p *Peer) established(now time.Time, c *Connection, out *Output) {
 	old := p.current
-	p.current, p.attempt, p.offers = c, nil, nil
+	p.current, p.attempt, p.incoming = c, nil, nil
 	p.retryAt = time.Time{}
 	if old != nil {
 		result := stopError(l2tp.StopGeneral, "replaced by a newer control connection")
@@ -320,7 +320,7 @@ func (p *Peer) appendLive(to []*Connection) []*Connection {
 	if p.attempt != nil {
 		to = append(to, p.attempt)
 	}
-	return append(to, p.offers...)
+	return append(to, p.incoming...)
 }
 
 // appendAll appends all connections, maxConnections at most.
@@ -333,9 +333,9 @@ func (p *Peer) connection(id uint32) *Connection {
 	return p.find(func(c *Connection) bool { return c.ID == id })
 }
 
-// reverse returns the connection to which the peer has given the ID that its StopCCN assigns (RFC
+// reverseLookup returns the connection to which the peer has given the ID that its StopCCN assigns (RFC
 // 3931 section 5.4.3), or nil. With an established one the peer knows our ID, and uses it.
-func (p *Peer) reverse(m *l2tp.Message) *Connection {
+func (p *Peer) reverseLookup(m *l2tp.Message) *Connection {
 	return p.find(func(c *Connection) bool {
 		return !c.Initiator && c.State != Established && c.PeerID == m.AssignedConnectionID
 	})
@@ -348,7 +348,7 @@ func (p *Peer) find(is func(*Connection) bool) *Connection {
 	case p.attempt != nil && is(p.attempt):
 		return p.attempt
 	}
-	for _, group := range [][]*Connection{p.offers, p.closing} {
+	for _, group := range [][]*Connection{p.incoming, p.closing} {
 		if i := slices.IndexFunc(group, is); i >= 0 {
 			return group[i]
 		}
@@ -372,7 +372,7 @@ func (p *Peer) remove(c *Connection) {
 		p.attempt = nil
 	}
 	other := func(x *Connection) bool { return x == c }
-	p.offers = slices.DeleteFunc(p.offers, other)
+	p.incoming = slices.DeleteFunc(p.incoming, other)
 	p.closing = slices.DeleteFunc(p.closing, other)
 }
 

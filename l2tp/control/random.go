@@ -15,14 +15,14 @@ func (p *Peer) random64() uint64 {
 // newSessionID returns an ID for a session of ours, of which all but one bit is random.
 func (p *Peer) newSessionID() uint32 {
 	id := p.randomID(func(id uint32) bool {
-		id = p.ofClass(id)
+		id = p.withProtectedBit(id)
 		return id == 0 || p.hasSession(id)
 	})
-	return p.ofClass(id)
+	return p.withProtectedBit(id)
 }
 
-// ofClass gives an ID the bit that the protection says.
-func (p *Peer) ofClass(id uint32) uint32 {
+// withProtectedBit gives an ID the bit that the protection says.
+func (p *Peer) withProtectedBit(id uint32) uint32 {
 	if p.cfg.Protected {
 		return id | ProtectedSessionIDs
 	}

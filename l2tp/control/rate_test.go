@@ -43,20 +43,20 @@ func TestBucket(t *testing.T) {
 // RFC 3931 section 4.3: SCCRQs may be limited in their rate. Beyond it not even a digest is
 // computed, so that the same message counts as forged before and as too many after.
 func TestRateOfSCCRQs(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Admission = Rate{} })
+	d := newDialogue(t, func(c *Config) { c.Admission = Rate{} })
 	right := d.key
 	d.key = l2tp.NewKey([]byte("guess"))
 	for range 100 {
-		d.dial()
+		d.newCall()
 		d.send(l2tp.SCCRQ)
 	}
 	if drops := d.peer.Status().Drops; drops[DropUnauthenticated] != 10 || drops[DropRate] != 90 {
 		t.Errorf("drops %v, want 10 unauthenticated, and 90 beyond the rate", drops)
 	}
 	d.key = right
-	d.dial()
+	d.newCall()
 	sccrq := d.send(l2tp.SCCRQ)
-	d.silence() // the peer suffers with the others, until it tries again
+	d.expectNothing() // the peer suffers with the others, until it tries again
 	d.wait(time.Second)
 	d.deliver(sccrq)
 	d.expect(l2tp.SCCRP)
@@ -68,19 +68,19 @@ func TestRateOfSCCRQs(t *testing.T) {
 	d.key = l2tp.NewKey([]byte("guess"))
 	established := d.call
 	for range 100 {
-		d.dial()
+		d.newCall()
 		d.send(l2tp.SCCRQ)
 	}
-	d.silence()
+	d.expectNothing()
 	d.key, d.call = right, established
-	d.state(c, Established)
-	d.invited("red", 5)
+	d.expectState(c, Established)
+	d.scriptOpens("red", 5)
 }
 
 // A StopCCN to a peer that has not heard our ID costs a digest, too, if there is something that it
 // may be for.
 func TestRateOfStopCCNs(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 3} })
+	d := newDialogue(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 3} })
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.key = l2tp.NewKey([]byte("guess"))
@@ -91,12 +91,12 @@ func TestRateOfStopCCNs(t *testing.T) {
 	if drops := d.peer.Status().Drops; drops[DropUnauthenticated] != 2 || drops[DropRate] != 8 {
 		t.Errorf("drops %v, want 2 unauthenticated, and 8 beyond the rate", drops)
 	}
-	d.state(d.peer.offers[0], WaitCtlConn)
+	d.expectState(d.peer.incoming[0], WaitCtlConn)
 }
 
 // What nobody would look at takes nothing of the rate.
-func TestRateCountsOnlyWhatCosts(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 2} })
+func TestCheapDropsUseNoTokens(t *testing.T) {
+	d := newDialogue(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 2} })
 	sccrq := d.encode(l2tp.SCCRQ)
 	v2 := append([]byte(nil), sccrq...)
 	v2[1] = 2

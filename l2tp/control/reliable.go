@@ -77,9 +77,9 @@ type reliable struct {
 	retries  int       // of queue[0]
 	resendAt time.Time // zero: nothing is in flight
 
-	// An acknowledgement that repeats the last says that a message has arrived ahead of its turn.
-	repeats int
-	mended  bool // it was acted upon: more of them say nothing new
+	// An acknowledgement that dupAcks the last says that a message has arrived ahead of its turn.
+	dupAcks    int
+	recovering bool // it was acted upon: more of them say nothing new
 
 	nr     uint16 // the next Ns that we expect
 	ackDue bool   // the peer has yet to hear of nr
@@ -146,38 +146,38 @@ func (r *reliable) expire(now time.Time) (gaveUp bool) {
 		return true
 	}
 	r.retries++
-	r.mend()
+	r.slowStart()
 	return false
 }
 
-// hurry makes what is not acknowledged due to be sent again now. It does not count as one of the
+// resendNow makes what is not acknowledged due to be sent again now. It does not count as one of the
 // retries.
-func (r *reliable) hurry() { r.inFlight = 0 }
+func (r *reliable) resendNow() { r.inFlight = 0 }
 
-// maxRepeats is how many acknowledgements that repeat the last say that the next message is lost,
+// dupAckThreshold is how many acknowledgements that repeat the last say that the next message is lost,
 // and not just late.
-const maxRepeats = 3
+const dupAckThreshold = 3
 
-// repeated takes the Nr of a message that is nothing but an acknowledgement, before acknowledge
+// duplicateAck takes the Nr of a message that is nothing but an acknowledgement, before acknowledge
 // does. When enough of them say the same, the oldest message is due to be sent again without
 // waiting for its time: the fast retransmit of RFC 2581 section 3.2, to which Appendix A refers,
 // and RFC 5827's where few messages are on their way. A message that does more than acknowledge may
 // repeat an Nr for other reasons.
-func (r *reliable) repeated(nr uint16) {
-	if nr != r.ns-uint16(len(r.queue)) || r.inFlight < 2 || r.mended {
+func (r *reliable) duplicateAck(nr uint16) {
+	if nr != r.ns-uint16(len(r.queue)) || r.inFlight < 2 || r.recovering {
 		return
 	}
-	if r.repeats++; r.repeats >= min(maxRepeats, r.inFlight-1) {
-		r.mend()
+	if r.dupAcks++; r.dupAcks >= min(dupAckThreshold, r.inFlight-1) {
+		r.slowStart()
 	}
 }
 
-// mend makes all that is not acknowledged due to be sent again, as the congestion window opens anew
+// slowStart makes all that is not acknowledged due to be sent again, as the congestion window opens anew
 // (Appendix A).
-func (r *reliable) mend() {
+func (r *reliable) slowStart() {
 	r.ssthresh = max(r.cwnd/2, 1)
 	r.cwnd, r.cwndAcks = 1, 0
-	r.inFlight, r.repeats, r.mended = 0, 0, true
+	r.inFlight, r.dupAcks, r.recovering = 0, 0, true
 }
 
 // acknowledge takes the Nr of a message received. False says that it acknowledges what was never
@@ -200,7 +200,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	}
 	r.transmitted -= acked
 	r.inFlight = max(0, r.inFlight-acked)
-	r.retries, r.repeats, r.mended = 0, 0, false
+	r.retries, r.dupAcks, r.recovering = 0, 0, false
 	r.resendAt = time.Time{}
 	if r.inFlight > 0 {
 		r.resendAt = now.Add(r.timing.Initial)

@@ -123,7 +123,7 @@ func TestFastRetransmit(t *testing.T) {
 		r.cwnd = tt.inFlight
 		burst(r, epoch)
 		for range tt.repeats {
-			r.repeated(0)
+			r.duplicateAck(0)
 		}
 		sent := burst(r, epoch)
 		if tt.again != slices.Equal(sent, from(0, 1)) || !tt.again && len(sent) > 0 {
@@ -143,13 +143,13 @@ func TestFastRetransmitOnce(t *testing.T) {
 	burst(r, epoch) // 0 and 4 are lost
 	r.acknowledge(epoch, 0)
 	for range 5 {
-		r.repeated(0)
+		r.duplicateAck(0)
 	}
 	if got := burst(r, epoch); !slices.Equal(got, from(0, 1)) {
 		t.Fatalf("%v is sent again, want 0 alone", got)
 	}
 	for range 5 {
-		r.repeated(0)
+		r.duplicateAck(0)
 	}
 	if got := burst(r, epoch); got != nil {
 		t.Fatalf("%v is sent for acknowledgements of what was sent before", got)
@@ -158,8 +158,8 @@ func TestFastRetransmitOnce(t *testing.T) {
 	if got := burst(r, epoch); !slices.Equal(got, from(4, 2)) {
 		t.Fatalf("%v is sent again, want what follows the next gap, in slow start", got)
 	}
-	r.repeated(0)
-	r.repeated(4)
+	r.duplicateAck(0)
+	r.duplicateAck(4)
 	if got := burst(r, epoch); !slices.Equal(got, from(4, 1)) {
 		t.Fatalf("%v is sent, want 4, which was lost again", got)
 	}
@@ -238,7 +238,7 @@ func TestBackOffDoesNotOverflow(t *testing.T) {
 }
 
 // The back-off starts anew with each message acknowledged.
-func TestBackOffStartsAnew(t *testing.T) {
+func TestBackOffRestarts(t *testing.T) {
 	r := sending(2, 4)
 	r.cwnd = 2
 	burst(r, epoch)
@@ -447,7 +447,7 @@ func FuzzReliable(f *testing.F) {
 			case 4, 5: // an acknowledgement arrives, of now or of before
 				nr := acks[max(0, len(acks)-1-n)]
 				if octet&1 != 0 {
-					a.repeated(nr)
+					a.duplicateAck(nr)
 				}
 				if !a.acknowledge(now, nr) {
 					t.Fatalf("Nr %d is invalid", nr)

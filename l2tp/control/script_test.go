@@ -48,7 +48,7 @@ func circuit(status l2tp.CircuitStatus) option {
 	}
 }
 
-func breaker(value uint64) option {
+func tieBreaker(value uint64) option {
 	return func(m *draft) {
 		m.TieBreaker = value
 		m.Has.Add(l2tp.AVPTieBreaker)
@@ -127,11 +127,11 @@ func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
 	b = append(b, m.tail...)
 	binary.BigEndian.PutUint16(b[2:], uint16(len(b)))
 	if t == l2tp.SCCRQ || t == l2tp.SCCRP {
-		c.introduced = m.Has.Has(l2tp.AVPNonce)
+		c.nonceSent = m.Has.Has(l2tp.AVPNonce)
 	}
 	if d.key != nil && t != l2tp.ZLB && m.Has.Has(l2tp.AVPMessageDigest) {
 		nonce := c.nonce
-		if !c.introduced {
+		if !c.nonceSent {
 			nonce = nil
 		}
 		if err := d.key.Sign(b, d.digest, nonce, c.peerNonce); err != nil {

@@ -17,7 +17,7 @@ func (p *Peer) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 	var changed []*Connection
 	for _, c := range p.appendAll(nil) {
 		switch {
-		case c.auth.secured == p.ring.secured:
+		case c.auth.hasSecret == p.ring.hasSecret:
 			c.rekey(p.ring)
 		case c.State != Stopping && c.State != Stopped:
 			changed = append(changed, c)
@@ -42,7 +42,7 @@ func (c *Connection) rekey(ring *keyring) {
 			panic("control: " + err.Error())
 		}
 		m.NumDigests = 0
-		c.auth.describe(m)
+		c.auth.reserveDigests(m)
 		c.peer.scratch = encode(c.peer.scratch[:0], m)
 		r.queue[i] = bytes.Clone(c.peer.scratch)
 	}

@@ -30,9 +30,9 @@ func octetsOf(s string) []byte {
 	return []byte(s)
 }
 
-// set changes the secrets of side i.
-func (w *world) set(i int, s secrets) {
-	w.step(i, func(out *Output) { w.sides[i].peer.SetSecrets(w.now, octetsOf(s.secret), octetsOf(s.next), out) })
+// setSecrets changes the secrets of side i.
+func (sim *simulation) setSecrets(i int, s secrets) {
+	sim.step(i, func(out *Output) { sim.sides[i].peer.SetSecrets(sim.now, octetsOf(s.secret), octetsOf(s.next), out) })
 }
 
 // paths yields each order in which two sides can take the steps of a change while they always have
@@ -69,37 +69,37 @@ func TestSecretRollover(t *testing.T) {
 				cfgs[i] = testConfig(uint64(n*2 + i))
 				cfgs[i].Secret, cfgs[i].Digest, cfgs[i].Hello = []byte("old"), digests[i], time.Minute
 			}
-			w := newWorld(t, cfgs[0], cfgs[1], "red", "blue", "green")
-			w.start()
-			w.settle(time.Minute)
-			sessions := [2]int{len(w.sides[0].life), len(w.sides[1].life)} // those that lost a tie included
+			sim := newSimulation(t, cfgs[0], cfgs[1], "red", "blue", "green")
+			sim.start()
+			sim.runUntilAgreed(time.Minute)
+			sessions := [2]int{len(sim.sides[0].stages), len(sim.sides[1].stages)} // those that lost a tie included
 			at := [2]int{}
 			for _, i := range path {
 				// Something is queued, on its way, or lost when the secrets change.
 				lose := n%2 == 0
-				for j, s := range w.sides {
+				for j, s := range sim.sides {
 					for _, x := range s.sessions {
 						status := x.Circuit ^ l2tp.CircuitActive
-						w.step(j, func(out *Output) { x.SetCircuit(w.now, status, out) })
+						sim.step(j, func(out *Output) { x.SetCircuit(sim.now, status, out) })
 					}
 				}
 				if lose {
-					w.flight = nil
+					sim.flight = nil
 				}
 				at[i]++
-				w.set(i, changeover[at[i]])
-				w.settle(30 * time.Second)
-				w.run(2 * time.Minute) // HELLOs
-				if err := w.agreed(); err != nil {
+				sim.setSecrets(i, changeover[at[i]])
+				sim.runUntilAgreed(30 * time.Second)
+				sim.run(2 * time.Minute) // HELLOs
+				if err := sim.disagreement(); err != nil {
 					t.Fatalf("path %v, side %d at %v: %v", path, i, changeover[at[i]], err)
 				}
 			}
-			for i, s := range w.sides {
-				if s.ups != 1 || s.peer.Status().Ended || len(s.life) != sessions[i] {
-					t.Fatalf("path %v, side %d: %d connections, %d sessions: something has ended", path, i, s.ups, len(s.life))
+			for i, s := range sim.sides {
+				if s.ups != 1 || s.peer.Status().Ended || len(s.stages) != sessions[i] {
+					t.Fatalf("path %v, side %d: %d connections, %d sessions: something has ended", path, i, s.ups, len(s.stages))
 				}
 			}
-			w.stopBoth()
+			sim.stopBoth()
 		}
 	})
 	t.Logf("%d changes", n)
@@ -119,15 +119,15 @@ func TestSecretMatrix(t *testing.T) {
 					cfgs[i] = testConfig(uint64(i + 1))
 					cfgs[i].Secret, cfgs[i].NextSecret = octetsOf(s.secret), octetsOf(s.next)
 				}
-				w := newWorld(t, cfgs[0], cfgs[1], "red")
-				w.start()
+				sim := newSimulation(t, cfgs[0], cfgs[1], "red")
+				sim.start()
 				if a.common(b) {
-					w.settle(time.Minute)
-					w.stopBoth()
+					sim.runUntilAgreed(time.Minute)
+					sim.stopBoth()
 					return
 				}
-				w.run(10 * time.Minute)
-				for i, s := range w.sides {
+				sim.run(10 * time.Minute)
+				for i, s := range sim.sides {
 					if s.peer.Established() != nil || s.peer.Status().Drops[DropUnauthenticated] == 0 {
 						t.Errorf("side %d: %+v", i, s.peer.Status())
 					}
@@ -140,19 +140,19 @@ func TestSecretMatrix(t *testing.T) {
 // A mistake in the order of the steps, corrected before the peer is given up, costs nothing but
 // time.
 func TestSecretMistakeCorrected(t *testing.T) {
-	w := newWorld(t, testConfig(1), testConfig(2), "red")
-	w.start()
-	w.settle(time.Minute)
-	w.set(0, secrets{"another", ""})
-	s := w.sides[0].sessions["red"]
-	w.step(0, func(out *Output) { s.SetCircuit(w.now, circuitDown, out) })
-	w.run(20 * time.Second)
-	if w.agreed() == nil {
+	sim := newSimulation(t, testConfig(1), testConfig(2), "red")
+	sim.start()
+	sim.runUntilAgreed(time.Minute)
+	sim.setSecrets(0, secrets{"another", ""})
+	s := sim.sides[0].sessions["red"]
+	sim.step(0, func(out *Output) { s.SetCircuit(sim.now, circuitDown, out) })
+	sim.run(20 * time.Second)
+	if sim.disagreement() == nil {
 		t.Fatal("they agree with different secrets")
 	}
-	w.set(0, secrets{"secret", ""})
-	w.settle(20 * time.Second)
-	if w.sides[0].ups != 1 || w.sides[1].sessions["red"].PeerCircuit != circuitDown {
+	sim.setSecrets(0, secrets{"secret", ""})
+	sim.runUntilAgreed(20 * time.Second)
+	if sim.sides[0].ups != 1 || sim.sides[1].sessions["red"].PeerCircuit != circuitDown {
 		t.Error("something has ended")
 	}
 }
@@ -176,8 +176,8 @@ func TestTwoDigests(t *testing.T) {
 		}
 		for _, test := range tests {
 			t.Run(first.String()+" first, "+test.name, func(t *testing.T) {
-				d := converse(t)
-				c := d.called()
+				d := newDialogue(t)
+				c := d.scriptConnects()
 				d.digest = first
 				d.send(l2tp.HELLO, func(m *draft) {
 					m.NumDigests = 0
@@ -189,11 +189,11 @@ func TestTwoDigests(t *testing.T) {
 					return b
 				}))
 				if !test.ok {
-					d.unauthenticated(1)
+					d.expectUnauthenticated(1)
 					return
 				}
 				d.expect(l2tp.ACK)
-				d.state(c, Established)
+				d.expectState(c, Established)
 			})
 		}
 	}
@@ -201,8 +201,8 @@ func TestTwoDigests(t *testing.T) {
 
 // With two secrets every message of ours has two digests, those queued before included.
 func TestTwoSecretsSignTwice(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	d.open("red")
 	before := d.expect(l2tp.ICRQ)
 	for _, change := range []struct {
@@ -226,16 +226,16 @@ func TestTwoSecretsSignTwice(t *testing.T) {
 // Section 5.3: an AVP may be hidden with either secret.
 func TestHiddenWithEitherSecret(t *testing.T) {
 	for _, secret := range []string{"secret", "next"} {
-		d := converse(t, func(c *Config) { c.NextSecret = []byte("next") })
-		d.called()
+		d := newDialogue(t, func(c *Config) { c.NextSecret = []byte("next") })
+		d.scriptConnects()
 		d.send(l2tp.ICRQ, ids(5, 0), hidden(secret))
 		d.expect(l2tp.ACK)
 		if s := event[CallIncoming](d).Session; string(s.RemoteEndID) != "red" {
 			t.Errorf("Remote End ID %q", s.RemoteEndID)
 		}
 	}
-	d := converse(t, func(c *Config) { c.NextSecret = []byte("next") })
-	d.called()
+	d := newDialogue(t, func(c *Config) { c.NextSecret = []byte("next") })
+	d.scriptConnects()
 	d.send(l2tp.ICRQ, ids(5, 0), hidden("another"))
 	d.expectCDN(l2tp.CDNGeneralError, 5)
 }
@@ -243,8 +243,8 @@ func TestHiddenWithEitherSecret(t *testing.T) {
 // What came ahead of its turn may be hidden with a secret that is gone when its turn comes: it is
 // forgotten, and comes again.
 func TestSecretsChangeWhileMessagesWait(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Secret, c.NextSecret = []byte("secret"), []byte("next") })
-	d.called()
+	d := newDialogue(t, func(c *Config) { c.Secret, c.NextSecret = []byte("secret"), []byte("next") })
+	d.scriptConnects()
 	hello := d.encode(l2tp.HELLO)
 	again := *d.call
 	d.send(l2tp.ICRQ, ids(5, 0), hidden("secret"))
@@ -252,7 +252,7 @@ func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 	d.step(func(out *Output) { d.peer.SetSecrets(d.now, []byte("next"), []byte("secret"), out) })
 	d.deliver(hello)
 	d.expect(l2tp.ACK)
-	d.noEvent()
+	d.expectNoEvent()
 	d.call.ns = again.ns
 	d.send(l2tp.ICRQ, ids(5, 0), hidden("next"))
 	d.expect(l2tp.ACK)
@@ -262,34 +262,34 @@ func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 // Section 4.3: authentication is agreed on as a connection begins. Where it is switched on or off
 // the connection begins anew.
 func TestAuthenticationSwitched(t *testing.T) {
-	w := newWorld(t, testConfig(1), testConfig(2), "red")
-	w.start()
-	w.settle(time.Minute)
+	sim := newSimulation(t, testConfig(1), testConfig(2), "red")
+	sim.start()
+	sim.runUntilAgreed(time.Minute)
 	for n, s := range []secrets{{}, {"secret", ""}} {
-		for i := range w.sides {
-			w.set(i, s)
-			w.run(time.Second)
+		for i := range sim.sides {
+			sim.setSecrets(i, s)
+			sim.run(time.Second)
 		}
-		w.settle(3 * time.Minute)
-		for i, side := range w.sides {
-			if side.ups != n+2 || side.peer.Established().auth.secured != (s.secret != "") {
-				t.Errorf("side %d: %d connections, secured %t", i, side.ups, side.peer.Established().auth.secured)
+		sim.runUntilAgreed(3 * time.Minute)
+		for i, side := range sim.sides {
+			if side.ups != n+2 || side.peer.Established().auth.hasSecret != (s.secret != "") {
+				t.Errorf("side %d: %d connections, secured %t", i, side.ups, side.peer.Established().auth.hasSecret)
 			}
 		}
 	}
-	w.stopBoth()
+	sim.stopBoth()
 }
 
 // What has ended already for the switch is not ended again.
 func TestAuthenticationSwitchedTwice(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	for range 2 {
 		d.step(func(out *Output) { d.peer.SetSecrets(d.now, nil, nil, out) })
 	}
 	d.expectStop(l2tp.StopGeneral)
-	d.lost(CauseClosed)
-	d.state(c, Stopping)
+	d.expectConnectionDown(CauseClosed)
+	d.expectState(c, Stopping)
 	d.wait(time.Second)
 	d.expectAgain(l2tp.StopCCN, 1) // signed as it was
 }

@@ -53,14 +53,14 @@ type Session struct {
 	WENs             uint64             // received
 	CircuitErrors    l2tp.CircuitErrors // of the last WEN
 
-	told       l2tp.CircuitStatus // what the peer has been told of Circuit
-	demanded   Demands            // what the peer has been told of Demands
-	heard      Demands            // what the peer has told of its own
-	cookies    [2][8]byte         // the memory of LocalCookie and PeerCookie
-	tieBreaker uint64
-	accepted   bool      // our ICRP or OCRP is sent
-	answered   bool      // the peer's ICRP is here
-	deadline   time.Time // until then it must be established
+	sentCircuit     l2tp.CircuitStatus // what the peer has been told of Circuit
+	sentDemands     Demands            // what the peer has been told of Demands
+	receivedDemands Demands            // what the peer has told of its own
+	cookies         [2][8]byte         // the memory of LocalCookie and PeerCookie
+	tieBreaker      uint64
+	accepted        bool      // our ICRP or OCRP is sent
+	answered        bool      // the peer's ICRP is here
+	deadline        time.Time // until then it must be established
 }
 
 // Open asks the peer for a session named remoteEndID, which the session keeps. The connection must
@@ -80,8 +80,8 @@ func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer SessionOp
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
 	s.State = WaitReply
-	s.Circuit = plain(offer.Circuit)
-	s.Demands = demand(offer.Sequencing)
+	s.Circuit = normalizeCircuit(offer.Circuit)
+	s.Demands = demandsFor(offer.Sequencing)
 	s.tieBreaker = c.peer.random64()
 	c.peer.serial++
 	m := s.message(l2tp.ICRQ)
@@ -89,7 +89,7 @@ func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer SessionOp
 	m.SerialNumber = c.peer.serial
 	m.PseudowireType = l2tp.PseudowirePPP
 	m.RemoteEndID = s.RemoteEndID
-	s.introduce(m)
+	s.addLocalEnd(m)
 	m.Has.Add(l2tp.AVPTieBreaker, l2tp.AVPSerialNumber, l2tp.AVPPseudowireType, l2tp.AVPRemoteEndID)
 	c.queue(m)
 	c.waiting[string(s.RemoteEndID)] = s
@@ -124,8 +124,8 @@ func (s *Session) Accept(now time.Time, out *Output) {
 		return
 	}
 	if s.Outgoing { // the peer has said its last word
-		if result, ok := s.alike(); !ok {
-			s.unacceptable(l2tp.OCRQ, result, out)
+		if result, ok := s.demandsMatch(); !ok {
+			s.rejectParameters(l2tp.OCRQ, result, out)
 			s.Connection.flush(now, out)
 			return
 		}
@@ -136,7 +136,7 @@ func (s *Session) Accept(now time.Time, out *Output) {
 		reply = l2tp.OCRP
 	}
 	m := s.message(reply)
-	s.introduce(m)
+	s.addLocalEnd(m)
 	s.Connection.queue(m)
 	if s.Outgoing {
 		s.complete(l2tp.OCCN, out)
@@ -155,29 +155,29 @@ func (s *Session) Connect(now time.Time, out *Output) {
 	s.Connection.flush(now, out)
 }
 
-// introduce adds our end of the session to an ICRQ, ICRP or OCRP.
-func (s *Session) introduce(m *l2tp.Message) {
+// addLocalEnd adds our end of the session to an ICRQ, ICRP or OCRP.
+func (s *Session) addLocalEnd(m *l2tp.Message) {
 	m.AssignedCookie = s.LocalCookie
 	m.Has.Add(l2tp.AVPAssignedCookie)
-	s.tell(m)
-	s.tellDemands(m)
+	s.addCircuitStatus(m)
+	s.addDemands(m)
 }
 
-// tellDemands adds our demands to a message, if the peer does not know them.
-func (s *Session) tellDemands(m *l2tp.Message) {
-	if s.Demands != s.demanded {
-		s.demanded = s.Demands
-		s.Demands.tell(m)
+// addDemands adds our demands to a message, if the peer does not know them.
+func (s *Session) addDemands(m *l2tp.Message) {
+	if s.Demands != s.sentDemands {
+		s.sentDemands = s.Demands
+		s.Demands.addAVPs(m)
 	}
 }
 
 // complete sends the ICCN or OCCN that establishes the session.
 func (s *Session) complete(t l2tp.MessageType, out *Output) {
 	m := s.message(t)
-	if s.Circuit != s.told {
-		s.tell(m)
+	if s.Circuit != s.sentCircuit {
+		s.addCircuitStatus(m)
 	}
-	s.tellDemands(m)
+	s.addDemands(m)
 	s.Connection.queue(m)
 	s.establish(out)
 }
@@ -213,13 +213,13 @@ func (s *Session) forget() {
 	}
 }
 
-// meet takes what an ICRQ, OCRQ or ICRP says of the peer's end of the session.
-func (s *Session) meet(m *l2tp.Message) {
+// recordPeer takes what an ICRQ, OCRQ or ICRP says of the peer's end of the session.
+func (s *Session) recordPeer(m *l2tp.Message) {
 	s.PeerID = m.LocalSessionID
 	s.PeerCookie = append(s.cookies[1][:0], m.AssignedCookie...)
 	s.Connection.byPeer[s.PeerID] = s
-	s.heed(m)
-	s.follow()
+	s.recordDemands(m)
+	s.mirrorDemands()
 }
 
 // settle leaves the states that have a deadline.
@@ -258,7 +258,7 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 	case problem != nil:
 		s.fail(resultFor(problem), CauseProtocol, fmt.Sprintf("malformed message from the peer: %s", problem), out)
 	case request && s != nil:
-		s.failState(m.Type, out)
+		s.failUnexpected(m.Type, out)
 	case request:
 		c.handleRequest(now, m, out)
 	case s == nil:
@@ -271,9 +271,9 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 	case m.Type == l2tp.ICCN:
 		s.handleICCN(m, out)
 	case m.Type == l2tp.OCRP, m.Type == l2tp.OCCN:
-		s.failState(m.Type, out)
+		s.failUnexpected(m.Type, out)
 	case m.Type == l2tp.SLI:
-		s.hear(m, out)
+		s.recordCircuit(m, out)
 	case m.Type == l2tp.WEN:
 		s.WENs++
 		s.CircuitErrors = m.CircuitErrors
@@ -293,7 +293,7 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 // handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End
 // ID, or offers the call to the owner.
 func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) {
-	if result, ok := callResult(m, Demands{}); !ok {
+	if result, ok := checkCall(m, Demands{}); !ok {
 		c.refuseCall(m, result)
 		return
 	}
@@ -322,18 +322,18 @@ func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) 
 	if s.Outgoing = m.Type == l2tp.OCRQ; s.Outgoing {
 		s.State = WaitCSAnswer
 	}
-	s.meet(m)
+	s.recordPeer(m)
 	out.event(CallIncoming{s})
-	s.hear(m, out)
+	s.recordCircuit(m, out)
 }
 
-// callResult says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was
+// checkCall says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was
 // demanded before, can be had here.
-func callResult(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
+func checkCall(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
 	if m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP {
 		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
 	}
-	return before.with(m).result()
+	return before.with(m).check()
 }
 
 // refuseCall answers a session message that has no session here with a CDN.
@@ -349,58 +349,58 @@ func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
 
 func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 	if s.State != WaitReply || s.answered {
-		s.failState(m.Type, out)
+		s.failUnexpected(m.Type, out)
 		return
 	}
-	result, ok := callResult(m, Demands{})
+	result, ok := checkCall(m, Demands{})
 	if other := s.Connection.byPeer[m.LocalSessionID]; other != nil {
 		result, ok = cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "this Local Session ID is another session's"), false
 	} else {
-		s.meet(m)
+		s.recordPeer(m)
 	}
 	if ok {
-		result, ok = s.alike()
+		result, ok = s.demandsMatch()
 	}
 	if !ok {
-		s.unacceptable(m.Type, result, out)
+		s.rejectParameters(m.Type, result, out)
 		return
 	}
 	s.answered = true
 	delete(s.Connection.waiting, string(s.RemoteEndID)) // no tie any more: the peer has chosen ours
 	out.event(CallAnswered{s})
-	s.hear(m, out)
+	s.recordCircuit(m, out)
 }
 
 func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
 	if s.State != WaitConnect || !s.accepted {
-		s.failState(m.Type, out)
+		s.failUnexpected(m.Type, out)
 		return
 	}
-	result, ok := callResult(m, s.heard)
-	if s.heed(m); ok {
-		result, ok = s.alike()
+	result, ok := checkCall(m, s.receivedDemands)
+	if s.recordDemands(m); ok {
+		result, ok = s.demandsMatch()
 	}
 	if !ok {
-		s.unacceptable(m.Type, result, out)
+		s.rejectParameters(m.Type, result, out)
 		return
 	}
-	s.hear(m, out)
+	s.recordCircuit(m, out)
 	s.establish(out)
 }
 
-// unacceptable ends a session whose peer demands what cannot be had here.
-func (s *Session) unacceptable(t l2tp.MessageType, result l2tp.Result, out *Output) {
+// rejectParameters ends a session whose peer demands what cannot be had here.
+func (s *Session) rejectParameters(t l2tp.MessageType, result l2tp.Result, out *Output) {
 	s.fail(result, CauseProtocol, fmt.Sprintf("%s from the peer not acceptable: %s", t, result.Message), out)
 }
 
 func (s *Session) establish(out *Output) {
 	s.settle(SessionEstablished)
 	out.event(SessionUp{s})
-	s.report()
+	s.reportCircuit()
 }
 
-// failState ends a session whose peer has sent what its state does not take.
-func (s *Session) failState(t l2tp.MessageType, out *Output) {
+// failUnexpected ends a session whose peer has sent what its state does not take.
+func (s *Session) failUnexpected(t l2tp.MessageType, out *Output) {
 	text := fmt.Sprintf("%s in state %s", t, s.State)
 	s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseProtocol, text, out)
 }

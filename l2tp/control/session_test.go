@@ -8,17 +8,17 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// over fails the test if s is not over and forgotten, or if its connection is not established.
-func (d *dialogue) over(s *Session) {
+// expectForgotten fails the test if s is not expectForgotten and forgotten, or if its connection is not established.
+func (d *dialogue) expectForgotten(s *Session) {
 	d.t.Helper()
 	c := s.Connection
 	if s.State != SessionIdle || c.sessions[s.ID] != nil || c.byPeer[s.PeerID] != nil || len(c.waiting) != 0 {
 		d.t.Fatalf("session in state %s, or remembered", s.State)
 	}
-	d.state(c, Established)
+	d.expectState(c, Established)
 }
 
-func (d *dialogue) sessionState(s *Session, want SessionState) {
+func (d *dialogue) expectSessionState(s *Session, want SessionState) {
 	d.t.Helper()
 	if s.State != want {
 		d.t.Fatalf("state %s, want %s", s.State, want)
@@ -57,7 +57,7 @@ func TestICRQSenderStates(t *testing.T) {
 				len(s.LocalCookie) != 8 || !m.CircuitStatus.Active() || !m.Has.Has(l2tp.AVPTieBreaker) {
 				t.Errorf("ICRQ %+v", m)
 			}
-			d.sessionState(s, WaitReply)
+			d.expectSessionState(s, WaitReply)
 			d.send(l2tp.ACK)
 		}},
 		{"wait-reply | receive ICRP, acceptable | send ICCN | established", func(d *dialogue) {
@@ -71,29 +71,29 @@ func TestICRQSenderStates(t *testing.T) {
 			if event[CallAnswered](d).Session != s || s.PeerID != id || string(s.PeerCookie) != "ABCD" {
 				t.Errorf("session %+v", s)
 			}
-			d.sessionState(s, WaitReply) // until the owner is ready for data
+			d.expectSessionState(s, WaitReply) // until the owner is ready for data
 			d.connect(s)
 			d.connect(s) // once is enough
 			if m := d.expect(l2tp.ICCN); m.LocalSessionID != s.ID || m.RemoteSessionID != id {
 				t.Errorf("ICCN %+v", m)
 			}
 			event[SessionUp](d)
-			d.sessionState(s, SessionEstablished)
+			d.expectSessionState(s, SessionEstablished)
 		}},
 		{"wait-reply | receive ICRP, not acceptable | send CDN, clean up | idle", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
 			d.send(l2tp.ICRP, ids(id, s.ID), sublayer)
 			d.expectCDN(l2tp.CDNSequencingSublayer, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-reply | receive ICRQ, lose tie breaker | process as ICRQ recipient | idle", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
-			d.send(l2tp.ICRQ, ids(id, 0), breaker(0))
-			d.down(s, CauseYielded)
-			d.over(s)
+			d.send(l2tp.ICRQ, ids(id, 0), tieBreaker(0))
+			d.expectSessionDown(s, CauseYielded)
+			d.expectForgotten(s)
 			d.expect(l2tp.ACK)
 			theirs := event[CallIncoming](d).Session
 			// The winner's CDN for our ICRQ finds nothing to end.
@@ -108,24 +108,24 @@ func TestICRQSenderStates(t *testing.T) {
 		{"wait-reply | receive ICRQ, win tie breaker | send CDN for losing session | wait-reply", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
-			d.send(l2tp.ICRQ, ids(id, 0), breaker(1<<64-1))
+			d.send(l2tp.ICRQ, ids(id, 0), tieBreaker(1<<64-1))
 			d.expectCDN(l2tp.CDNLostTie, id)
-			d.sessionState(s, WaitReply)
+			d.expectSessionState(s, WaitReply)
 		}},
 		{"wait-reply | receive ICRQ, no tie breaker | ours wins (5.4.4) | wait-reply", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
 			d.send(l2tp.ICRQ, ids(id, 0))
 			d.expectCDN(l2tp.CDNLostTie, id)
-			d.sessionState(s, WaitReply)
+			d.expectSessionState(s, WaitReply)
 		}},
 		{"wait-reply | receive ICRQ, equal tie breakers | both discard (5.4.4) | idle", func(d *dialogue) {
 			s := d.open("red")
 			m := d.expect(l2tp.ICRQ)
-			d.send(l2tp.ICRQ, ids(id, 0), breaker(m.TieBreaker))
+			d.send(l2tp.ICRQ, ids(id, 0), tieBreaker(m.TieBreaker))
 			d.expectCDN(l2tp.CDNLostTie, id)
-			d.down(s, CauseTie)
-			d.over(s)
+			d.expectSessionDown(s, CauseTie)
+			d.expectForgotten(s)
 		}},
 		{"wait-reply, answered | receive ICRQ for the same Remote End ID | no tie: the owner decides | wait-reply", func(d *dialogue) {
 			s := d.open("red")
@@ -133,10 +133,10 @@ func TestICRQSenderStates(t *testing.T) {
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expect(l2tp.ACK)
 			event[CallAnswered](d)
-			other := d.offered("red", id+1)
+			other := d.scriptRequests("red", id+1)
 			d.close(other)
 			d.expectCDN(l2tp.CDNAdministrative, id+1)
-			d.sessionState(s, WaitReply)
+			d.expectSessionState(s, WaitReply)
 		}},
 		{"wait-reply, answered | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
 			s := d.open("red")
@@ -146,16 +146,16 @@ func TestICRQSenderStates(t *testing.T) {
 			event[CallAnswered](d)
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-reply | receive ICRQ for another Remote End ID | no tie | wait-reply", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
-			d.send(l2tp.ICRQ, ids(id, 0), endID("blue"), breaker(0))
+			d.send(l2tp.ICRQ, ids(id, 0), endID("blue"), tieBreaker(0))
 			d.expect(l2tp.ACK)
 			event[CallIncoming](d)
-			d.sessionState(s, WaitReply)
+			d.expectSessionState(s, WaitReply)
 		}},
 		{"wait-reply | receive CDN | clean up | idle", func(d *dialogue) {
 			s := d.open("red")
@@ -166,15 +166,15 @@ func TestICRQSenderStates(t *testing.T) {
 				e.Why.Result.Code != uint16(l2tp.CDNPermanentFacilities) {
 				t.Errorf("SessionDown %+v", e.Why)
 			}
-			d.over(s)
+			d.expectForgotten(s)
 		}},
 		{"wait-reply | receive ICCN | clean up | idle", func(d *dialogue) {
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
 			d.send(l2tp.ICCN, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, 0)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-reply | local close request | send CDN, clean up | idle", func(d *dialogue) {
 			s := d.open("red")
@@ -184,51 +184,51 @@ func TestICRQSenderStates(t *testing.T) {
 			if m := d.expectCDN(l2tp.CDNAdministrative, 0); m.LocalSessionID != s.ID {
 				t.Error("section 5.4.4: a CDN before the ICRP is known by its Local Session ID")
 			}
-			d.over(s)
+			d.expectForgotten(s)
 			// The ICRP that has crossed it is for a session not here.
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNGeneralError, id)
 		}},
 		{"established | receive CDN | clean up | idle", func(d *dialogue) {
-			s := d.opened("red", id)
+			s := d.ownerOpens("red", id)
 			d.send(l2tp.CDN, ids(id, s.ID))
 			d.expect(l2tp.ACK)
-			d.down(s, CauseRefused)
-			d.over(s)
+			d.expectSessionDown(s, CauseRefused)
+			d.expectForgotten(s)
 		}},
 		{"established | receive ICRQ | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.opened("red", id)
+			s := d.ownerOpens("red", id)
 			d.send(l2tp.ICRQ, ids(id, 0))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"established | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.opened("red", id)
+			s := d.ownerOpens("red", id)
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"established | receive ICCN | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.opened("red", id)
+			s := d.ownerOpens("red", id)
 			d.send(l2tp.ICCN, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"established | local close request | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.opened("red", id)
+			s := d.ownerOpens("red", id)
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 			d.close(s) // once is enough
 		}},
 	}
 	for _, test := range tests {
 		t.Run(test.row, func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			test.talk(d)
 		})
 	}
@@ -273,7 +273,7 @@ func TestICRQRecipientStates(t *testing.T) {
 				!m.CircuitStatus.Active() {
 				t.Errorf("ICRP %+v", m)
 			}
-			d.sessionState(s, WaitConnect)
+			d.expectSessionState(s, WaitConnect)
 		}},
 		{"idle | receive ICRQ, not acceptable: pseudowire type | send CDN | idle", func(d *dialogue) {
 			d.send(l2tp.ICRQ, ids(id, 0), ethernet)
@@ -294,114 +294,114 @@ func TestICRQRecipientStates(t *testing.T) {
 			}
 		}},
 		{"idle | receive ICRQ, not acceptable to the owner | send CDN | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 			d.accept(s) // too late
 		}},
 		{"wait-connect | receive ICCN, acceptable | prepare for data | established", func(d *dialogue) {
-			s := d.invited("red", id)
-			d.sessionState(s, SessionEstablished)
+			s := d.scriptOpens("red", id)
+			d.expectSessionState(s, SessionEstablished)
 		}},
 		{"wait-connect | receive ICCN, not acceptable: sublayer | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.accept(s)
 			d.expect(l2tp.ICRP)
 			d.send(l2tp.ICCN, ids(id, s.ID), sublayer)
 			d.expectCDN(l2tp.CDNSequencingSublayer, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive ICCN, not acceptable: before our ICRP | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.send(l2tp.ICCN, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive ICCN, not acceptable: unknown AVP | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.accept(s)
 			d.expect(l2tp.ICRP)
 			d.send(l2tp.ICCN, ids(id, s.ID), mandatoryUnknown)
 			if m := d.expectCDN(l2tp.CDNGeneralError, id); m.Result.Error != l2tp.ErrorUnknownAVP {
 				t.Errorf("error code %s", m.Result.Error)
 			}
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive ICRQ | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.send(l2tp.ICRQ, ids(id, 0))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive ICRP | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNFSMError, id)
-			d.down(s, CauseProtocol)
-			d.over(s)
+			d.expectSessionDown(s, CauseProtocol)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive CDN | clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.send(l2tp.CDN, ids(id, s.ID))
 			d.expect(l2tp.ACK)
-			d.down(s, CauseRefused)
-			d.over(s)
+			d.expectSessionDown(s, CauseRefused)
+			d.expectForgotten(s)
 		}},
 		{"wait-connect | receive CDN with Remote Session ID 0 | reverse lookup (5.4.4), clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
-			other := d.offered("blue", id+1)
+			s := d.scriptRequests("red", id)
+			other := d.scriptRequests("blue", id+1)
 			d.send(l2tp.CDN, ids(id, 0))
 			d.expect(l2tp.ACK)
-			d.down(s, CauseRefused)
-			d.over(s)
-			d.sessionState(other, WaitConnect)
+			d.expectSessionDown(s, CauseRefused)
+			d.expectForgotten(s)
+			d.expectSessionState(other, WaitConnect)
 		}},
 		{"wait-connect | local close request | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.offered("red", id)
+			s := d.scriptRequests("red", id)
 			d.accept(s)
 			d.expect(l2tp.ICRP)
 			d.close(s)
 			d.send(l2tp.ACK)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 		}},
 		{"established | receive CDN | clean up | idle", func(d *dialogue) {
-			s := d.invited("red", id)
+			s := d.scriptOpens("red", id)
 			d.send(l2tp.CDN, ids(id, s.ID))
 			d.expect(l2tp.ACK)
-			d.down(s, CauseRefused)
-			d.over(s)
+			d.expectSessionDown(s, CauseRefused)
+			d.expectForgotten(s)
 		}},
 		{"established | local close request | send CDN, clean up | idle", func(d *dialogue) {
-			s := d.invited("red", id)
+			s := d.scriptOpens("red", id)
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
-			d.over(s)
+			d.expectForgotten(s)
 		}},
 		{"established | receive ICRQ, ICRP, ICCN | send CDN, clean up | idle", func(d *dialogue) {
 			for i, m := range []l2tp.MessageType{l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN, l2tp.OCRQ, l2tp.OCRP, l2tp.OCCN} {
 				theirs := uint32(id + i)
-				s := d.invited(fmt.Sprint("vpn", i), theirs)
+				s := d.scriptOpens(fmt.Sprint("vpn", i), theirs)
 				remote := s.ID
 				if m == l2tp.ICRQ || m == l2tp.OCRQ {
 					remote = 0
 				}
 				d.send(m, ids(theirs, remote))
 				d.expectCDN(l2tp.CDNFSMError, theirs)
-				d.down(s, CauseProtocol)
-				d.over(s)
+				d.expectSessionDown(s, CauseProtocol)
+				d.expectForgotten(s)
 			}
 		}},
 	}
 	for _, test := range tests {
 		t.Run(test.row, func(t *testing.T) {
-			d := converse(t)
-			d.called()
+			d := newDialogue(t)
+			d.scriptConnects()
 			test.talk(d)
 		})
 	}

@@ -27,9 +27,9 @@ func (c *Connection) fail(now time.Time, result l2tp.Result, cause Cause, out *O
 	c.end(now, result, Reason{Cause: cause, Result: result, Text: result.Text(l2tp.StopCCN)}, out)
 }
 
-// stopped takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC
+// handleStopCCN takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC
 // 3931 section 3.3.2), even if ours has crossed it, which needs no acknowledgement any more.
-func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
+func (c *Connection) handleStopCCN(now time.Time, m *l2tp.Message, out *Output) {
 	if c.PeerID == 0 {
 		c.PeerID = m.AssignedConnectionID // so that the acknowledgement finds its way
 	}
@@ -45,9 +45,9 @@ func (c *Connection) stopped(now time.Time, m *l2tp.Message, out *Output) {
 	}
 }
 
-// lost gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to
+// giveUp gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to
 // tell.
-func (c *Connection) lost(now time.Time, out *Output) {
+func (c *Connection) giveUp(now time.Time, out *Output) {
 	if c.State == Stopping {
 		c.peer.remove(c)
 		return
@@ -57,9 +57,9 @@ func (c *Connection) lost(now time.Time, out *Output) {
 	c.cleanUp(now, Reason{Cause: CauseSilent, Text: text}, out)
 }
 
-// overdue ends a state that has lasted too long. RFC 3931 has no timer for a peer that acknowledges
+// handleStateTimeout ends a state that has lasted too long. RFC 3931 has no timer for a peer that acknowledges
 // and goes no further.
-func (c *Connection) overdue(now time.Time, out *Output) {
+func (c *Connection) handleStateTimeout(now time.Time, out *Output) {
 	if c.State == Stopping || c.State == Stopped {
 		c.peer.remove(c)
 		return

@@ -11,51 +11,51 @@ import (
 // retransmission cycle and one more interval.
 func TestHalfOpenTimesOut(t *testing.T) {
 	t.Run("wait-ctl-reply", func(t *testing.T) {
-		d := converse(t, noSecret, active)
+		d := newDialogue(t, noSecret, active)
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.ACK, acking(1))
 		d.wait(testLimit - time.Second)
-		d.silence()
+		d.expectNothing()
 		d.wait(time.Second)
 		m := d.expectStop(l2tp.StopFSMError)
 		if m.ConnectionID != 0 || m.AssignedConnectionID != d.call.peerID {
 			t.Error("section 5.4.3: a StopCCN to a peer that has not told its ID names ours")
 		}
-		d.lost(CauseTimeout)
+		d.expectConnectionDown(CauseTimeout)
 	})
 	t.Run("wait-ctl-conn", func(t *testing.T) {
-		d := converse(t)
+		d := newDialogue(t)
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
 		d.send(l2tp.ACK)
 		d.wait(testLimit)
 		d.expectStop(l2tp.StopFSMError)
-		d.lost(CauseTimeout)
+		d.expectConnectionDown(CauseTimeout)
 	})
 	t.Run("silence is told as such", func(t *testing.T) {
-		d := converse(t, active)
+		d := newDialogue(t, active)
 		d.expect(l2tp.SCCRQ)
 		d.wait(testCycle)
 		for range 10 {
 			d.expectAgain(l2tp.SCCRQ, 0)
 		}
-		d.lost(CauseSilent)
+		d.expectConnectionDown(CauseSilent)
 
-		d = converse(t)
+		d = newDialogue(t)
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
 		d.wait(testCycle)
 		for range 10 {
 			d.expectAgain(l2tp.SCCRP, 0)
 		}
-		d.lost(CauseSilent)
+		d.expectConnectionDown(CauseSilent)
 	})
 	t.Run("stopping", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		d.stop()
 		d.expectStop(l2tp.StopShuttingDown)
-		d.lost(CauseClosed)
+		d.expectConnectionDown(CauseClosed)
 		for range 10 {
 			d.wait(8 * time.Second)
 		}
@@ -71,18 +71,18 @@ func TestHalfOpenTimesOut(t *testing.T) {
 // A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2), and
 // ends the wait for ours.
 func TestStopCCNsCross(t *testing.T) {
-	d := converse(t)
-	c := d.called()
+	d := newDialogue(t)
+	c := d.scriptConnects()
 	d.stop()
 	d.expectStop(l2tp.StopShuttingDown)
-	d.lost(CauseClosed)
+	d.expectConnectionDown(CauseClosed)
 	d.call.nr = 1 // the script has not seen it
 	again := d.send(l2tp.StopCCN)
 	d.expectAgain(l2tp.ACK, 2)
 	if !d.peer.Done() {
 		t.Error("not done")
 	}
-	d.state(c, Stopped)
+	d.expectState(c, Stopped)
 	d.deliver(again)
 	d.expectAgain(l2tp.ACK, 2)
 	d.wait(testCycle)
@@ -92,12 +92,12 @@ func TestStopCCNsCross(t *testing.T) {
 }
 
 // The connection is over for us with our StopCCN; what follows is only acknowledged.
-func TestStoppingIgnoresAllElse(t *testing.T) {
-	d := converse(t)
-	d.called()
+func TestStoppingIgnoresOtherMessages(t *testing.T) {
+	d := newDialogue(t)
+	d.scriptConnects()
 	d.stop()
 	d.expectStop(l2tp.StopShuttingDown)
-	d.lost(CauseClosed)
+	d.expectConnectionDown(CauseClosed)
 	d.call.nr = 1 // the script has not seen it
 	d.send(l2tp.SCCRP)
 	d.expectAgain(l2tp.ACK, 2)
@@ -112,15 +112,15 @@ func TestStoppingIgnoresAllElse(t *testing.T) {
 
 // What the peer has stopped before we could send it has never had a number.
 func TestStopCCNWhileMessagesWait(t *testing.T) {
-	d := converse(t, func(c *Config) { c.Hello = 0 })
-	d.called()
+	d := newDialogue(t, func(c *Config) { c.Hello = 0 })
+	d.scriptConnects()
 	var sessions []*Session
 	for _, name := range []string{"red", "blue", "green", "grey"} {
 		sessions = append(sessions, d.open(name))
 	}
 	d.expect(l2tp.ICRQ)
 	d.expect(l2tp.ICRQ)
-	d.silence() // the congestion window
+	d.expectNothing() // the congestion window
 	d.send(l2tp.StopCCN)
 	if m := d.expect(l2tp.ACK); m.Ns != 3 {
 		t.Errorf("Ns %d, want 3", m.Ns)
@@ -130,53 +130,53 @@ func TestStopCCNWhileMessagesWait(t *testing.T) {
 			t.Errorf("SessionDown %+v", e.Why)
 		}
 	}
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	d.wait(testCycle)
 }
 
 // A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section
 // 5.4.3), as long as the connection is half open.
 func TestStopCCNByReverseLookup(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
 	m := d.expect(l2tp.SCCRP)
 	d.call.peerID, d.call.peerNonce = 0, nil // it got lost
 	stop := d.send(l2tp.StopCCN)
 	d.call.peerNonce = m.Nonce
 	d.expect(l2tp.ACK)
-	d.lost(CauseRefused)
+	d.expectConnectionDown(CauseRefused)
 	d.deliver(stop)
 	d.expect(l2tp.ACK)
 }
 
-func TestReverseLookupSparesEstablished(t *testing.T) {
-	d := converse(t, noSecret)
-	c := d.called()
+func TestNoReverseLookupWhenEstablished(t *testing.T) {
+	d := newDialogue(t, noSecret)
+	c := d.scriptConnects()
 	d.call.peerID = 0
 	d.send(l2tp.StopCCN)
-	d.state(c, Established)
+	d.expectState(c, Established)
 }
 
 // A peer that has restarted never acknowledges the end of the connection that it has forgotten. Our
 // own end does not wait for that.
-func TestDoneDoesNotWaitForTheForgotten(t *testing.T) {
-	d := converse(t)
-	old := d.called()
-	d.dial()
+func TestDoneIgnoresReplacedConnection(t *testing.T) {
+	d := newDialogue(t)
+	old := d.scriptConnects()
+	d.newCall()
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.send(l2tp.SCCCN)
 	d.sent = d.sent[1:] // the StopCCN for the old connection, which nobody acknowledges
 	d.expect(l2tp.ACK)
 	event[ConnectionUp](d)
-	d.state(old, Stopping)
+	d.expectState(old, Stopping)
 	d.wait(time.Millisecond)
 	d.stop()
 	if d.peer.Done() {
 		t.Error("done before the peer has acknowledged the end")
 	}
 	d.expectStop(l2tp.StopShuttingDown)
-	d.lost(CauseClosed)
+	d.expectConnectionDown(CauseClosed)
 	d.send(l2tp.ACK)
 	if !d.peer.Done() {
 		t.Error("not done, although the peer has acknowledged the end")

@@ -46,7 +46,7 @@ type call struct {
 	id, peerID       uint32 // connection IDs: the script's and the Peer's
 	ns, nr           uint16
 	nonce, peerNonce []byte
-	introduced       bool // the Peer has heard our nonce
+	nonceSent        bool // the Peer has heard our nonce
 }
 
 // dialogue is a Peer under test and a script that plays the other side, message by message.
@@ -64,21 +64,21 @@ type dialogue struct {
 	events []Event
 }
 
-// converse begins a dialogue with a Peer that is started. In the end nothing must be left unsaid.
-func converse(t testing.TB, change ...func(*Config)) *dialogue {
+// newDialogue begins a dialogue with a Peer that is started. In the end nothing must be left unsaid.
+func newDialogue(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
-	d := meet(t, change...)
+	d := newUncheckedDialogue(t, change...)
 	t.Cleanup(func() {
 		if !t.Failed() {
-			d.silence()
-			d.noEvent()
+			d.expectNothing()
+			d.expectNoEvent()
 		}
 	})
 	return d
 }
 
-// meet begins a dialogue that may end at any point.
-func meet(t testing.TB, change ...func(*Config)) *dialogue {
+// newUncheckedDialogue begins a dialogue that may end at any point.
+func newUncheckedDialogue(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
 	cfg := testConfig(1)
 	cfg.Role = Passive
@@ -89,7 +89,7 @@ func meet(t testing.TB, change ...func(*Config)) *dialogue {
 	if cfg.Secret != nil {
 		d.key = l2tp.NewKey(cfg.Secret)
 	}
-	d.dial()
+	d.newCall()
 	d.step(func(out *Output) { d.peer.Start(d.now, out) })
 	return d
 }
@@ -108,8 +108,8 @@ func (d *dialogue) step(act func(*Output)) {
 	d.events = append(d.events, out.Events...)
 }
 
-// dial makes the script use a new control connection, and returns it.
-func (d *dialogue) dial() *call {
+// newCall makes the script use a new control connection, and returns it.
+func (d *dialogue) newCall() *call {
 	n := byte(len(d.calls) + 1)
 	d.call = &call{id: 0x2000 + uint32(n), nonce: []byte{n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n}}
 	d.calls = append(d.calls, d.call)
@@ -189,7 +189,7 @@ func (d *dialogue) take(t l2tp.MessageType) *l2tp.Message {
 	}
 	if d.key != nil {
 		theirs, ours := c.peerNonce, c.nonce
-		if theirs == nil || !c.introduced { // one of us has not heard the other's
+		if theirs == nil || !c.nonceSent { // one of us has not heard the other's
 			theirs, ours = nil, nil
 		}
 		if err := d.key.Verify(b, theirs, ours); err != nil {
@@ -219,16 +219,16 @@ func (d *dialogue) expectCDN(code l2tp.CDNCode, id uint32) *l2tp.Message {
 	return m
 }
 
-// silence says that the Peer has sent nothing more.
-func (d *dialogue) silence() {
+// expectNothing says that the Peer has sent nothing more.
+func (d *dialogue) expectNothing() {
 	d.t.Helper()
 	if len(d.sent) > 0 {
 		d.t.Fatalf("%s, want silence", describe(d.sent[0]))
 	}
 }
 
-// noEvent says that the Peer has told nothing more.
-func (d *dialogue) noEvent() {
+// expectNoEvent says that the Peer has told nothing more.
+func (d *dialogue) expectNoEvent() {
 	d.t.Helper()
 	if len(d.events) > 0 {
 		d.t.Fatalf("event %T%+v, want none", d.events[0], d.events[0])
@@ -249,16 +249,16 @@ func event[E Event](d *dialogue) E {
 	return e
 }
 
-// down takes a SessionDown of s, for that cause.
-func (d *dialogue) down(s *Session, cause Cause) {
+// expectSessionDown takes a SessionDown of s, for that cause.
+func (d *dialogue) expectSessionDown(s *Session, cause Cause) {
 	d.t.Helper()
 	if e := event[SessionDown](d); e.Session != s || e.Why.Cause != cause || e.Why.Text == "" {
 		d.t.Fatalf("SessionDown %+v, want cause %d", e.Why, cause)
 	}
 }
 
-// lost takes a ConnectionDown for that cause.
-func (d *dialogue) lost(cause Cause) {
+// expectConnectionDown takes a ConnectionDown for that cause.
+func (d *dialogue) expectConnectionDown(cause Cause) {
 	d.t.Helper()
 	if e := event[ConnectionDown](d); e.Why.Cause != cause || e.Why.Text == "" {
 		d.t.Fatalf("ConnectionDown %+v, want cause %d", e.Why, cause)
@@ -283,8 +283,8 @@ func (d *dialogue) wait(long time.Duration) {
 	d.t.Fatalf("the Peer's deadline %s does not move", d.peer.Deadline())
 }
 
-// called establishes a connection that the script has called for.
-func (d *dialogue) called() *Connection {
+// scriptConnects establishes a connection that the script has scriptConnects for.
+func (d *dialogue) scriptConnects() *Connection {
 	d.t.Helper()
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
@@ -293,8 +293,8 @@ func (d *dialogue) called() *Connection {
 	return event[ConnectionUp](d).Connection
 }
 
-// calling establishes a connection that the Peer calls for.
-func (d *dialogue) calling() *Connection {
+// peerConnects establishes a connection that the Peer calls for.
+func (d *dialogue) peerConnects() *Connection {
 	d.t.Helper()
 	d.expect(l2tp.SCCRQ)
 	d.send(l2tp.SCCRP)
@@ -323,8 +323,8 @@ func (d *dialogue) stop() {
 	d.step(func(out *Output) { d.peer.Stop(d.now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out) })
 }
 
-// opened has the owner open a session that the script answers as session id.
-func (d *dialogue) opened(name string, id uint32) *Session {
+// ownerOpens has the owner open a session that the script answers as session id.
+func (d *dialogue) ownerOpens(name string, id uint32) *Session {
 	d.t.Helper()
 	s := d.open(name)
 	d.expect(l2tp.ICRQ)
@@ -340,10 +340,10 @@ func (d *dialogue) opened(name string, id uint32) *Session {
 	return s
 }
 
-// invited has the script open a session.
-func (d *dialogue) invited(name string, id uint32) *Session {
+// scriptOpens has the script open a session.
+func (d *dialogue) scriptOpens(name string, id uint32) *Session {
 	d.t.Helper()
-	s := d.offered(name, id)
+	s := d.scriptRequests(name, id)
 	d.accept(s)
 	d.expect(l2tp.ICRP)
 	d.send(l2tp.ICCN, ids(id, s.ID))
@@ -352,8 +352,8 @@ func (d *dialogue) invited(name string, id uint32) *Session {
 	return s
 }
 
-// offered has the script ask for a session that the owner has yet to accept.
-func (d *dialogue) offered(name string, id uint32) *Session {
+// scriptRequests has the script ask for a session that the owner has yet to accept.
+func (d *dialogue) scriptRequests(name string, id uint32) *Session {
 	d.t.Helper()
 	d.send(l2tp.ICRQ, ids(id, 0), endID(name))
 	d.expect(l2tp.ACK)
@@ -373,8 +373,8 @@ func (d *dialogue) expectCircuit(t l2tp.MessageType, want l2tp.CircuitStatus) {
 	}
 }
 
-// circuit takes a CircuitChanged of s.
-func (d *dialogue) circuit(s *Session, want l2tp.CircuitStatus) {
+// expectCircuitChanged takes a CircuitChanged of s.
+func (d *dialogue) expectCircuitChanged(s *Session, want l2tp.CircuitStatus) {
 	d.t.Helper()
 	if e := event[CircuitChanged](d); e.Session != s || e.Status != want || s.PeerCircuit != want {
 		d.t.Fatalf("circuit %s, and %s in the session; want %s", e.Status, s.PeerCircuit, want)

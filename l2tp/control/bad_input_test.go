@@ -10,19 +10,19 @@ import (
 
 // These tests are the table "What bad input gets" of docs/rfc3931.md.
 
-// place is a message in the midst of a conversation, with what follows if it is in order and if it
+// scenario is a message in the midst of a conversation, with what follows if it is in order and if it
 // is not.
-type place struct {
-	message l2tp.MessageType
-	role    Role
-	talk    func(d *dialogue, bad option) // sends the message, made bad
-	taken   func(d *dialogue)             // it is taken, the bad in it is ignored
-	ended   func(d *dialogue) *l2tp.Message
+type scenario struct {
+	message  l2tp.MessageType
+	role     Role
+	send     func(d *dialogue, bad option) // sends the message, made bad
+	accepted func(d *dialogue)             // it is taken, the bad in it is ignored
+	rejected func(d *dialogue) *l2tp.Message
 }
 
-// places has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is
+// scenarios has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is
 // nil.
-var places = []place{
+var scenarios = []scenario{
 	{
 		l2tp.SCCRQ, Passive,
 		func(d *dialogue, bad option) { d.send(l2tp.SCCRQ, bad) },
@@ -57,7 +57,7 @@ var places = []place{
 	{
 		l2tp.HELLO, Passive,
 		func(d *dialogue, bad option) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.HELLO, bad)
 		},
 		acknowledged, connectionEnded,
@@ -65,30 +65,30 @@ var places = []place{
 	{
 		l2tp.StopCCN, Passive,
 		func(d *dialogue, bad option) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.StopCCN, bad)
 		},
 		func(d *dialogue) {
 			d.expect(l2tp.ACK)
-			d.lost(CauseRefused)
+			d.expectConnectionDown(CauseRefused)
 		},
 		nil,
 	},
 	{
 		l2tp.ACK, Passive,
 		func(d *dialogue, bad option) {
-			d.called()
+			d.scriptConnects()
 			d.send(l2tp.ACK, bad)
 		},
 		func(*dialogue) {},
 		nil,
 	},
-	{l2tp.ICRQ, Passive, request(l2tp.ICRQ), offered, refusedCall},
-	{l2tp.OCRQ, Passive, request(l2tp.OCRQ), offered, refusedCall},
+	{l2tp.ICRQ, Passive, request(l2tp.ICRQ), callOffered, refusedCall},
+	{l2tp.OCRQ, Passive, request(l2tp.OCRQ), callOffered, refusedCall},
 	{
 		l2tp.ICRP, Passive,
 		func(d *dialogue, bad option) {
-			d.called()
+			d.scriptConnects()
 			s := d.open("red")
 			d.expect(l2tp.ICRQ)
 			d.send(l2tp.ICRP, ids(5, s.ID), bad)
@@ -102,8 +102,8 @@ var places = []place{
 	{
 		l2tp.ICCN, Passive,
 		func(d *dialogue, bad option) {
-			d.called()
-			s := d.offered("red", 5)
+			d.scriptConnects()
+			s := d.scriptRequests("red", 5)
 			d.accept(s)
 			d.expect(l2tp.ICRP)
 			d.send(l2tp.ICCN, ids(5, s.ID), bad)
@@ -130,35 +130,35 @@ var places = []place{
 
 func request(t l2tp.MessageType) func(*dialogue, option) {
 	return func(d *dialogue, bad option) {
-		d.called()
+		d.scriptConnects()
 		d.send(t, ids(5, 0), bad)
 	}
 }
 
 func onSession(t l2tp.MessageType) func(*dialogue, option) {
 	return func(d *dialogue, bad option) {
-		d.called()
-		s := d.invited("red", 5)
+		d.scriptConnects()
+		s := d.scriptOpens("red", 5)
 		d.send(t, ids(5, s.ID), bad)
 	}
 }
 
 func acknowledged(d *dialogue) { d.expect(l2tp.ACK) }
 
-func offered(d *dialogue) {
+func callOffered(d *dialogue) {
 	d.expect(l2tp.ACK)
 	event[CallIncoming](d)
 }
 
 func connectionEnded(d *dialogue) *l2tp.Message {
 	m := d.expect(l2tp.StopCCN)
-	d.lost(CauseProtocol)
+	d.expectConnectionDown(CauseProtocol)
 	return m
 }
 
 func refusedCall(d *dialogue) *l2tp.Message {
 	m := d.expect(l2tp.CDN)
-	d.state(d.peer.Established(), Established)
+	d.expectState(d.peer.Established(), Established)
 	return m
 }
 
@@ -167,20 +167,20 @@ func sessionEnded(d *dialogue) *l2tp.Message {
 	if e := event[SessionDown](d); e.Why.Cause != CauseProtocol {
 		d.t.Errorf("SessionDown %+v", e.Why)
 	}
-	d.state(d.peer.Established(), Established)
+	d.expectState(d.peer.Established(), Established)
 	return m
 }
 
 // check plays a place with a bad message. The answer, if any, has result code 2, the error code
 // wanted, and a text that names what is wrong.
-func (p *place) check(t *testing.T, bad option, ignored bool, code l2tp.ErrorCode, names string) {
-	d := converse(t, func(c *Config) { c.Role = p.role })
-	p.talk(d, bad)
-	if ignored || p.ended == nil {
-		p.taken(d)
+func (p *scenario) check(t *testing.T, bad option, ignored bool, code l2tp.ErrorCode, names string) {
+	d := newDialogue(t, func(c *Config) { c.Role = p.role })
+	p.send(d, bad)
+	if ignored || p.rejected == nil {
+		p.accepted(d)
 		return
 	}
-	m := p.ended(d)
+	m := p.rejected(d)
 	if text := string(m.Result.Message); m.Result.Code != 2 || m.Result.Error != code || !strings.Contains(text, names) {
 		t.Errorf("result %d, error %s, %q; want 2, %s, %q", m.Result.Code, m.Result.Error, text, code, names)
 	}
@@ -233,7 +233,7 @@ func TestFaultyAVPs(t *testing.T) {
 		{"digest not behind the Message Type", always(avp(M, 0, l2tp.AVPMessageDigest, make([]byte, 17)...)), true, 0, ""},
 	}
 	for _, test := range tests {
-		for _, p := range places {
+		for _, p := range scenarios {
 			t.Run(fmt.Sprintf("%s, in %s", test.name, p.message), func(t *testing.T) {
 				p.check(t, tail(test.avp(p.message)...), test.ignored, test.code, test.names)
 			})
@@ -283,7 +283,7 @@ func TestImpossibleValues(t *testing.T) {
 	for _, test := range tests {
 		kind := l2tp.AVPType(test.avp[4])<<8 | l2tp.AVPType(test.avp[5])
 		t.Run(fmt.Sprintf("%s, %s %s", test.message, kind.Name(), test.what), func(t *testing.T) {
-			for _, p := range places {
+			for _, p := range scenarios {
 				if p.message == test.message {
 					p.check(t, func(m *draft) {
 						m.Has.Remove(kind)
@@ -297,13 +297,13 @@ func TestImpossibleValues(t *testing.T) {
 
 // A refusal goes to the ID that the peer has assigned, if that can be read, and to 0 if not.
 func TestRefusalOfUnreadableID(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPAssignedConnectionID))
 	if m := d.expectStop(l2tp.StopGeneralError); m.ConnectionID != 0 || m.AssignedConnectionID == 0 {
 		t.Errorf("StopCCN to %#x of %#x", m.ConnectionID, m.AssignedConnectionID)
 	}
-	d = converse(t)
-	d.called()
+	d = newDialogue(t)
+	d.scriptConnects()
 	d.send(l2tp.ICRQ, ids(5, 0), without(l2tp.AVPLocalSessionID))
 	if m := d.expectCDN(l2tp.CDNGeneralError, 0); m.LocalSessionID == 0 {
 		t.Error("CDN of session 0")
@@ -312,21 +312,21 @@ func TestRefusalOfUnreadableID(t *testing.T) {
 
 // Section 5.4.4: the Remote Session ID names the session; what else a message says of IDs is not
 // looked at.
-func TestSessionIDsThatDoNotFit(t *testing.T) {
+func TestMismatchedSessionIDs(t *testing.T) {
 	t.Run("another Local Session ID", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.invited("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptOpens("red", 5)
 		d.send(l2tp.SLI, ids(6, s.ID), circuit(circuitDown))
 		d.expect(l2tp.ACK)
-		d.circuit(s, circuitDown)
+		d.expectCircuitChanged(s, circuitDown)
 		if s.PeerID != 5 {
 			t.Error("the peer's ID has changed")
 		}
 	})
 	t.Run("ICRQ with a Remote Session ID of nothing here", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		d.send(l2tp.ICRQ, ids(5, 0x999))
 		d.expect(l2tp.ACK)
 		if s := event[CallIncoming](d).Session; s.ID == 0x999 || s.PeerID != 5 {
@@ -334,16 +334,16 @@ func TestSessionIDsThatDoNotFit(t *testing.T) {
 		}
 	})
 	t.Run("ICRQ with a Remote Session ID of a session", func(t *testing.T) {
-		d := converse(t)
-		d.called()
-		s := d.invited("red", 5)
+		d := newDialogue(t)
+		d.scriptConnects()
+		s := d.scriptOpens("red", 5)
 		d.send(l2tp.ICRQ, ids(6, s.ID), endID("blue"))
 		d.expectCDN(l2tp.CDNFSMError, 5)
-		d.down(s, CauseProtocol)
+		d.expectSessionDown(s, CauseProtocol)
 	})
 	t.Run("nothing that fits", func(t *testing.T) {
-		d := converse(t)
-		d.called()
+		d := newDialogue(t)
+		d.scriptConnects()
 		for _, m := range []l2tp.MessageType{l2tp.ICCN, l2tp.OCCN, l2tp.CDN, l2tp.WEN, l2tp.SLI} {
 			d.send(m, ids(6, 0))
 			d.expect(l2tp.ACK)
@@ -355,7 +355,7 @@ func TestSessionIDsThatDoNotFit(t *testing.T) {
 
 // A HELLO says nothing that could be wrong in a state of section 7.2.
 func TestHelloBeforeEstablished(t *testing.T) {
-	d := converse(t)
+	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.send(l2tp.HELLO)
@@ -367,14 +367,14 @@ func TestHelloBeforeEstablished(t *testing.T) {
 
 // Section 3.2.1: Length counts. What is behind it is not the message's, and reserved bits say
 // nothing.
-func TestHeaderLiberal(t *testing.T) {
-	d := converse(t)
-	d.called()
+func TestLenientHeader(t *testing.T) {
+	d := newDialogue(t)
+	d.scriptConnects()
 	d.deliver(append(d.encode(l2tp.HELLO), "trailing octets"...))
 	d.expect(l2tp.ACK)
 
-	d = converse(t, noSecret)
-	d.called()
+	d = newDialogue(t, noSecret)
+	d.scriptConnects()
 	d.send(l2tp.HELLO, tampered(func(b []byte) []byte {
 		b[0] |= 0x37
 		b[1] |= 0xf0
@@ -391,8 +391,8 @@ func TestVendorMessage(t *testing.T) {
 			return b
 		})
 	}
-	d := converse(t, noSecret)
-	d.called()
+	d := newDialogue(t, noSecret)
+	d.scriptConnects()
 	d.send(l2tp.HELLO, vendor(0))
 	d.expect(l2tp.ACK)
 	if d.peer.Status().Drops[DropUnexpected] != 1 {
@@ -400,5 +400,5 @@ func TestVendorMessage(t *testing.T) {
 	}
 	d.send(l2tp.HELLO, vendor(0x80))
 	d.expectStop(l2tp.StopGeneralError)
-	d.lost(CauseProtocol)
+	d.expectConnectionDown(CauseProtocol)
 }
