@@ -16,7 +16,7 @@ func TestWeLearnOurAddress(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 }
 
-func TestTheyLearnTheirAddress(t *testing.T) {
+func TestPPPDLearnsItsAddress(t *testing.T) {
 	ours, theirs := connect(t, ppp.Config{IPv4: both().IPv4}, []string{"noipdefault", ":10.0.0.1"})
 	awaitIPv4(t, ours, theirs)
 	theirs.await(t, "sent [IPCP ConfReq", "<addr 0.0.0.0>]")
@@ -25,7 +25,7 @@ func TestTheyLearnTheirAddress(t *testing.T) {
 }
 
 // RFC 3021: a /31 has one address beside ours.
-func TestTheyLearnTheOtherAddressOfThePrefix(t *testing.T) {
+func TestPPPDLearnsTheOtherAddressOfThePrefix(t *testing.T) {
 	local, prefix := netip.MustParseAddr("10.0.0.3"), netip.MustParsePrefix("10.0.0.2/31")
 	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Configured, Local: local, Within: prefix}}
 	ours, theirs := connect(t, cfg, []string{"noipdefault"})
@@ -34,7 +34,7 @@ func TestTheyLearnTheOtherAddressOfThePrefix(t *testing.T) {
 	theirs.ping(t, local.String(), 56)
 }
 
-// Neither end is told anything of the other's address.
+// Each end has a configured address and none for its peer.
 func TestBothAddressesConfigured(t *testing.T) {
 	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr}}
 	ours, theirs := connect(t, cfg, []string{"10.0.0.2:"})
@@ -42,7 +42,7 @@ func TestBothAddressesConfigured(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 }
 
-// Our end has the address of another interface, which pppd is told by its configuration alone.
+// Our end uses the address of another interface. pppd knows it from its own options only.
 func TestUnnumbered(t *testing.T) {
 	cfg := ppp.Config{IPv4: &ppp.IPv4Config{Mode: ppp.Unnumbered, Peer: theirAddr}}
 	ours, theirs := connect(t, cfg, theirIPv4)
@@ -64,29 +64,29 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 		reason string
 	}{
 		{
-			"pppd has ours",
+			"pppd has our address",
 			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr},
 			[]string{"10.0.0.1:10.0.0.7"},
 			"the peer requests 10.0.0.1, which is our own address",
 		},
 		{
-			"pppd has another than it must", *both().IPv4,
+			"pppd has another address than configured", *both().IPv4,
 			[]string{"10.0.0.7:10.0.0.1"},
 			"the peer insists on 10.0.0.7 instead of 10.0.0.2",
 		},
 		{
-			"pppd is not in the prefix",
+			"pppd's address is outside the prefix",
 			ppp.IPv4Config{Mode: ppp.Configured, Local: ourAddr, Within: netip.MustParsePrefix("10.0.0.0/31")},
 			theirIPv4,
 			"the peer requests 10.0.0.2, which is outside 10.0.0.0/31, the prefix of this link",
 		},
 		{
-			"pppd wants us to have another", *both().IPv4,
+			"pppd suggests another address to us", *both().IPv4,
 			[]string{"10.0.0.2:10.0.0.7"},
 			"the peer refuses our address 10.0.0.1 and suggests 10.0.0.7",
 		},
 		{
-			"pppd gives us its own",
+			"pppd assigns its own address to us",
 			ppp.IPv4Config{Mode: ppp.Learned},
 			[]string{"10.0.0.2:10.0.0.2"},
 			"the peer requests 10.0.0.2, which is our own address",
@@ -103,7 +103,7 @@ func TestConflictingAddressesAreRefused(t *testing.T) {
 			ours, theirs := connect(t, ppp.Config{IPv4: &tt.cfg, IPv6: both().IPv6}, tt.pppd, theirIPv6)
 			ours.await(t, ppp.IPv4Closed{Reason: tt.reason})
 			theirs.await(t, "rcvd [IPCP TermReq", strconv.Quote(tt.reason))
-			// IPv6 does not mind.
+			// IPv6 opens nevertheless.
 			awaitIPv6(t, ours, theirs)
 			pingIPv6(t, ours, theirs, 56)
 		})
@@ -122,8 +122,8 @@ func TestEqualInterfaceIdentifiers(t *testing.T) {
 	theirs.ping(t, addr6(opened.LocalID, "ppp0"), 56)
 }
 
-// pppd refuses our identifier, which is its own, and names the one that it was told to expect.
-func TestPPPDNamesOurInterfaceIdentifier(t *testing.T) {
+// pppd refuses our identifier, which is its own, and suggests the one in its options.
+func TestPPPDSuggestsOurInterfaceIdentifier(t *testing.T) {
 	ours, theirs := connect(t, ppp.Config{IPv6: &ppp.IPv6Config{LocalID: theirID}}, []string{"noip"}, theirIPv6)
 	awaitIPv6(t, ours, theirs)
 	pingIPv6(t, ours, theirs, 56)

@@ -14,8 +14,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// device is a TUN device in a namespace of its own, which takes its settings from the events of a
-// Link.
+// device is a TUN device in a separate network namespace. It is configured by the events of a Link.
 type device struct {
 	*namespace
 	file *os.File // a read or write is one packet
@@ -40,7 +39,7 @@ func newDevice(t *testing.T) *device {
 			return err
 		}
 		d.file = os.NewFile(uintptr(fd), name)
-		// The link-local address is what IPV6CP says.
+		// The link-local address is made of the identifier of IPV6CP, not by the kernel.
 		return os.WriteFile("/proc/sys/net/ipv6/conf/"+name+"/addr_gen_mode", []byte("1"), 0)
 	})
 	if err != nil {
@@ -55,7 +54,7 @@ func newDevice(t *testing.T) *device {
 	return d
 }
 
-// apply sets up the device as an event tells.
+// apply configures the device after an event.
 func (d *device) apply(e ppp.Event) error {
 	switch e := e.(type) {
 	case ppp.LCPOpened:
@@ -95,7 +94,7 @@ func hostNet(a netip.Addr) *net.IPNet {
 	return &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}
 }
 
-// linkLocal is the address that an interface identifier makes (RFC 5072, section 5).
+// linkLocal returns the link-local address with an interface identifier (RFC 5072, section 5).
 func linkLocal(id uint64) netip.Addr {
 	addr := [16]byte{0xfe, 0x80}
 	binary.BigEndian.PutUint64(addr[8:], id)

@@ -16,12 +16,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// end is our end of the line: a Link, and one loop that owns it.
+// end is our end of the line: a Link and the loop that owns it.
 type end struct {
 	device *device
 	events *journal[ppp.Event]
 
-	// All else is the loop's.
+	// The other fields belong to the loop.
 	line     *os.File // the master of a pty
 	link     *ppp.Link
 	out      ppp.Output
@@ -31,14 +31,14 @@ type end struct {
 	calls    chan func(now time.Time)
 	done     chan struct{} // closed by the loop when calls is closed
 	up       bool
-	deaf     bool  // neither takes nor sends anything
+	silent   bool  // ignores received frames and sends none
 	compress bool  // sends packets with PFC and ACFC
-	late     bool  // frames may arrive when they are nothing any more
-	err      error // of the device or the line
+	late     bool  // late frames may be received in the wrong phase
+	err      error // first error of the device or the line
 }
 
-// newEnd starts our end of a line. The line is up from when the peer is first heard, and for good
-// (RFC 1662, section 2).
+// newEnd starts our end of a line. The lower layer is up as soon as the first frame is received,
+// and stays up (RFC 1662, section 2).
 func newEnd(t *testing.T, line *os.File, cfg ppp.Config) *end {
 	t.Helper()
 	cfg.Rand = rand.Uint32
@@ -64,23 +64,24 @@ func newEnd(t *testing.T, line *os.File, cfg ppp.Config) *end {
 	return e
 }
 
-// check fails the test if something was lost on the way, or refused for no reason.
+// check fails the test if a frame was damaged, or discarded without a known reason.
 func (e *end) check(t *testing.T) {
 	status := e.link.Status()
 	for reason, n := range status.Discards {
 		switch reason := ppp.Discard(reason); {
 		case n == 0:
-		case reason == ppp.DiscardBadID: // the answer to what was sent again because the virtual machine is slow
+		case reason == ppp.DiscardBadID:
+			// A second answer to a request that we repeated, because the virtual machine is slow.
 		case reason == ppp.DiscardWrongPhase && e.late:
 		default:
 			t.Errorf("%d frames discarded: %v", n, reason)
 		}
 	}
 	if status.Illegal > 0 {
-		t.Errorf("%d events that the automaton forbids", status.Illegal)
+		t.Errorf("%d illegal events", status.Illegal)
 	}
 	if e.decoder.Discarded != (hdlc.Discarded{}) {
-		t.Errorf("not frames: %+v", e.decoder.Discarded)
+		t.Errorf("invalid frames on the line: %+v", e.decoder.Discarded)
 	}
 	if e.err != nil {
 		t.Error(e.err)
@@ -93,7 +94,7 @@ func (e *end) check(t *testing.T) {
 	}
 }
 
-// read hands what is read to the loop, until file or loop ends.
+// read passes the octets that it reads to the loop, until the file is closed or the loop ends.
 func (e *end) read(file *os.File, to chan<- []byte) {
 	buf := make([]byte, 1<<16)
 	for {
@@ -136,7 +137,7 @@ func (e *end) run() {
 	}
 }
 
-// do has the loop call f.
+// do calls f in the loop.
 func (e *end) do(f func(now time.Time)) {
 	done := make(chan struct{})
 	e.calls <- func(now time.Time) {
@@ -147,8 +148,8 @@ func (e *end) do(f func(now time.Time)) {
 }
 
 func (e *end) receive(now time.Time, frame []byte) {
-	const header = 4 // Address, Control, Protocol: pppd compresses nothing, as we do not ask for it
-	if e.deaf || len(frame) < header {
+	const header = 4 // Address, Control, Protocol: not compressed, as we do not request it
+	if e.silent || len(frame) < header {
 		return
 	}
 	if !e.up {
@@ -166,8 +167,9 @@ func (e *end) receive(now time.Time, frame []byte) {
 	}
 }
 
-// receivePacket takes a packet of a network protocol whose control protocol is in some state. The
-// kernel of pppd may send the first before, and the last after, packets of its kind may flow.
+// receivePacket passes a packet to the device if its control protocol, which is in the given state,
+// is Opened. The kernel at pppd's end may send the first packets before that, and the last after
+// it.
 func (e *end) receivePacket(now time.Time, packet []byte, state ppp.State) {
 	e.link.DataReceived(now)
 	if state == ppp.Opened {
@@ -176,7 +178,7 @@ func (e *end) receivePacket(now time.Time, packet []byte, state ppp.State) {
 	}
 }
 
-// drain does what the Link wants done.
+// drain sends the frames of the Link and applies its events.
 func (e *end) drain() {
 	for frame := range e.out.Frames() {
 		e.send(append([]byte{0xff, 0x03}, frame...))
@@ -188,7 +190,7 @@ func (e *end) drain() {
 	e.out.Reset()
 }
 
-// sendPacket sends a packet, if packets of its kind may flow.
+// sendPacket sends a packet if its control protocol is Opened.
 func (e *end) sendPacket(packet []byte) {
 	protocol, state := ppp.ProtocolIPv4, e.link.Status().IPCP
 	if packet[0]>>4 == 6 {
@@ -205,27 +207,27 @@ func (e *end) sendPacket(packet []byte) {
 }
 
 func (e *end) send(frame []byte) {
-	if !e.deaf {
+	if !e.silent {
 		_, err := e.line.Write(hdlc.AppendFrame(nil, frame, hdlc.DefaultACCM))
 		e.keep(err)
 	}
 }
 
-// keep keeps the first error, for check.
+// keep stores the first error, for check.
 func (e *end) keep(err error) {
 	if e.err == nil {
 		e.err = err
 	}
 }
 
-// await takes the first event that equals want.
+// await waits for the first event that equals want, and takes it from the journal.
 func (e *end) await(t *testing.T, want ppp.Event) {
 	t.Helper()
 	e.events.await(t, fmt.Sprintf("our event %#v", want), func(got ppp.Event) bool { return got == want })
 }
 
-// openPTY returns the master of a new pty and the slave's name. The slave passes octets as they are
-// from the start, and stays when pppd closes it.
+// openPTY returns the master of a new pty and the slave's name. The slave is in raw mode from the
+// start, and remains usable when pppd closes it.
 func openPTY(t *testing.T) (master *os.File, slave string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must happen. Nothing passes or fails by being quick.
-const patience = 30 * time.Second
+// timeout is how long a test waits for an expected event. It is long, so that a slow machine
+// passes.
+const timeout = 30 * time.Second
 
-// journal is what one end told, in order. Tests take entries from it.
+// journal has the events or log lines of one end, in order. Tests take entries from it.
 type journal[T any] struct {
 	mu      sync.Mutex
 	entries []entry[T]
@@ -31,8 +32,8 @@ func (j *journal[T]) add(v T) {
 	j.added = make(chan struct{})
 }
 
-// take takes the first entry that matches and was not taken. If there is none it returns what tells
-// of the next one.
+// take takes the first entry that matches and was not taken. If no entry matches it returns a
+// channel that is closed when the next entry is added.
 func (j *journal[T]) take(match func(T) bool) (value T, ok bool, added <-chan struct{}) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -45,10 +46,10 @@ func (j *journal[T]) take(match func(T) bool) (value T, ok bool, added <-chan st
 	return value, false, j.added
 }
 
-// await takes an entry like take, and waits for it to be there.
+// await waits for a matching entry and takes it.
 func (j *journal[T]) await(t *testing.T, what string, match func(T) bool) T {
 	t.Helper()
-	limit := time.After(patience)
+	limit := time.After(timeout)
 	for {
 		value, ok, added := j.take(match)
 		if ok {
@@ -57,12 +58,12 @@ func (j *journal[T]) await(t *testing.T, what string, match func(T) bool) T {
 		select {
 		case <-added:
 		case <-limit:
-			t.Fatalf("%s: not within %v", what, patience)
+			t.Fatalf("%s: not within %v", what, timeout)
 		}
 	}
 }
 
-// rest returns the entries that no test took.
+// rest returns the entries that the test has not taken.
 func (j *journal[T]) rest() (values []T) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -9,13 +9,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// RFC 1661, section 5.8. Each end answers the other's echoes, so a link without traffic stays.
+// RFC 1661, section 5.8. Each end answers the Echo-Requests of the other, so that a link without
+// traffic stays up.
 func TestEchoesAreAnswered(t *testing.T) {
 	cfg := both()
 	cfg.EchoInterval = 500 * time.Millisecond
 	ours, theirs := connect(t, cfg, theirIPv4, theirIPv6, []string{"debug", "lcp-echo-interval", "1", "lcp-echo-failure", "3"})
 	awaitBoth(t, ours, theirs)
-	for _, id := range []string{"id=0x0 ", "id=0x1 "} { // pppd counts its echoes
+	for _, id := range []string{"id=0x0 ", "id=0x1 "} { // pppd numbers its Echo-Requests
 		theirs.await(t, "sent [LCP EchoReq", id)
 		theirs.await(t, "rcvd [LCP EchoRep", id)
 		theirs.await(t, "rcvd [LCP EchoReq")
@@ -28,7 +29,7 @@ func TestEchoesAreAnswered(t *testing.T) {
 	}
 }
 
-func TestWeMissAStoppedPPPD(t *testing.T) {
+func TestWeDetectStoppedPPPD(t *testing.T) {
 	cfg := both()
 	cfg.EchoInterval, cfg.EchoFails = 500*time.Millisecond, 3
 	ours, theirs := connect(t, cfg, theirIPv4, theirIPv6)
@@ -41,17 +42,17 @@ func TestWeMissAStoppedPPPD(t *testing.T) {
 	ours.await(t, ppp.IPv4Closed(closed))
 	ours.await(t, ppp.IPv6Closed(closed))
 	ours.await(t, ppp.LinkFailed(closed))
-	// It goes on where it stood, and ends. Its late replies to our echoes are nothing any more.
+	// pppd resumes, and ends. Its late Echo-Replies are discarded.
 	ours.do(func(time.Time) { ours.late = true })
 	theirs.signal(t, syscall.SIGCONT)
 	theirs.await(t, "rcvd [LCP TermReq", closed.Reason)
 	theirs.awaitExit(t, exitHangup)
 }
 
-func TestPPPDMissesUs(t *testing.T) {
+func TestPPPDDetectsOurFailure(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"lcp-echo-interval", "1", "lcp-echo-failure", "2"})
 	awaitBoth(t, ours, theirs)
-	ours.do(func(now time.Time) { ours.deaf = true })
+	ours.do(func(now time.Time) { ours.silent = true })
 	theirs.await(t, "No response to 2 echo-requests")
 	theirs.awaitExit(t, exitHangup)
 }

@@ -1,7 +1,8 @@
-// Package pppd has Debian's pppd as the other end of package ppp's Link: an implementation by
-// others, with the PPP of a stock kernel. It runs in the virtual machine of integration/vm.
+// Package pppd tests package ppp against an independent implementation: Debian's pppd, with the PPP
+// of Debian's kernel. The tests run in the virtual machine of integration/vm. A pseudo-terminal
+// (pty) connects the two ends:
 //
-//	namespace of pppd                                namespace of ours
+//	namespace of pppd                                namespace of our end
 //	ppp0 - kernel's PPP - pppd - slave | pty | master - hdlc - ppp.Link - TUN
 package pppd
 
@@ -27,12 +28,12 @@ func TestMain(m *testing.M) {
 	os.Exit(vm.Main(m))
 }
 
-// secrets is /etc/ppp/chap-secrets and /etc/ppp/pap-secrets: client, server, secret, addresses that
-// the client may have.
+// secrets is the content of /etc/ppp/chap-secrets and /etc/ppp/pap-secrets. Columns: client,
+// server, secret, addresses that the client may have.
 const secrets = "ours theirs \"our secret\" *\ntheirs ours \"their secret\" *\n"
 
-// hideSettings puts an empty folder over /etc/ppp, so that no option and no script is taken from
-// this machine.
+// hideSettings mounts a folder over /etc/ppp, so that pppd uses no options and scripts of this
+// machine.
 func hideSettings() error {
 	const folder = "/etc/ppp"
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {
@@ -46,7 +47,7 @@ func hideSettings() error {
 	return nil
 }
 
-// loadModules loads what the first pppd would wait for.
+// loadModules loads the kernel modules that the first pppd would otherwise wait for.
 func loadModules() error {
 	out, err := exec.Command("/sbin/modprobe", "--all", "tun", "ppp_async", "ppp_deflate", "bsd_comp").CombinedOutput()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// namespace is a network namespace without a name.
+// namespace is an unnamed network namespace.
 type namespace struct {
 	handle netns.NsHandle
 	links  *netlink.Handle
@@ -47,7 +47,7 @@ func (n *namespace) do(f func() error) error {
 	})
 }
 
-// onThread calls f on a thread that ends with it, so that f may leave the namespace.
+// onThread calls f on a thread of its own that ends after f, so that f may change the namespace.
 func onThread(f func() error) error {
 	result := make(chan error)
 	go func() {
@@ -57,8 +57,8 @@ func onThread(f func() error) error {
 	return <-result
 }
 
-// ping sends one echo request of the given size of data and fails the test if there is no reply.
-// IPv4 is not fragmented.
+// ping sends one echo request with size octets of data and fails the test if no reply is received.
+// IPv4 packets are not fragmented.
 func (n *namespace) ping(t *testing.T, addr string, size int) {
 	t.Helper()
 	var out []byte

@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// What the two ends are called unless a test is about something else.
+// The interface identifiers and addresses of the two ends in most tests.
 const (
 	ourID   = 0xa
 	theirID = 0xb
@@ -25,7 +25,7 @@ var (
 	theirIPv6 = []string{"ipv6", "::b,::a"}
 )
 
-// both is a configuration with IPv4 and IPv6.
+// both returns a configuration with IPv4 and IPv6.
 func both() ppp.Config {
 	return ppp.Config{
 		Restart: time.Second,
@@ -34,7 +34,7 @@ func both() ppp.Config {
 	}
 }
 
-// connect puts our end and pppd on one line.
+// connect starts our end and pppd on one line.
 func connect(t *testing.T, cfg ppp.Config, options ...[]string) (*end, *pppd) {
 	t.Helper()
 	master, slave := openPTY(t)
@@ -63,7 +63,7 @@ func awaitIPv6(t *testing.T, ours *end, theirs *pppd) {
 	theirs.await(t, "remote LL address fe80::0000:0000:0000:000a")
 }
 
-// pingIPv4 sends pings with data of some size from each end to the other.
+// pingIPv4 sends an echo request with size octets of data from each end to the other.
 func pingIPv4(t *testing.T, ours *end, theirs *pppd, size int) {
 	t.Helper()
 	ours.device.ping(t, theirAddr.String(), size)
@@ -84,8 +84,8 @@ func TestOpensWithIPv4AndIPv6(t *testing.T) {
 	pingIPv6(t, ours, theirs, 56)
 }
 
-// With option silent pppd says nothing before it is asked.
-func TestWeBegin(t *testing.T) {
+// With option silent pppd sends nothing before it receives a packet.
+func TestWeStartTheNegotiation(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"silent"})
 	theirs.await(t, "Connect: ppp0")
 	ours.do(func(now time.Time) {

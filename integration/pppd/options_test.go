@@ -24,21 +24,21 @@ func TestPPPDWithoutIPv4(t *testing.T) {
 	pingIPv6(t, ours, theirs, 56)
 }
 
-func TestWeRunNoIPv6(t *testing.T) {
+func TestWeWithoutIPv6(t *testing.T) {
 	ours, theirs := connect(t, ppp.Config{IPv4: both().IPv4}, theirIPv4, theirIPv6)
 	theirs.await(t, "rcvd [LCP ProtRej", "80 57")
 	awaitIPv4(t, ours, theirs)
 	pingIPv4(t, ours, theirs, 56)
 }
 
-func TestWeRunNoIPv4(t *testing.T) {
+func TestWeWithoutIPv4(t *testing.T) {
 	ours, theirs := connect(t, ppp.Config{IPv6: both().IPv6}, theirIPv4, theirIPv6)
 	theirs.await(t, "rcvd [LCP ProtRej", "80 21")
 	awaitIPv6(t, ours, theirs)
 	pingIPv6(t, ours, theirs, 56)
 }
 
-// RFC 1661, section 6.1. Each end sends what the other can receive.
+// RFC 1661, section 6.1. Each end sends packets of up to the MRU of the other.
 func TestMRU(t *testing.T) {
 	cfg := both()
 	cfg.MRU = 1360
@@ -58,7 +58,7 @@ func TestMRU(t *testing.T) {
 	theirs.ping(t, addr6(ourID, "ppp0"), 1360-ipv6Header-echoHeader)
 }
 
-// RFC 5072, section 2: IPv6 needs 1280 octets.
+// RFC 5072, section 2: IPv6 requires an MRU of at least 1280 octets.
 func TestMRUTooSmallForIPv6(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"mru", "1000"})
 	theirs.await(t, "rcvd [LCP ConfNak", "<mru 1280>")
@@ -67,9 +67,9 @@ func TestMRUTooSmallForIPv6(t *testing.T) {
 	pingIPv6(t, ours, theirs, 56)
 }
 
-// What pppd asks for and does not get: it is told by a Configure-Reject or a Protocol-Reject, and
-// goes on without.
-func TestWhatWeDoNotSpeakIsRejected(t *testing.T) {
+// pppd requests options and protocols that we do not support. It gets a Configure-Reject or a
+// Protocol-Reject and continues without them.
+func TestUnsupportedProtocolsAndOptions(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6,
 		[]string{"mp", "endpoint", "local:6c32", "deflate", "15", "bsdcomp", "15", "ms-dns", "10.0.0.3"})
 	awaitIPv4(t, ours, theirs)
@@ -80,19 +80,19 @@ func TestWhatWeDoNotSpeakIsRejected(t *testing.T) {
 	pingIPv4(t, ours, theirs, 56)
 }
 
-// RFC 1662, section 7.1: without the option both ends escape all control characters. Ours would
-// remove others.
+// RFC 1662, section 7.1: without the option both ends escape all control characters. Our end
+// removes control characters that are not escaped.
 func TestAsyncMapIsRejected(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"asyncmap", "200a0000"})
 	theirs.await(t, "rcvd [LCP ConfRej", "<asyncmap 0x200a0000>]")
 	awaitIPv4(t, ours, theirs)
-	const everyOctet = 256 + 16 // ping counts in its data, which a timestamp begins
+	const everyOctet = 256 + 16 // the data of ping: a timestamp, then all values of an octet
 	pingIPv4(t, ours, theirs, everyOctet)
 }
 
-// RFC 1661, sections 6.5 and 6.6: PFC and ACFC are granted, and pppd then takes compressed frames.
-// It sends none: that is for who asks, which we do not.
-func TestCompressedFieldsAreGranted(t *testing.T) {
+// RFC 1661, sections 6.5 and 6.6: we acknowledge PFC and ACFC, and pppd then accepts compressed
+// frames. It sends none, because we do not request the options.
+func TestCompressedFields(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6)
 	theirs.await(t, "rcvd [LCP ConfAck", "<pcomp> <accomp>]")
 	awaitIPv4(t, ours, theirs)

@@ -14,26 +14,26 @@ import (
 
 // The exit statuses of pppd (its manual, section EXIT STATUS).
 const (
-	exitUserRequest   = 5
-	exitPeerUnknown   = 11 // the peer did not authenticate itself
-	exitHangup        = 16 // also after the link was terminated by the peer, or for want of echoes
-	exitPeerRefusedUs = 19
+	exitUserRequest    = 5
+	exitPeerAuthFailed = 11 // the peer, our end, failed to authenticate itself
+	exitHangup         = 16 // also if the peer terminated the link or did not answer Echo-Requests
+	exitOwnAuthFailed  = 19 // pppd failed to authenticate itself
 )
 
-// pppd is a running pppd with an interface ppp0 in a namespace of its own.
+// pppd is a running pppd with an interface ppp0 in a separate network namespace.
 type pppd struct {
 	*namespace
 	cmd  *exec.Cmd
-	log  *journal[string] // its lines, as option debug has them
+	log  *journal[string] // the lines of its log, with option debug
 	done chan struct{}    // closed when it has ended
 }
 
-// always are options that every test wants.
+// always has the options of all tests.
 var always = []string{
-	"nodetach", "debug", "local", "nolock", "nocrtscts", "nodefaultroute", // a line that is no modem
-	"noauth",        // unless a later "auth" of the test
-	"asyncmap", "0", // asks us not to escape
-	"lcp-restart", "1", "holdoff", "1", // do not wait long for a peer that is gone
+	"nodetach", "debug", "local", "nolock", "nocrtscts", "nodefaultroute", // a line without a modem
+	"noauth",        // unless the options of the test have "auth"
+	"asyncmap", "0", // requests that we escape no control characters
+	"lcp-restart", "1", "holdoff", "1", // retry after 1 s
 }
 
 // startPPPD starts pppd on a terminal.
@@ -56,7 +56,7 @@ func startPPPD(t *testing.T, tty string, options ...string) *pppd {
 			p.log.add(lines.Text())
 		}
 		reader.Close()
-		_ = p.cmd.Wait() // what it ended with is in p.cmd.ProcessState
+		_ = p.cmd.Wait() // its exit status is in p.cmd.ProcessState
 		close(p.done)
 	}()
 	t.Cleanup(func() {
@@ -66,7 +66,7 @@ func startPPPD(t *testing.T, tty string, options ...string) *pppd {
 		<-p.done
 		for _, line := range p.log.rest() {
 			if complaint.MatchString(line) {
-				t.Errorf("pppd complains: %s", line)
+				t.Errorf("unexpected complaint in the log of pppd: %s", line)
 			}
 		}
 		if t.Failed() {
@@ -76,12 +76,12 @@ func startPPPD(t *testing.T, tty string, options ...string) *pppd {
 	return p
 }
 
-// complaint is what pppd logs of a peer that does not speak as it should. A test that provokes one
-// takes it.
+// complaint matches messages of pppd about a peer that does not behave as expected. A test that
+// provokes such a message takes it from the log.
 var complaint = regexp.MustCompile(`(?i)unsupported|CodeRej|rcvd bad|received bad|malformed|discarded|too short|loop|` +
 	`unrecognized|unexpected|timeout sending|fatal|no response`)
 
-// await takes the first line of the log with all the parts, in this order.
+// await waits for a line of the log with all parts, in this order, and takes it.
 func (p *pppd) await(t *testing.T, parts ...string) string {
 	t.Helper()
 	return p.log.await(t, "pppd logs "+strings.Join(parts, " ... "), func(line string) bool {
@@ -96,8 +96,8 @@ func (p *pppd) await(t *testing.T, parts ...string) string {
 	})
 }
 
-// forgive takes what pppd may complain of, and need not.
-func (p *pppd) forgive(complaint string) {
+// ignore takes a complaint that may or may not be in the log.
+func (p *pppd) ignore(complaint string) {
 	for {
 		if _, ok, _ := p.log.take(func(line string) bool { return line == complaint }); !ok {
 			return
@@ -112,7 +112,7 @@ func (p *pppd) signal(t *testing.T, s syscall.Signal) {
 	}
 }
 
-// awaitExit waits for pppd to end.
+// awaitExit waits for pppd to end with an exit status.
 func (p *pppd) awaitExit(t *testing.T, status int) {
 	t.Helper()
 	select {
@@ -120,8 +120,8 @@ func (p *pppd) awaitExit(t *testing.T, status int) {
 		if got := p.cmd.ProcessState.ExitCode(); got != status {
 			t.Errorf("pppd: exit status %d, want %d", got, status)
 		}
-	case <-time.After(patience):
-		t.Fatalf("pppd: no end within %v", patience)
+	case <-time.After(timeout):
+		t.Fatalf("pppd did not end within %v", timeout)
 	}
 }
 

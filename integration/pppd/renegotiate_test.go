@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// awaitBoth waits for IPv4 and IPv6, and tries them.
+// awaitBoth waits for IPv4 and IPv6 to open, and sends pings over both.
 func awaitBoth(t *testing.T, ours *end, theirs *pppd) {
 	t.Helper()
 	ours.await(t, ppp.LCPOpened{PeerMRU: 1500})
@@ -19,7 +19,7 @@ func awaitBoth(t *testing.T, ours *end, theirs *pppd) {
 }
 
 // RFC 1661, section 4.3, Open: the restart option.
-func TestWeNegotiateAnew(t *testing.T) {
+func TestWeRenegotiate(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6)
 	awaitBoth(t, ours, theirs)
 	ours.do(func(now time.Time) { ours.link.Open(now, &ours.out) })
@@ -27,8 +27,8 @@ func TestWeNegotiateAnew(t *testing.T) {
 	awaitBoth(t, ours, theirs)
 }
 
-// A pppd with option persist terminates the link at SIGHUP, and begins anew.
-func TestPPPDNegotiatesAnew(t *testing.T) {
+// With option persist pppd terminates the link at SIGHUP, and opens it again.
+func TestPPPDRenegotiates(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6, []string{"persist"})
 	awaitBoth(t, ours, theirs)
 	theirs.signal(t, syscall.SIGHUP)
@@ -38,8 +38,8 @@ func TestPPPDNegotiatesAnew(t *testing.T) {
 	awaitBoth(t, ours, theirs)
 }
 
-// The line breaks and comes back, and only our end saw it.
-func TestPPPDSawNoBreak(t *testing.T) {
+// The line goes down and up again, and only our end notices.
+func TestLineInterruptedAtOurEnd(t *testing.T) {
 	ours, theirs := connect(t, both(), theirIPv4, theirIPv6)
 	awaitBoth(t, ours, theirs)
 	ours.do(func(now time.Time) {

@@ -26,8 +26,8 @@ func decode(d *Decoder, stream []byte) (frames []string) {
 	return frames
 }
 
-// The check value of this FCS, which others call CRC-16/X-25 or CRC-16/IBM-SDLC, and some entries
-// of the table that RFC 1662, section C.2, prints.
+// The check value of this FCS, which is also known as CRC-16/X-25 and CRC-16/IBM-SDLC, and some
+// entries of the table in RFC 1662, section C.2.
 func TestFCS(t *testing.T) {
 	if got := ^fcs16(initialFCS, []byte("123456789")); got != 0x906e {
 		t.Errorf("FCS of 123456789 is %04x, want 906e", got)
@@ -45,11 +45,11 @@ var golden = []struct {
 	sending ACCM
 	stream  string
 }{
-	// The first octets that many a PPP sends: an LCP Configure-Request without options.
+	// The first octets of many PPP implementations: an LCP Configure-Request without options.
 	{"all control characters escaped", "ff03 c021 01010004", DefaultACCM, "7e ff7d23 c021 7d217d217d207d24 d1b5 7e"},
 	{"no control character escaped", "ff03 c021 01010004", 0, "7e ff03 c021 01010004 d1b5 7e"},
 	{"XON and XOFF escaped", "ff03 0021 11 13 91 93", 1<<0x11 | 1<<0x13, "7e ff03 0021 7d31 7d33 91 93 9da1 7e"},
-	// Section 4.2: whatever the map says.
+	// Section 4.2: these are always escaped.
 	{"flag and escape", "7e7d", 0, "7e 7d5e7d5d f1cd 7e"},
 	{"compressed fields", "21 45", 0, "7e 21 45 0520 7e"},
 }
@@ -68,8 +68,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// RFC 1662, sections 3.1, 4.2 and 4.3: what is no frame is discarded and counted, and the next
-// frame is found.
+// RFC 1662, sections 3.1, 4.2 and 4.3: invalid frames are discarded and counted, and the next frame
+// is found.
 func TestResynchronises(t *testing.T) {
 	const good = "7e 21 45 0520 7e"
 	tests := []struct {
@@ -125,7 +125,7 @@ func TestReceivingACCM(t *testing.T) {
 	}
 }
 
-// The longest frame is taken, and no more memory than it needs.
+// A frame of the longest length is accepted, and no more memory is used than it needs.
 func TestLongestFrame(t *testing.T) {
 	d := NewDecoder(300)
 	for n, want := range map[int]int{300: 1, 301: 0} {
@@ -156,9 +156,8 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// Whatever is on the line before, and however the stream is cut, every frame sent is received as it
-// was.
-func FuzzFrameComesThrough(f *testing.F) {
+// FuzzFrame checks that a frame is received unchanged, after any octets and in any pieces.
+func FuzzFrame(f *testing.F) {
 	for _, tt := range golden {
 		f.Add([]byte("login: "), octets(f, tt.frame), uint32(tt.sending), uint8(3))
 		f.Add(octets(f, tt.stream), octets(f, tt.frame), uint32(tt.sending), uint8(1))
