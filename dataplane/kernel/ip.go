@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // ipWire is L2TP over IP (RFC 3931 section 4.1.1). Control messages take a raw socket, which gets
@@ -66,7 +67,7 @@ func (w *ipWire) next(of connection, create func(socket int) error) error {
 	if err := w.closeSocket(); err != nil {
 		return err
 	}
-	err := w.t.home.do(func() (err error) {
+	err := netns.Do(w.t.home, func() (err error) {
 		w.socket, err = w.bind(of)
 		return err
 	})

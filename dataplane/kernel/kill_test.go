@@ -15,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // victim says in the environment that this process is the one to be killed, and by how much its
@@ -28,7 +29,7 @@ const victimSessions = 20
 // open on.
 type inherited struct{}
 
-func (inherited) Do(f func() error) error { return home{3}.do(f) }
+func (inherited) Do(f func() error) error { return netns.Do(3, f) }
 
 // beVictim has a tunnel and sessions, says so, and waits for its end.
 func beVictim() error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel/internal/uapi"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 const devicePPP = "/dev/ppp"
@@ -92,7 +93,7 @@ func (c channel) connect(unit int) error {
 // no IP packets. They end with the interface, which goes when the unit is closed.
 func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.File, error) {
 	var routes *netlink.Conn // of its own: one at a time would be 50 interfaces in a second
-	err := t.home.do(func() (err error) {
+	err := netns.Do(t.home, func() (err error) {
 		routes, err = netlink.Dial(unix.NETLINK_ROUTE, nil)
 		return err
 	})

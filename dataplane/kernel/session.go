@@ -14,6 +14,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel/internal/uapi"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // session is a session of the kernel, its PPP channel and unit, and the goroutines that read these.
@@ -46,7 +47,7 @@ func (s *session) open() error {
 	if err := s.create(); err != nil {
 		return err
 	}
-	err := t.home.do(func() (err error) {
+	err := netns.Do(t.home, func() (err error) {
 		s.channel, err = openChannel(s.kernel)
 		return err
 	})

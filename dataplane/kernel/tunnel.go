@@ -11,12 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vishvananda/netns"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/check"
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
@@ -24,7 +24,7 @@ import (
 // them, and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
-	home   home
+	home   netns.Handle // where the tunnel was opened: a PPP channel is looked up in the namespace of the calling thread
 	kernel *l2tpNetlink
 	hints  *peersocket.Hints
 
@@ -52,6 +52,7 @@ type tunnel struct {
 func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 	t := &tunnel{
 		cfg:      cfg,
+		home:     netns.None,
 		done:     make(chan struct{}),
 		suspects: make(chan *session, 1),
 		retired:  make(map[connection]bool),
@@ -63,11 +64,9 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 			err = errors.Join(fmt.Errorf("open tunnel to %v: %w", cfg.Peer, err), t.release())
 		}
 	}()
-	here, err := netns.Get()
-	if err != nil {
+	if t.home, err = netns.Current(); err != nil {
 		return nil, err
 	}
-	t.home = home{here}
 	if t.kernel, err = openL2TP(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/l2tpvl/l2tpvl/dataplane/internal/peersocket"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // udpWire is L2TP over UDP (RFC 3931 section 4.1.2). The kernel's tunnel is on the socket that
@@ -76,7 +77,7 @@ func (w *udpWire) next(_ connection, create func(socket int) error) error {
 func (w *udpWire) replace() error {
 	old := w.socket.Load()
 	var fresh *peersocket.Socket
-	err := w.t.home.do(func() (err error) {
+	err := netns.Do(w.t.home, func() (err error) {
 		fresh, err = peersocket.Dial(old.LocalAddrPort(), w.t.cfg.Peer)
 		return err
 	})

@@ -10,49 +10,28 @@ import (
 	"testing"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // Namespace is a network namespace without a name: it is gone when nobody has it open. It is a
 // dataplane.Namespace.
 type Namespace struct {
 	name   string // for messages
-	handle netns.NsHandle
+	handle netns.Handle
 	kernel *netlink.Handle
 }
 
 // NewNamespace makes a network namespace for the time of the test, with its loopback interface up.
 func NewNamespace(t testing.TB, name string) *Namespace {
 	t.Helper()
-	n := &Namespace{name: name}
-	done := make(chan error)
-	go func() {
-		done <- func() error {
-			runtime.LockOSThread()
-			home, err := netns.Get()
-			if err != nil {
-				return err
-			}
-			defer home.Close()
-			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-				return err
-			}
-			n.handle, err = netns.Get()
-			// The thread goes back rather than end with the goroutine: the main thread never ends,
-			// and would hold the namespace for good.
-			if err := netns.Set(home); err != nil {
-				return err
-			}
-			runtime.UnlockOSThread()
-			return err
-		}()
-	}()
-	if err := <-done; err != nil {
-		t.Fatalf("the tests of the data planes make network namespaces: run them as root: %v", err)
+	handle, err := netns.New()
+	if err != nil {
+		t.Fatalf("the tests of data planes create network namespaces, run them as root: %v", err)
 	}
+	n := &Namespace{name: name, handle: handle}
 	t.Cleanup(n.Delete)
-	var err error
 	n.kernel, err = netlink.NewHandleAt(n.handle, unix.NETLINK_ROUTE)
 	Must(t, err)
 	n.Sysctl(t, "ipv6/conf/default/accept_dad", "0") // nobody has time
@@ -73,23 +52,7 @@ func (n *Namespace) Delete() {
 
 // Do runs f on a thread that is inside the namespace. It is a dataplane.Namespace's.
 func (n *Namespace) Do(f func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		home, err := netns.Get()
-		if err == nil {
-			defer home.Close()
-			err = netns.Set(n.handle)
-		}
-		if err == nil {
-			err = f()
-			if netns.Set(home) == nil {
-				runtime.UnlockOSThread()
-			}
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+	if err := netns.Do(n.handle, f); err != nil {
 		return fmt.Errorf("namespace %s: %w", n.name, err)
 	}
 	return nil
@@ -98,9 +61,9 @@ func (n *Namespace) Do(f func() error) error {
 // File is the namespace, open for the time of the test, to hand to another process.
 func (n *Namespace) File(t testing.TB) *os.File {
 	t.Helper()
-	fd, err := unix.FcntlInt(uintptr(n.handle), unix.F_DUPFD_CLOEXEC, 0)
+	handle, err := netns.Duplicate(n.handle)
 	Must(t, err)
-	file := os.NewFile(uintptr(fd), n.name)
+	file := os.NewFile(uintptr(handle), n.name)
 	t.Cleanup(func() { file.Close() })
 	return file
 }

@@ -2,14 +2,12 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // Namespace is a network namespace, by its name in /run/netns.
@@ -54,35 +52,13 @@ func (n Namespace) Command(ctx context.Context, name string, args ...string) *ex
 }
 
 // Do runs f on a thread that is inside the namespace. Sockets that f makes stay there.
-func (n Namespace) Do(f func() error) (err error) {
-	inside, err := os.Open(n.Path())
+func (n Namespace) Do(f func() error) error {
+	handle, err := netns.Open(n.Path())
 	if err != nil {
 		return err
 	}
-	defer inside.Close()
-
-	runtime.LockOSThread()
-	outside, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		runtime.UnlockOSThread()
-		return err
-	}
-	defer outside.Close()
-
-	if err := unix.Setns(int(inside.Fd()), unix.CLONE_NEWNET); err != nil {
-		runtime.UnlockOSThread()
-		return fmt.Errorf("entering namespace %s: %w", n, err)
-	}
-	defer func() {
-		if back := unix.Setns(int(outside.Fd()), unix.CLONE_NEWNET); back != nil {
-			// The thread stays locked, so that it ends with its goroutine and nobody else runs in
-			// the wrong namespace.
-			err = errors.Join(err, fmt.Errorf("leaving namespace %s: %w", n, back))
-			return
-		}
-		runtime.UnlockOSThread()
-	}()
-	return f()
+	defer handle.Close()
+	return netns.Do(handle, f)
 }
 
 // Interfaces are the names of the network interfaces inside the namespace.

@@ -3,33 +3,31 @@ package pppd
 import (
 	"fmt"
 	"os/exec"
-	"runtime"
 	"testing"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // namespace is an unnamed network namespace.
 type namespace struct {
-	handle netns.NsHandle
+	handle netns.Handle
 	links  *netlink.Handle
 }
 
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
-	n := new(namespace)
-	err := onThread(func() (err error) {
-		if n.handle, err = netns.New(); err != nil {
-			return err
-		}
-		n.links, err = netlink.NewHandle(unix.NETLINK_ROUTE)
-		return err
-	})
+	handle, err := netns.New()
 	if err != nil {
 		t.Fatalf("network namespace: %v", err)
 	}
+	links, err := netlink.NewHandleAt(handle, unix.NETLINK_ROUTE)
+	if err != nil {
+		t.Fatalf("netlink socket in network namespace: %v", err)
+	}
+	n := &namespace{handle, links}
 	t.Cleanup(func() {
 		n.links.Close()
 		n.handle.Close()
@@ -38,24 +36,7 @@ func newNamespace(t *testing.T) *namespace {
 }
 
 // do calls f in the namespace; programs that f starts run there.
-func (n *namespace) do(f func() error) error {
-	return onThread(func() error {
-		if err := netns.Set(n.handle); err != nil {
-			return err
-		}
-		return f()
-	})
-}
-
-// onThread calls f on a thread of its own that ends after f, so that f may change the namespace.
-func onThread(f func() error) error {
-	result := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		result <- f()
-	}()
-	return <-result
-}
+func (n *namespace) do(f func() error) error { return netns.Do(n.handle, f) }
 
 // ping sends one echo request with size octets of data and fails the test if no reply is received.
 // IPv4 packets are not fragmented.

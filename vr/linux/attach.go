@@ -10,6 +10,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -175,7 +176,7 @@ func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
 	if r.released {
 		return fmt.Errorf("%s: %w", r.spec, os.ErrClosed)
 	}
-	return home.LinkSetNsFd(link, int(r.place.namespace.handle))
+	return home.LinkSetNsFd(link, int(r.place.namespace))
 }
 
 // giveBack takes the interfaces that we have put into a router out of it, but for those to be kept.
@@ -212,7 +213,7 @@ func (m *Manager) detachAll() error {
 }
 
 // expel takes an interface out of the router, in the namespace of the calling thread.
-func (r *Router) expel(home namespace, a vr.Attachment) error {
+func (r *Router) expel(home netns.Handle, a vr.Attachment) error {
 	link, err := netlink.LinkByName(a.Name)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return os.ErrNotExist
@@ -224,7 +225,7 @@ func (r *Router) expel(home namespace, a vr.Attachment) error {
 		return err
 	}
 	if r.place.vrf == 0 {
-		return netlink.LinkSetNsFd(link, int(home.handle)) // its addresses stay behind
+		return netlink.LinkSetNsFd(link, int(home)) // its addresses stay behind
 	}
 	if err := removeAddresses(link, a.Addresses); err != nil {
 		return err

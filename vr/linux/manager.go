@@ -19,6 +19,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 	"github.com/vishvananda/netlink"
 
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -29,7 +30,7 @@ const Directory = "/run/netns"
 type Manager struct {
 	deleted func(*Router)
 	turned  func(r *Router, ifname string, up bool)
-	home    namespace // where the daemon lives: threads return to it
+	home    netns.Handle // where the daemon lives: threads return to it
 	vrfs    *vrfs
 	watcher *fsnotify.Watcher
 	watched sync.WaitGroup
@@ -61,7 +62,7 @@ type kind interface {
 // place is what a Spec names.
 type place struct {
 	id        identity
-	namespace namespace
+	namespace netns.Handle
 	vrf       int // index of the VRF device; 0: the namespace is the virtual router
 }
 
@@ -93,14 +94,13 @@ func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up 
 	if err := watcher.Add(Directory); err != nil {
 		return nil, errors.Join(fmt.Errorf("watch %s: %w", Directory, err), watcher.Close())
 	}
-	home, _, err := openNamespace("/proc/thread-self/ns/net")
+	home, err := netns.Current()
 	if err != nil {
 		return nil, errors.Join(err, watcher.Close())
 	}
 	vrfs, err := newVRFs(home)
 	if err != nil {
-		home.close()
-		return nil, errors.Join(err, watcher.Close())
+		return nil, errors.Join(err, home.Close(), watcher.Close())
 	}
 	m := &Manager{
 		deleted: deleted,
@@ -123,7 +123,7 @@ func (m *Manager) kind(s vr.Spec) kind {
 	if s.VRF != "" {
 		return m.vrfs
 	}
-	return namespaces{m.home}
+	return namespaces{}
 }
 
 // Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback
@@ -167,7 +167,7 @@ func (m *Manager) ensure(s vr.Spec) (r, lost *Router, fresh bool, err error) {
 		made = err == nil
 	}
 	if err == nil {
-		r = &Router{spec: s, home: m.home, place: at}
+		r = &Router{spec: s, place: at}
 		if s.NetNS != "" {
 			if err = m.watchNamespace(r); err != nil {
 				r.release()
@@ -353,6 +353,5 @@ func (m *Manager) Close() error {
 		err = errors.Join(err, m.removeCreated(s))
 	}
 	m.vrfs.close()
-	m.home.close()
-	return err
+	return errors.Join(err, m.home.Close())
 }

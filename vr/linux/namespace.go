@@ -5,21 +5,17 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// namespace is an open network namespace.
-type namespace struct{ handle netns.NsHandle }
-
 // namespaces are the named network namespaces.
-type namespaces struct{ home namespace }
+type namespaces struct{}
 
 func pathOf(s vr.Spec) string { return filepath.Join(Directory, s.NetNS) }
 
@@ -31,7 +27,7 @@ func (namespaces) open(s vr.Spec) (place, error) {
 }
 
 func (n namespaces) create(s vr.Spec) (place, error) {
-	if err := createNamespace(pathOf(s), n.home); err != nil {
+	if err := createNamespace(pathOf(s)); err != nil {
 		return place{}, err
 	}
 	return n.open(s)
@@ -49,26 +45,26 @@ func statFile(path string) (identity, error) {
 }
 
 // openNamespace opens the network namespace at path.
-func openNamespace(path string) (namespace, identity, error) {
-	handle, err := netns.GetFromPath(path)
+func openNamespace(path string) (netns.Handle, identity, error) {
+	handle, err := netns.Open(path)
 	if err != nil {
-		return namespace{}, identity{}, &os.PathError{Op: "open", Path: path, Err: err}
+		return netns.None, identity{}, err
 	}
 	// A file without a namespace is there while `ip netns add` runs, or when a namespace was
 	// unmounted by hand.
 	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
-		return namespace{}, identity{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
+		return netns.None, identity{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(handle), &st); err != nil {
-		return namespace{}, identity{}, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, handle.Close())
+		return netns.None, identity{}, errors.Join(&os.PathError{Op: "stat", Path: path, Err: err}, handle.Close())
 	}
-	return namespace{handle}, identity{dev: st.Dev, ino: st.Ino}, nil
+	return handle, identity{dev: st.Dev, ino: st.Ino}, nil
 }
 
 // createNamespace makes a network namespace at path with its loopback interface up. It forwards: it
 // is a router.
-func createNamespace(path string, home namespace) error {
+func createNamespace(path string) error {
 	if err := shareDirectory(); err != nil {
 		return err
 	}
@@ -78,26 +74,16 @@ func createNamespace(path string, home namespace) error {
 	}
 	file.Close()
 
-	done := make(chan error)
-	go func() {
-		// As in Router.Do: a thread that cannot go back ends with this goroutine.
-		runtime.LockOSThread()
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			err = unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, "")
+	err = netns.Run(netns.Unshare, func() error {
+		if err := unix.Mount("/proc/thread-self/ns/net", path, "", unix.MS_BIND, ""); err != nil {
+			return err
 		}
-		if err == nil {
-			err = netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}})
+		if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}}); err != nil {
+			return err
 		}
-		if err == nil {
-			err = forward()
-		}
-		if home.enter() == nil {
-			runtime.UnlockOSThread()
-		}
-		done <- err
-	}()
-	if err = <-done; err != nil {
+		return forward()
+	})
+	if err != nil {
 		return errors.Join(fmt.Errorf("create network namespace %s: %w", path, err), removeNamespace(path))
 	}
 	return nil
@@ -141,12 +127,3 @@ func removeNamespace(path string) error {
 	}
 	return os.Remove(path)
 }
-
-func (ns namespace) enter() error {
-	if err := netns.Set(ns.handle); err != nil {
-		return fmt.Errorf("enter network namespace: %w", err)
-	}
-	return nil
-}
-
-func (ns *namespace) close() { _ = ns.handle.Close() } // of a descriptor only read: nothing is lost

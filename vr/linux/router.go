@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
@@ -17,7 +17,6 @@ import (
 type Router struct {
 	spec    vr.Spec
 	created bool
-	home    namespace
 	place   place
 
 	mu       sync.RWMutex
@@ -40,26 +39,7 @@ func (r *Router) Created() bool { return r.created }
 // Errors name the router; after the router was deleted or the manager closed, they wrap
 // os.ErrClosed.
 func (r *Router) Do(f func() error) error {
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// A goroutine that ends while locked takes its thread along.
-		runtime.LockOSThread()
-		if err = r.enter(); err != nil {
-			runtime.UnlockOSThread() // the thread never left
-			return
-		}
-		defer func() {
-			if r.home.enter() == nil {
-				runtime.UnlockOSThread()
-			}
-		}()
-		err = errors.New("the function ended its goroutine") // unless it returns
-		err = f()
-	}()
-	<-done
-	if err != nil {
+	if err := netns.Run(r.enter, f); err != nil {
 		return fmt.Errorf("VR %s: %w", r.Name(), err)
 	}
 	return nil
@@ -89,7 +69,7 @@ func (r *Router) enter() error {
 	if r.released {
 		return fmt.Errorf("%s: %w", r.spec, os.ErrClosed)
 	}
-	return r.place.namespace.enter()
+	return netns.Enter(r.place.namespace)
 }
 
 // release lets go of the namespace.
@@ -101,6 +81,6 @@ func (r *Router) release() {
 		r.unwatch()
 	}
 	if r.place.vrf == 0 { // else it is the daemon's
-		r.place.namespace.close()
+		_ = r.place.namespace.Close() // of a descriptor that is only read: no error of interest
 	}
 }

@@ -10,17 +10,18 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
 // vrfs are the VRFs of the namespace that the daemon lives in.
 type vrfs struct {
-	home   namespace
+	home   netns.Handle
 	kernel *netlink.Handle // in home
 }
 
-func newVRFs(home namespace) (*vrfs, error) {
-	kernel, err := netlink.NewHandleAt(home.handle, unix.NETLINK_ROUTE)
+func newVRFs(home netns.Handle) (*vrfs, error) {
+	kernel, err := netlink.NewHandleAt(home, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, err
 	}

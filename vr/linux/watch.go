@@ -5,12 +5,14 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // watchLinks has changed called, from one goroutine, with each interface that the namespace has and
 // with each that is made, changes or vanishes, until done is closed. When events were lost it
 // begins anew with all there are, after a call of lost. The goroutine is started by goes.
-func watchLinks(ns namespace, done <-chan struct{}, goes func(func()), changed func(netlink.LinkUpdate), lost func()) error {
+func watchLinks(ns netns.Handle, done <-chan struct{}, goes func(func()), changed func(netlink.LinkUpdate), lost func()) error {
 	updates, cancel, err := subscribe(ns)
 	if err != nil {
 		return fmt.Errorf("watch for changes of interfaces: %w", err)
@@ -52,11 +54,11 @@ func follow(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func
 
 // subscribe asks the kernel for all interfaces of the namespace and for what becomes of them. The
 // channel is closed after cancel, or when events were lost.
-func subscribe(ns namespace) (updates <-chan netlink.LinkUpdate, cancel func(), err error) {
+func subscribe(ns netns.Handle) (updates <-chan netlink.LinkUpdate, cancel func(), err error) {
 	to, stop := make(chan netlink.LinkUpdate), make(chan struct{})
 	cancel = func() { close(stop) }
 	err = netlink.LinkSubscribeWithOptions(to, stop, netlink.LinkSubscribeOptions{
-		Namespace: &ns.handle, ListExisting: true,
+		Namespace: &ns, ListExisting: true,
 		ErrorCallback:     func(error) {}, // the channel is closed then
 		ReceiveBufferSize: linkEvents, ReceiveBufferForceSize: true,
 	})

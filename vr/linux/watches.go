@@ -6,8 +6,8 @@ import (
 	"sync"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
-	"golang.org/x/sys/unix"
+
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // watches are of namespaces, one of each, however many names it has and so routers are in it: the
@@ -73,16 +73,15 @@ func (m *Manager) leave(id identity, w *watch) {
 }
 
 // begin begins to watch.
-func (m *Manager) begin(w *watch, of namespace) error {
+func (m *Manager) begin(w *watch, of netns.Handle) error {
 	// Of its own, as the router that began may go before others.
-	fd, err := unix.FcntlInt(uintptr(of.handle), unix.F_DUPFD_CLOEXEC, 0)
+	ns, err := netns.Duplicate(of)
 	if err != nil {
 		return fmt.Errorf("watch for changes of interfaces: %w", err)
 	}
-	ns := namespace{netns.NsHandle(fd)}
 	run := func(f func()) {
 		m.watched.Go(func() {
-			defer ns.close()
+			defer ns.Close()
 			f()
 		})
 	}
@@ -96,7 +95,7 @@ func (m *Manager) begin(w *watch, of namespace) error {
 		}
 	}, func() {})
 	if err != nil {
-		ns.close()
+		ns.Close()
 	}
 	return err
 }

@@ -13,10 +13,10 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netns"
 
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 	"github.com/l2tpvl/l2tpvl/integration/vm"
+	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
 // rates are how a program did with a number of links.
@@ -144,7 +144,7 @@ func (t theirs) gone() {
 // address before it sets it up.
 func (t theirs) waitInterfaces(want int) {
 	for _, pe := range t.PEs() {
-		ns, err := netns.GetFromName(string(pe.NS))
+		ns, err := netns.Open(pe.NS.Path())
 		t.must(err)
 		kernel, err := netlink.NewHandleAt(ns)
 		t.must(errors.Join(err, ns.Close()))
