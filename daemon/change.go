@@ -286,7 +286,7 @@ func (l *loop) change(now time.Time, cfg *config.Config, w *work) {
 	i := slices.IndexFunc(cfg.Peers, func(p config.Peer) bool { return p.Name == l.name.peer })
 	peer := cfg.Peers[i]
 	if was := l.peer; !bytes.Equal(was.Secret, peer.Secret) || !bytes.Equal(was.NextSecret, peer.NextSecret) {
-		l.log.Info("secrets changed", event(api.EventSecretsChanged), zap.Bool("next_secret", peer.NextSecret != nil))
+		l.publish(api.Event{Kind: api.EventSecretsChanged, Message: "secrets changed"}, zap.Bool("next_secret", peer.NextSecret != nil))
 	}
 	l.peer = wiring.ForClass(peer, l.class)
 	pc := wiring.Pair(cfg, peer, l.class)

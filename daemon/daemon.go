@@ -15,6 +15,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/events"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/dataplane"
@@ -31,7 +32,7 @@ type Daemon struct {
 	operators operators
 	version   string
 	log       *zap.Logger
-	events    *events
+	events    *events.Log
 	started   time.Time
 	reloads   Reload
 
@@ -104,9 +105,8 @@ func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *con
 
 func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 	started := time.Now()
-	events := newEvents(started)
 	d := &Daemon{
-		version: version, log: events.recorded(log), events: events, started: started,
+		version: version, log: log, events: events.New(log, started), started: started,
 		executor: newExecutor(), admission: listen.NewAdmission(),
 		guard:     absentGuard{errNoGuard},
 		operators: operators{disabled: make(map[linkName]bool)},
@@ -117,8 +117,8 @@ func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 }
 
 func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {
-	d.log.Info("starting", event(api.EventStarting), zap.String("version", d.version), zap.String("dataplane", d.plane.Name()),
-		zap.String("because", d.because()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
+	d.events.Publish(api.Event{Kind: api.EventStarting, Message: "starting"}, zap.String("version", d.version),
+		zap.String("dataplane", d.plane.Name()), zap.String("because", d.because()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
 
 	// The socket comes first: it tells whether another daemon is serving the same configuration.
 	server, err := d.listenAPI(ctx)
@@ -180,7 +180,7 @@ func (d *Daemon) ensureRouters() {
 
 // routerGone tells the loops that a virtual router was deleted.
 func (d *Daemon) routerGone(router vr.Spec) {
-	d.log.Warn("virtual router deleted by somebody", event(api.EventRouterGone), zap.Stringer("vr", router))
+	d.events.Publish(api.Event{Kind: api.EventRouterGone, Level: api.EventWarn, Message: "virtual router deleted by somebody"}, zap.Stringer("vr", router))
 	for _, l := range d.loops() {
 		l.post(func(now time.Time) {
 			l.pair.RouterGone(now, router, fmt.Sprintf("the virtual router, %s, was deleted", router), &l.out)

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/session"
@@ -174,19 +175,25 @@ func (l *loop) note(now time.Time, n session.Note) {
 	if !allowed {
 		return
 	}
-	fields := []zap.Field{event(api.EventKind(n.Kind))}
-	if n.Link != nil {
-		fields = append(fields, zap.String("vpn", n.Link.VPN), zap.String("interface", n.Link.Interface))
+	x := api.Event{Kind: api.EventKind(n.Kind), Message: n.Message, Reason: n.Reason}
+	if n.Level == session.Warning {
+		x.Level = api.EventWarn
 	}
-	if n.Reason != "" {
-		fields = append(fields, zap.String("reason", n.Reason))
+	if n.Link != nil {
+		x.VPN, x.Interface = n.Link.VPN, n.Link.Interface
 	}
 	if leftOut > 0 {
-		fields = append(fields, zap.Int("left_out", leftOut))
-	}
-	if n.Level == session.Warning {
-		l.log.Warn(n.Message, fields...)
+		l.publish(x, zap.Int("left_out", leftOut))
 	} else {
-		l.log.Info(n.Message, fields...)
+		l.publish(x)
 	}
+}
+
+// publish publishes an event about the peer.
+func (l *loop) publish(x api.Event, details ...zap.Field) {
+	x.Peer = l.name.peer
+	if l.class == config.IPsecRequired {
+		x.IPsec = string(l.class)
+	}
+	l.daemon.events.Publish(x, details...)
 }

@@ -32,7 +32,7 @@ var endings = map[string]string{api.PathCapture + "/{peer}": "?count=0"}
 // says: with a request that is right, and with one that is wrong.
 func TestAnswersAreAsInOpenAPI(t *testing.T) {
 	p, socket := serve(t)
-	p.log.Info("asked", event(api.EventStarting)) // so that there are events
+	p.events.Publish(api.Event{Kind: api.EventStarting, Message: "asked"}) // so that there are events
 	p.runs(t, anotherFile)
 	client := clientOf(socket)
 	document := parseDocument(t)

@@ -112,7 +112,7 @@ func (l *loop) openPath(now time.Time) {
 		return
 	}
 	if p.failures > 0 {
-		l.log.Info("path to the peer is open", event(api.EventPathOpen), zap.String("local", addressOf(tunnel)))
+		l.publish(api.Event{Kind: api.EventPathOpen, Message: "path to the peer is open"}, zap.String("local", addressOf(tunnel)))
 	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
@@ -122,7 +122,7 @@ func (l *loop) openPath(now time.Time) {
 func (l *loop) noPath(now time.Time, err error) {
 	p := &l.path
 	if p.err == nil || p.err.Error() != err.Error() {
-		l.log.Warn("no path to the peer", event(api.EventPathFailed), zap.String("reason", err.Error()))
+		l.publish(api.Event{Kind: api.EventPathFailed, Level: api.EventWarn, Message: "no path to the peer", Reason: err.Error()})
 	}
 	p.err, p.errAt = err, now
 	p.failures++
@@ -151,7 +151,7 @@ func (l *loop) pathChanged(now time.Time) {
 		return
 	}
 	if mtu != l.path.mtu {
-		l.log.Info("path MTU", event(api.EventPathMTU), zap.Int("octets", mtu))
+		l.publish(api.Event{Kind: api.EventPathMTU, Message: "path MTU"}, zap.Int("octets", mtu))
 	}
 	l.path.mtu = mtu
 	l.pair.SetPathMTU(now, l.room(mtu), &l.out)

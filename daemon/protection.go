@@ -82,7 +82,7 @@ func (l *loop) protected(now time.Time, err error) {
 		return
 	}
 	l.protection.stands = true
-	l.log.Info("protected: what is sent to the peer goes as ESP or not at all", event(api.EventProtected))
+	l.publish(api.Event{Kind: api.EventProtected, Message: "protected: what is sent to the peer goes as ESP or not at all"})
 	l.daemon.protectedOne()
 	l.openPath(now)
 	if l.path.tunnel != nil {
@@ -163,15 +163,11 @@ var guardEvents = map[ipsec.EventKind]struct {
 // guardEvent takes an event of the guard. It may be called from any goroutine.
 func (d *Daemon) guardEvent(e ipsec.Event) {
 	known := guardEvents[e.Kind]
-	fields := []zap.Field{event(known.as), zap.String("reason", e.Text)}
-	if e.Peer != "" {
-		fields = append(fields, zap.String("peer", e.Peer))
-	}
+	x := api.Event{Kind: known.as, Message: known.message, Peer: e.Peer, Reason: e.Text}
 	if known.warn {
-		d.log.Warn(known.message, fields...)
-	} else {
-		d.log.Info(known.message, fields...)
+		x.Level = api.EventWarn
 	}
+	d.events.Publish(x)
 	if known.act == nil {
 		return
 	}

@@ -2,7 +2,10 @@ package daemon
 
 import (
 	"context"
+	"iter"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
@@ -54,4 +57,34 @@ func (d *Daemon) explain(r *http.Request) (api.Explanation, error) {
 		return x, notFound("no link of VPN %q to peer %s is configured here", vpn, peer)
 	}
 	return x, nil
+}
+
+// followEvents answers with events: the kept ones, and if the client wishes new ones.
+func (d *Daemon) followEvents(r *http.Request) (iter.Seq[[]api.Event], error) {
+	query := r.URL.Query()
+	seq, from, err := parseSince(query.Get("since"))
+	if err != nil {
+		return nil, err
+	}
+	follow := false
+	if text := query.Get("follow"); text != "" {
+		if follow, err = strconv.ParseBool(text); err != nil {
+			return nil, refused(http.StatusBadRequest, "follow is %q; want true or false", text)
+		}
+	}
+	return d.events.Events(r.Context(), seq, from, follow), nil
+}
+
+// parseSince reads where events are to begin: after a sequence number, or at a time.
+func parseSince(text string) (seq uint64, from time.Time, err error) {
+	if text == "" {
+		return 0, from, nil
+	}
+	if seq, err = strconv.ParseUint(text, 10, 64); err == nil {
+		return seq, from, nil
+	}
+	if from, err = time.Parse(time.RFC3339, text); err != nil {
+		return 0, from, refused(http.StatusBadRequest, "since is %q; want the number of an event, or a time such as 2026-07-29T14:02:11Z", text)
+	}
+	return 0, from, nil
 }

@@ -52,7 +52,7 @@ type mistakesError struct{ error }
 
 // take reads a configuration and makes it run. What comes of it is logged.
 func (d *Daemon) take(file string, read func() (*config.Config, error)) (*plan.Plan, error) {
-	log := d.log.With(zap.String("file", file))
+	log, in := d.log.With(zap.String("file", file)), zap.String("file", file)
 	to, err := read()
 	var p *plan.Plan
 	if err != nil {
@@ -63,12 +63,14 @@ func (d *Daemon) take(file string, read func() (*config.Config, error)) (*plan.P
 	switch {
 	case err != nil:
 		for line := range strings.Lines(err.Error()) {
-			log.Error("configuration not taken, nothing is changed", event(api.EventReloadFailed), zap.String("reason", strings.TrimSpace(line)))
+			d.events.Publish(api.Event{
+				Kind: api.EventReloadFailed, Level: api.EventError, Message: "configuration not taken, nothing is changed", Reason: strings.TrimSpace(line),
+			}, in)
 		}
 	case p.Empty():
-		log.Info("configuration read, nothing to change", event(api.EventReloaded))
+		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration read, nothing to change"}, in)
 	default:
-		log.Info("configuration changed", append(counts(p), event(api.EventReloaded))...)
+		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration changed"}, append(counts(p), in)...)
 	}
 	return p, err
 }

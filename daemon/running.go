@@ -64,7 +64,7 @@ func (d *Daemon) awaitEnd(ctx context.Context) {
 	supervising.Go(func() { d.supervised(ctx, d.supervisor) })
 	defer supervising.Wait()
 	<-ctx.Done()
-	d.log.Info("shutting down", event(api.EventStopping))
+	d.events.Publish(api.Event{Kind: api.EventStopping, Message: "shutting down"})
 	d.operators.mu.Lock() // what is being changed now is changed to the end
 	d.operators.over = true
 	d.tellDisabled()

@@ -13,8 +13,6 @@ import (
 	"strconv"
 	"time"
 
-	"go.uber.org/zap"
-
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
@@ -79,7 +77,7 @@ func (d *Daemon) admitGroup(socket string) error {
 
 func (s *server) serve() {
 	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		s.daemon.log.Error("the API has ended", event(api.EventAPIEnded), zap.String("reason", err.Error()))
+		s.daemon.events.Publish(api.Event{Kind: api.EventAPIEnded, Level: api.EventError, Message: "the API has ended", Reason: err.Error()})
 	}
 }
 
