@@ -13,6 +13,7 @@ import (
 // them.
 var ran = []struct{ command, file, text string }{
 	{"make test", "../.ci/run", "make check test"},
+	{"make check", "../.ci/run", "make check test"},
 	{"make demo", "../integration/demo/demo.go", "func"},
 	{"make image", "../integration/compose/compose_test.go", `"../..", "image"`},
 	{"make package", "../integration/package/package_test.go", `"../..", "package"`},

@@ -19,7 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the table of keys into configuration.md")
 
-// pages returns the text of README.md, CHANGELOG.md and all pages of this folder, by path.
+// pages returns the text of README.md, CHANGELOG.md, CONTRIBUTING.md and all pages of this folder,
+// by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	paths, err := filepath.Glob("*.md")
@@ -27,7 +28,7 @@ func pages(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	pages := map[string]string{}
-	for _, path := range append(paths, "../README.md", "../CHANGELOG.md") {
+	for _, path := range append(paths, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md") {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,78 @@
+package docs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	// inCode matches text that is marked as code, in a paragraph or as a block.
+	inCode = regexp.MustCompile("`([^`]+)`|(?m:^    (.+)$)")
+
+	// pathInCode matches the path of a file or folder: it contains a slash, or has an extension.
+	pathInCode = regexp.MustCompile(`^(?:\./)?(\.?[\w-]+(?:[./][\w.-]+)*/?)$`)
+	extension  = regexp.MustCompile(`\.(?:go|json|md|mod|txt|yaml|yml)$`)
+
+	testName = regexp.MustCompile(`\b(?:Test|Fuzz)[A-Z]\w*`)
+)
+
+// Every file, folder and test that CONTRIBUTING.md names exists.
+func TestContributingNamesExist(t *testing.T) {
+	const root = ".."
+	page, err := os.ReadFile(filepath.Join(root, "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := testsOf(t, root)
+	paths, names := 0, 0
+	for _, match := range inCode.FindAllStringSubmatch(string(page), -1) {
+		for _, word := range strings.Fields(match[1] + match[2]) {
+			path := pathInCode.FindStringSubmatch(strings.TrimSuffix(word, "/..."))
+			if path != nil && (strings.Contains(path[1], "/") || extension.MatchString(path[1])) {
+				paths++
+				if _, err := os.Stat(filepath.Join(root, path[1])); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, name := range testName.FindAllString(word, -1) {
+				names++
+				if !tests[name] {
+					t.Errorf("CONTRIBUTING.md names the test %s, which does not exist", name)
+				}
+			}
+		}
+	}
+	if paths < 30 || names < 3 {
+		t.Errorf("found %d paths and %d tests in CONTRIBUTING.md, too few: does it still mark them as code?", paths, names)
+	}
+}
+
+// testsOf returns the names of all tests and fuzz tests below a folder.
+func testsOf(t *testing.T, root string) map[string]bool {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+	tests := map[string]bool{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == "bin":
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, match := range declared.FindAllSubmatch(text, -1) {
+			tests[string(match[1])] = true
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tests
+}
