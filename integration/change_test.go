@@ -90,7 +90,7 @@ func (r *rig) traffic(vpn string) (stop func()) {
 // With traffic in blue all the time red is changed in place, restarted, removed, added, disabled
 // and reset, by apply, reload and SIGHUP. Not one packet of blue is lost, and its link stays the
 // same.
-func TestChangesOfOneVPNAreNoConcernOfAnother(t *testing.T) {
+func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.waitPings("red")

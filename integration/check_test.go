@@ -49,7 +49,7 @@ var badConfigErrors = [][]string{
 	{"vpns.blue.links[1].interface", "a-name-too-long-for-linux", "15"},
 }
 
-func TestCheckTellsAllErrorsAndTouchesNothing(t *testing.T) {
+func TestCheckReportsAllErrorsAndChangesNothing(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	file := filepath.Join(r.Dir, "bad.yaml")
 	red, blue := r.PE1.Sites["red"].VR, r.PE1.Sites["blue"].VR
@@ -74,7 +74,7 @@ func TestCheckTellsAllErrorsAndTouchesNothing(t *testing.T) {
 	}
 }
 
-func TestCheckOfAGoodFileTouchesNothing(t *testing.T) {
+func TestCheckOfValidFileChangesNothing(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	text, err := r.PE1.Config().YAML()
 	r.must(err)
@@ -89,7 +89,7 @@ func TestCheckOfAGoodFileTouchesNothing(t *testing.T) {
 }
 
 // The daemon itself refuses what --check refuses, before it touches anything.
-func TestDaemonDoesNotStartWithABadFile(t *testing.T) {
+func TestDaemonRefusesInvalidFile(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	c := r.PE1.Config()
 	blue := c.VPNs["blue"]
@@ -112,7 +112,7 @@ func TestDaemonDoesNotStartWithABadFile(t *testing.T) {
 // traces is what a daemon would leave: namespaces, interfaces, its socket.
 func (r *rig) traces(pe *lab.PE) map[string]bool {
 	r.Helper()
-	namespaces, err := r.Remains()
+	namespaces, err := r.Namespaces()
 	r.must(err)
 	interfaces, err := pe.NS.Interfaces()
 	r.must(err)

@@ -11,7 +11,7 @@ import (
 
 // Red requires IPsec at both PEs and blue does not. Blue is up; red says what is missing for IPsec
 // (a kernel that has ESP, and charon), and not one packet on the wire has to do with it.
-func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
+func TestLinksWithoutRequiredIPsecSendNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	for _, pe := range r.PEs() {
@@ -46,7 +46,7 @@ func TestLinksThatRequireIPsecSendNothing(t *testing.T) {
 
 // PE2 requires IPsec for red, PE1 does not. PE1 hears so in clear words, and PE2 knows that PE1 has
 // asked.
-func TestDifferentProtectionIsExplainedAtBothEnds(t *testing.T) {
+func TestDifferentProtectionClassesAreExplained(t *testing.T) {
 	r := newRig(t, found)
 	r.start(r.PE1, r.PE1.Config().Quick())
 	r.start(r.PE2, r.PE2.Protect(r.PE2.Config().Quick(), "red"))

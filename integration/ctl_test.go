@@ -10,7 +10,7 @@ import (
 )
 
 // What an operator types, and what must then be on one line of the answer.
-func TestOperatorLooksAround(t *testing.T) {
+func TestCtlViews(t *testing.T) {
 	r := newRig(t, found)
 	for _, pe := range r.PEs() {
 		r.start(pe, pe.Config().Quick())
@@ -57,7 +57,7 @@ func TestOperatorLooksAround(t *testing.T) {
 	}
 }
 
-func TestProgramReadsJSON(t *testing.T) {
+func TestCtlJSON(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	var links []api.Link
@@ -93,7 +93,7 @@ func TestProgramReadsJSON(t *testing.T) {
 }
 
 // The exit status tells programs and scripts how it went.
-func TestExitStatusOfTheClient(t *testing.T) {
+func TestCtlExitStatus(t *testing.T) {
 	r := newRig(t, found)
 	r.start(r.PE1, r.PE1.Config().Quick()) // alone
 	for _, tt := range []struct {

@@ -68,7 +68,7 @@ const (
 )
 
 // What does not come from the peer, or is not whole, changes nothing, and is counted by its reason.
-func TestForeignAndBrokenDatagramsChangeNothing(t *testing.T) {
+func TestForgedAndMalformedDatagramsChangeNothing(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.start(r.PE1, withRole(withoutHello(r.PE1.Config().Quick()), "passive")) // so that there is an SCCRQ of PE2's

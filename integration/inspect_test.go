@@ -14,7 +14,7 @@ import (
 
 // What an operator looks at beyond the links themselves: a capture that Wireshark reads, the
 // events, both ends' VPN-IDs, and commands for TCP that nft takes.
-func TestOperatorInspects(t *testing.T) {
+func TestCtlInspection(t *testing.T) {
 	r := newRig(t, found)
 	r.start(r.PE1, withRole(r.PE1.Config().Quick(), "active")) // one calls: a tie has messages that nobody can check
 	// What the two say until both links are there.

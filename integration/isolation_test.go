@@ -36,7 +36,7 @@ func TestEachVPNReachesItsOwnHosts(t *testing.T) {
 	}
 }
 
-func TestRedDoesNotReachWhatIsInBlueAlone(t *testing.T) {
+func TestRedDoesNotReachHostsOfBlue(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	red, blue := r.PE1.Sites["red"], r.PE1.Sites["blue"]
@@ -68,7 +68,7 @@ func TestRedDoesNotReachWhatIsInBlueAlone(t *testing.T) {
 }
 
 // What red sends passes all of red's interfaces, and none of blue's.
-func TestNothingOfRedIsSeenInBlue(t *testing.T) {
+func TestPacketsOfRedStayInRed(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	captures := map[string][]*lab.Capture{}

@@ -91,7 +91,7 @@ func TestPairHasOneConnectionAndOneSessionPerVPN(t *testing.T) {
 	}
 }
 
-func TestEitherRole(t *testing.T) {
+func TestRoles(t *testing.T) {
 	for _, roles := range [][2]string{
 		{"active", "passive"},
 		{"passive", "active"},
@@ -112,7 +112,7 @@ func TestEitherRole(t *testing.T) {
 // setLink changes the one link that a VPN has in a configuration.
 func setLink(c lab.Config, vpn string, change func(*lab.Link)) { change(&c.VPNs[vpn].Links[0]) }
 
-func TestAddressIsLearntFromThePeer(t *testing.T) {
+func TestAddressIsLearnedFromPeer(t *testing.T) {
 	r := newRig(t, found)
 	giver, learner := r.PE1.Config().Quick(), r.PE2.Config().Quick()
 	setLink(giver, "red", func(l *lab.Link) { l.PeerAddress = "10.255.0.1" })
@@ -126,7 +126,7 @@ func TestAddressIsLearntFromThePeer(t *testing.T) {
 	r.waitPings("red")
 }
 
-func TestUnnumberedLinkRoutesAndHasIPv6(t *testing.T) {
+func TestUnnumberedLinkCarriesIPv4AndIPv6(t *testing.T) {
 	r := newRig(t, found)
 	for _, pe := range r.PEs() {
 		c := pe.Config().Quick()
@@ -148,7 +148,7 @@ func TestUnnumberedLinkRoutesAndHasIPv6(t *testing.T) {
 	}
 }
 
-func TestVirtualRoutersAreCreatedWhereThereAreNone(t *testing.T) {
+func TestMissingVirtualRoutersAreCreated(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	r.startBoth()
 	for _, pe := range r.PEs() {

@@ -169,7 +169,7 @@ func TestAlerts(t *testing.T) {
 }
 
 // What alerts and dashboard ask for is on the page of metrics, which is held to the code.
-func TestQueriesAreOfMetricsThereAre(t *testing.T) {
+func TestQueriesUseDocumentedMetrics(t *testing.T) {
 	page, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
 		t.Fatal(err)

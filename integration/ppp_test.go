@@ -67,7 +67,7 @@ func TestAuthenticationByCHAP(t *testing.T) {
 
 // A VPN whose one end requires CHAP, while the other knows nothing of it, stays down on both sides,
 // with a reason.
-func TestAuthenticationThatIsNotOffered(t *testing.T) {
+func TestAuthenticationRefusedByPeer(t *testing.T) {
 	r := newRig(t, found)
 	auth := lab.Auth{Require: "chap", SecretFile: r.secret("one", "the secret of one")}
 	r.start(r.PE1, withVPN(r.PE1.Config().Quick(), "red", func(v *lab.VPN) { v.Auth = auth }))

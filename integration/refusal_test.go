@@ -12,7 +12,7 @@ import (
 
 // PE2 has blue under another VPN-ID. PE1's blue is refused with a message that says so, again and
 // again, and neither the connection nor red suffers.
-func TestUnknownVPNIsRefusedAndTheRestStays(t *testing.T) {
+func TestUnknownVPNIsRefusedAndOtherLinksStayUp(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.start(r.PE1, r.PE1.Config().Quick())

@@ -36,7 +36,7 @@ func withSecrets(c lab.Config, file, next string) lab.Config {
 
 // The two sides change over to another secret, at different times, while there is traffic. Nothing
 // is lost, no link goes down, and control messages are understood at each step.
-func TestSecretChangesOverWithoutAFlap(t *testing.T) {
+func TestSecretChangeKeepsLinksUp(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.waitPings("red")
@@ -112,7 +112,7 @@ func TestSecretChangesOverWithoutAFlap(t *testing.T) {
 
 // A configuration with mistakes, and one that differs in more than secrets, change nothing else;
 // the log says which.
-func TestReloadOfMoreThanSecrets(t *testing.T) {
+func TestReloadRefusesOtherChanges(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	red := r.link(r.PE1, "red")

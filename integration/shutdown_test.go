@@ -54,7 +54,7 @@ func TestShutdown(t *testing.T) {
 }
 
 // A peer that does not answer does not keep the daemon from ending.
-func TestShutdownWithoutAnAnswer(t *testing.T) {
+func TestShutdownWithoutAnswer(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.must(r.CutProvider())

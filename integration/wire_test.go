@@ -14,7 +14,7 @@ import (
 // The life of two PEs from their start to their end, as a wiretap on the provider network sees it:
 // tshark dissects every control message and every PPP frame, finds nothing to object to, and the
 // digests fit the secret.
-func TestTsharkObjectsToNothing(t *testing.T) {
+func TestTsharkFindsNoProblems(t *testing.T) {
 	for _, digest := range []string{"sha1", "md5"} {
 		t.Run(digest, func(t *testing.T) {
 			r := newRig(t, found)
@@ -29,7 +29,7 @@ func TestTsharkObjectsToNothing(t *testing.T) {
 
 // The same where both PEs call at once, so that the Control Connection Tie Breaker AVP decides (RFC
 // 3931 section 5.4.3).
-func TestTsharkObjectsToNoTieEither(t *testing.T) {
+func TestTsharkFindsNoProblemsAfterTie(t *testing.T) {
 	r := newRig(t, found)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.must(r.CutProvider())

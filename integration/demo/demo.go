@@ -103,7 +103,7 @@ func (d *demo) makeLab() (err error) {
 	if d.Lab, err = lab.New(lab.Options{Bin: d.bin}); err != nil {
 		return err
 	}
-	namespaces, err := d.Remains()
+	namespaces, err := d.Namespaces()
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (d *demo) leave() error {
 	if err := d.Close(); err != nil {
 		return err
 	}
-	left, err := d.Remains()
+	left, err := d.Namespaces()
 	if err == nil && len(left) > 0 {
 		err = fmt.Errorf("namespaces are left: %s", strings.Join(left, ", "))
 	}

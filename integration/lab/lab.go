@@ -194,7 +194,7 @@ func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
 func (l *Lab) Close() error { return l.sweeper.sweep() }
 
 // Remains are the namespaces of the lab that are there, by name: those of the daemons too.
-func (l *Lab) Remains() ([]string, error) {
+func (l *Lab) Namespaces() ([]string, error) {
 	paths, err := filepath.Glob(Namespace(l.Prefix + "-*").Path())
 	for i := range paths {
 		paths[i] = filepath.Base(paths[i])

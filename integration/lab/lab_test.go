@@ -58,7 +58,7 @@ func ping(t *testing.T, from Namespace, to netip.Addr, p Ping) int {
 	return pong.Received
 }
 
-func TestHostsReachTheirRoutersAndPEsEachOther(t *testing.T) {
+func TestLabConnectivity(t *testing.T) {
 	l := newLab(t)
 	for _, pe := range l.PEs() {
 		if got := ping(t, pe.NS, pe.Peer.Address, Ping{Count: 1}); got != 1 {
@@ -73,7 +73,7 @@ func TestHostsReachTheirRoutersAndPEsEachOther(t *testing.T) {
 	}
 }
 
-func TestTheCutIsSilentAndMends(t *testing.T) {
+func TestCutAndRestoreProvider(t *testing.T) {
 	l := newLab(t)
 	if err := l.CutProvider(); err != nil {
 		t.Fatal(err)
@@ -93,7 +93,7 @@ func TestTheCutIsSilentAndMends(t *testing.T) {
 	}
 }
 
-func TestTransferAndIsolationOfTheLabItself(t *testing.T) {
+func TestLabTransferAndIsolation(t *testing.T) {
 	l := newLab(t)
 	joinRed(t, l)
 	const octets = 1 << 20
@@ -109,7 +109,7 @@ func TestTransferAndIsolationOfTheLabItself(t *testing.T) {
 	}
 }
 
-func TestCaptureHoldsWhatWasSentBeforeStop(t *testing.T) {
+func TestCaptureIsComplete(t *testing.T) {
 	l := newLab(t)
 	c, err := l.StartCapture(l.PE1.NS, ProviderInterface)
 	if err != nil {
@@ -138,7 +138,7 @@ func TestCaptureHoldsWhatWasSentBeforeStop(t *testing.T) {
 }
 
 // A lab whose process is killed vanishes all the same. The test runs itself as that process.
-func TestLabVanishesWithItsProcess(t *testing.T) {
+func TestLabIsRemovedWithItsProcess(t *testing.T) {
 	if os.Getenv("LAB_TO_BE_KILLED") != "" {
 		l, err := New(Options{CreateVRs: true})
 		if err != nil {
@@ -154,7 +154,7 @@ func TestLabVanishesWithItsProcess(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Fatal("network namespaces need root: make test sees to it")
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestLabVanishesWithItsProcess$")
+	child := exec.Command(os.Args[0], "-test.run=^TestLabIsRemovedWithItsProcess$")
 	child.Env = append(os.Environ(), "LAB_TO_BE_KILLED=1")
 	stdout, err := child.StdoutPipe()
 	if err != nil {

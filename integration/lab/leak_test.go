@@ -13,7 +13,7 @@ import (
 
 // A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port,
 // over UDP and over IP, with IPv4 and IPv6, quoted by ICMP too, and tells it from all else.
-func TestLeakWatchSeesLeaks(t *testing.T) {
+func TestLeakWatch(t *testing.T) {
 	l, err := New(Options{})
 	if err != nil {
 		t.Fatal(err)

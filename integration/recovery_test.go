@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-func TestHealsAfterThePeerWasKilledAndCameBack(t *testing.T) {
+func TestRecoversAfterPeerKilled(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.must(r.PE2.Daemon.Kill())
@@ -25,7 +25,7 @@ func TestHealsAfterThePeerWasKilledAndCameBack(t *testing.T) {
 
 // The peer is back before its death was noticed: its SCCRQ with a new Assigned Control Connection
 // ID tells.
-func TestHealsAfterThePeerWasReplacedAtOnce(t *testing.T) {
+func TestRecoversAfterPeerRestarted(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	before := r.peer(r.PE1)
@@ -44,7 +44,7 @@ func TestHealsAfterThePeerWasReplacedAtOnce(t *testing.T) {
 	}
 }
 
-func TestHealsAfterThePathWasCut(t *testing.T) {
+func TestRecoversAfterPathCut(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.must(r.CutProvider())
@@ -62,7 +62,7 @@ func TestHealsAfterThePathWasCut(t *testing.T) {
 }
 
 // The carrier of the provider's interface goes, and with it the route.
-func TestHealsAfterTheInterfaceWasDown(t *testing.T) {
+func TestRecoversAfterProviderInterfaceDown(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	r.must(r.PE1.NS.IP("link set " + lab.ProviderInterface + " down"))
@@ -74,7 +74,7 @@ func TestHealsAfterTheInterfaceWasDown(t *testing.T) {
 	r.waitPings("red")
 }
 
-func TestHealsAfterTheVirtualRouterWasDeleted(t *testing.T) {
+func TestRecoversAfterVirtualRouterDeleted(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	blue := r.link(r.PE1, "blue")
@@ -100,7 +100,7 @@ func TestHealsAfterTheVirtualRouterWasDeleted(t *testing.T) {
 	}
 }
 
-func TestHealsAfterTheInterfaceOfTheLinkWasDeleted(t *testing.T) {
+func TestRecoversAfterLinkInterfaceDeleted(t *testing.T) {
 	r := newRig(t, found)
 	r.startBoth()
 	l := r.link(r.PE1, "red")
@@ -110,7 +110,7 @@ func TestHealsAfterTheInterfaceOfTheLinkWasDeleted(t *testing.T) {
 	r.waitPings("red")
 }
 
-func TestComesUpOnceTheAddressIsThere(t *testing.T) {
+func TestComesUpOnceAddressExists(t *testing.T) {
 	r := newRig(t, found)
 	r.must(r.PE1.RemoveAddress())
 	c := r.PE1.Config().Quick()
@@ -126,7 +126,7 @@ func TestComesUpOnceTheAddressIsThere(t *testing.T) {
 	r.waitPings("red")
 }
 
-func TestComesUpOnceTheRouteIsThere(t *testing.T) {
+func TestComesUpOnceRouteExists(t *testing.T) {
 	r := newRig(t, found)
 	r.must(r.PE1.RemoveAddress())
 	r.start(r.PE1, r.PE1.Config().Quick())
