@@ -7,9 +7,9 @@ import (
 	"fmt"
 )
 
-// RemoteEndIDs are the octets of the Remote End ID AVP of every message that has one, in the order
-// of the capture. tshark prints a binary one as empty text, so they are read from the octets that
-// it took them from.
+// RemoteEndIDs returns the value of the Remote End ID AVP of every message that has one, in the
+// order of the capture. tshark's text output of a binary value is empty, so RemoteEndIDs reads the
+// octets from tshark's JSON output.
 func RemoteEndIDs(ctx context.Context, file string, o Options) ([][]byte, error) {
 	out, err := o.run(ctx, file, "l2tp.avp.remote_end_id", "-T", "json", "-x")
 	if err != nil {
@@ -17,12 +17,13 @@ func RemoteEndIDs(ctx context.Context, file string, o Options) ([][]byte, error)
 	}
 	var packets any
 	if err := json.Unmarshal(out, &packets); err != nil {
-		return nil, fmt.Errorf("tshark's JSON of %s: %w", file, err)
+		return nil, fmt.Errorf("invalid JSON from tshark for %s: %w", file, err)
 	}
 	return appendEndIDs(nil, packets)
 }
 
-// appendEndIDs finds them in any depth: the AVP's place in the tree has a name that varies.
+// appendEndIDs appends the Remote End IDs at any depth of tree. Their depth is not fixed, because
+// the key of the AVP's own object varies.
 func appendEndIDs(ids [][]byte, tree any) (_ [][]byte, err error) {
 	switch tree := tree.(type) {
 	case []any:
@@ -40,12 +41,12 @@ func appendEndIDs(ids [][]byte, tree any) (_ [][]byte, err error) {
 				continue
 			}
 			var id []byte
-			// A list: the octets in hexadecimal, then where they were.
+			// A list: the octets in hexadecimal, then their position in the frame.
 			if list, ok := v.([]any); ok && len(list) > 0 {
 				id, err = hex.DecodeString(fmt.Sprint(list[0]))
 			}
 			if err != nil || len(id) == 0 {
-				return nil, fmt.Errorf("tshark's JSON has a Remote End ID of another shape: %v", v)
+				return nil, fmt.Errorf("unexpected format of a Remote End ID in tshark's JSON: %v", v)
 			}
 			ids = append(ids, id)
 		}

@@ -11,13 +11,13 @@ import (
 	"slices"
 )
 
-// Read has tshark dissect a capture, which may have any number of control connections and sessions.
-// It returns the UDP datagrams over IPv4 to and from the port, whatever is in them, and every
-// fragment.
+// Read dissects a capture with tshark. The capture may have any number of control connections and
+// sessions. Read returns all UDP datagrams over IPv4 to and from the port of the options, and all
+// IPv4 fragments.
 //
-// tshark itself follows one control connection between two addresses, and takes two calls that wait
-// for their answer together for one. So it is handed each session in a capture of its own, with the
-// connection that it is in.
+// tshark itself can only follow one control connection between two addresses, and confuses two
+// session requests that wait for their replies at the same time. Read therefore splits the capture:
+// it passes each session to tshark in a capture of its own, together with its control connection.
 func Read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	frames, err := read(ctx, file, o)
 	if err != nil {
@@ -39,13 +39,13 @@ func Read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	return frames, nil
 }
 
-// part is what tshark is handed at once, as places in the list of frames.
+// part is a part of the capture that tshark dissects by itself, as indexes of the list of frames.
 type part struct {
-	connection []int // frames of the control connection alone
-	session    []int // frames of one session in it; empty if it has none
+	connection []int // frames of the control connection that belong to no session
+	session    []int // frames of one of its sessions; empty if it has none
 }
 
-// reread dissects the part by itself, and puts the result in place of what there was.
+// reread dissects the part by itself, and replaces its frames by the result.
 func (p part) reread(ctx context.Context, capture []byte, frames []Frame, o Options) error {
 	places := slices.Sorted(slices.Values(slices.Concat(p.connection, p.session)))
 	var numbers []int
@@ -70,7 +70,7 @@ func (p part) reread(ctx context.Context, capture []byte, frames []Frame, o Opti
 		return err
 	}
 	if len(again) != len(places) {
-		return fmt.Errorf("tshark finds %d frames in a part of %d", len(again), len(places))
+		return fmt.Errorf("tshark finds %d frames in a part of %d frames", len(again), len(places))
 	}
 	for i, place := range places {
 		again[i].Number = numbers[i]
@@ -79,14 +79,15 @@ func (p part) reread(ctx context.Context, capture []byte, frames []Frame, o Opti
 	return nil
 }
 
-// end names one end of a control connection or of a session: both are numbered by who receives.
+// end identifies one end of a control connection or session, by its address and the ID that it has
+// assigned.
 type end struct {
-	session bool
+	session bool // else a control connection
 	at      netip.Addr
 	id      uint32
 }
 
-// ends are the ends of the control connection and of the session that a frame tells of.
+// ends returns the ends of the control connection and of the session that a frame has the IDs of.
 func (f Frame) ends() (connection, session []end) {
 	from, to := f.Source.Addr(), f.Destination.Addr()
 	add := func(list *[]end, e end) {
@@ -102,51 +103,54 @@ func (f Frame) ends() (connection, session []end) {
 	return connection, session
 }
 
-// families join ends that belong together; each family is named by one of them.
-type families map[end]end
+// groups are disjoint sets of ends: the ends of one session or control connection are in one group.
+// Each end maps to another end of its group, up to the one that represents the group.
+type groups map[end]end
 
-func (f families) of(e end) end {
-	for f[e] != (end{}) && f[e] != e {
-		e = f[e]
+// of returns the end that represents the group of e.
+func (g groups) of(e end) end {
+	for g[e] != (end{}) && g[e] != e {
+		e = g[e]
 	}
 	return e
 }
 
-func (f families) join(ends []end) {
+// join merges the groups of the ends.
+func (g groups) join(ends []end) {
 	for _, e := range ends {
-		f[f.of(e)] = f.of(ends[0])
+		g[g.of(e)] = g.of(ends[0])
 	}
 }
 
-// parts finds the sessions and connections. A frame that is of none is in no part.
+// parts splits the frames by session and control connection. A frame without either is in no part.
 func parts(frames []Frame) []part {
-	families := families{}
+	groups := groups{}
 	for _, f := range frames {
 		connection, session := f.ends()
-		families.join(connection)
-		families.join(session)
+		groups.join(connection)
+		groups.join(session)
 	}
-	connectionOf := map[end]end{} // by the session's family
+	connectionOf := map[end]end{} // from the group of a session to that of its connection
 	ofConnection, ofSession := map[end][]int{}, map[end][]int{}
 	var connections, sessions []end // in the order of the capture
 	for place, f := range frames {
 		connection, session := f.ends()
 		switch {
 		case len(session) > 0:
-			family := families.of(session[0])
-			if ofSession[family] == nil {
-				sessions = append(sessions, family)
+			group := groups.of(session[0])
+			if ofSession[group] == nil {
+				sessions = append(sessions, group)
 			}
-			ofSession[family] = append(ofSession[family], place)
+			ofSession[group] = append(ofSession[group], place)
 			if len(connection) > 0 {
-				connectionOf[family] = families.of(connection[0])
+				connectionOf[group] = groups.of(connection[0])
 			}
 		case len(connection) > 0:
-			family := families.of(connection[0])
-			if ofConnection[family] == nil {
-				connections = append(connections, family)
+			group := groups.of(connection[0])
+			if ofConnection[group] == nil {
+				connections = append(connections, group)
 			}
-			ofConnection[family] = append(ofConnection[family], place)
+			ofConnection[group] = append(ofConnection[group], place)
 		}
 	}
 	var parts []part
@@ -162,21 +166,21 @@ func parts(frames []Frame) []part {
 	return parts
 }
 
-// selectRecords makes a capture of those packets of another that have these numbers, which are in
+// selectRecords returns a capture with only the packets of these numbers, from 1, which must be in
 // ascending order.
 func selectRecords(capture []byte, numbers []int) ([]byte, error) {
 	const fileHeader, recordHeader, lengthAt = 24, 16, 8
 	if len(capture) < fileHeader {
-		return nil, errors.New("the capture has no header")
+		return nil, errors.New("the capture is shorter than its file header")
 	}
 	selected, rest := slices.Clone(capture[:fileHeader]), capture[fileHeader:]
 	for number := 1; len(rest) > 0; number++ {
 		if len(rest) < recordHeader {
-			return nil, fmt.Errorf("packet %d of the capture is cut short", number)
+			return nil, fmt.Errorf("packet %d of the capture is truncated", number)
 		}
 		length := recordHeader + int(binary.LittleEndian.Uint32(rest[lengthAt:]))
 		if len(rest) < length {
-			return nil, fmt.Errorf("packet %d of the capture is cut short", number)
+			return nil, fmt.Errorf("packet %d of the capture is truncated", number)
 		}
 		if _, found := slices.BinarySearch(numbers, number); found {
 			selected = append(selected, rest[:length]...)

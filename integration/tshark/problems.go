@@ -2,16 +2,16 @@ package tshark
 
 import "fmt"
 
-// harmless are remarks that tshark makes of what is right.
+// harmless are expert infos that tshark adds to valid frames.
 var harmless = map[string]bool{
-	// It takes the Remote End ID for text; ours is binary (RFC 3931 section 5.4.4 leaves the format
-	// to the user).
+	// tshark reads the Remote End ID as text. Ours is binary; RFC 3931, section 5.4.4, does not
+	// define its format.
 	"Trailing stray characters": true,
 }
 
-// Problems are what is wrong with the frames, one line each: none in traffic of two implementations
-// that keep to the RFCs. Every frame must be dissected to its end, and nothing be malformed or
-// remarked upon.
+// Problems returns the problems of the frames, one line each. Traffic of two implementations that
+// conform to the RFCs has none: tshark dissects every frame completely, and adds no expert info of
+// severity warning or error.
 func Problems(frames []Frame) []string {
 	var problems []string
 	for _, f := range frames {
@@ -24,22 +24,22 @@ func Problems(frames []Frame) []string {
 
 func (f Frame) problems() (problems []string) {
 	if f.Fragment {
-		problems = append(problems, "is a fragment")
+		problems = append(problems, "IP fragment")
 	}
 	switch {
 	case f.IsControl() && !f.HasType:
-		problems = append(problems, "is a control message without a type")
+		problems = append(problems, "control message without a message type")
 	case !f.IsControl() && f.SessionID == 0:
-		problems = append(problems, "is no data message of a session")
+		problems = append(problems, "data message without a session ID")
 	case !f.IsControl() && (f.Carries() == "" || f.Carries() == "data"):
-		problems = append(problems, "is a data message without a PPP frame that tshark knows")
+		problems = append(problems, "data message without a PPP frame that tshark can dissect")
 	}
 	if f.IncorrectDigest {
-		problems = append(problems, "has an incorrect digest")
+		problems = append(problems, "incorrect digest")
 	}
 	for _, e := range f.Expert {
 		if e.Severity >= SeverityWarn && !harmless[e.Message] {
-			problems = append(problems, fmt.Sprintf("tshark remarks %q", e.Message))
+			problems = append(problems, fmt.Sprintf("tshark expert info %q", e.Message))
 		}
 	}
 	return problems

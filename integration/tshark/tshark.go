@@ -1,5 +1,6 @@
-// Package tshark has Wireshark's dissector read a capture of the provider network: a second opinion
-// on every octet that we send, by people who have read the same RFCs.
+// Package tshark reads captures of the provider network with Wireshark's dissector, for tests: it
+// checks every octet that l2tpvl sends with an independent implementation of the same RFCs. Read
+// returns the frames of a capture, and Problems what is wrong with them.
 package tshark
 
 import (
@@ -16,77 +17,79 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Options say how L2TP is found in a capture.
+// Options tell tshark how to dissect L2TP.
 type Options struct {
 	// Port is the UDP port of L2TP.
 	Port uint16
 
-	// Secret is the shared secret, with which message digests are verified. Empty means that they
-	// are not.
+	// Secret is the shared secret for verifying message digests. If it is empty, tshark does not
+	// verify them.
 	Secret string
 }
 
 // Frame is one UDP datagram to or from the port of L2TP, as tshark dissects it.
 type Frame struct {
-	// Number is its place in the capture, from 1.
+	// Number is the number of the frame in the capture, from 1.
 	Number int
 
-	// Source and Destination are the outer ones.
+	// Source and Destination are those of the outer packet.
 	Source, Destination netip.AddrPort
 
-	// Length is that of the outer IP packet in octets.
+	// Length is the length of the outer IP packet in octets.
 	Length int
 
-	// Fragment says that the outer packet is one of several fragments.
+	// Fragment is set if the outer packet is a fragment.
 	Fragment bool
 
-	// Payload is that of the datagram.
+	// Payload is the payload of the datagram.
 	Payload []byte
 
-	// Protocols are what tshark found inside one another, from "eth" on.
+	// Protocols are the protocols that tshark has found, from the outermost, "eth", to the
+	// innermost.
 	Protocols []string
 
-	// Type is the message type of a control message; HasType is false in data messages and in a
+	// Type is the message type of a control message. HasType is false in a data message and in a
 	// ZLB.
 	Type    l2tp.MessageType
 	HasType bool
 
-	// HostName, ResultCode and ErrorMessage are AVPs of a control message; zero where there is
-	// none.
+	// HostName, ResultCode and ErrorMessage are from AVPs of a control message, and zero if it does
+	// not have them.
 	HostName     string
 	ResultCode   uint16
 	ErrorMessage string
 
-	// ConnectionID is that of a control message's header, AssignedConnectionID, LocalSessionID and
-	// RemoteSessionID are its AVPs; 0 where there is none.
+	// ConnectionID is from the header of a control message. AssignedConnectionID, LocalSessionID
+	// and RemoteSessionID are from its AVPs, and 0 if it does not have them.
 	ConnectionID, AssignedConnectionID, LocalSessionID, RemoteSessionID uint32
 
-	// SessionID is that of a data message, 0 in a control message.
+	// SessionID is the session ID of a data message, 0 in a control message.
 	SessionID uint32
 
-	// PPPCode is the code of a PPP control frame (RFC 1661 section 5), 0 in everything else.
+	// PPPCode is the Code of a PPP control packet (RFC 1661, section 5), 0 in all other frames.
 	PPPCode uint8
 
-	// IncorrectDigest says that the message digest does not fit the secret.
+	// IncorrectDigest is set if the message digest does not match the secret.
 	IncorrectDigest bool
 
-	// Expert is what tshark remarks, "Malformed Packet" among them, with its severities.
+	// Expert are the expert infos that tshark has added, such as "Malformed Packet".
 	Expert []Expert
 }
 
-// Expert is a remark of tshark's.
+// Expert is an expert info of tshark.
 type Expert struct {
 	Severity uint32
 	Message  string
 }
 
-// Severities of expert remarks.
+// Severities of expert infos.
 const (
 	SeverityWarn  = 0x600000
 	SeverityError = 0x800000
 )
 
-// fields are those that tshark prints for each frame, in this order, with what each is to Frame.
+// fields are the fields that tshark prints for each frame, in this order. set stores the values of
+// one in a Frame.
 var fields = []struct {
 	name string
 	set  func(f *Frame, values []string) error
@@ -129,14 +132,14 @@ var fields = []struct {
 	}},
 }
 
-// Between the fields of a frame, and between the values of a field that is there several times:
-// neither is in any value.
+// Separators between the fields of a frame, and between the values of a field that occurs several
+// times. Neither occurs in a value.
 const (
 	fieldSeparator = "\x1f"
 	valueSeparator = "\x1e"
 )
 
-// read has tshark dissect a capture file as it is.
+// read dissects a capture file with tshark, without splitting it.
 func read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	args := []string{"-T", "fields", "-E", "separator=" + fieldSeparator, "-E", "aggregator=" + valueSeparator}
 	for _, f := range fields {
@@ -150,7 +153,7 @@ func read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	for line := range strings.Lines(string(out)) {
 		f, err := parseFrame(strings.TrimSuffix(line, "\n"))
 		if err != nil {
-			return nil, fmt.Errorf("reading what tshark says of %s: %w: %q", file, err, line)
+			return nil, fmt.Errorf("unexpected output of tshark for %s: %w: %q", file, err, line)
 		}
 		if f.isDatagram() || f.Fragment {
 			frames = append(frames, f)
@@ -159,14 +162,14 @@ func read(ctx context.Context, file string, o Options) ([]Frame, error) {
 	return frames, nil
 }
 
-// run runs tshark on a file with a display filter and returns what it prints.
+// run runs tshark on a file with a display filter and returns its output.
 func (o Options) run(ctx context.Context, file, filter string, args ...string) ([]byte, error) {
 	args = append([]string{
 		"-r", file,
 		"-d", fmt.Sprintf("udp.port==%d,l2tp", o.Port),
 		"-o", "l2tp.shared_secret:" + o.Secret,
 		"-o", "ip.defragment:FALSE",
-		"--disable-protocol", "tcp", // what users carry is theirs: no guesses at it
+		"--disable-protocol", "tcp", // do not dissect what users carry over TCP
 		"-Y", filter,
 	}, args...)
 	cmd := exec.CommandContext(ctx, "tshark", args...)
@@ -183,7 +186,7 @@ func parseFrame(line string) (Frame, error) {
 	var f Frame
 	columns := strings.Split(line, fieldSeparator)
 	if len(columns) != len(fields) {
-		return f, fmt.Errorf("%d columns, want %d", len(columns), len(fields))
+		return f, fmt.Errorf("got %d columns, want %d", len(columns), len(fields))
 	}
 	for i, field := range fields {
 		if columns[i] == "" {
@@ -196,28 +199,29 @@ func parseFrame(line string) (Frame, error) {
 	return f, nil
 }
 
-// isDatagram says whether the outer packet is UDP, and no ICMP error that quotes one.
+// isDatagram reports whether the outer packet is UDP, rather than an ICMP error that quotes a UDP
+// datagram.
 func (f Frame) isDatagram() bool {
 	ip := slices.Index(f.Protocols, "ip")
 	return ip >= 0 && ip+1 < len(f.Protocols) && f.Protocols[ip+1] == "udp"
 }
 
-// IsControl says whether the frame is a control message, by its T bit (RFC 3931 section 3.2.1).
+// IsControl reports whether the frame is a control message, by its T bit (RFC 3931, section 3.2.1).
 func (f Frame) IsControl() bool { return l2tp.IsControl(f.Payload) }
 
-// Carries is the protocol that tshark found inside L2TP and PPP: "lcp", "ipcp", "ipv6cp", "ip",
-// "ipv6". It is empty in a control message, and "data" or empty where tshark found nothing that it
-// knows.
+// Carries returns the protocol inside L2TP and PPP, as tshark names it: "lcp", "ipcp", "ipv6cp",
+// "ip" or "ipv6". It returns "" for a control message, and "data" or "" for a protocol that tshark
+// does not know.
 func (f Frame) Carries() string {
 	_, inside, _ := strings.Cut(strings.Join(f.Protocols, ":")+":", ":l2tp:")
 	carried, _, _ := strings.Cut(strings.TrimPrefix(inside, "ppp:"), ":")
 	return carried
 }
 
-// Is says whether tshark found the protocol in the frame: "lcp", "ipcp", "ipv6cp", "icmp".
+// Is reports whether tshark has found the protocol in the frame, such as "lcp", "ipcp" or "icmp".
 func (f Frame) Is(protocol string) bool { return slices.Contains(f.Protocols, protocol) }
 
-// String is the frame on one line, for people.
+// String describes the frame in one line.
 func (f Frame) String() string {
 	what := strings.ToUpper(f.Carries())
 	if f.SessionID != 0 {

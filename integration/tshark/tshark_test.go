@@ -18,8 +18,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// The dialogue below is written by hand from RFC 3931, so that it tests this package and not our
-// codec.
+// The dialogue below is written by hand from RFC 3931, so that it tests this package independently
+// of the codec in package l2tp.
 
 const secret = "correct horse"
 
@@ -35,16 +35,17 @@ func avp(kind uint16, value []byte) []byte {
 	return append(b, value...)
 }
 
-// pe is one side of a dialogue, as its messages need it.
+// pe is one end of a dialogue.
 type pe struct {
 	address byte
 	nonce   []byte
 	peer    *pe
-	id      uint32 // the control connection ID that it assigned
+	id      uint32 // the control connection ID that it has assigned
 	ns      uint16 // of its next message
 }
 
-// message is a signed control message. The SCCRQ is signed without nonces (RFC 3931 section 5.4.1).
+// message returns a frame with a signed control message. An SCCRQ is signed without nonces (RFC
+// 3931, section 5.4.1).
 func (p *pe) message(kind uint16, avps ...[]byte) []byte {
 	const digestAt = 12 + 8 + 7 // header, Message Type AVP, and the Message Digest AVP up to the digest itself
 	nonces := slices.Concat(p.nonce, p.peer.nonce)
@@ -65,7 +66,7 @@ func (p *pe) message(kind uint16, avps ...[]byte) []byte {
 	return p.datagram(b)
 }
 
-// data is a data message with an 8-octet cookie.
+// data returns a frame with a data message, which has an 8-octet cookie.
 func (p *pe) data(session uint32, frame string) []byte {
 	ppp, err := hex.DecodeString(strings.ReplaceAll(frame, " ", ""))
 	if err != nil {
@@ -74,7 +75,7 @@ func (p *pe) data(session uint32, frame string) []byte {
 	return p.datagram(slices.Concat(u32(0x00030000), u32(session), []byte("cookie!!"), ppp))
 }
 
-// datagram is an Ethernet frame with the payload in UDP.
+// datagram returns an Ethernet frame with a UDP datagram.
 func (p *pe) datagram(payload []byte) []byte {
 	b := append(make([]byte, 12), 8, 0)
 	b = append(b, 0x45, 0)
@@ -84,7 +85,8 @@ func (p *pe) datagram(payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// dialogue is how a link comes up: two connection and one session handshake, then PPP.
+// dialogue returns the frames of a link that comes up: the handshakes of control connection and
+// session, then PPP.
 func dialogue() (a, b *pe, frames [][]byte) {
 	a = &pe{address: 1, nonce: bytes.Repeat([]byte{0xa1}, 16), id: 0x11111111}
 	b = &pe{address: 2, nonce: bytes.Repeat([]byte{0xb2}, 16), id: 0x22222222, peer: a}
@@ -138,13 +140,13 @@ func readFrames(t *testing.T, frames [][]byte, o Options) []Frame {
 	return got
 }
 
-func TestDialogueIsReadAndFaultless(t *testing.T) {
+func TestDialogueHasNoProblems(t *testing.T) {
 	_, _, frames := dialogue()
 	got := readFrames(t, frames, options)
 	if problems := Problems(got); len(problems) != 0 {
 		t.Errorf("problems: %q", problems)
 	}
-	var said []string
+	var messages []string
 	for _, f := range got {
 		what := f.Carries()
 		if f.HasType {
@@ -153,14 +155,14 @@ func TestDialogueIsReadAndFaultless(t *testing.T) {
 		if f.PPPCode != 0 {
 			what = fmt.Sprintf("%s %d", what, f.PPPCode)
 		}
-		said = append(said, what)
+		messages = append(messages, what)
 	}
 	want := []string{
 		"SCCRQ", "SCCRP", "SCCCN", "ICRQ", "ICRP", "ICCN",
 		"lcp 1", "ipcp 1", "ipv6cp 1", "lcp 9", "ip",
 	}
-	if !slices.Equal(said, want) {
-		t.Errorf("said %q, want %q", said, want)
+	if !slices.Equal(messages, want) {
+		t.Errorf("messages %q, want %q", messages, want)
 	}
 	first := got[0]
 	if first.Source.String() != "192.0.2.1:1702" || first.Destination.String() != "192.0.2.2:1702" || first.HostName != "pe1" ||
@@ -183,51 +185,52 @@ func TestRemoteEndIDsAreTheOctetsOfTheVPNID(t *testing.T) {
 	}
 }
 
-// Two calls wait for their answer together, each of another session.
-func TestSessionsAreToldApart(t *testing.T) {
+// Two session requests wait for their replies at the same time.
+func TestSessionsAreDistinguished(t *testing.T) {
 	a, b, frames := dialogue()
-	frames = frames[:3] // the connection alone
-	call := func(session uint32) []byte {
+	frames = frames[:3] // only the control connection
+	request := func(session uint32) []byte {
 		return a.message(10, avp(63, u32(session)), avp(64, u32(0)), avp(15, u32(1)), avp(68, u16(7)),
 			avp(66, []byte{0, 0, 0x5e, 0, 0, 0, 2}), avp(71, u16(3)), avp(65, []byte("cookie!!")))
 	}
-	answer := func(session, called uint32) []byte {
-		return b.message(11, avp(63, u32(called)), avp(64, u32(session)), avp(71, u16(3)), avp(65, []byte("cookie!!")))
+	reply := func(session, assigned uint32) []byte {
+		return b.message(11, avp(63, u32(assigned)), avp(64, u32(session)), avp(71, u16(3)), avp(65, []byte("cookie!!")))
 	}
 	const lcp = "ff03 c021 01 01 000e 0104 05b2 0506 deadbeef"
-	frames = append(frames, call(1), call(2), answer(1, 11), answer(2, 12), b.data(1, lcp), b.data(2, lcp), a.data(11, lcp), a.data(12, lcp))
+	frames = append(frames, request(1), request(2), reply(1, 11), reply(2, 12), b.data(1, lcp), b.data(2, lcp), a.data(11, lcp), a.data(12, lcp))
 	got := readFrames(t, frames, options)
 	if problems := Problems(got); len(problems) != 0 {
 		t.Errorf("problems: %q", problems)
 	}
 	for i, f := range got {
 		if f.Number != i+1 {
-			t.Errorf("frame %d has become %s", i+1, f)
+			t.Errorf("frame %d is now %s", i+1, f)
 		}
 	}
 }
 
-// Both call at once: PE1 wins the tie and refuses the other's SCCRQ (RFC 3931 section 5.4.3).
-// Before an SCCRP has told a nonce, nothing is signed with any.
-func TestConnectionsAreToldApart(t *testing.T) {
+// Both PEs send an SCCRQ at the same time. pe1 wins the tie and refuses the SCCRQ of pe2 (RFC 3931,
+// section 5.4.3). The refusal is signed without nonces, because no SCCRP was sent.
+func TestConnectionsAreDistinguished(t *testing.T) {
 	_, _, frames := dialogue()
 	loser := &pe{address: 2, nonce: bytes.Repeat([]byte{0xcc}, 16), id: 0x33333333}
 	refuser := &pe{address: 1, peer: loser, id: 0x44444444}
 	loser.peer = refuser
-	call := loser.message(1, avp(7, []byte("pe2")), avp(60, u32(1)), avp(61, u32(loser.id)), avp(62, u16(7)), avp(73, loser.nonce))
+	request := loser.message(1, avp(7, []byte("pe2")), avp(60, u32(1)), avp(61, u32(loser.id)), avp(62, u16(7)), avp(73, loser.nonce))
 	loser.nonce = nil
 	refusal := refuser.message(4, avp(1, u16(3)), avp(61, u32(refuser.id)))
 	for _, places := range [][2]int{{0, 1}, {1, 2}, {1, 3}} {
-		got := readFrames(t, slices.Insert(slices.Insert(slices.Clone(frames), places[0], call), places[1], refusal), options)
+		got := readFrames(t, slices.Insert(slices.Insert(slices.Clone(frames), places[0], request), places[1], refusal), options)
 		if problems := Problems(got); len(problems) != 0 {
-			t.Errorf("call and refusal at %v: %q", places, problems)
+			t.Errorf("SCCRQ and refusal at %v: problems %q", places, problems)
 		}
 	}
 }
 
-func TestRefusalIsReadWithItsReason(t *testing.T) {
+func TestResultCodeAndErrorMessage(t *testing.T) {
 	a, b, frames := dialogue()
-	result := slices.Concat(u16(2), u16(6), []byte("no VPN 00005e:00000007 here")) // RFC 3931 section 5.4.2
+	// RFC 3931, section 5.4.2.
+	result := slices.Concat(u16(2), u16(6), []byte("no VPN 00005e:00000007 here"))
 	frames = append(frames, b.message(14, avp(1, result), avp(63, u32(0xbbbb0002)), avp(64, u32(0xaaaa0002))))
 	frames = append(frames, a.message(4, avp(1, u16(6)), avp(61, u32(a.id))))
 	got := readFrames(t, frames, options)
@@ -243,47 +246,47 @@ func TestRefusalIsReadWithItsReason(t *testing.T) {
 	}
 }
 
-// Each of these spoils one frame of the dialogue, and must be told.
+// Each of these changes makes one frame of the dialogue invalid, and Problems must report it.
 func TestProblemsAreFound(t *testing.T) {
 	const mfBit = 0x20
 	for _, tt := range []struct {
-		name  string
-		spoil func(frames [][]byte)
-		want  string
+		name   string
+		change func(frames [][]byte)
+		want   string
 	}{
-		{"digest", func(f [][]byte) { f[2][14+28+12+8+7] ^= 1 }, "incorrect digest"},
-		{"truncated control message", func(f [][]byte) { f[3] = f[3][:len(f[3])-30] }, "tshark remarks"},
-		{"AVP longer than its message", func(f [][]byte) { f[5][14+28+12+8+1] = 0xff }, "tshark remarks"},
-		{"LCP option longer than its frame", func(f [][]byte) { f[6][14+28+16+4+5] = 0xff }, "tshark remarks"},
+		{"incorrect digest", func(f [][]byte) { f[2][14+28+12+8+7] ^= 1 }, "incorrect digest"},
+		{"truncated control message", func(f [][]byte) { f[3] = f[3][:len(f[3])-30] }, "tshark expert info"},
+		{"AVP longer than its message", func(f [][]byte) { f[5][14+28+12+8+1] = 0xff }, "tshark expert info"},
+		{"LCP option longer than its frame", func(f [][]byte) { f[6][14+28+16+4+5] = 0xff }, "tshark expert info"},
 		{"unknown PPP protocol", func(f [][]byte) { copy(f[7][14+28+16+2:], u16(0x7fff)) }, "without a PPP frame"},
 		{"cookie of another length", func(f [][]byte) { f[8] = slices.Delete(f[8], 14+28+8, 14+28+12) }, "PPP"},
 		{"fragment", func(f [][]byte) { f[10][14+6] |= mfBit }, "fragment"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, frames := dialogue()
-			tt.spoil(frames)
+			tt.change(frames)
 			problems := Problems(readFrames(t, frames, options))
 			if !slices.ContainsFunc(problems, func(p string) bool { return strings.Contains(p, tt.want) }) {
-				t.Errorf("problems %q, want one with %q", problems, tt.want)
+				t.Errorf("problems %q, want one that contains %q", problems, tt.want)
 			}
 		})
 	}
 }
 
-func TestAnotherSecretFitsNoDigest(t *testing.T) {
+func TestWrongSecret(t *testing.T) {
 	_, _, frames := dialogue()
 	for _, f := range readFrames(t, frames, Options{Port: 1702, Secret: "battery staple"}) {
 		if f.IsControl() && !f.IncorrectDigest {
-			t.Errorf("%s: its digest is said to be right", f)
+			t.Errorf("%s: its digest is correct with the wrong secret", f)
 		}
 	}
 }
 
-func TestReadTellsWhatIsNoCapture(t *testing.T) {
+func TestReadOfAMissingFile(t *testing.T) {
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Fatal("tshark is not installed: make deps installs it")
 	}
 	if _, err := Read(t.Context(), filepath.Join(t.TempDir(), "none.pcap"), options); err == nil {
-		t.Error("no error for a file that is not there")
+		t.Error("Read returns no error for a missing file")
 	}
 }
