@@ -14,22 +14,22 @@ import (
 	"time"
 )
 
-// sideEnv carries its order to the process of a side.
+// sideEnv is the environment variable with the spec of a side, as JSON.
 const sideEnv = "L2TPVL_BENCH_SIDE"
 
-// profileEnv names a directory for profiles of the sides.
+// profileEnv is the environment variable with the directory for profiles of the sides.
 const profileEnv = "L2TPVL_BENCH_PROFILE"
 
-// The test binary is a side, too.
+// TestMain runs the tests, or a side if the process was started as one.
 func TestMain(m *testing.M) {
 	text := os.Getenv(sideEnv)
 	if text == "" {
 		os.Exit(m.Run())
 	}
-	var o order
-	err := json.Unmarshal([]byte(text), &o)
+	var s spec
+	err := json.Unmarshal([]byte(text), &s)
 	if err == nil {
-		err = o.run(os.Stdin, os.Stdout)
+		err = s.run(os.Stdin, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -37,10 +37,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// roundTimeout bounds how long all links may take.
+// roundTimeout is the longest time that a round may take.
 const roundTimeout = 3 * time.Minute
 
-// process is a side that runs.
+// process is the process of a side.
 type process struct {
 	tb     testing.TB
 	name   string
@@ -51,15 +51,15 @@ type process struct {
 	log    string
 }
 
-func start(tb testing.TB, o order) *process {
+func start(tb testing.TB, s spec) *process {
 	tb.Helper()
 	p := &process{tb: tb, name: "a", ready: make(chan struct{}, 1), result: make(chan result, 1)}
-	if o.B {
+	if s.B {
 		p.name = "b"
 	}
-	o.Dir = tb.TempDir()
-	p.log = filepath.Join(o.Dir, "log")
-	text, err := json.Marshal(o)
+	s.Dir = tb.TempDir()
+	p.log = filepath.Join(s.Dir, "log")
+	text, err := json.Marshal(s)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -86,13 +86,13 @@ func start(tb testing.TB, o order) *process {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(p.kill)
-	go p.listen(out)
-	p.await()
+	go p.readOutput(out)
+	p.awaitReady()
 	return p
 }
 
-// listen takes what the side says.
-func (p *process) listen(out io.Reader) {
+// readOutput reads the side's output: "ready" and results.
+func (p *process) readOutput(out io.Reader) {
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		var r result
 		if lines.Text() == "ready" {
@@ -103,8 +103,8 @@ func (p *process) listen(out io.Reader) {
 	}
 }
 
-// await waits until the side has taken note.
-func (p *process) await() {
+// awaitReady waits until the side is ready for the round.
+func (p *process) awaitReady() {
 	p.tb.Helper()
 	select {
 	case <-p.ready:
@@ -113,23 +113,23 @@ func (p *process) await() {
 	}
 }
 
-// say begins a round.
-func (p *process) say() {
+// startRound starts a round.
+func (p *process) startRound() {
 	p.tb.Helper()
 	if _, err := io.WriteString(p.in, "go\n"); err != nil {
-		p.fail("has ended")
+		p.fail("has exited")
 	}
 }
 
-// up waits until all links of the side are up.
-func (p *process) up() result {
+// awaitUp waits until all links of the side are up.
+func (p *process) awaitUp() result {
 	p.tb.Helper()
 	select {
 	case r := <-p.result:
 		return r
 	case <-time.After(roundTimeout):
 		_ = p.in.Close()
-		p.fail("has not got all links up")
+		p.fail("does not have all links up in time")
 	}
 	return result{}
 }
@@ -140,7 +140,7 @@ func (p *process) fail(what string) {
 	_ = p.cmd.Wait()
 	log, _ := os.ReadFile(p.log)
 	lines := strings.Split(strings.TrimSpace(string(log)), "\n")
-	p.tb.Fatalf("side %s %s; the end of its log:\n%s", p.name, what, strings.Join(lines[max(0, len(lines)-20):], "\n"))
+	p.tb.Fatalf("side %s %s; last lines of its log:\n%s", p.name, what, strings.Join(lines[max(0, len(lines)-20):], "\n"))
 }
 
 func (p *process) kill() {
@@ -148,15 +148,15 @@ func (p *process) kill() {
 	_ = p.cmd.Wait()
 }
 
-// figures are what was measured of one bring-up and one recovery.
+// figures are the measurements of one bring-up and one recovery.
 type figures struct {
 	a, b              result
 	bringUp, recovery time.Duration
 }
 
-// measure brings up all links between the two sides of o, kills side b, starts it again, and waits
-// until all are up.
-func measure(tb testing.TB, o order) figures {
+// measure brings up all links between the two sides of s, kills side b, starts it again, and waits
+// until all links are up again.
+func measure(tb testing.TB, s spec) figures {
 	tb.Helper()
 	profile := func(side string) string {
 		dir := os.Getenv(profileEnv)
@@ -165,25 +165,25 @@ func measure(tb testing.TB, o order) figures {
 		}
 		return filepath.Join(dir, strings.ReplaceAll(tb.Name()+"/"+side, "/", "_"))
 	}
-	oa, ob := o, o
-	ob.B = true
-	oa.Profile, ob.Profile = profile("a"), profile("b")
-	a, b := start(tb, oa), start(tb, ob)
+	sa, sb := s, s
+	sb.B = true
+	sa.Profile, sb.Profile = profile("a"), profile("b")
+	a, b := start(tb, sa), start(tb, sb)
 	var f figures
 	began := time.Now()
-	a.say()
-	b.say()
-	f.a, f.b = a.up(), b.up()
+	a.startRound()
+	b.startRound()
+	f.a, f.b = a.awaitUp(), b.awaitUp()
 	f.bringUp = later(f.a, f.b).Sub(began)
 
-	a.say()
-	a.await()
+	a.startRound()
+	a.awaitReady()
 	began = time.Now()
 	b.kill()
-	ob.Profile = ""
-	b = start(tb, ob)
-	b.say()
-	f.recovery = later(a.up(), b.up()).Sub(began)
+	sb.Profile = ""
+	b = start(tb, sb)
+	b.startRound()
+	f.recovery = later(a.awaitUp(), b.awaitUp()).Sub(began)
 	a.kill()
 	b.kill()
 	return f
@@ -196,16 +196,16 @@ func later(a, b result) time.Time {
 	return a.At
 }
 
-// BenchmarkControl brings up 10,000 links between two daemons, and then again after one side was
-// killed. Of the times that both sides tell the longer counts.
+// BenchmarkControl brings up 10,000 links between two sides, and again after side b was killed. It
+// reports the metrics below. Of the times that the two sides report, it uses the longer one.
 //
-//	links/s      links up on both sides, a second, from the start of the daemons
-//	ms/p50       time to up of links, since then: median
-//	ms/p99       and 99th percentile
-//	B/link       growth of the resident memory of side a since before it read its configuration, a link
+//	links/s      links that come up on both sides, for each second since the start of the daemons
+//	ms/p50       time from the start of the daemons until a link is up: median
+//	ms/p99       the same: 99th percentile
+//	B/link       growth of side a's resident memory since before its configuration, for each link
 //	B/link-b     the same of side b, which has as many daemons as side a has peers
-//	cpu-us/link  processor time of both sides together, a link
-//	s/recover    from SIGKILL of one side, which is started again at once, until all links are up
+//	cpu-us/link  processor time of both sides together, for each link
+//	s/recover    time from SIGKILL of side b, which restarts at once, until all links are up
 func BenchmarkControl(b *testing.B) {
 	for _, kind := range []string{"l2tp", "ppp"} {
 		for _, size := range []struct{ peers, vpns int }{{1, 10000}, {200, 50}} {
@@ -213,7 +213,7 @@ func BenchmarkControl(b *testing.B) {
 				b.Run(fmt.Sprintf("%s/peers=%d/vpns=%d/loss=%g%%", kind, size.peers, size.vpns, 100*loss), func(b *testing.B) {
 					links := float64(size.peers * size.vpns)
 					for i := range b.N {
-						f := measure(b, order{
+						f := measure(b, spec{
 							Peers: size.peers, VPNs: size.vpns, PPP: kind == "ppp", Loss: loss, Seed: 1000 + uint64(i),
 						})
 						ms := func(x, y time.Duration) float64 { return float64(max(x, y)) / float64(time.Millisecond) }
@@ -232,19 +232,18 @@ func BenchmarkControl(b *testing.B) {
 	}
 }
 
-// The measurement itself, at a small size: links come up with and without PPP and loss, and come
-// back.
+// A small measurement: links come up, with and without PPP and loss, and again after a restart.
 func TestMeasure(t *testing.T) {
-	for _, o := range []order{
+	for _, s := range []spec{
 		{Peers: 1, VPNs: 30},
 		{Peers: 3, VPNs: 5, PPP: true},
 		{Peers: 2, VPNs: 10, PPP: true, Loss: 0.02, Seed: 1},
 	} {
-		t.Run(fmt.Sprintf("%d peers, %d VPNs, PPP %v, loss %v", o.Peers, o.VPNs, o.PPP, o.Loss), func(t *testing.T) {
-			f := measure(t, o)
+		t.Run(fmt.Sprintf("%d peers, %d VPNs, PPP %v, loss %v", s.Peers, s.VPNs, s.PPP, s.Loss), func(t *testing.T) {
+			f := measure(t, s)
 			for _, r := range []result{f.a, f.b} {
 				if cmp.Or(int64(r.P50), r.RSS) <= 0 || r.P50 > r.P99 || r.P99 > f.bringUp || r.CPU <= 0 || r.RSS <= r.Before {
-					t.Errorf("%+v in %v", r, f.bringUp)
+					t.Errorf("implausible result %+v of a bring-up in %v", r, f.bringUp)
 				}
 			}
 		})

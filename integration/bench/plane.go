@@ -17,12 +17,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// plane is a data plane without interfaces. It loses some of what it sends.
+// plane is a data plane without interfaces. It drops some of the datagrams that it sends.
 type plane struct {
-	board *board
-	loss  float64 // share of the datagrams that it drops, 0 to 1
-	seed  uint64  // of what it drops
-	mute  bool    // it carries no PPP frames: a link is up when a session's first one is to be sent, for that round
+	tracker *tracker
+	loss    float64 // share of the datagrams that it drops, 0 to 1
+	seed    uint64  // of the random choice of dropped datagrams
+	// noPPP is set if the plane drops all PPP frames. A link then counts as up when the first frame
+	// of its session is sent.
+	noPPP bool
 }
 
 var _ dataplane.Plane = (*plane)(nil)
@@ -30,7 +32,7 @@ var _ dataplane.Plane = (*plane)(nil)
 func (p *plane) Name() string { return "null" }
 
 func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
-	dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(cfg.Local), Control: prepare}
+	dialer := net.Dialer{LocalAddr: net.UDPAddrFromAddrPort(cfg.Local), Control: setSocketOptions}
 	conn, err := dialer.Dial("udp4", cfg.Peer.String())
 	if err != nil {
 		return nil, err
@@ -43,26 +45,28 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	return t, nil
 }
 
-// made and gone take note of a session's life. Without PPP a session ends after a while for the
-// want of it, which says nothing about L2TP.
-func (p *plane) made(s *session) {
-	if p.mute {
-		p.board.anew(s.cfg.Interface)
+// created reports the link of s as restarting if the plane carries no PPP frames. With PPP, closed
+// and routers report all changes.
+func (p *plane) created(s *session) {
+	if p.noPPP {
+		p.tracker.restarting(s.cfg.Interface)
 	}
 }
 
-func (p *plane) gone(s *session) {
-	if !p.mute {
-		p.board.down(s.cfg.Interface)
+// closed reports to the tracker that the link of s is down. It reports nothing without PPP: such a
+// session ends because PPP times out, which does not concern the measurement of L2TP.
+func (p *plane) closed(s *session) {
+	if !p.noPPP {
+		p.tracker.down(s.cfg.Interface)
 	}
 }
 
-// socketBuffer is that of the userspace data plane.
+// socketBuffer is the size of the receive buffer in octets, that of the userspace data plane.
 const socketBuffer = 4 << 20
 
-// prepare lets the socket share its port with the daemon's listener, and holds bursts as the
-// userspace data plane's does.
-func prepare(_, _ string, raw syscall.RawConn) (err error) {
+// setSocketOptions makes the socket share its port with the daemon's listener, and sets a receive
+// buffer that is large enough for bursts, as the userspace data plane does.
+func setSocketOptions(_, _ string, raw syscall.RawConn) (err error) {
 	controlErr := raw.Control(func(fd uintptr) {
 		err = errors.Join(
 			unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1),
@@ -83,16 +87,16 @@ type tunnel struct {
 
 	sending sync.Mutex
 	random  *rand.Rand
-	message []byte // a data message in the making
+	message []byte // buffer for data messages
 
-	mu       sync.Mutex // held by the reader while a session takes a frame
+	mu       sync.Mutex // held while a session delivers a frame
 	closed   bool
 	sessions map[uint32]*session // by local session ID
 }
 
 func (t *tunnel) LocalAddr() netip.AddrPort { return t.conn.LocalAddr().(*net.UDPAddr).AddrPort() }
 
-// PathMTU is that of an Ethernet, as links have it between PEs.
+// PathMTU returns 1500, the MTU of Ethernet.
 func (t *tunnel) PathMTU() (int, error) { return 1500, nil }
 
 func (t *tunnel) SendControl(message []byte) error {
@@ -101,7 +105,7 @@ func (t *tunnel) SendControl(message []byte) error {
 	return t.send(message)
 }
 
-// send sends a datagram or loses it, with sending held.
+// send sends or drops a datagram. The caller holds sending.
 func (t *tunnel) send(datagram []byte) error {
 	if t.plane.loss > 0 && t.random.Float64() < t.plane.loss {
 		return nil
@@ -110,16 +114,16 @@ func (t *tunnel) send(datagram []byte) error {
 	return err
 }
 
-// The data message header over UDP (RFC 3931 section 4.1.2.1), and PPP's address and control
-// octets.
+// The session header over UDP (RFC 3931, section 4.1.2.1).
 const (
 	versionOctet = 3
 	headerLen    = 8
 )
 
-// maxDatagram is more than a control message or a PPP control frame ever has.
+// maxDatagram is larger than any control message or PPP control packet, in octets.
 const maxDatagram = 4096
 
+// addressControl is the Address and Control fields of a PPP frame.
 var addressControl = []byte{0xff, 0x03}
 
 func (t *tunnel) read() {
@@ -129,9 +133,9 @@ func (t *tunnel) read() {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err != nil: // an ICMP error: the peer does not listen
+		case err != nil: // ICMP error: the peer's port is closed
 			continue
-		case from.Addr().Unmap() != t.cfg.Peer.Addr(): // it came between bind and connect
+		case from.Addr().Unmap() != t.cfg.Peer.Addr(): // received between bind and connect
 			continue
 		case n < headerLen || buffer[1]&0x0f != versionOctet:
 			continue
@@ -143,7 +147,7 @@ func (t *tunnel) read() {
 	}
 }
 
-// receive takes a data message.
+// receive delivers the PPP frame of a data message to its session.
 func (t *tunnel) receive(message []byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -166,11 +170,11 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	case t.closed:
 		return nil, net.ErrClosed
 	case t.sessions[cfg.LocalID] != nil:
-		return nil, errors.New("there is a session with this local session ID")
+		return nil, errors.New("local session ID in use")
 	}
 	s := &session{tunnel: t, cfg: cfg}
 	t.sessions[cfg.LocalID] = s
-	t.plane.made(s)
+	t.plane.created(s)
 	return s, nil
 }
 
@@ -187,7 +191,7 @@ func (t *tunnel) Close() (err error) {
 		t.mu.Lock()
 		t.closed = true
 		for _, s := range t.sessions {
-			t.plane.gone(s)
+			t.plane.closed(s)
 		}
 		clear(t.sessions)
 		t.mu.Unlock()
@@ -201,15 +205,15 @@ func (t *tunnel) Close() (err error) {
 type session struct {
 	tunnel *tunnel
 	cfg    dataplane.SessionConfig
-	used   bool // a frame was to be sent
+	used   bool // a frame was sent, or dropped because of plane.noPPP
 }
 
 func (s *session) SendFrame(frame []byte) error {
 	t := s.tunnel
-	if t.plane.mute {
+	if t.plane.noPPP {
 		if !s.used {
 			s.used = true
-			t.plane.board.up(s.cfg.Interface)
+			t.plane.tracker.up(s.cfg.Interface)
 		}
 		return nil
 	}
@@ -235,7 +239,7 @@ func (s *session) Close() error {
 	defer t.mu.Unlock()
 	if t.sessions[s.cfg.LocalID] == s {
 		delete(t.sessions, s.cfg.LocalID)
-		t.plane.gone(s)
+		t.plane.closed(s)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// routers are virtual routers that do nothing but take note of the links that are up.
-type routers struct{ board *board }
+// routers are virtual routers that only report to the tracker which links are up.
+type routers struct{ tracker *tracker }
 
 func (r routers) Attach(vr.Spec, []vr.Attachment, func(string, error)) error { return nil }
 
@@ -18,15 +18,16 @@ func (r routers) Close() error { return nil }
 
 func (r routers) Do(f func() error) error { return f() }
 
-// IsUp is asked only when somebody sets an interface up or down.
+// IsUp is only called after an operator has set an interface up or down.
 func (r routers) IsUp(string) (bool, error) { return true, nil }
 
-// Configure takes a link for up once IPCP and IPV6CP have told the addresses.
+// Configure reports a link as up if it has an IPv4 address and an IPv6 link-local address: then
+// IPCP and IPV6CP are open.
 func (r routers) Configure(ifname string, c vr.Interface) error {
 	if c.Up && c.Local.IsValid() && c.LinkLocal != 0 {
-		r.board.up(ifname)
+		r.tracker.up(ifname)
 	} else {
-		r.board.down(ifname)
+		r.tracker.down(ifname)
 	}
 	return nil
 }

@@ -23,59 +23,61 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// order is what a side is to do.
-type order struct {
-	B       bool // it is the side of many daemons, if there are many
-	Peers   int  // that side a has; as many daemons is side b
-	VPNs    int  // links of each peer
-	PPP     bool // PPP frames pass
-	Loss    float64
-	Seed    uint64
-	Dir     string // for its API sockets
-	Profile string // file name for profiles, without extension; empty: none are taken
+// spec describes a side of a measurement.
+type spec struct {
+	B       bool    // side b, with one daemon for each peer of side a; else side a, with one daemon
+	Peers   int     // peers of side a
+	VPNs    int     // links with each peer
+	PPP     bool    // whether the data plane carries PPP frames
+	Loss    float64 // share of the datagrams that are dropped, 0 to 1
+	Seed    uint64  // of the random choice of dropped datagrams
+	Dir     string  // for the API sockets
+	Profile string  // path for profiles, without extension; empty: no profiles
 }
 
-// result is what a side tells when all of its links are up.
+// result is what a side reports when all of its links are up.
 type result struct {
-	At       time.Time     // when the last came up
-	P50, P99 time.Duration // time to up of links, since the beginning of the round
-	CPU      time.Duration // that the process has used so far, in user and system mode
-	RSS      int64         // octets of memory resident
-	Before   int64         // the same before the daemon began
+	At       time.Time     // when the last link came up
+	P50, P99 time.Duration // percentiles of the links' time to up, since the start of the round
+	CPU      time.Duration // processor time of the process so far, user and system
+	RSS      int64         // resident memory of the process in octets
+	Before   int64         // RSS before the daemons started
 }
 
-// port is where both sides listen, each on addresses of its own.
+// port is the UDP port of both sides. They have different addresses.
 const port = 17020
 
-// addressA is side a's one address, addressB that of its peer i at side b.
+// addressA is the address of side a.
 func addressA() netip.Addr { return netip.AddrFrom4([4]byte{127, 1, 0, 1}) }
 
+// addressB is the address of daemon i of side b.
 func addressB(i int) netip.Addr { return netip.AddrFrom4([4]byte{127, 2, byte(i >> 8), byte(i)}) }
 
-// configs are the configurations of a side's daemons: defaults, but for addresses and names.
-func (o *order) configs() []*config.Config {
-	if !o.B {
-		cfg := o.config("a", addressA())
-		for i := range o.Peers {
-			o.addPeer(cfg, i, addressB(i), func(k uint32) netip.Addr { return linkAddress(2 * k) })
+// configs returns the configurations of the side's daemons. They have default values except for
+// addresses and names.
+func (s *spec) configs() []*config.Config {
+	if !s.B {
+		cfg := s.config("a", addressA())
+		for i := range s.Peers {
+			s.addPeer(cfg, i, addressB(i), func(k uint32) netip.Addr { return linkAddress(2 * k) })
 		}
 		return []*config.Config{cfg}
 	}
 	var configs []*config.Config
-	for i := range o.Peers {
-		cfg := o.config(fmt.Sprintf("b%d", i), addressB(i))
-		o.addPeer(cfg, i, addressA(), func(k uint32) netip.Addr { return linkAddress(2*k + 1) })
+	for i := range s.Peers {
+		cfg := s.config(fmt.Sprintf("b%d", i), addressB(i))
+		s.addPeer(cfg, i, addressA(), func(k uint32) netip.Addr { return linkAddress(2*k + 1) })
 		configs = append(configs, cfg)
 	}
 	return configs
 }
 
-func (o *order) config(name string, address netip.Addr) *config.Config {
+func (s *spec) config(name string, address netip.Addr) *config.Config {
 	cfg := &config.Config{
 		Local: config.Local{HostName: name, RouterID: address, Address: address, Port: port},
-		API:   config.API{Socket: filepath.Join(o.Dir, name)},
+		API:   config.API{Socket: filepath.Join(s.Dir, name)},
 	}
-	for v := range o.VPNs {
+	for v := range s.VPNs {
 		vpn := "vpn" + strconv.Itoa(v)
 		cfg.VPNs = append(cfg.VPNs, config.VPN{
 			Name: vpn, VPNID: endid.New(0x5e, uint32(v+1)), VR: config.VR{NetNS: vpn},
@@ -85,8 +87,8 @@ func (o *order) config(name string, address netip.Addr) *config.Config {
 	return cfg
 }
 
-// addPeer adds peer i with a link of each VPN.
-func (o *order) addPeer(cfg *config.Config, i int, peer netip.Addr, address func(uint32) netip.Addr) {
+// addPeer adds peer i to cfg, with a link in each VPN.
+func (s *spec) addPeer(cfg *config.Config, i int, peer netip.Addr, address func(uint32) netip.Addr) {
 	name := fmt.Sprintf("peer%d", i)
 	cfg.Peers = append(cfg.Peers, config.Peer{
 		Name: name, Address: peer, Port: port, Secret: config.Secret("a shared secret"), Digest: config.DigestSHA1,
@@ -97,30 +99,30 @@ func (o *order) addPeer(cfg *config.Config, i int, peer netip.Addr, address func
 		vpn := &cfg.VPNs[v]
 		vpn.Links = append(vpn.Links, config.Link{
 			Peer: name, Interface: interfaceName(i, v), IPv4: true, IPv6: true,
-			Address: config.LinkAddress{Prefix: netip.PrefixFrom(address(uint32(i*o.VPNs+v)), 31)},
+			Address: config.LinkAddress{Prefix: netip.PrefixFrom(address(uint32(i*s.VPNs+v)), 31)},
 		})
 	}
 }
 
-// linkAddress numbers the ends of links.
+// linkAddress returns the address of link end k.
 func linkAddress(k uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(k >> 16), byte(k >> 8), byte(k)})
 }
 
 func interfaceName(peer, vpn int) string { return fmt.Sprintf("vl%d-%d", peer, vpn) }
 
-// run is the process of a side. It begins when it reads a line, and writes a result, as JSON, when
-// all links are up; with each further line it waits for all links to come up anew. It ends with its
-// input.
-func (o *order) run(in io.Reader, out io.Writer) error {
+// run runs a side. It writes "ready" to out, and starts the daemons when it reads a line from in.
+// Each further line starts another round, which run confirms with "ready": all links must come up
+// again. At the end of each round run writes the result as JSON. It returns at the end of in.
+func (s *spec) run(in io.Reader, out io.Writer) error {
 	var interfaces []string
-	for i := range o.Peers {
-		for v := range o.VPNs {
+	for i := range s.Peers {
+		for v := range s.VPNs {
 			interfaces = append(interfaces, interfaceName(i, v))
 		}
 	}
-	b := newBoard(interfaces)
-	p := &plane{board: b, loss: o.Loss, seed: o.Seed, mute: !o.PPP}
+	t := newTracker(interfaces)
+	p := &plane{tracker: t, loss: s.Loss, seed: s.Seed, noPPP: !s.PPP}
 	log, _, err := daemon.NewLogger(config.Log{Level: config.LogInfo, Format: config.LogJSON})
 	if err != nil {
 		return err
@@ -131,32 +133,32 @@ func (o *order) run(in io.Reader, out io.Writer) error {
 		return err
 	}
 
-	configs := o.configs()
+	configs := s.configs()
 	lines := bufio.NewScanner(in)
 	if _, err := fmt.Fprintln(out, "ready"); err != nil || !lines.Scan() {
 		return err
 	}
-	finish, err := o.profile()
+	finish, err := s.profile()
 	if err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	b.again(time.Now())
+	t.startRound(time.Now())
 	var daemons errgroup.Group
 	for _, cfg := range configs {
 		daemons.Go(func() error {
-			return daemon.RunOn(ctx, p, routers{b}, cfg, "bench", log)
+			return daemon.RunOn(ctx, p, routers{t}, cfg, "bench", log)
 		})
 	}
 	go func() {
-		if err := daemons.Wait(); err != nil { // none ends by itself but for an error
+		if err := daemons.Wait(); err != nil { // a daemon only ends by itself after an error
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}()
 	go func() {
-		for times := range b.over {
+		for times := range t.done {
 			r := result{At: time.Now(), P50: times[len(times)/2], P99: times[len(times)*99/100], Before: before}
 			finish()
 			var usage syscall.Rusage
@@ -169,16 +171,16 @@ func (o *order) run(in io.Reader, out io.Writer) error {
 		}
 	}()
 	for lines.Scan() {
-		b.again(time.Now())
+		t.startRound(time.Now())
 		if _, err := fmt.Fprintln(out, "ready"); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d links missing at the end\n", b.missing())
+	fmt.Fprintf(os.Stderr, "%d links not up at the end\n", t.missing())
 	return lines.Err()
 }
 
-// resident is how much memory of this process is resident, in octets.
+// resident returns the resident memory of this process in octets.
 func resident() (int64, error) {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -188,13 +190,13 @@ func resident() (int64, error) {
 	return pages * int64(os.Getpagesize()), err
 }
 
-// profile begins a CPU profile; what it returns ends it, the first time it is called, and takes one
-// of the heap.
-func (o *order) profile() (finish func(), err error) {
-	if o.Profile == "" {
+// profile starts a CPU profile, if s.Profile is set. The first call of finish ends it and writes a
+// heap profile. Further calls do nothing.
+func (s *spec) profile() (finish func(), err error) {
+	if s.Profile == "" {
 		return func() {}, nil
 	}
-	cpu, err := os.Create(o.Profile + ".cpu")
+	cpu, err := os.Create(s.Profile + ".cpu")
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +210,7 @@ func (o *order) profile() (finish func(), err error) {
 		}
 		done = true
 		pprof.StopCPUProfile()
-		if heap, err := os.Create(o.Profile + ".heap"); err == nil {
+		if heap, err := os.Create(s.Profile + ".heap"); err == nil {
 			_ = pprof.WriteHeapProfile(heap)
 			_ = heap.Close()
 		}

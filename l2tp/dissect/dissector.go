@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Secret is a shared secret that messages may be signed with, and AVPs hidden.
+// Secret is a shared secret, for message digests and hidden AVPs.
 type Secret struct {
 	Name   string // for reports, such as the name of its file
 	Octets []byte
