@@ -1,5 +1,5 @@
-// Package compose runs two PEs and their customers as containers, as docker-compose.yml describes
-// them.
+// Package compose tests two PEs and their customers as containers, with the docker-compose.yml and
+// the README.md of this directory.
 package compose
 
 import (
@@ -16,13 +16,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The names of what the tests make, so that nothing of a user's is touched.
+// The Compose project and image tag of the tests, which differ from those of a user.
 const project, tag = "l2tpvl-test", "test"
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	// The networks have fixed addresses: one at a time on a machine.
+	// The networks have fixed addresses, so only one test can run on a machine at a time.
 	lock, err := os.OpenFile("/tmp/l2tpvl-compose.lock", os.O_CREATE|os.O_RDWR, 0o666)
 	if err == nil {
 		defer lock.Close()
@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// command runs a program, and has its output in the error.
+// command runs a program. Its error has the output of the program.
 func command(name string, args ...string) error {
 	_, err := output(name, args...)
 	return err
@@ -60,13 +60,13 @@ func output(name string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// compose runs docker-compose, or docker compose where that is what there is.
+// compose runs docker-compose, or docker compose if docker-compose is not installed.
 func compose(args ...string) error {
-	_, err := composed(args...)
+	_, err := composeOutput(args...)
 	return err
 }
 
-func composed(args ...string) (string, error) {
+func composeOutput(args ...string) (string, error) {
 	args = append([]string{"--project-name", project}, args...)
 	if _, err := exec.LookPath("docker-compose"); errors.Is(err, exec.ErrNotFound) {
 		return output("docker", append([]string{"compose"}, args...)...)
@@ -74,8 +74,7 @@ func composed(args ...string) (string, error) {
 	return output("docker-compose", args...)
 }
 
-// in runs a program in the container of a service, as compose exec does, but without its second of
-// getting ready.
+// in runs a program in the container of a service. It is about a second faster than compose exec.
 func in(service, program string, args ...string) (string, error) {
 	id, err := container(service)
 	if err != nil {
@@ -84,32 +83,33 @@ func in(service, program string, args ...string) (string, error) {
 	return output("docker", append([]string{"exec", id, program}, args...)...)
 }
 
-// must fails the test, with what the PEs have logged.
+// must fails the test if err is not nil, and prints the last lines of the PEs' logs.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
 		return
 	}
-	logs, _ := composed("logs", "--no-color", "--tail", "40", "pe1", "pe2")
+	logs, _ := composeOutput("logs", "--no-color", "--tail", "40", "pe1", "pe2")
 	t.Fatalf("%v\n%s", err, logs)
 }
 
+// containers are the containers by service. They stay the same during the tests.
 var containers = map[string]string{}
 
-// container is the container of a service, which stays the same.
+// container returns the ID of the container of a service.
 func container(service string) (string, error) {
 	if id := containers[service]; id != "" {
 		return id, nil
 	}
-	id, err := composed("ps", "--all", "-q", service)
+	id, err := composeOutput("ps", "--all", "-q", service)
 	containers[service] = strings.TrimSpace(id)
 	return containers[service], err
 }
 
-// pes are the services that have links.
+// pes are the services with links.
 var pes = []string{"pe1", "pe2"}
 
-// linksUp waits until both links are up at both PEs.
+// linksUp waits until both links are up on both PEs.
 func linksUp(t *testing.T) {
 	t.Helper()
 	for _, pe := range pes {
@@ -118,7 +118,7 @@ func linksUp(t *testing.T) {
 	}
 }
 
-// linksDown waits until a PE has none of its links up.
+// linksDown waits until all links of a PE are down.
 func linksDown(t *testing.T, pe string) {
 	t.Helper()
 	var links string
@@ -130,12 +130,12 @@ func linksDown(t *testing.T, pe string) {
 			return
 		}
 	}
-	t.Fatalf("links of %s have not gone down:\n%s", pe, links)
+	t.Fatalf("links of %s are not down:\n%s", pe, links)
 }
 
-// passes checks the way from each customer at site 1 to his own host at site 2, which has the same
-// address as the other's.
-func passes(t *testing.T) {
+// checkPaths checks that each customer's hosts reach each other. Both customers' hosts have the
+// same addresses.
+func checkPaths(t *testing.T) {
 	t.Helper()
 	for _, customer := range []string{"red", "blue"} {
 		_, err := in(customer+"1", "customer", "ping", "--count", "1", "--wait", "60s", "10.1.2.2")
@@ -143,77 +143,77 @@ func passes(t *testing.T) {
 		answer, err := in(customer+"1", "customer", "ask", "10.1.2.2")
 		must(t, err)
 		if want := customer + " at site 2\n"; answer != want {
-			t.Errorf("%s1 asked 10.1.2.2 who it is: %q, want %q", customer, answer, want)
+			t.Errorf("%s1 asked 10.1.2.2 for its name: got %q, want %q", customer, answer, want)
 		}
 		answer, err = in(customer+"2", "customer", "ask", "10.1.1.2")
 		must(t, err)
 		if want := customer + " at site 1\n"; answer != want {
-			t.Errorf("%s2 asked 10.1.1.2 who it is: %q, want %q", customer, answer, want)
+			t.Errorf("%s2 asked 10.1.1.2 for its name: got %q, want %q", customer, answer, want)
 		}
 	}
 }
 
-// said are the commands in README.md for when all is up.
-var said = regexp.MustCompile(`(?m)^    docker compose (exec -T .*)$`)
+// readmeCommands are the commands in README.md for running containers.
+var readmeCommands = regexp.MustCompile(`(?m)^    docker compose (exec -T .*)$`)
 
-// tryReadme types what README.md says, and looks for what that promises.
-func tryReadme(t *testing.T) {
+// checkReadme runs the commands in README.md and checks their output.
+func checkReadme(t *testing.T) {
 	t.Helper()
 	text, err := os.ReadFile("README.md")
 	must(t, err)
-	heard := ""
-	for _, line := range said.FindAllStringSubmatch(string(text), -1) {
-		out, err := composed(strings.Fields(line[1])...)
+	all := ""
+	for _, line := range readmeCommands.FindAllStringSubmatch(string(text), -1) {
+		out, err := composeOutput(strings.Fields(line[1])...)
 		must(t, err)
-		heard += out
+		all += out
 	}
-	for _, want := range []string{"vl-red-pe2", "vl-blue-pe2", "pe2 is UP since", "3 received", "red at site 2", "blue at site 2", "octets arrived as they were sent"} {
-		if !strings.Contains(heard, want) {
-			t.Errorf("what README.md says to type does not give %q, but:\n%s", want, heard)
+	for _, want := range []string{"vl-red-pe2", "vl-blue-pe2", "pe2 is UP since", "3 received", "red at site 2", "blue at site 2", "octets transferred unchanged"} {
+		if !strings.Contains(all, want) {
+			t.Errorf("the output of the commands in README.md has no %q:\n%s", want, all)
 		}
 	}
 }
 
 func TestTwoPEs(t *testing.T) {
-	must(t, compose("down", "--timeout", "1")) // what a run has left that was killed
+	must(t, compose("down", "--timeout", "1")) // remove the containers of a run that was killed
 	must(t, compose("up", "-d", "--no-build"))
 	linksUp(t)
-	tryReadme(t)
+	checkReadme(t)
 
 	t.Run("traffic", func(t *testing.T) {
-		passes(t)
+		checkPaths(t)
 		for _, host := range []string{"red1", "blue1"} {
 			sent, err := in(host, "customer", "send", "--size", "8000000", "10.1.2.2")
 			must(t, err)
-			if !strings.HasPrefix(sent, "8000000 octets arrived as they were sent") {
-				t.Errorf("%s: %s", host, sent)
+			if !strings.HasPrefix(sent, "8000000 octets transferred unchanged") {
+				t.Errorf("%s: output of send: %s", host, sent)
 			}
 		}
 	})
 
 	t.Run("isolation", func(t *testing.T) {
-		const bluesAlone = "10.1.2.99"
-		_, err := in("blue1", "customer", "ping", "--count", "1", bluesAlone)
+		const onlyBlue = "10.1.2.99"
+		_, err := in("blue1", "customer", "ping", "--count", "1", onlyBlue)
 		must(t, err)
-		out, err := in("red1", "customer", "ping", "--count", "1", "--wait", "3s", bluesAlone)
+		out, err := in("red1", "customer", "ping", "--count", "1", "--wait", "3s", onlyBlue)
 		if err == nil || !strings.Contains(out, " 0 received") {
-			t.Errorf("red1 pings an address that blue alone has: %v\n%s", err, out)
+			t.Errorf("red1 reaches an address that only blue has: %v\n%s", err, out)
 		}
-		// Nor does a customer reach the provider's network.
+		// A customer does not reach the provider network, either.
 		out, err = in("red1", "customer", "ping", "--count", "1", "--wait", "3s", "198.51.100.12")
 		if err == nil || !strings.Contains(out, " 0 received") {
-			t.Errorf("red1 pings pe2 itself: %v\n%s", err, out)
+			t.Errorf("red1 reaches pe2 in the provider network: %v\n%s", err, out)
 		}
 	})
 
 	pe2, err := container("pe2")
 	must(t, err)
 	core := project + "_core"
-	for _, way := range []struct {
+	for _, outage := range []struct {
 		name      string
-		away      func() error
-		back      func() error
-		unanswers bool // pe2 cannot be asked while it is away
+		begin     func() error
+		end       func() error
+		pe2Silent bool // l2tpvl-ctl cannot run on pe2 during the outage
 	}{
 		{
 			"stopped",
@@ -234,38 +234,38 @@ func TestTwoPEs(t *testing.T) {
 			true,
 		},
 		{
-			"cut off",
+			"disconnected",
 			func() error { return command("docker", "network", "disconnect", core, pe2) },
 			func() error { return command("docker", "network", "connect", "--ip", "198.51.100.12", core, pe2) },
 			false,
 		},
 	} {
-		t.Run(way.name, func(t *testing.T) {
-			must(t, way.away())
+		t.Run(outage.name, func(t *testing.T) {
+			must(t, outage.begin())
 			linksDown(t, "pe1")
-			if !way.unanswers {
+			if !outage.pe2Silent {
 				linksDown(t, "pe2")
 			}
-			must(t, way.back())
+			must(t, outage.end())
 			linksUp(t)
-			passes(t)
+			checkPaths(t)
 		})
 	}
 
-	t.Run("orderly end", func(t *testing.T) {
+	t.Run("orderly shutdown", func(t *testing.T) {
 		must(t, compose("stop", "pe1", "pe2"))
 		for _, pe := range pes {
-			logs, err := composed("logs", "--no-color", "--tail", "5", pe)
+			logs, err := composeOutput("logs", "--no-color", "--tail", "5", pe)
 			must(t, err)
 			if !strings.Contains(logs, "stopped") {
-				t.Errorf("%s has not said that it stopped:\n%s", pe, logs)
+				t.Errorf("%s has not logged that it stopped:\n%s", pe, logs)
 			}
 			id, err := container(pe)
 			must(t, err)
 			code, err := output("docker", "inspect", "--format", "{{.State.ExitCode}}", id)
 			must(t, err)
 			if strings.TrimSpace(code) != "0" {
-				t.Errorf("%s ended with status %s", pe, code)
+				t.Errorf("%s exited with status %s, want 0", pe, strings.TrimSpace(code))
 			}
 		}
 	})

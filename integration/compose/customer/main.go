@@ -1,4 +1,5 @@
-// Customer is a customer's host, and what he does at it: the one program of his container.
+// Command customer is the only program in the container of a customer's host. It configures the
+// host and serves its name over HTTP, and it has commands for trying the path to other hosts.
 package main
 
 import (
@@ -25,20 +26,20 @@ import (
 )
 
 func main() {
-	root := &cobra.Command{Use: "customer", Short: "A customer's host, and what he does at it", SilenceUsage: true}
+	root := &cobra.Command{Use: "customer", Short: "Run a customer's host, and try the path to others", SilenceUsage: true}
 	root.AddCommand(hostCommand(), askCommand(), pingCommand(), sendCommand())
 	if root.Execute() != nil {
 		os.Exit(1)
 	}
 }
 
-// port is where a host tells who it is, and takes what is sent to it.
+// port is the TCP port of a host's HTTP server.
 const port = "80"
 
 func hostCommand() *cobra.Command {
 	var gateway string
 	c := &cobra.Command{
-		Use: "host NAME ADDRESS/LENGTH...", Short: "Take addresses, and tell who asks that this is NAME", Args: cobra.MinimumNArgs(2),
+		Use: "host NAME ADDRESS/LENGTH...", Short: "Configure the host's addresses, and serve NAME over HTTP", Args: cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := address(args[1:], gateway); err != nil {
 				return err
@@ -54,7 +55,8 @@ func hostCommand() *cobra.Command {
 	return c
 }
 
-// host tells its name, and of what it is sent the sum.
+// host returns a handler that answers GET with the name of the host, and POST with the SHA-256 sum
+// of the received body.
 func host(name string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, name) })
@@ -69,7 +71,7 @@ func host(name string) http.Handler {
 	return mux
 }
 
-// address gives the one interface there is these addresses and no others, and the default route.
+// address replaces the addresses of the first interface that is up, and sets the default route.
 func address(addresses []string, gateway string) error {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -99,12 +101,12 @@ func address(addresses []string, gateway string) error {
 		}
 		return netlink.RouteReplace(&netlink.Route{LinkIndex: link.Attrs().Index, Gw: net.ParseIP(gateway)})
 	}
-	return errors.New("no interface is here")
+	return errors.New("no interface is up, except loopback")
 }
 
 func askCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "ask ADDRESS", Short: "Ask a host who it is", Args: cobra.ExactArgs(1),
+		Use: "ask ADDRESS", Short: "Ask a host for its name and print it", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			client := http.Client{Timeout: 10 * time.Second}
 			answer, err := client.Get("http://" + args[0] + ":" + port)
@@ -121,7 +123,7 @@ func askCommand() *cobra.Command {
 func sendCommand() *cobra.Command {
 	var size int64
 	c := &cobra.Command{
-		Use: "send ADDRESS", Short: "Send a host random octets by TCP, and compare what arrived", Args: cobra.ExactArgs(1),
+		Use: "send ADDRESS", Short: "Send random octets to a host over TCP, and compare checksums", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			sum := sha256.New()
 			begin := time.Now()
@@ -135,13 +137,13 @@ func sendCommand() *cobra.Command {
 				return err
 			}
 			if ours := hex.EncodeToString(sum.Sum(nil)); ours != string(theirs) {
-				return fmt.Errorf("sent what has SHA-256 %s, %s says %s", ours, args[0], strings.TrimSpace(string(theirs)))
+				return fmt.Errorf("SHA-256 of the sent octets is %s, but %s received %s", ours, args[0], strings.TrimSpace(string(theirs)))
 			}
-			fmt.Printf("%d octets arrived as they were sent, in %.1f s\n", size, time.Since(begin).Seconds())
+			fmt.Printf("%d octets transferred unchanged in %.1f s\n", size, time.Since(begin).Seconds())
 			return nil
 		},
 	}
-	c.Flags().Int64Var(&size, "size", 16<<20, "how many octets")
+	c.Flags().Int64Var(&size, "size", 16<<20, "number of octets")
 	return c
 }
 
@@ -149,7 +151,7 @@ func pingCommand() *cobra.Command {
 	var count int
 	var wait time.Duration
 	c := &cobra.Command{
-		Use: "ping ADDRESS", Short: "Ping a host, a time a second, until it has answered COUNT times or WAIT is over", Args: cobra.ExactArgs(1),
+		Use: "ping ADDRESS", Short: "Ping a host once a second, until it has replied --count times or --wait is over", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			to, err := netip.ParseAddr(args[0])
 			if err != nil {
@@ -158,12 +160,13 @@ func pingCommand() *cobra.Command {
 			return ping(to, count, wait)
 		},
 	}
-	c.Flags().IntVar(&count, "count", 3, "how many answers to wait for")
-	c.Flags().DurationVar(&wait, "wait", 10*time.Second, "how long to wait for them")
+	c.Flags().IntVar(&count, "count", 3, "number of replies to wait for")
+	c.Flags().DurationVar(&wait, "wait", 10*time.Second, "longest time to wait for the replies")
 	return c
 }
 
-// ping sends an echo request a second, and fails if there are not that many answers in time.
+// ping sends an ICMP Echo request every second. It returns an error if it does not receive count
+// replies in time.
 func ping(to netip.Addr, count int, wait time.Duration) error {
 	conn, err := icmp.ListenPacket("ip4:icmp", "0.0.0.0")
 	if err != nil {
@@ -191,7 +194,7 @@ func ping(to netip.Addr, count int, wait time.Duration) error {
 		for {
 			n, from, err := conn.ReadFrom(buffer)
 			if err != nil {
-				break // the next second
+				break // time for the next request
 			}
 			message, err := icmp.ParseMessage(1, buffer[:n])
 			if err != nil {
@@ -205,7 +208,7 @@ func ping(to netip.Addr, count int, wait time.Duration) error {
 	}
 	fmt.Printf("%d sent, %d received\n", sent, got)
 	if got < count {
-		return fmt.Errorf("%s does not answer", to)
+		return fmt.Errorf("%s: %d replies in %s, want %d", to, got, wait, count)
 	}
 	return nil
 }
