@@ -17,16 +17,16 @@ import (
 
 var errInterrupted = errors.New("interrupted")
 
-// demo is one demonstration.
+// demo is one run of the demonstration.
 type demo struct {
 	screen      *screen
-	bin         string // of the binaries; empty to build them
-	keep        bool
-	shell       bool            // it is kept running while a shell runs, not until Ctrl-C
-	kept        bool            // it was kept running as long as the person wanted
-	interrupted context.Context // ends with Ctrl-C
+	bin         string          // directory of the binaries; empty: build them
+	keep        bool            // keep the lab running after the last step
+	shell       bool            // with keep: while a shell runs, rather than until Ctrl-C
+	kept        bool            // the user has looked around and has ended the demonstration
+	interrupted context.Context // done after Ctrl-C
 
-	mustProtect bool // it is a failure if IPsec cannot be shown
+	mustProtect bool // fail if IPsec cannot be shown
 	protect     protection
 
 	*lab.Lab
@@ -37,7 +37,7 @@ const picture = `
                           ├─ pe1 ════ provider network ════ pe2 ─┤
     blue  10.1.1.2 ── VR ─┘  192.0.2.1                192.0.2.2  └─ VR ── 10.1.2.2  blue`
 
-// version is that of the sources, as make build has it.
+// version returns the version of the sources, as `make build` sets it.
 func version() string {
 	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {
@@ -46,9 +46,9 @@ func version() string {
 	return strings.TrimSpace(string(out))
 }
 
-// run goes through the demonstration and takes everything away again.
+// run runs the demonstration and removes everything that it has created.
 func (d *demo) run() error {
-	d.screen.line(d.screen.paint(bold, "l2tpvl: two provider edge routers, two customers with the same addresses, one virtual link each"))
+	d.screen.line(d.screen.paint(bold, "l2tpvl: two provider edge routers (PEs) connect the sites of two customers with the same addresses"))
 	d.screen.line(picture)
 	if d.bin == "" {
 		dir, err := os.MkdirTemp("", "l2tpvl-demo-")
@@ -62,27 +62,27 @@ func (d *demo) run() error {
 			return err
 		}
 	}
-	if err := d.makeLab(); err != nil {
+	if err := d.createLab(); err != nil {
 		return err
 	}
-	err := d.show()
+	err := d.runSteps()
 	if d.interrupted.Err() != nil && !d.kept {
-		err = errInterrupted // whatever failed because of it
+		err = errInterrupted // the cause of any other error
 	} else if err != nil {
 		d.showLogs()
 	}
-	if left := d.leave(); left != nil {
-		return errors.Join(err, left)
+	if failure := d.removeLab(); failure != nil {
+		return errors.Join(err, failure)
 	}
 	return err
 }
 
-// show goes through the steps in the lab.
-func (d *demo) show() error {
+// runSteps runs the steps in the lab.
+func (d *demo) runSteps() error {
 	ctx, cancel := context.WithTimeout(d.interrupted, timeout)
 	defer cancel()
 	for _, step := range []func(context.Context) error{
-		d.startCharons, d.startDaemons, d.awaitLinks, d.attachHosts, d.ping, d.transfer, d.isolate, d.inspect, d.showProtection,
+		d.startCharons, d.startDaemons, d.awaitLinks, d.attachHosts, d.ping, d.transfer, d.checkIsolation, d.inspect, d.showProtection,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -96,9 +96,9 @@ func (d *demo) show() error {
 	return d.shutdown()
 }
 
-// makeLab makes the namespaces.
-func (d *demo) makeLab() (err error) {
-	d.screen.step("A provider network, two PEs, and a customer host for each VPN at both ends")
+// createLab creates the namespaces.
+func (d *demo) createLab() (err error) {
+	d.screen.step("Create a provider network, two PEs, and a host of each customer at each PE")
 	start := time.Now()
 	if d.Lab, err = lab.New(lab.Options{Bin: d.bin}); err != nil {
 		return err
@@ -107,12 +107,12 @@ func (d *demo) makeLab() (err error) {
 	if err != nil {
 		return err
 	}
-	d.screen.ok("%d network namespaces, named %s-*  (%s)", len(namespaces), d.Prefix, since(start))
+	d.screen.ok("%d network namespaces created, named %s-*  (%s)", len(namespaces), d.Prefix, since(start))
 	return nil
 }
 
 func (d *demo) startDaemons(ctx context.Context) error {
-	d.screen.step("l2tpvld starts on both")
+	d.screen.step("Start l2tpvld on both PEs")
 	for _, pe := range d.PEs() {
 		start := time.Now()
 		if err := pe.Start(ctx, d.config(pe)); err != nil {
@@ -122,21 +122,21 @@ func (d *demo) startDaemons(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		d.screen.ok("%s  %s  configured by %s  (%s)", pe.Name, pe.Address, pe.ConfigFile(), since(start))
+		d.screen.ok("%s  %s  started with %s  (%s)", pe.Name, pe.Address, pe.ConfigFile(), since(start))
 		d.screen.note("data plane %s: %s", status.DataPlane, status.DataPlaneReason)
 	}
 	return nil
 }
 
-// awaitLinks tells of each link as it comes up.
+// awaitLinks waits for the links and shows each one as it comes up.
 func (d *demo) awaitLinks(ctx context.Context) error {
-	patience := 20 * time.Second
-	if d.protected() { // IKE has to come first
-		patience = 90 * time.Second
+	longest := 20 * time.Second
+	if d.protected() { // IKE must finish first
+		longest = 90 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
-	d.screen.step("The links come up: one control connection, and in it one session per VPN with PPP inside")
+	d.screen.step("Wait for the virtual links: one L2TP session for each customer, with PPP inside")
 	start := time.Now()
 	up := map[string]bool{}
 	return lab.Wait(ctx, "all links to come up", func() (bool, string, error) {
@@ -152,7 +152,7 @@ func (d *demo) awaitLinks(ctx context.Context) error {
 				case up[name]:
 				case carriesIPv4(l):
 					up[name] = true
-					d.screen.ok("%s  %-4s  %s → %s  %s in %s, MTU %d  (%s)",
+					d.screen.ok("%s  %-4s  up  %s → %s  interface %s in %s, MTU %d  (%s)",
 						pe.Name, l.VPN, l.Local, l.Remote, l.Interface, l.VR, l.MTU, since(start))
 				default:
 					waiting = append(waiting, strings.TrimSpace(fmt.Sprintf("%s %s %s", name, l.State, l.Reason)))
@@ -160,7 +160,7 @@ func (d *demo) awaitLinks(ctx context.Context) error {
 			}
 		}
 		if len(waiting) > 0 {
-			d.screen.pass("%s", strings.Join(waiting, ", "))
+			d.screen.progress("%s", strings.Join(waiting, ", "))
 		}
 		return len(waiting) == 0, strings.Join(waiting, ", "), nil
 	})
@@ -170,7 +170,7 @@ func carriesIPv4(l api.Link) bool {
 	return l.State == api.LinkUp && slices.Contains(l.Protocols, "ipv4")
 }
 
-// attachHosts joins the hosts to the virtual routers, which the daemons have created.
+// attachHosts connects the hosts to the virtual routers, which the daemons have created.
 func (d *demo) attachHosts(context.Context) error {
 	for _, pe := range d.PEs() {
 		for _, vpn := range d.VPNs {
@@ -183,7 +183,7 @@ func (d *demo) attachHosts(context.Context) error {
 }
 
 func (d *demo) ping(ctx context.Context) error {
-	d.screen.step("Pings from host to host")
+	d.screen.step("Ping from the hosts at pe1 to the hosts at pe2")
 	for _, vpn := range d.VPNs {
 		from, to := d.PE1.Sites[vpn], d.PE2.Sites[vpn]
 		pong, err := from.Host.Ping(ctx, to.Address, lab.Ping{Count: 5})
@@ -191,9 +191,9 @@ func (d *demo) ping(ctx context.Context) error {
 			return err
 		}
 		if pong.Received == 0 {
-			return fmt.Errorf("%s: no ping came back:\n%s", vpn, pong.Output)
+			return fmt.Errorf("%s: no reply to a ping:\n%s", vpn, pong.Output)
 		}
-		d.screen.ok("%-4s  %s → %s  %d of %d, %.2f ms on average", vpn, from.Address, to.Address, pong.Received, pong.Sent, pong.RTT)
+		d.screen.ok("%-4s  %s → %s  %s, %.2f ms on average", vpn, from.Address, to.Address, replies(pong), pong.RTT)
 	}
 	return nil
 }
@@ -201,27 +201,30 @@ func (d *demo) ping(ctx context.Context) error {
 func (d *demo) transfer(ctx context.Context) error {
 	octets := int64(64 << 20)
 	if d.protected() && os.Getenv("L2TPVL_VM") != "" {
-		octets = 2 << 20 // an emulated processor takes its time to encrypt
+		octets = 2 << 20 // encryption is slow on an emulated processor
 	}
-	d.screen.step(fmt.Sprintf("A TCP transfer of %d MiB of random octets from host to host", octets>>20))
+	d.screen.step(fmt.Sprintf("Transfer %d MiB of random data over TCP from the hosts at pe1 to the hosts at pe2", octets>>20))
 	for _, vpn := range d.VPNs {
-		d.screen.pass("%s", vpn)
+		d.screen.progress("%s", vpn)
 		t, err := d.PE1.Sites[vpn].Transfer(ctx, d.PE2.Sites[vpn], octets)
 		if err != nil {
 			return err
 		}
 		if !t.Intact() {
-			return fmt.Errorf("%s: SHA-256 %x was sent, and %x received", vpn, t.Sent, t.Received)
+			return fmt.Errorf("%s: SHA-256 of the data was %x when sent, but %x when received", vpn, t.Sent, t.Received)
 		}
-		d.screen.ok("%-4s  SHA-256 %x… at both ends  %s, %.0f Mbit/s",
+		d.screen.ok("%-4s  received unchanged (SHA-256 %x…) in %s, %.0f Mbit/s",
 			vpn, t.Sent[:8], t.Duration.Round(10*time.Millisecond), t.Rate()/1e6)
 	}
 	return nil
 }
 
-// inspect shows what an operator sees.
+// replies describes the result of a ping.
+func replies(p lab.Pong) string { return fmt.Sprintf("%d of %d replies", p.Received, p.Sent) }
+
+// inspect runs the commands with which an operator inspects the PEs.
 func (d *demo) inspect(ctx context.Context) error {
-	d.screen.step("What the operator sees")
+	d.screen.step("Inspect the PEs with l2tpvl-ctl, as an operator does")
 	for _, pe := range d.PEs() {
 		for _, args := range [][]string{{"links"}, {"peers"}} {
 			if err := d.ctl(ctx, pe, args...); err != nil {
@@ -232,7 +235,7 @@ func (d *demo) inspect(ctx context.Context) error {
 	return d.ctl(ctx, d.PE1, "explain", "red", "pe2")
 }
 
-// ctl runs l2tpvl-ctl as a person would, who sees its output as it is.
+// ctl runs l2tpvl-ctl on pe and shows its output.
 func (d *demo) ctl(ctx context.Context, pe *lab.PE, args ...string) error {
 	words := pe.CtlCommand(args...)
 	d.screen.command(words...)
@@ -244,21 +247,21 @@ func (d *demo) ctl(ctx context.Context, pe *lab.PE, args ...string) error {
 	return nil
 }
 
-// ctlNo is ctl for a command whose answer is to be no, which its exit status tells.
-func (d *demo) ctlNo(ctx context.Context, pe *lab.PE, args ...string) error {
+// ctlFails is ctl for a command that must report a failure with exit status 1.
+func (d *demo) ctlFails(ctx context.Context, pe *lab.PE, args ...string) error {
 	err := d.ctl(ctx, pe, args...)
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == 1 {
 		return nil
 	}
 	if err == nil {
-		err = fmt.Errorf("%v: everything is fine, and should not be", args)
+		err = fmt.Errorf("l2tpvl-ctl %s: exit status 0, want 1", strings.Join(args, " "))
 	}
 	return err
 }
 
-// shutdown has both daemons take their leave.
+// shutdown stops both daemons and checks that they remove what they have created.
 func (d *demo) shutdown() error {
-	d.screen.step("Both daemons shut down")
+	d.screen.step("Stop l2tpvld on both PEs")
 	for _, pe := range d.PEs() {
 		start := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -269,37 +272,37 @@ func (d *demo) shutdown() error {
 		}
 		for _, vpn := range d.VPNs {
 			if vr := pe.Sites[vpn].VR; vr.Exists() {
-				return fmt.Errorf("%s has created namespace %s, and left it", pe.Name, vr)
+				return fmt.Errorf("%s has not removed namespace %s, which it has created", pe.Name, vr)
 			}
 		}
-		d.screen.ok("%s has closed its sessions and its connection, and taken its links and virtual routers away  (%s)", pe.Name, since(start))
+		d.screen.ok("%s  stopped; its links and virtual routers are removed  (%s)", pe.Name, since(start))
 	}
 	return d.endProtection()
 }
 
-// leave removes the lab.
-func (d *demo) leave() error {
+// removeLab removes the lab and checks that no namespace of it remains.
+func (d *demo) removeLab() error {
 	if err := d.Close(); err != nil {
 		return err
 	}
 	left, err := d.Namespaces()
 	if err == nil && len(left) > 0 {
-		err = fmt.Errorf("namespaces are left: %s", strings.Join(left, ", "))
+		err = fmt.Errorf("namespaces not removed: %s", strings.Join(left, ", "))
 	}
 	return err
 }
 
-// showLogs shows the end of both daemons' logs, after a failure.
+// showLogs shows the last lines of both daemons' logs after a failure.
 func (d *demo) showLogs() {
 	const lines = 20
 	for _, pe := range d.PEs() {
 		log, err := os.ReadFile(pe.LogFile())
 		if err != nil {
-			continue // it was never started
+			continue // the daemon was not started
 		}
 		all := strings.Split(strings.TrimSpace(string(log)), "\n")
 		d.screen.line("")
-		d.screen.line(fmt.Sprintf("The last lines of %s:", filepath.Base(pe.LogFile())))
+		d.screen.line(fmt.Sprintf("Last lines of %s:", filepath.Base(pe.LogFile())))
 		for _, line := range all[max(0, len(all)-lines):] {
 			d.screen.note("%s", line)
 		}

@@ -8,19 +8,21 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// isolate proves in three ways that the two VPNs, whose addresses are the same, do not meet.
-func (d *demo) isolate(ctx context.Context) error {
-	d.screen.step("Red cannot reach blue")
-	for _, proof := range []func(context.Context) error{d.sameAddressOtherHost, d.blueAlone, d.nothingSeen} {
-		if err := proof(ctx); err != nil {
+// checkIsolation checks in three ways that no packet passes between the two VPNs, which use the
+// same addresses.
+func (d *demo) checkIsolation(ctx context.Context) error {
+	d.screen.step("Check that red and blue cannot reach each other")
+	for _, check := range []func(context.Context) error{d.checkNames, d.checkOtherAddress, d.checkCaptures} {
+		if err := check(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sameAddressOtherHost has the far hosts, which have one address, say who they are.
-func (d *demo) sameAddressOtherHost(ctx context.Context) error {
+// checkNames checks that the same address belongs to a different host in each VPN: each host
+// answers with the name of its VPN.
+func (d *demo) checkNames(ctx context.Context) error {
 	const port = 7
 	for _, vpn := range d.VPNs {
 		stop, err := d.PE2.Sites[vpn].Answer(ctx, port, vpn)
@@ -36,36 +38,37 @@ func (d *demo) sameAddressOtherHost(ctx context.Context) error {
 			return err
 		}
 		if answer != vpn {
-			return fmt.Errorf("%s asks who is at %s, and a host of %q answers", vpn, at, answer)
+			return fmt.Errorf("%s: the host at %s answers %q, want %q", vpn, at, answer, vpn)
 		}
-		d.screen.ok("%-4s  asks who is at %s: %q", vpn, at, answer)
+		d.screen.ok("%-4s  asks the host at %s for its name: %q", vpn, at, answer)
 	}
 	return nil
 }
 
-// blueAlone has both VPNs ping an address that is in blue alone.
-func (d *demo) blueAlone(ctx context.Context) error {
+// checkOtherAddress pings, from both VPNs, an address that only blue has.
+func (d *demo) checkOtherAddress(ctx context.Context) error {
 	address := netip.MustParseAddr("10.1.2.99")
 	if err := d.PE2.Sites["blue"].Host.IP(fmt.Sprintf("addr add %s/24 dev eth0", address)); err != nil {
 		return err
 	}
 	for _, vpn := range []string{"blue", "red"} {
-		d.screen.pass("%s pings %s", vpn, address)
+		d.screen.progress("%s pings %s", vpn, address)
 		pong, err := d.PE1.Sites[vpn].Host.Ping(ctx, address, lab.Ping{Count: 2})
 		if err != nil {
 			return err
 		}
 		reaches, should := pong.Received > 0, vpn == "blue"
 		if reaches != should {
-			return fmt.Errorf("%s reaches %s: %v, which is in blue alone", vpn, address, reaches)
+			return fmt.Errorf("%s pings %s, which only blue has: %s", vpn, address, replies(pong))
 		}
-		d.screen.ok("%-4s  pings %s, which is in blue alone: %d of %d come back", vpn, address, pong.Received, pong.Sent)
+		d.screen.ok("%-4s  pings %s, which only blue has: %s", vpn, address, replies(pong))
 	}
 	return nil
 }
 
-// nothingSeen looks at both links while red sends what nobody else does.
-func (d *demo) nothingSeen(ctx context.Context) error {
+// checkCaptures captures the packets of both links while red sends pings with a mark, which no
+// other packet has.
+func (d *demo) checkCaptures(ctx context.Context) error {
 	captures := map[string]*lab.Capture{}
 	for _, vpn := range d.VPNs {
 		links, err := d.PE2.Client().Links(ctx)
@@ -96,8 +99,9 @@ func (d *demo) nothingSeen(ctx context.Context) error {
 		}
 	}
 	if pong.Received == 0 || packets["red"] == 0 || packets["blue"] != 0 {
-		return fmt.Errorf("red's octets were seen %d times in red and %d times in blue:\n%s", packets["red"], packets["blue"], pong.Output)
+		return fmt.Errorf("red's marked packets: %d on red's link, want at least 1; %d on blue's link, want 0:\n%s",
+			packets["red"], packets["blue"], pong.Output)
 	}
-	d.screen.ok("red   sends octets of its own: seen on red's link %d times, on blue's link %d times", packets["red"], packets["blue"])
+	d.screen.ok("red   sends marked packets: %d captured on red's link, %d on blue's link", packets["red"], packets["blue"])
 	return nil
 }

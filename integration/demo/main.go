@@ -1,9 +1,8 @@
-// Command demo shows the main job of l2tpvld to a person who watches: two provider edge routers in
-// network namespaces give two customers with the same addresses a virtual link each. It leaves
-// nothing behind, however it ends.
+// Command demo demonstrates l2tpvld: two provider edge routers, in network namespaces, give each of
+// two customers with the same addresses a virtual link. It removes everything that it has created,
+// also after an error or Ctrl-C. It must run as root.
 //
-// The exit status is 0 if everything worked, 1 if something did not, and 130 if Ctrl-C cut it
-// short.
+// The exit status is 0 if every step succeeded, 1 if one failed, and 130 after Ctrl-C.
 package main
 
 import (
@@ -15,14 +14,14 @@ import (
 	"time"
 )
 
-// timeout bounds the whole demonstration, but for the time that it is kept running.
+// timeout is the longest time that all steps together may take, without the time that -keep adds.
 const timeout = 5 * time.Minute
 
 func main() {
-	bin := flag.String("bin", "", "`directory` of l2tpvld and l2tpvl-ctl; they are built if there is none")
-	keep := flag.Bool("keep", os.Getenv("KEEP") != "", "keep it running until Ctrl-C; KEEP=1 in the environment does that too")
-	shell := flag.Bool("shell", false, "with -keep: keep it running while a shell runs on this terminal")
-	protect := flag.Bool("ipsec", false, "fail where IPsec cannot be shown, rather than leave it out")
+	bin := flag.String("bin", "", "`directory` with l2tpvld and l2tpvl-ctl; without it the demo builds them")
+	keep := flag.Bool("keep", os.Getenv("KEEP") != "", "keep the network running until Ctrl-C; also set by KEEP=1 in the environment")
+	shell := flag.Bool("shell", false, "with -keep: start a shell, and keep the network running until it exits")
+	protect := flag.Bool("ipsec", false, "fail if IPsec cannot be shown on this machine, rather than skip it")
 	flag.Parse()
 	os.Exit(run(*bin, *keep, *shell, *protect))
 }

@@ -12,17 +12,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec/guard"
 )
 
-// protection is what shows IPsec: red requires it, blue does without.
+// protection is the part of the demonstration that shows IPsec: red requires it, blue is in the
+// clear.
 type protection struct {
-	why     string // why it cannot be shown here; empty: it is
-	charons map[*lab.PE]*lab.Charon
-	watch   *lab.LeakWatch
+	unavailable string // why IPsec cannot be shown on this machine; empty: it is shown
+	charons     map[*lab.PE]*lab.Charon
+	watch       *lab.LeakWatch
 }
 
 const protectedVPN = "red"
 
-// canProtect says why IPsec cannot be shown on this machine; empty: it can.
-func (d *demo) canProtect() string {
+// unavailableReason returns why IPsec cannot be shown on this machine, or "" if it can.
+func (d *demo) unavailableReason() string {
 	if _, err := exec.LookPath("charon-systemd"); err != nil {
 		return "strongSwan is not installed: apt install charon-systemd strongswan-swanctl"
 	}
@@ -32,18 +33,19 @@ func (d *demo) canProtect() string {
 	return ""
 }
 
-// startCharons starts strongSwan on both PEs, and somebody who looks at each packet between them
+// startCharons starts strongSwan on both PEs, and a watch that checks every packet between them
 // from now on.
 func (d *demo) startCharons(ctx context.Context) (err error) {
-	d.protect.why = d.canProtect()
+	d.protect.unavailable = d.unavailableReason()
 	switch {
-	case d.protect.why != "" && d.mustProtect:
-		return errors.New(d.protect.why)
-	case d.protect.why != "":
-		d.screen.note("without IPsec here, which `make demo-vm` shows in a virtual machine: %s", d.protect.why)
+	case d.protect.unavailable != "" && d.mustProtect:
+		return fmt.Errorf("cannot show IPsec: %s", d.protect.unavailable)
+	case d.protect.unavailable != "":
+		d.screen.note("IPsec is not shown on this machine: %s", d.protect.unavailable)
+		d.screen.note("`make demo-vm` shows it in a virtual machine")
 		return nil
 	}
-	d.screen.step("strongSwan starts on both: it agrees on keys for red, which requires IPsec; blue does without")
+	d.screen.step("Start strongSwan on both PEs: red requires IPsec, blue is in the clear")
 	flow := lab.ProtectedFlow{A: d.PE1.Address, B: d.PE2.Address, Ports: []uint16{portProtected}}
 	if d.protect.watch, err = d.WatchLeaks(d.PE1.NS, lab.ProviderInterface, flow); err != nil {
 		return err
@@ -54,19 +56,19 @@ func (d *demo) startCharons(ctx context.Context) (err error) {
 		if d.protect.charons[pe], err = pe.StartCharon(ctx); err != nil {
 			return err
 		}
-		d.screen.ok("%s  charon-systemd, asked at %s  (%s)", pe.Name, d.protect.charons[pe].Socket, since(start))
+		d.screen.ok("%s  charon-systemd started, control socket %s  (%s)", pe.Name, d.protect.charons[pe].Socket, since(start))
 	}
-	d.screen.note("from here on each packet of the provider network is looked at")
+	d.screen.note("from now on the demo checks every packet in the provider network")
 	return nil
 }
 
-// portProtected is the port of what IPsec protects, as by default.
+// portProtected is the UDP port of protected L2TP traffic, the default one.
 const portProtected = 1701
 
 // protected reports whether IPsec protects red.
-func (d *demo) protected() bool { return d.protect.why == "" }
+func (d *demo) protected() bool { return d.protect.unavailable == "" }
 
-// config is the configuration of a PE.
+// config returns the configuration of a PE.
 func (d *demo) config(pe *lab.PE) lab.Config {
 	c := pe.Config()
 	if d.protected() {
@@ -75,56 +77,56 @@ func (d *demo) config(pe *lab.PE) lab.Config {
 	return c
 }
 
-// saw tells what the provider network has seen so far. A single packet of red in clear is a
-// failure.
-func (d *demo) saw() error {
+// checkLeaks shows the packets in the provider network so far. It returns an error if there was
+// even one packet of red in the clear.
+func (d *demo) checkLeaks() error {
 	seen := d.protect.watch.Seen()
 	if seen.Leaks > 0 {
-		return fmt.Errorf("%d packets of red were in clear: %v", seen.Leaks, seen.First)
+		return fmt.Errorf("%d packets of red were in the clear: %v", seen.Leaks, seen.First)
 	}
-	d.screen.ok("the provider network saw  red: %d ESP packets, %d in clear   blue: %d in clear", seen.ESP, seen.Leaks, seen.Clear)
+	d.screen.ok("packets in the provider network  red: %d in ESP, %d in the clear  blue: %d in the clear", seen.ESP, seen.Leaks, seen.Clear)
 	return nil
 }
 
-// showProtection shows how IPsec is, and what becomes of red without strongSwan.
+// showProtection shows the state of IPsec, and what happens to red without strongSwan.
 func (d *demo) showProtection(ctx context.Context) error {
 	if !d.protected() {
 		return nil
 	}
-	d.screen.step("What IPsec does for red, and what others see")
+	d.screen.step("Show the IPsec protection of red, and the packets in the provider network")
 	if err := d.ctl(ctx, d.PE1, "ipsec"); err != nil {
 		return err
 	}
 	d.screen.line("")
-	if err := d.saw(); err != nil {
+	if err := d.checkLeaks(); err != nil {
 		return err
 	}
-	if err := d.withoutCharon(ctx); err != nil {
+	if err := d.stopCharon(ctx); err != nil {
 		return err
 	}
-	return d.withCharonAgain(ctx)
+	return d.restartCharon(ctx)
 }
 
-// withoutCharon ends strongSwan on PE1, which takes keys and policies with it: strongSwan alone
-// would let red go in clear now.
-func (d *demo) withoutCharon(ctx context.Context) error {
-	d.screen.step("strongSwan is killed on pe1, and takes keys and policies with it")
+// stopCharon stops strongSwan on PE1, which removes its keys and policies. Without the floor, red's
+// packets would now leave in the clear.
+func (d *demo) stopCharon(ctx context.Context) error {
+	d.screen.step("Stop strongSwan on pe1, which removes the IPsec keys and policies of red")
 	if err := d.protect.charons[d.PE1].Stop(); err != nil {
 		return err
 	}
 	for _, vpn := range d.VPNs {
 		from, to := d.PE1.Sites[vpn], d.PE2.Sites[vpn]
-		d.screen.pass("%s pings", vpn)
+		d.screen.progress("%s pings", vpn)
 		pong, err := from.Host.Ping(ctx, to.Address, lab.Ping{Count: 5})
 		if err != nil {
 			return err
 		}
 		if passes := pong.Received > 0; passes != (vpn != protectedVPN) {
-			return fmt.Errorf("without strongSwan %d of %d pings of %s came back:\n%s", pong.Received, pong.Sent, vpn, pong.Output)
+			return fmt.Errorf("ping of %s without strongSwan: %s:\n%s", vpn, replies(pong), pong.Output)
 		}
-		d.screen.ok("%-4s  %s → %s  %d of %d come back", vpn, from.Address, to.Address, pong.Received, pong.Sent)
+		d.screen.ok("%-4s  %s → %s  %s", vpn, from.Address, to.Address, replies(pong))
 	}
-	if err := d.saw(); err != nil {
+	if err := d.checkLeaks(); err != nil {
 		return err
 	}
 	protections, err := d.PE1.Client().IPsec(ctx)
@@ -132,26 +134,26 @@ func (d *demo) withoutCharon(ctx context.Context) error {
 		return err
 	}
 	if len(protections) != 1 || protections[0].DroppedOut == 0 {
-		return fmt.Errorf("pe1 tells of no packet that the floor has dropped: %+v", protections)
+		return fmt.Errorf("pe1 reports no packet that the floor has dropped: %+v", protections)
 	}
-	d.screen.ok("the floor of pe1 has dropped %d packets that would have left in clear", protections[0].DroppedOut)
-	d.screen.pass("the echoes of the link find out")
+	d.screen.ok("the floor (nftables rules) on pe1 has dropped %d packets that would have left in the clear", protections[0].DroppedOut)
+	d.screen.progress("waiting until missing echo replies take the link down")
 	if err := d.PE1.WaitNotUp(ctx, protectedVPN); err != nil {
 		return err
 	}
-	return d.ctlNo(ctx, d.PE1, "explain", protectedVPN, "pe2")
+	return d.ctlFails(ctx, d.PE1, "explain", protectedVPN, "pe2")
 }
 
-// withCharonAgain has red heal.
-func (d *demo) withCharonAgain(ctx context.Context) error {
-	d.screen.step("strongSwan is started again, and red comes back by itself")
+// restartCharon starts strongSwan on PE1 again and waits until red's link has recovered.
+func (d *demo) restartCharon(ctx context.Context) error {
+	d.screen.step("Start strongSwan on pe1 again: red recovers by itself")
 	start := time.Now()
 	if err := d.protect.charons[d.PE1].Start(ctx); err != nil {
 		return err
 	}
 	from, to := d.PE1.Sites[protectedVPN], d.PE2.Sites[protectedVPN]
-	err := lab.Wait(ctx, "red to pass again", func() (bool, string, error) {
-		d.screen.pass("red pings")
+	err := lab.Wait(ctx, "red's ping to be answered again", func() (bool, string, error) {
+		d.screen.progress("red pings")
 		pong, err := from.Host.Ping(ctx, to.Address, lab.Ping{Count: 1})
 		return err == nil && pong.Received > 0, pong.Output, err
 	})
@@ -164,18 +166,18 @@ func (d *demo) withCharonAgain(ctx context.Context) error {
 	}
 	for _, l := range links {
 		if l.VPN == protectedVPN && l.State == api.LinkUp {
-			d.screen.ok("red   %s → %s  passes again, under %s  (%s)", from.Address, to.Address, l.ESP, since(start))
+			d.screen.ok("red   %s → %s  ping is answered again, link protected by ESP with %s  (%s)", from.Address, to.Address, l.ESP, since(start))
 		}
 	}
-	return d.saw()
+	return d.checkLeaks()
 }
 
-// endProtection is the last look at the provider network, when both daemons are gone.
+// endProtection checks for leaks once more after both daemons have stopped, and stops strongSwan.
 func (d *demo) endProtection() error {
 	if d.protect.watch == nil {
 		return nil
 	}
-	err := d.saw()
+	err := d.checkLeaks()
 	_, lost := d.protect.watch.Stop()
 	d.protect.watch = nil
 	for _, charon := range d.protect.charons {

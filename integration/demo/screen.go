@@ -10,15 +10,15 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is what the person sees: numbered steps, each with lines below it. Colours, symbols and
-// what vanishes again are for a terminal alone.
+// screen is the output of the demonstration: numbered steps, each with lines below it. Only a
+// terminal gets colours, symbols and progress lines.
 type screen struct {
-	out      io.Writer
-	terminal bool
-	colour   bool
-	start    time.Time
-	steps    int
-	passing  bool // a passing line is shown
+	out          io.Writer
+	terminal     bool
+	colour       bool
+	start        time.Time
+	steps        int
+	progressLine bool // the cursor is on a progress line
 }
 
 func newScreen(out *os.File) *screen {
@@ -46,28 +46,28 @@ func (s *screen) paint(colour, text string) string {
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
 
-// line prints one line in place of a passing one.
+// line prints one line, and removes a progress line.
 func (s *screen) line(text string) {
-	if s.passing {
+	if s.progressLine {
 		fmt.Fprint(s.out, "\r\x1b[K")
-		s.passing = false
+		s.progressLine = false
 	}
 	fmt.Fprintln(s.out, text)
 }
 
-// step begins a step.
+// step prints the title of the next step.
 func (s *screen) step(title string) {
 	s.steps++
 	s.line("")
 	s.line(fmt.Sprintf("%2d  %s", s.steps, s.paint(bold, title)))
 }
 
-// note prints a line that is neither good nor bad.
+// note prints a line of information.
 func (s *screen) note(format string, args ...any) {
 	s.line("      " + fmt.Sprintf(format, args...))
 }
 
-// ok prints what has worked.
+// ok prints a successful result.
 func (s *screen) ok(format string, args ...any) {
 	mark := "ok"
 	if s.terminal {
@@ -76,30 +76,30 @@ func (s *screen) ok(format string, args ...any) {
 	s.line("   " + s.paint(green, mark) + " " + fmt.Sprintf(format, args...))
 }
 
-// pass prints, on a terminal, a line that the next one replaces.
-func (s *screen) pass(format string, args ...any) {
+// progress prints, on a terminal, a line that the next line replaces.
+func (s *screen) progress(format string, args ...any) {
 	if !s.terminal {
 		return
 	}
 	fmt.Fprint(s.out, "\r\x1b[K      "+s.paint(dim, fmt.Sprintf(format, args...)))
-	s.passing = true
+	s.progressLine = true
 }
 
-// command prints a command line as it would be typed.
+// command prints a command line as a user would type it.
 func (s *screen) command(words ...string) {
 	s.line("")
 	s.line(s.paint(dim, "# ") + s.paint(bold, strings.Join(words, " ")))
 }
 
-// summary is the last line.
+// summary prints the last line: the result of the demonstration.
 func (s *screen) summary(err error) {
 	s.line("")
 	took := fmt.Sprintf("%.1f s", time.Since(s.start).Seconds())
 	switch err {
 	case nil:
-		s.line(s.paint(green, "Everything worked") + ", and nothing is left behind. It took " + took + ".")
+		s.line(s.paint(green, "All steps succeeded") + " in " + took + ". Everything that the demo created has been removed.")
 	case errInterrupted:
-		s.line("Stopped after " + took + ". Nothing is left behind.")
+		s.line("Interrupted after " + took + ". Everything that the demo created has been removed.")
 	default:
 		s.line(s.paint(red, "FAILED") + " after " + took + ": " + err.Error())
 	}
