@@ -32,8 +32,8 @@
 //
 // # Invalid messages
 //
-// RFC 3931, sections 5.1, 5.2, 5.4 and 7.1, say how a receiver treats invalid messages. This
-// package implements them as follows:
+// This package treats invalid messages according to RFC 3931, sections 5.1, 5.2, 5.4 and 7.1, as
+// follows:
 //
 //   - Malformed header: the message must be discarded (HeaderError). Reserved bits are ignored, and
 //     so are octets after the end of the message that the Length in the header gives.

@@ -47,7 +47,7 @@ type pe struct {
 // message returns a frame with a signed control message. An SCCRQ is signed without nonces (RFC
 // 3931, section 5.4.1).
 func (p *pe) message(kind uint16, avps ...[]byte) []byte {
-	const digestAt = 12 + 8 + 7 // header, Message Type AVP, and the Message Digest AVP up to the digest itself
+	const digestAt = 12 + 8 + 7 // after header, Message Type AVP, and start of Message Digest AVP
 	nonces := slices.Concat(p.nonce, p.peer.nonce)
 	destination := p.peer.id
 	if kind == 1 {

@@ -24,23 +24,23 @@ const (
 	nextSecret = "battery staple"
 )
 
-// variant is a way to send all messages.
+// variant is one way to send all messages.
 type variant struct {
 	name    string
 	keys    l2tp.Keys
-	secrets []string // of the keys
+	secrets []string // the secrets of keys
 	hide    l2tp.AVPSet
 	ip, v6  bool
 }
 
-// sent is a message as it went.
+// sent is a message that was sent.
 type sent struct {
 	message l2tp.Message
-	wire    []byte // from the control message header on
+	wire    []byte // its octets, from the control message header on
 	sums    [][]byte
 }
 
-// side is one end of the connection.
+// side is one end of the control connection.
 type side struct {
 	address string
 	id      uint32
@@ -48,7 +48,7 @@ type side struct {
 	ns      uint16
 }
 
-// sendAll writes a dialogue of all messages, each with all AVPs, to a capture.
+// sendAll writes a capture of a dialogue with all messages, each with all its AVPs.
 func sendAll(t *testing.T, v variant) (file string, messages []sent) {
 	t.Helper()
 	a := &side{address: "192.0.2.1", id: 0x5f1c22ab, nonce: []byte("0123456789abcdef")}
@@ -59,7 +59,7 @@ func sendAll(t *testing.T, v variant) (file string, messages []sent) {
 	var frames [][]byte
 	for _, kind := range types {
 		if kind == l2tp.ZLB && len(v.keys) > 0 {
-			continue // it has no place for a digest, so an ACK is sent instead (RFC 3931 section 6.15)
+			continue // a ZLB has no digest, so an ACK replaces it (RFC 3931, section 6.15)
 		}
 		from, to := a, b
 		if fromB[kind] {
@@ -80,8 +80,8 @@ func sendAll(t *testing.T, v variant) (file string, messages []sent) {
 	return writePcap(t, frames), messages
 }
 
-// write writes the message, signed, and computes what its digests must be from what RFC 3931
-// section 5.4.1 says.
+// write writes and signs the message. It also computes the digests that the message must have as
+// RFC 3931, section 5.4.1, says, independently of package l2tp.
 func (v variant) write(t *testing.T, m l2tp.Message, local, remote []byte) sent {
 	t.Helper()
 	var sums [][]byte
@@ -111,7 +111,7 @@ func mac(h func() hash.Hash, key []byte, parts ...[]byte) []byte {
 	return m.Sum(nil)
 }
 
-// frame is an Ethernet frame with a control message over UDP or IP.
+// frame returns an Ethernet frame with a control message over UDP or IP.
 func (v variant) frame(t *testing.T, from, to string, message []byte) []byte {
 	t.Helper()
 	protocol := layers.IPProtocolUDP

@@ -1,6 +1,7 @@
-// Package wire holds that what our codec writes is what Wireshark's dissector reads, and that what
-// decode reads is the same: every message with every AVP that it can have, in clear and hidden,
-// with one digest and two, over UDP and IP.
+// Package wire tests the codec of package l2tp against Wireshark's dissector: tshark and
+// `l2tpvl-ctl decode` must both read what the codec writes. The tests send every message with every
+// AVP that it may have, in the clear and hidden, with one digest and with two, over UDP and over
+// IP.
 package wire
 
 import (
@@ -10,7 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// types are all messages of RFC 3931 section 3.1, in an order in which a connection may see them.
+// types are all messages of RFC 3931, section 3.1, in an order that is possible on one control
+// connection.
 var types = []l2tp.MessageType{
 	l2tp.SCCRQ, l2tp.SCCRP, l2tp.SCCCN, l2tp.HELLO,
 	l2tp.ICRQ, l2tp.ICRP, l2tp.ICCN,
@@ -18,10 +20,11 @@ var types = []l2tp.MessageType{
 	l2tp.SLI, l2tp.WEN, l2tp.ACK, l2tp.ZLB, l2tp.CDN, l2tp.StopCCN,
 }
 
-// fromB says which messages the connection's responder sends; the initiator sends the others.
+// fromB are the messages that the responder of the control connection sends. The initiator sends
+// the others.
 var fromB = map[l2tp.MessageType]bool{l2tp.SCCRP: true, l2tp.ICRP: true, l2tp.OCRP: true, l2tp.ACK: true, l2tp.StopCCN: true}
 
-// filled has a value for every AVP, each of its own.
+// filled has a different value for every AVP.
 var filled = l2tp.Message{
 	RandomVector: []byte("sixteen octets.."),
 	Result: l2tp.Result{
@@ -51,7 +54,8 @@ var filled = l2tp.Message{
 	},
 }
 
-// allOf returns a message of type t with every AVP that our codec writes in one: it says so itself.
+// allOf returns a message of this type with every AVP that it may have. It asks the codec which
+// ones these are: Append returns Misplaced for the others.
 func allOf(t *testing.T, kind l2tp.MessageType, nonce []byte, id uint32) l2tp.Message {
 	t.Helper()
 	m := filled
@@ -63,7 +67,7 @@ func allOf(t *testing.T, kind l2tp.MessageType, nonce []byte, id uint32) l2tp.Me
 	if err != nil {
 		t.Fatal(err)
 	}
-	var takes l2tp.AVPSet
+	var allowed l2tp.AVPSet
 	for avp := range l2tp.AVPType(100) {
 		m.Has = l2tp.AVPs(avp)
 		with, err := l2tp.Append(nil, &m)
@@ -73,9 +77,9 @@ func allOf(t *testing.T, kind l2tp.MessageType, nonce []byte, id uint32) l2tp.Me
 		case err != nil:
 			t.Fatal(err)
 		case len(with) > len(bare):
-			takes.Add(avp)
+			allowed.Add(avp)
 		}
 	}
-	m.Has = takes
+	m.Has = allowed
 	return m
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// field is one of those that tshark finds, with what it finds inside.
+// field is a field of a packet as tshark dissects it, with the fields inside it.
 type field struct {
 	Name     string  `xml:"name,attr"`
 	ShowName string  `xml:"showname,attr"`
 	Show     string  `xml:"show,attr"`
-	Value    string  `xml:"value,attr"` // its octets in hexadecimal
+	Value    string  `xml:"value,attr"` // octets in hexadecimal
 	Fields   []field `xml:"field"`
 }
 
-// packet is a frame, by its protocols.
+// packet is a frame, as the list of its protocols.
 type packet struct {
 	Protocols []field `xml:"proto"`
 }
 
-// dissectFile has tshark read a capture in the most detail that it can tell.
+// dissectFile dissects a capture with tshark, in its most detailed format, PDML.
 func dissectFile(t *testing.T, file string) []packet {
 	t.Helper()
 	cmd := exec.Command("tshark", "-r", file, "-T", "pdml", "-o", "l2tp.shared_secret:"+secret)
@@ -34,7 +34,7 @@ func dissectFile(t *testing.T, file string) []packet {
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("tshark, which this test needs: %v: %s", err, stderr.Bytes())
+		t.Fatalf("tshark (required by this test): %v: %s", err, stderr.Bytes())
 	}
 	var p struct {
 		Packets []packet `xml:"packet"`
@@ -45,7 +45,7 @@ func dissectFile(t *testing.T, file string) []packet {
 	return p.Packets
 }
 
-// l2tp is the control message in the packet.
+// l2tp returns the L2TP layer of the packet.
 func (p packet) l2tp(t *testing.T) field {
 	t.Helper()
 	for _, f := range p.Protocols {
@@ -53,11 +53,11 @@ func (p packet) l2tp(t *testing.T) field {
 			return f
 		}
 	}
-	t.Fatal("tshark finds no L2TP in a packet")
+	t.Fatal("tshark does not find L2TP in a packet")
 	return field{}
 }
 
-// all calls visit with f and all fields inside.
+// all calls visit for f and for all fields inside it.
 func (f *field) all(visit func(*field)) {
 	visit(f)
 	for i := range f.Fields {
@@ -65,7 +65,7 @@ func (f *field) all(visit func(*field)) {
 	}
 }
 
-// find returns the values that the fields of that name have, as tshark shows them.
+// find returns the values of all fields with this name, as tshark shows them.
 func (f *field) find(name string) (shown []string) {
 	f.all(func(g *field) {
 		if g.Name == name {
@@ -75,12 +75,12 @@ func (f *field) find(name string) (shown []string) {
 	return shown
 }
 
-// number is the one number that the field of that name has.
+// number returns the value of the field with this name, which must occur once and be a number.
 func (f *field) number(t *testing.T, name string) uint64 {
 	t.Helper()
 	shown := f.find(name)
 	if len(shown) != 1 {
-		t.Fatalf("tshark finds %s %d times in %s", name, len(shown), f.Show)
+		t.Fatalf("tshark finds field %s %d times in %s, want once", name, len(shown), f.Show)
 	}
 	n, err := strconv.ParseUint(shown[0], 0, 64)
 	if err != nil {
@@ -89,8 +89,8 @@ func (f *field) number(t *testing.T, name string) uint64 {
 	return n
 }
 
-// remarks are tshark's on the packet, such as "Malformed Packet".
-func (p packet) remarks() (list []string) {
+// expertInfo returns tshark's expert info on the packet, such as "Malformed Packet".
+func (p packet) expertInfo() (list []string) {
 	for i := range p.Protocols {
 		p.Protocols[i].all(func(f *field) {
 			if f.Name == "_ws.expert.message" || strings.HasPrefix(f.Name, "_ws.malformed") {
@@ -105,11 +105,11 @@ func (p packet) remarks() (list []string) {
 type readAVP struct {
 	field
 	mandatory, hidden bool
-	kind              l2tp.AVPType // of a hidden one from the octets alone: tshark stops at the H bit
+	kind              l2tp.AVPType // from the octets if hidden, as tshark does not dissect these
 	value             []byte
 }
 
-// avps are those of the message that f is.
+// avps returns the AVPs of the message f.
 func (f field) avps(t *testing.T) (list []readAVP) {
 	t.Helper()
 	for _, g := range f.Fields {
@@ -135,7 +135,7 @@ func (f field) avps(t *testing.T) (list []readAVP) {
 	return list
 }
 
-// showName is what tshark shows for the first field of that name.
+// showName returns what tshark shows for the first field with this name.
 func (f *field) showName(name string) (shown string) {
 	f.all(func(g *field) {
 		if g.Name == name && shown == "" {

@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// typeNames are what tshark calls the messages.
+// typeNames are tshark's names of the messages.
 var typeNames = map[l2tp.MessageType]string{
 	l2tp.SCCRQ:   "Start_Control_Request",
 	l2tp.SCCRP:   "Start_Control_Reply",
@@ -27,7 +27,7 @@ var typeNames = map[l2tp.MessageType]string{
 	l2tp.ACK:     "Explicit_Acknowledgement",
 }
 
-// value is a field that tshark finds in an AVP, with what it must show.
+// value is a field that tshark finds in an AVP, and the value that it must show.
 type value struct {
 	name string
 	want func(m *l2tp.Message) string
@@ -45,7 +45,7 @@ func octets(name string, of func(m *l2tp.Message) []byte) value {
 	return value{"l2tp." + name, func(m *l2tp.Message) string { return colons(of(m)) }}
 }
 
-// colons is octets as tshark shows them.
+// colons returns octets in tshark's format, such as 0a:0b:0c.
 func colons(b []byte) string {
 	return strings.ReplaceAll(fmt.Sprintf("% x", b), " ", ":")
 }
@@ -59,8 +59,8 @@ func flag(name string, bit l2tp.CircuitStatus) value {
 	}}
 }
 
-// values are what tshark must show of each AVP. It takes the Remote End ID for text and shows
-// nothing of a binary one, of which the octets are compared like those of all.
+// values are the fields that tshark must show for each AVP. tshark reads the Remote End ID as text
+// and shows nothing for a binary one; compareAVP compares its octets instead.
 var values = map[l2tp.AVPType][]value{
 	l2tp.AVPMessageType:  {number("avp.message_type", func(m *l2tp.Message) l2tp.MessageType { return m.Type })},
 	l2tp.AVPNonce:        {octets("avp.nonce", func(m *l2tp.Message) []byte { return m.Nonce })},

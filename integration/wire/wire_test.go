@@ -16,7 +16,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// variants are all the ways that messages are sent.
+// variants returns all ways to send the messages.
 func variants() []variant {
 	sign := func(kinds ...l2tp.DigestType) (v variant) {
 		for i, kind := range kinds {
@@ -37,19 +37,19 @@ func variants() []variant {
 	for avp := range l2tp.AVPType(100) {
 		everything.Add(avp)
 	}
-	// tshark follows a connection by its IDs, and cannot if they are hidden.
-	butIDs := everything
-	butIDs.Remove(l2tp.AVPAssignedConnectionID)
+	// tshark follows a control connection by its IDs, which it cannot do if they are hidden.
+	allButIDs := everything
+	allButIDs.Remove(l2tp.AVPAssignedConnectionID)
 
 	clear, md5, sha1 := sign(), sign(l2tp.DigestHMACMD5), sign(l2tp.DigestHMACSHA1)
 	both := sign(l2tp.DigestHMACSHA1, l2tp.DigestHMACMD5)
 	ip := func(v *variant) { v.ip = true }
 	v6 := func(v *variant) { v.v6 = true }
-	hide := func(v *variant) { v.hide = butIDs }
+	hide := func(v *variant) { v.hide = allButIDs }
 	return []variant{
-		with(clear, "in clear", nil),
-		with(clear, "in clear over IP", ip),
-		with(clear, "in clear over UDP and IPv6", v6),
+		with(clear, "in the clear", nil),
+		with(clear, "in the clear over IP", ip),
+		with(clear, "in the clear over UDP and IPv6", v6),
 		with(clear, "all hidden", func(v *variant) { v.hide = everything }),
 		with(md5, "HMAC-MD5", nil),
 		with(md5, "HMAC-MD5 over IP", ip),
@@ -70,7 +70,7 @@ func TestTsharkReadsEveryMessageAsSent(t *testing.T) {
 			file, messages := sendAll(t, v)
 			packets := dissectFile(t, file)
 			if len(packets) != len(messages) {
-				t.Fatalf("tshark reads %d packets of %d", len(packets), len(messages))
+				t.Fatalf("tshark reads %d packets, want %d", len(packets), len(messages))
 			}
 			for i, p := range packets {
 				t.Run(messages[i].message.Type.String(), func(t *testing.T) { v.compare(t, p, &messages[i]) })
@@ -79,7 +79,7 @@ func TestTsharkReadsEveryMessageAsSent(t *testing.T) {
 	}
 }
 
-// compare holds what tshark reads against what was sent.
+// compare compares the message that tshark has read with the one that was sent.
 func (v variant) compare(t *testing.T, p packet, s *sent) {
 	m, read := &s.message, p.l2tp(t)
 	for name, want := range map[string]uint64{
@@ -90,19 +90,19 @@ func (v variant) compare(t *testing.T, p packet, s *sent) {
 			t.Errorf("%s is %#x, want %#x", name, got, want)
 		}
 	}
-	for _, r := range p.remarks() {
-		if !v.expects(m, r) {
-			t.Errorf("tshark remarks %q", r)
+	for _, info := range p.expertInfo() {
+		if !v.expects(m, info) {
+			t.Errorf("tshark expert info %q", info)
 		}
 	}
 	if m.Type == l2tp.ZLB {
 		if read.find("l2tp.zero_length_body_message") == nil {
-			t.Error("is no Zero Length Body message to tshark")
+			t.Error("tshark does not recognise the Zero-Length Body message")
 		}
 		return
 	}
 	if shown := read.showName("l2tp.avp.message_type"); shown != fmt.Sprintf("Message Type: %s (%d)", typeNames[m.Type], m.Type) {
-		t.Errorf("tshark shows %q", shown)
+		t.Errorf("tshark shows the message type %q, want %s (%d)", shown, typeNames[m.Type], m.Type)
 	}
 	avps := read.avps(t)
 	var seen l2tp.AVPSet
@@ -122,21 +122,22 @@ func (v variant) compare(t *testing.T, p packet, s *sent) {
 	want := m.Has
 	want.Add(l2tp.AVPMessageType)
 	if seen != want || digests != len(v.keys) {
-		t.Errorf("tshark reads other AVPs than were sent: %+v, want %+v, and %d digests, want %d",
+		t.Errorf("tshark reads AVPs %+v, want %+v, and %d digests, want %d",
 			seen, want, digests, len(v.keys))
 	}
 }
 
-// compareAVP holds an AVP against the message that was sent. Of a hidden one tshark reads no value.
+// compareAVP compares an AVP with the message that was sent. tshark does not read the value of a
+// hidden AVP.
 func (v variant) compareAVP(t *testing.T, a *readAVP, m *l2tp.Message) {
 	if a.hidden {
 		if !v.hide.Has(a.kind) {
-			t.Errorf("%s is hidden", a.kind)
+			t.Errorf("%s is hidden, but was sent in the clear", a.kind)
 		}
 		return
 	}
 	if len(values[a.kind]) == 0 {
-		t.Errorf("%s is nothing that this test knows", a.kind)
+		t.Errorf("this test does not know what tshark shows for the %s", a.kind)
 	}
 	for _, value := range values[a.kind] {
 		if got, want := strings.Join(a.find(value.name), " "), value.want(m); got != want {
@@ -148,21 +149,21 @@ func (v variant) compareAVP(t *testing.T, a *readAVP, m *l2tp.Message) {
 	}
 }
 
-// expects says which remarks are tshark's own shortcomings.
-func (v variant) expects(m *l2tp.Message, remark string) bool {
-	switch remark {
+// expects reports whether an expert info is due to a limitation of tshark.
+func (v variant) expects(m *l2tp.Message, info string) bool {
+	switch info {
 	case "Trailing stray characters":
-		return m.Has.Has(l2tp.AVPRemoteEndID) // it takes it for text
+		return m.Has.Has(l2tp.AVPRemoteEndID) // tshark reads it as text
 	case "Incorrect Digest":
-		// Of two digests it zeroes the one that it computes alone, though RFC 3931 section 5.4.1
-		// has both zero, which the digests are compared with here.
+		// If there are two digests, tshark sets only the one that it computes to zero. RFC 3931,
+		// section 5.4.1, requires both to be zero. compare checks both digests.
 		return len(v.keys) == 2
 	}
 	return false
 }
 
-// What decode says is what tshark says, and what was sent, hidden AVPs included.
-func TestDecodeReadsAsTsharkDoes(t *testing.T) {
+// `l2tpvl-ctl decode` reads what tshark reads and what was sent, including hidden AVPs.
+func TestDecodeAgreesWithTshark(t *testing.T) {
 	ctl := buildCtl(t)
 	for _, v := range variants() {
 		t.Run(v.name, func(t *testing.T) {
@@ -170,7 +171,7 @@ func TestDecodeReadsAsTsharkDoes(t *testing.T) {
 			packets := dissectFile(t, file)
 			report := decode(t, ctl, file)
 			if len(report.Messages) != len(messages) || len(packets) != len(messages) {
-				t.Fatalf("decode reads %d messages, tshark %d of %d", len(report.Messages), len(packets), len(messages))
+				t.Fatalf("decode reads %d messages, tshark %d, want %d", len(report.Messages), len(packets), len(messages))
 			}
 			for i := range report.Messages {
 				t.Run(messages[i].message.Type.String(), func(t *testing.T) {
@@ -186,14 +187,14 @@ func (v variant) compareDecoded(t *testing.T, c *dissect.Control, read field, s 
 	if c.Type != m.Type.String() || len(c.Problems) != 0 ||
 		uint64(c.ConnectionID) != read.number(t, "l2tp.ccid") ||
 		uint64(c.Ns) != read.number(t, "l2tp.Ns") || uint64(c.Nr) != read.number(t, "l2tp.Nr") {
-		t.Errorf("decode reads %+v, tshark %s", c, read.find("l2tp.ccid"))
+		t.Errorf("decode reads %+v, tshark connection ID %s", c, read.find("l2tp.ccid"))
 	}
 	want := dissect.Right
 	if len(v.keys) == 0 {
 		want = dissect.None
 	}
 	if c.Digest != want {
-		t.Errorf("decode finds the digest %s, want %s", c.Digest, want)
+		t.Errorf("decode's verdict on the digest is %s, want %s", c.Digest, want)
 	}
 	avps := read.avps(t)
 	if len(c.AVPs) != len(avps) {
@@ -213,12 +214,12 @@ func (v variant) compareDecoded(t *testing.T, c *dissect.Control, read field, s 
 			t.Errorf("decode reads %+v, want octets %x", a, octets)
 		}
 		if (a.Check != nil) != (tshark.kind == l2tp.AVPMessageDigest) || a.Check != nil && a.Check.Verdict != dissect.Right {
-			t.Errorf("decode reads %+v, of which check %+v", a, a.Check)
+			t.Errorf("decode reads %+v, with check %+v", a, a.Check)
 		}
 	}
 }
 
-// clearValues are the octets of each AVP of m as tshark reads them where nothing is hidden.
+// clearValues returns the octets of each AVP of m without hiding.
 func clearValues(t *testing.T, m *l2tp.Message) map[l2tp.AVPType][]byte {
 	t.Helper()
 	if m.Type == l2tp.ZLB {
@@ -229,7 +230,7 @@ func clearValues(t *testing.T, m *l2tp.Message) map[l2tp.AVPType][]byte {
 		t.Fatal(err)
 	}
 	octets := map[l2tp.AVPType][]byte{}
-	for b := wire[l2tp.HeaderLen:]; len(b) > 0; { // RFC 3931 section 5.1
+	for b := wire[l2tp.HeaderLen:]; len(b) > 0; { // RFC 3931, section 5.1
 		n := int(b[0]&3)<<8 | int(b[1])
 		octets[l2tp.AVPType(b[4])<<8|l2tp.AVPType(b[5])] = b[6:n]
 		b = b[n:]
@@ -237,7 +238,8 @@ func clearValues(t *testing.T, m *l2tp.Message) map[l2tp.AVPType][]byte {
 	return octets
 }
 
-// buildCtl builds l2tpvl-ctl, unless L2TPVL_BIN says where it is.
+// buildCtl builds l2tpvl-ctl and returns its path. If L2TPVL_BIN is set, it uses the l2tpvl-ctl in
+// that directory instead.
 func buildCtl(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv("L2TPVL_BIN"); dir != "" {
@@ -276,17 +278,16 @@ func decode(t *testing.T, ctl, file string) *dissect.Report {
 	return &r
 }
 
-// Every message of RFC 3931 and every AVP that our codec knows is among what is sent: no test
-// compares nothing.
-func TestNothingIsLeftOut(t *testing.T) {
+// The tests of this package send every message of RFC 3931 and every AVP of the codec.
+func TestEveryMessageAndAVPIsSent(t *testing.T) {
 	var sentAVPs l2tp.AVPSet
 	for _, kind := range types {
 		m := allOf(t, kind, []byte("nonce"), 1)
 		if kind != l2tp.ZLB && len(typeNames[kind]) == 0 {
-			t.Errorf("%s has no name", kind)
+			t.Errorf("typeNames has no name for %s", kind)
 		}
-		if missing, some := m.Missing(); some {
-			t.Errorf("%s has no %s", kind, missing)
+		if avp, missing := m.Missing(); missing {
+			t.Errorf("%s has no %s", kind, avp)
 		}
 		for avp := range l2tp.AVPType(100) {
 			if m.Has.Has(avp) {
@@ -302,7 +303,7 @@ func TestNothingIsLeftOut(t *testing.T) {
 	for avp := range l2tp.AVPType(100) {
 		switch {
 		case strings.HasPrefix(avp.Name(), "AVP"), avp == l2tp.AVPMessageType, avp == l2tp.AVPMessageDigest:
-		case avp == l2tp.AVPExtendedVendorID: // never sent
+		case avp == l2tp.AVPExtendedVendorID: // the codec never sends it
 		case !sentAVPs.Has(avp):
 			t.Errorf("%s is not sent", avp)
 		}

@@ -53,7 +53,7 @@ func (d *Dissector) checkDigest(b []byte, i int, t l2tp.DigestType, pairs []nonc
 // If there is none, the reason says why.
 //
 // The sender of a StopCCN for a half-open connection has not sent its nonce, or has not received
-// the peer's. RFC 3931 does not say how such a StopCCN is signed: with the nonces that both ends
+// the peer's. RFC 3931 does not define how such a StopCCN is signed: with the nonces that both ends
 // know, or with none, like an SCCRQ. Both are accepted.
 func noncesOf(m *l2tp.Message, o origin) (pairs []nonces, reason string) {
 	sender, receiver := o.ends()
