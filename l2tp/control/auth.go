@@ -4,14 +4,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// nonceLen is the length of our nonces in octets (RFC 3931 section 5.4.1 recommends 16 at least).
+// nonceLen is the length of local nonces in octets. RFC 3931, section 5.4.1, recommends at least
+// 16.
 const nonceLen = 16
 
-// keyring is what the control messages of one peer are signed, verified and deciphered with. It
-// does not change.
+// keyring holds the keys that sign and verify the control messages of one peer and decipher their
+// hidden AVPs. It is immutable.
 type keyring struct {
-	hasSecret bool      // there is a secret; without one the key is that of the integrity check
-	keys      l2tp.Keys // of the secret, and of the next one
+	hasSecret bool      // false: keys holds the key of the integrity check, which has no secret
+	keys      l2tp.Keys // of Config.Secret and, if set, Config.NextSecret
 	hiding    []*l2tp.HidingKey
 }
 
@@ -29,8 +30,8 @@ func newKeyring(cfg *Config) *keyring {
 	return k
 }
 
-// parse reads a message. With which of two secrets its hidden AVPs are hidden only their
-// deciphering tells, since a message may be signed with both.
+// parse decodes a message. If there are two secrets, it tries both on hidden AVPs: a message may be
+// signed with both, so that the digests do not show which one hides the AVPs.
 func (k *keyring) parse(m *l2tp.Message, datagram []byte) error {
 	if len(k.hiding) == 0 {
 		return m.Parse(datagram, nil)
@@ -45,26 +46,25 @@ func (k *keyring) parse(m *l2tp.Message, datagram []byte) error {
 	return problem
 }
 
-// auth is control message authentication on one control connection (RFC 3931 section 4.3).
+// auth is control message authentication on one control connection (RFC 3931, section 4.3).
 type auth struct {
 	*keyring
-	local, remote []byte // nonces; remote is nil until the peer has told its own
+	local, remote []byte // nonces; remote is nil until received
 }
 
-// reserveDigests makes room for the digests in a message that is about to be encoded.
+// reserveDigests adds empty digests to a message that is about to be encoded; sign fills them in.
 func (a *auth) reserveDigests(m *l2tp.Message) {
 	if a.hasSecret {
 		a.keys.AddDigests(m)
 	}
 }
 
-// sign computes the digests of a message that is complete but for them. There is nothing to sign
-// without a secret.
+// sign computes the digests of an encoded message. Without a secret it does nothing.
 //
-// A StopCCN that refuses an SCCRQ, or takes one back, comes from a side that has not told its
-// nonce, or has not heard the other's. RFC 3931 does not say how these are signed. We sign them as
-// the SCCRQ that they answer or take back, without nonces: so they are verified by one that has
-// heard neither, and by tshark.
+// A StopCCN that refuses or withdraws an SCCRQ comes from an end that has not sent its nonce, or
+// has not received the peer's. RFC 3931 does not define the digest of such a message. It is signed
+// here like the SCCRQ that it refuses or withdraws, without nonces: then a receiver that knows
+// neither nonce can verify it, and so can tshark.
 func (a *auth) sign(message []byte) {
 	if !a.hasSecret {
 		return
@@ -74,25 +74,25 @@ func (a *auth) sign(message []byte) {
 		local, remote = nil, nil
 	}
 	if err := a.keys.Sign(message, local, remote); err != nil {
-		panic("control: a message of ours without digest: " + err.Error())
+		panic("control: cannot sign a message: " + err.Error())
 	}
 }
 
-// Nonces are ours and the peer's, which digests on the connection are made with; nil where there is
-// no secret, and the peer's until it has told it.
+// Nonces returns the local and the remote nonce that the digests on the connection are computed
+// with. Both are nil without a secret; remote is nil until the peer has sent it.
 func (c *Connection) Nonces() (local, remote []byte) { return c.auth.local, c.auth.remote }
 
-// verify reports whether a received message is the peer's own. An SCCRP brings the nonce that it is
+// verify reports whether a received message is authentic. An SCCRP carries the nonce that it is
 // signed with.
 //
-// A StopCCN that refuses an SCCRQ, or takes one back, may be signed otherwise than ours: as long as
-// the connection is half open it is accepted without nonces and with the one that its sender can
-// know. Neither is worth a replay: a refusal goes to a connection ID that is new with each attempt,
-// the other can end nothing but an attempt replayed, too.
+// Other implementations may sign a StopCCN that refuses or withdraws an SCCRQ differently. While
+// the connection is half open, such a StopCCN is accepted without nonces and with the one nonce
+// that its sender can know. A replay of it gains nothing: a refusal is sent to a connection ID that
+// is new with each attempt, and a withdrawal can only end an attempt that was itself replayed.
 func (a *auth) verify(message []byte, m *l2tp.Message, halfOpen bool) bool {
 	if !a.hasSecret {
-		// A digest is a checksum then (section 4.3). With a nonce it is more, which is told the
-		// peer by refusing it.
+		// Without a secret a digest is a checksum (section 4.3). A message with a nonce asks for
+		// authentication: it passes here, and the caller refuses it with a reason.
 		return m.NumDigests == 0 || m.Has.Has(l2tp.AVPNonce) || a.keys.Verify(message, nil, nil) == nil
 	}
 	remote := a.remote

@@ -6,12 +6,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// circuitFaults are the fault status bits of RFC 5641.
+// circuitFaults are the fault bits of RFC 5641, section 3.
 const circuitFaults = l2tp.CircuitReceiveFault | l2tp.CircuitTransmitFault |
 	l2tp.CircuitNetworkReceiveFault | l2tp.CircuitNetworkTransmitFault
 
-// normalizeCircuit is a circuit status as RFC 5641 wants it: a fault clears the A bit, and the N bit says
-// nothing.
+// normalizeCircuit returns a circuit status in the form of RFC 5641: without the A bit if there is
+// a fault, and without the N bit.
 func normalizeCircuit(s l2tp.CircuitStatus) l2tp.CircuitStatus {
 	s &^= l2tp.CircuitNew
 	if s&circuitFaults != 0 {
@@ -20,8 +20,8 @@ func normalizeCircuit(s l2tp.CircuitStatus) l2tp.CircuitStatus {
 	return s
 }
 
-// SetCircuit sets the status of our end's circuit, whose N bit is ours to set. A session that is
-// established tells the peer of a change with an SLI, one that is not in its next message (RFC 3931
+// SetCircuit sets the status of the local circuit; it ignores the N bit. An established session
+// reports a change to the peer with an SLI, any other session in its next message (RFC 3931,
 // sections 5.4.5 and 6.14).
 func (s *Session) SetCircuit(now time.Time, status l2tp.CircuitStatus, out *Output) {
 	s.Circuit = normalizeCircuit(status)
@@ -31,8 +31,8 @@ func (s *Session) SetCircuit(now time.Time, status l2tp.CircuitStatus, out *Outp
 	}
 }
 
-// addCircuitStatus adds our circuit's status to a message. In the first message of a session it is that of a
-// new circuit, which RFC 3931 section 5.4.5 wants and RFC 5641 leaves open.
+// addCircuitStatus adds the status of the local circuit to a message. The first message of a
+// session has the N bit set, as RFC 3931, section 5.4.5, advises; RFC 5641 leaves this open.
 func (s *Session) addCircuitStatus(m *l2tp.Message) {
 	m.CircuitStatus = s.Circuit
 	switch m.Type {
@@ -43,7 +43,8 @@ func (s *Session) addCircuitStatus(m *l2tp.Message) {
 	s.sentCircuit = s.Circuit
 }
 
-// reportCircuit queues an SLI if the peer does not know our circuit's status.
+// reportCircuit queues an SLI if the status of the local circuit has changed since it was last
+// sent.
 func (s *Session) reportCircuit() {
 	if s.Circuit != s.sentCircuit {
 		m := s.message(l2tp.SLI)
@@ -52,7 +53,8 @@ func (s *Session) reportCircuit() {
 	}
 }
 
-// recordCircuit takes what a message says of the peer's circuit.
+// recordCircuit stores the circuit status and the connect speeds of a message of the peer, and
+// emits an event if the status has changed.
 func (s *Session) recordCircuit(m *l2tp.Message, out *Output) {
 	if m.Has.Has(l2tp.AVPTxConnectSpeed) {
 		s.TxSpeed = m.TxSpeed

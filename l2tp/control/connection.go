@@ -10,60 +10,63 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// State is a state of RFC 3931 section 7.2.
+// State is a control connection state of RFC 3931, section 7.2.
 type State int
 
-// The connection states. The last two are idle to section 7.2; what is left is reliable delivery
-// (section 3.3.2).
+// The connection states. Stopping and Stopped are the idle state of section 7.2, in which only
+// reliable delivery continues (section 3.3.2).
 const (
 	Idle         State = iota
 	WaitCtlReply       // SCCRQ sent
 	WaitCtlConn        // SCCRQ received, SCCRP sent
 	Established
-	Stopping // StopCCN sent and not yet acknowledged
+	Stopping // StopCCN sent, not yet acknowledged
 	Stopped  // StopCCN received: retransmissions are acknowledged
 )
 
 var stateNames = [...]string{"idle", "wait-ctl-reply", "wait-ctl-conn", "established", "stopping", "stopped"}
 
-// String is the state's name in RFC 3931.
+// String returns the state's name in RFC 3931.
 func (s State) String() string { return stateNames[s] }
 
-// Connection is one control connection. Its owner may read the exported fields.
+// Connection is one control connection. The owner of the Peer may read the exported fields.
 type Connection struct {
 	State     State
-	Since     time.Time // when it took this state
-	Initiator bool      // we have sent the SCCRQ
+	Since     time.Time // when it entered this state
+	Initiator bool      // the SCCRQ is ours
 
-	ID, PeerID uint32 // control connection IDs: assigned by us, by the peer
+	ID, PeerID uint32 // control connection IDs: assigned by us, and by the peer (0: not yet known)
 
-	// What the peer has said of itself in its SCCRQ or SCCRP.
+	// The values of the AVPs in the peer's SCCRQ or SCCRP.
 	HostName, VendorName string
 	RouterID             uint32
-	PreferredLanguage    string // a language tag; empty: none
+	PreferredLanguage    string // a language tag, or empty
 
-	LastHeard time.Time // the last message, of control or data
+	LastHeard time.Time // when the last control or data message was received
 
 	peer       *Peer
 	upSince    time.Time // when it was established
-	tieBreaker uint64    // of the SCCRQ, whoever has sent it
+	tieBreaker uint64    // in the SCCRQ, ours or the peer's
 	auth       auth
 	reliable   reliable
-	deadline   time.Time     // of the states that must not last: all but Established
-	helloAfter time.Duration // the peer's silence before the next HELLO
+	deadline   time.Time     // of the current state; zero in Established
+	helloAfter time.Duration // time since LastHeard before the next HELLO
 	helloAt    time.Time
 
 	sessions map[uint32]*Session // by our ID
 	byPeer   map[uint32]*Session // by the peer's ID
-	waiting  map[string]*Session // those with an ICRQ unanswered, by Remote End ID
-	opening  []*Session          // those not yet established, in the order of their deadlines; others among them, but not first
+	waiting  map[string]*Session // sessions whose ICRQ is unanswered, by Remote End ID
+
+	// The sessions not yet established, in the order of their deadlines. Settled sessions may
+	// remain in it, but never as the first.
+	opening []*Session
 }
 
-// Counters are those of reliable delivery.
+// Counters holds the counters of reliable delivery.
 type Counters struct {
 	Sent, Received, Retransmitted uint64 // messages
 	PeerWindow                    int    // the peer's Receive Window Size
-	Retries                       int    // of the oldest message unacknowledged
+	Retries                       int    // of the oldest unacknowledged message
 }
 
 // Counters returns the connection's counters.
@@ -72,8 +75,8 @@ func (c *Connection) Counters() Counters {
 	return Counters{r.sent, r.received, r.retransmitted, r.peerWindow, r.retries}
 }
 
-// DataReceived tells of data received on the connection's sessions, which counts as life of the peer (RFC
-// 3931 section 4.4).
+// DataReceived notes the time at which data was last received on a session of the connection. Like
+// a control message it postpones the next HELLO (RFC 3931, section 4.4).
 func (c *Connection) DataReceived(at time.Time) {
 	if at.After(c.LastHeard) {
 		c.LastHeard = at
@@ -101,7 +104,7 @@ func newConnection(now time.Time, p *Peer) *Connection {
 	return c
 }
 
-// transition is the only writer of the state.
+// transition sets State, Since and the timers of the new state. Nothing else writes State.
 func (c *Connection) transition(now time.Time, to State) {
 	c.State, c.Since = to, now
 	switch timing := &c.peer.cfg.Timing; to {
@@ -116,8 +119,8 @@ func (c *Connection) transition(now time.Time, to State) {
 	c.scheduleHello()
 }
 
-// drawHello draws the time of silence before the next HELLO: jittered by up to a quarter (RFC 3931
-// section 4.4).
+// drawHello draws the time before the next HELLO: Config.Hello, less a random jitter of up to a
+// quarter (RFC 3931, section 4.4).
 func (c *Connection) drawHello() {
 	cfg := &c.peer.cfg
 	c.helloAfter = cfg.Hello - time.Duration(float64(cfg.Hello/4)*float64(c.peer.random32())/(1<<32))
@@ -131,7 +134,7 @@ func (c *Connection) scheduleHello() {
 	}
 }
 
-// message begins a message of type t.
+// message returns a new message of type t. It is valid until the next call.
 func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
 	m := &c.peer.out
 	*m = l2tp.Message{Type: t}
@@ -140,7 +143,7 @@ func (c *Connection) message(t l2tp.MessageType) *l2tp.Message {
 	return m
 }
 
-// sessionMessage begins a message about a session.
+// sessionMessage returns a new message of type t about a session.
 func (c *Connection) sessionMessage(t l2tp.MessageType, local, remote uint32) *l2tp.Message {
 	m := c.message(t)
 	m.LocalSessionID, m.RemoteSessionID = local, remote
@@ -148,7 +151,7 @@ func (c *Connection) sessionMessage(t l2tp.MessageType, local, remote uint32) *l
 	return m
 }
 
-// setupMessage begins an SCCRQ or SCCRP.
+// setupMessage returns a new SCCRQ or SCCRP.
 func (c *Connection) setupMessage(t l2tp.MessageType) *l2tp.Message {
 	cfg := &c.peer.cfg
 	m := c.message(t)
@@ -167,16 +170,16 @@ func (c *Connection) setupMessage(t l2tp.MessageType) *l2tp.Message {
 	return m
 }
 
-// pseudowires are the pseudowire types that we take.
+// pseudowires holds the supported pseudowire types.
 var pseudowires = l2tp.Pseudowires(l2tp.PseudowirePPP)
 
-// queue encodes a message for reliable delivery; flush sends it when the window allows.
+// queue encodes a message for reliable delivery. flush sends it when the windows allow.
 func (c *Connection) queue(m *l2tp.Message) {
 	c.peer.scratch = encode(c.peer.scratch[:0], m)
 	c.reliable.push(c.peer.scratch)
 }
 
-// encode appends a message of ours. What we put into one is bounded, so that it always fits.
+// encode appends an encoded message. The contents of sent messages are bounded, so they always fit.
 func encode(dst []byte, m *l2tp.Message) []byte {
 	b, err := l2tp.Append(dst, m)
 	if err != nil {
@@ -185,8 +188,8 @@ func encode(dst []byte, m *l2tp.Message) []byte {
 	return b
 }
 
-// flush transmits what the windows allow and, if nothing carried it, the acknowledgement that is
-// due.
+// flush transmits the queued messages that the windows allow. If an acknowledgement is due and no
+// message carried it, flush sends an ACK.
 func (c *Connection) flush(now time.Time, out *Output) {
 	r := &c.reliable
 	for message := r.next(now); message != nil; message = r.next(now) {
@@ -200,7 +203,7 @@ func (c *Connection) flush(now time.Time, out *Output) {
 	}
 }
 
-// transmit completes a message with what is known only now: Nr and the digest over it.
+// transmit sets the current Nr in a message, signs and sends it.
 func (c *Connection) transmit(message []byte, out *Output) {
 	binary.BigEndian.PutUint16(message[offsetNr:], c.reliable.nr)
 	c.auth.sign(message)
@@ -220,15 +223,15 @@ func (c *Connection) initiate(now time.Time, out *Output) {
 	c.flush(now, out)
 }
 
-// resendNow sends the SCCRQ again before its time: the peer's own says that the peer is there, perhaps
-// only now. Waiting for the timer, each of two PEs that start together would hear of the other up
-// to Timing.Cap later.
+// resendNow retransmits the SCCRQ before its timer expires. It is called when the peer's own SCCRQ,
+// or the owner, indicates that the peer can answer now. If two PEs that start together waited for
+// the timer, that would delay the connection by up to Timing.Cap.
 func (c *Connection) resendNow(now time.Time, out *Output) {
 	c.reliable.resendNow()
 	c.flush(now, out)
 }
 
-// answer takes an acceptable SCCRQ and sends the SCCRP.
+// answer accepts an SCCRQ and sends the SCCRP.
 func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 	c.LastHeard = now
 	c.tieBreaker = m.TieBreaker
@@ -239,7 +242,7 @@ func (c *Connection) answer(now time.Time, m *l2tp.Message, out *Output) {
 	c.flush(now, out)
 }
 
-// recordPeer takes what an SCCRQ or SCCRP says of the peer.
+// recordPeer stores what the peer's SCCRQ or SCCRP says about it.
 func (c *Connection) recordPeer(m *l2tp.Message) {
 	c.PeerID = m.AssignedConnectionID
 	c.HostName, c.VendorName, c.RouterID = string(m.HostName), string(m.VendorName), m.RouterID
@@ -250,29 +253,29 @@ func (c *Connection) recordPeer(m *l2tp.Message) {
 	}
 }
 
-// hasAnswered reports whether an SCCRQ is the one that c has answered: a retransmission has all of its
-// values. A peer that was restarted may choose the same connection ID, but hardly the same nonce
-// and tie breaker.
+// hasAnswered reports whether an SCCRQ is a retransmission of the one that c has answered, which
+// has the same connection ID, nonce and tie breaker. A restarted peer may choose the same
+// connection ID again, but is unlikely to choose the same nonce and tie breaker.
 func (c *Connection) hasAnswered(m *l2tp.Message) bool {
 	return !c.Initiator && c.PeerID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker &&
 		bytes.Equal(c.auth.remote, m.Nonce)
 }
 
-// hasSent reports whether an SCCRQ is our own, which somebody sends back to us: it would be taken for
+// hasSent reports whether an SCCRQ is our own, reflected by an unknown sender. It must not count as
 // a tie.
 func (c *Connection) hasSent(m *l2tp.Message) bool {
 	return c.ID == m.AssignedConnectionID && c.tieBreaker == m.TieBreaker
 }
 
-// acknowledgeAgain acknowledges an SCCRQ once more. It is not put through reliable delivery, and is no sign of
-// life of the peer: being signed without nonces it may be a replay, at a time when its number 0 is
-// the next one acknowledgeAgain.
+// acknowledgeAgain acknowledges a retransmitted SCCRQ. It bypasses reliable delivery and does not
+// change LastHeard: an SCCRQ is signed without nonces, so it may be a replay, sent when sequence
+// numbers have wrapped around and its Ns 0 is the next expected again.
 func (c *Connection) acknowledgeAgain(now time.Time, out *Output) {
 	c.reliable.ackDue = true
 	c.flush(now, out)
 }
 
-// receive takes a message for this connection.
+// receive handles a control message to this connection.
 func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	m := &c.peer.in
 	problem := c.auth.parse(m, datagram)
@@ -310,9 +313,8 @@ func (c *Connection) receive(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// acknowledgement reports whether a message is nothing but that: an ACK or a ZLB, which have no
-// number of their own (RFC 3931 sections 4.2 and 6.15). A message whose type could not be read is
-// neither.
+// acknowledgement reports whether a message is only an acknowledgement: an ACK or a ZLB, which do
+// not advance Ns (RFC 3931, sections 4.2 and 6.15). A message whose type could not be read is not.
 func acknowledgement(m *l2tp.Message, problem error) bool {
 	return m.Type == l2tp.ACK || m.IsZLB() && problem == nil
 }
@@ -325,12 +327,12 @@ func (c *Connection) releaseEarly(now time.Time, out *Output) {
 	}
 }
 
-// handle is section 7.2's table, for a message in order and authenticated; problem is what its
-// decoder found. An SCCRQ that begins a connection is the Peer's.
+// handle applies the state table of RFC 3931, section 7.2, to an authenticated message in order.
+// problem is the decoder's error. Peer.handleSCCRQ handles an SCCRQ that begins a connection.
 func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	switch problem = checkRequired(m, problem); {
 	case c.State == Stopped:
-	case m.Type == l2tp.StopCCN: // malformed or not, the peer has cleaned up
+	case m.Type == l2tp.StopCCN: // even a malformed one: the peer has cleaned up
 		c.handleStopCCN(now, m, out)
 	case c.State == Stopping:
 	case ignorable(problem):
@@ -345,13 +347,13 @@ func (c *Connection) handle(now time.Time, m *l2tp.Message, problem error, out *
 		c.establish(now, out)
 	case m.Type == l2tp.HELLO:
 	default:
-		text := fmt.Sprintf("%s in state %s", m.Type, c.State)
+		text := fmt.Sprintf("unexpected %s in state %s", m.Type, c.State)
 		c.fail(now, stopError(l2tp.StopFSMError, text), CauseProtocol, out)
 	}
 }
 
-// handleSCCRP takes the answer to our SCCRQ. Even a StopCCN to a peer that is not acceptable takes
-// its ID and its nonce.
+// handleSCCRP handles the answer to our SCCRQ. It records the peer first, because even a StopCCN
+// that refuses the peer needs the peer's connection ID and nonce.
 func (c *Connection) handleSCCRP(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	c.recordPeer(m)
 	if result, ok := c.peer.acceptable(m, problem); !ok {
@@ -368,7 +370,7 @@ func (c *Connection) establish(now time.Time, out *Output) {
 	c.peer.established(now, c, out)
 }
 
-// advance acts on the timers.
+// advance handles expired timers.
 func (c *Connection) advance(now time.Time, out *Output) {
 	r := &c.reliable
 	switch {
@@ -379,18 +381,18 @@ func (c *Connection) advance(now time.Time, out *Output) {
 		c.handleStateTimeout(now, out)
 		return
 	case timing.Due(c.helloAt, now):
-		// Anything unacknowledged proves as much as a HELLO would.
+		// An unacknowledged message tests the peer as a HELLO would.
 		if r.idle() {
 			c.queue(c.message(l2tp.HELLO))
 			c.drawHello()
 		}
-		c.helloAt = time.Time{} // until the peer is heard
+		c.helloAt = time.Time{} // until the next message is received
 	}
 	c.expireSessions(now, out)
 	c.flush(now, out)
 }
 
-// nextDeadline is when advance is needed next; zero: never.
+// nextDeadline returns the time at which advance must be called next; zero: never.
 func (c *Connection) nextDeadline() time.Time {
 	d := timing.Earliest(c.reliable.resendAt, c.deadline, c.helloAt)
 	if len(c.opening) > 0 {

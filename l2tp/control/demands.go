@@ -2,18 +2,20 @@ package control
 
 import "github.com/l2tpvl/l2tpvl/l2tp"
 
-// Demands are what one end of a session requires of the data that it receives (RFC 3931 section
-// 5.4.4). The RFC lets the two ends differ, Linux does not: it has one setting for both ways. So
-// each end demands what the other does here, and a peer that does not go along is refused.
+// Demands are the L2-specific sublayer and the data sequencing that one end of a session requires
+// of the data messages that it receives (RFC 3931, section 5.4.4). The RFC allows the two ends to
+// differ. Linux does not: it has one setting for both directions. Therefore each end adopts the
+// demands of the other here, and a peer that does not is refused.
 type Demands struct {
 	Sublayer   l2tp.Sublayer
 	Sequencing l2tp.DataSequencing
 }
 
-// sequenced are the demands for sequence numbers in all data messages.
+// sequenced demands sequence numbers in all data messages.
 var sequenced = Demands{l2tp.SublayerDefault, l2tp.SequenceAll}
 
-// demandsFor is what an end wants by itself.
+// demandsFor returns the demands of an end with that sequencing configured. Any level other than
+// SequenceNone becomes SequenceAll.
 func demandsFor(sequencing l2tp.DataSequencing) Demands {
 	if sequencing == l2tp.SequenceNone {
 		return Demands{}
@@ -21,7 +23,7 @@ func demandsFor(sequencing l2tp.DataSequencing) Demands {
 	return sequenced
 }
 
-// with is d as a message of its end amends it.
+// with returns d updated by the AVPs of a later message of the same end.
 func (d Demands) with(m *l2tp.Message) Demands {
 	if m.Has.Has(l2tp.AVPSublayer) {
 		d.Sublayer = m.Sublayer
@@ -32,21 +34,21 @@ func (d Demands) with(m *l2tp.Message) Demands {
 	return d
 }
 
-// addAVPs adds the demands to a message.
+// addAVPs adds the demands to a message as AVPs.
 func (d Demands) addAVPs(m *l2tp.Message) {
 	m.Sublayer, m.DataSequencing = d.Sublayer, d.Sequencing
 	m.Has.Add(l2tp.AVPSublayer, l2tp.AVPDataSequencing)
 }
 
-// check says whether the demands can be met.
+// check reports whether the demands can be met. If not, it returns the result for a CDN.
 func (d Demands) check() (l2tp.Result, bool) {
 	switch {
 	case d.Sublayer > l2tp.SublayerDefault:
-		return sequencingError("only the default L2-specific sublayer (1) or none here"), false
+		return sequencingError("unsupported L2-Specific Sublayer Type: only 0 (none) and 1 (default) are supported"), false
 	case d.Sequencing > l2tp.SequenceAll:
-		return sequencingError("no data sequencing level above 2 here"), false
+		return sequencingError("unsupported Data Sequencing Level: only 0, 1 and 2 are supported"), false
 	case d.Sequencing != l2tp.SequenceNone && d.Sublayer == l2tp.SublayerNone:
-		return sequencingError("data sequencing is asked for without an L2-specific sublayer"), false
+		return sequencingError("data sequencing requested without an L2-specific sublayer"), false
 	}
 	return l2tp.Result{}, true
 }
@@ -55,8 +57,9 @@ func sequencingError(text string) l2tp.Result {
 	return cdnError(l2tp.CDNSequencingSublayer, l2tp.ErrorNone, text)
 }
 
-// RequireSequencing has the peer's call answered with a demand for sequence numbers, before Accept.
-// PeerDemands then has what the peer is expected to demand in return.
+// RequireSequencing makes the answer to the peer's session request demand sequence numbers. The
+// owner calls it before Accept. PeerDemands then holds the demands that the peer must make in
+// return. SequenceNone changes nothing.
 func (s *Session) RequireSequencing(sequencing l2tp.DataSequencing) {
 	if sequencing == l2tp.SequenceNone || s.Demands.Sequencing != l2tp.SequenceNone {
 		return
@@ -65,12 +68,13 @@ func (s *Session) RequireSequencing(sequencing l2tp.DataSequencing) {
 	s.PeerDemands = s.Demands
 }
 
-// recordDemands takes what a message of the peer demands.
+// recordDemands stores the demands in a message of the peer.
 func (s *Session) recordDemands(m *l2tp.Message) {
 	s.receivedDemands = s.receivedDemands.with(m)
 }
 
-// mirrorDemands demands of the peer what it demands of us.
+// mirrorDemands expects the peer to keep the demands that it has sent, and adopts them as ours. Any
+// sequencing level other than SequenceNone becomes SequenceAll in ours.
 func (s *Session) mirrorDemands() {
 	s.PeerDemands = s.receivedDemands
 	s.Demands.Sublayer = max(s.Demands.Sublayer, s.receivedDemands.Sublayer)
@@ -79,11 +83,12 @@ func (s *Session) mirrorDemands() {
 	}
 }
 
-// demandsMatch says whether the peer demands what we do.
+// demandsMatch reports whether the peer's demands match ours. If not, it returns the result for a
+// CDN.
 func (s *Session) demandsMatch() (l2tp.Result, bool) {
 	if s.receivedDemands == s.PeerDemands && s.receivedDemands.Sublayer == s.Demands.Sublayer &&
 		(s.receivedDemands.Sequencing != l2tp.SequenceNone) == (s.Demands.Sequencing != l2tp.SequenceNone) {
 		return l2tp.Result{}, true
 	}
-	return sequencingError("sublayer and sequence numbers are to be the same both ways here: the peer has to ask for them as we do"), false
+	return sequencingError("the L2-specific sublayer and data sequencing must be the same in both directions: request them as this end does"), false
 }

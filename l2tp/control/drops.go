@@ -1,19 +1,19 @@
 package control
 
-// Drop is why a control message changed nothing.
+// Drop is the reason why a received control message was dropped.
 type Drop int
 
-// The reasons to drop a message.
+// The reasons.
 const (
-	DropMalformed         Drop = iota // no control message of L2TPv3
+	DropMalformed         Drop = iota // not a control message of L2TPv3
 	DropVersion                       // L2TPv2
-	DropUnknownConnection             // for a connection that is not here
-	DropUnauthenticated               // without a valid digest
-	DropInvalidNr                     // acknowledges what was never sent
-	DropWindow                        // beyond our receive window
-	DropUnexpected                    // no SCCRQ and no connection, or an unknown message that may be ignored
-	DropReflected                     // our own SCCRQ, sent back to us
-	DropRate                          // an SCCRQ beyond the rate that is admitted
+	DropUnknownConnection             // to an unknown control connection ID
+	DropUnauthenticated               // no valid digest
+	DropInvalidNr                     // acknowledges a message that was never sent
+	DropWindow                        // outside our receive window, or our queue is full
+	DropUnexpected                    // to no connection and no SCCRQ, or of an unknown type with M bit clear
+	DropReflected                     // our own SCCRQ, sent back
+	DropRate                          // beyond Config.Admission
 	dropKinds
 )
 
@@ -22,8 +22,8 @@ var dropNames = [dropKinds]string{
 	"reflected", "beyond the rate",
 }
 
-// String names the reason.
+// String returns the name of the reason. Metrics and the API use it as a label.
 func (d Drop) String() string { return dropNames[d] }
 
-// Drops counts messages that changed nothing, by reason.
+// Drops counts dropped messages by reason.
 type Drops [dropKinds]uint64

@@ -8,42 +8,43 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Bounds of what a peer may make us hold.
+// Bounds of the state that a peer can create here.
 const (
-	maxIncoming = 4 // its connections that are half open
-	maxClosing  = 8 // connections that linger for their last acknowledgement
+	maxIncoming = 4 // half-open connections initiated by the peer
+	maxClosing  = 8 // ended connections that still send or await acknowledgements
 
 	maxConnections = 1 + 1 + maxIncoming + maxClosing
 )
 
-// Peer is everything between us and one remote LCCE. It keeps one control connection once started:
-// it initiates as its role says, answers the peer's own attempts, and tries again with back-off.
+// Peer manages the control connections with one remote LCCE. Once started it maintains one
+// established control connection: unless its role is Passive it initiates, and retries with
+// back-off; it answers the peer's requests in every role.
 type Peer struct {
 	cfg       Config
 	ring      *keyring
-	wanted    bool
-	stoppedAt time.Time // when Stop was called; zero: not since the Peer was made
+	wanted    bool      // started and not stopped
+	stoppedAt time.Time // when Stop was last called; zero: never
 
 	current  *Connection   // established
-	attempt  *Connection   // ours, in wait-ctl-reply
-	incoming []*Connection // the peer's, in wait-ctl-conn; there may be one beside current when the peer has restarted
-	closing  []*Connection // stopping and stopped
+	attempt  *Connection   // initiated by us, in wait-ctl-reply
+	incoming []*Connection // initiated by the peer, in wait-ctl-conn; also beside current
+	closing  []*Connection // in Stopping or Stopped
 
 	why      Reason // why the last connection or attempt ended
-	failures int    // attempts in a row that led to no lasting connection
+	failures int    // consecutive attempts without a lasting connection
 	retryAt  time.Time
 
 	admission   bucket
-	refusedAuth time.Time // the last SCCRQ whose digest was wrong
+	refusedAuth time.Time // when the last SCCRQ with a wrong digest was received
 	drops       Drops
 	serial      uint32
 
-	in, out l2tp.Message // being read, being made
-	scratch []byte       // out, encoded
-	random  [8]byte      // being drawn
+	in, out l2tp.Message // the message being decoded, and the one being built
+	scratch []byte       // the encoding of out
+	random  [8]byte      // buffer for random values
 }
 
-// NewPeer makes a Peer that does nothing until Start.
+// NewPeer returns a Peer that initiates nothing and refuses connections until Start.
 func NewPeer(cfg Config) *Peer {
 	cfg.normalize()
 	p := &Peer{cfg: cfg, ring: newKeyring(&cfg)}
@@ -51,18 +52,18 @@ func NewPeer(cfg Config) *Peer {
 	return p
 }
 
-// Status is what a Peer tells of itself.
+// Status is a snapshot of a Peer.
 type Status struct {
-	Connection  *Connection // the one that matters most; nil if there is none
-	Why         Reason      // why the last one ended; meaningful while none is established
-	Ended       bool        // whether one has ended at all
-	RetryAt     time.Time   // when the next attempt starts; zero: none is planned
-	Failures    int         // attempts in a row that led to nothing
-	RefusedAuth time.Time   // when the peer last sent an SCCRQ with a wrong digest; zero: never
+	Connection  *Connection // established; else our attempt, else the peer's newest; nil: none
+	Why         Reason      // why the last connection or attempt ended, if Ended
+	Ended       bool        // a connection or attempt has ended since NewPeer
+	RetryAt     time.Time   // when the next attempt starts; zero: no attempt is planned
+	Failures    int         // consecutive attempts without a lasting connection
+	RefusedAuth time.Time   // when an SCCRQ with a wrong digest was last received; zero: never
 	Drops       Drops
 }
 
-// Status returns the present status.
+// Status returns the current status.
 func (p *Peer) Status() Status {
 	s := Status{
 		Connection: p.current, Why: p.why, Ended: p.why.Text != "", RetryAt: p.retryAt, Failures: p.failures,
@@ -77,11 +78,11 @@ func (p *Peer) Status() Status {
 	return s
 }
 
-// Established returns the connection that sessions may be opened on, or nil.
+// Established returns the established connection, on which sessions can be opened, or nil.
 func (p *Peer) Established() *Connection { return p.current }
 
-// Start makes the peer wanted: it is called, unless our role is Passive, and its calls are
-// answered.
+// Start begins to maintain a connection: it initiates one unless the role is Passive, and accepts
+// the peer's requests from now on.
 func (p *Peer) Start(now time.Time, out *Output) {
 	p.wanted = true
 	p.failures = 0
@@ -89,8 +90,8 @@ func (p *Peer) Start(now time.Time, out *Output) {
 	p.Advance(now, out)
 }
 
-// Stop ends all connections with a StopCCN of that result. Done tells when the peer has
-// acknowledged it.
+// Stop ends all connections with a StopCCN that carries result, and refuses the peer's requests
+// until Start. Done reports when the peer has acknowledged the StopCCN.
 func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	p.wanted = false
 	p.stoppedAt = now
@@ -101,17 +102,17 @@ func (p *Peer) Stop(now time.Time, result l2tp.Result, out *Output) {
 	}
 }
 
-// Done reports whether nothing is left to be sent or acknowledged of what Stop has ended. A
-// connection that was ended before, such as one whose peer has restarted and will never acknowledge
-// it, has had its time; and a peer that has not answered our call is not waited for.
+// Done reports whether the peer has acknowledged the StopCCNs of Stop, or the wait for that is
+// over. It does not wait for connections that ended before Stop: the peer may have restarted and
+// never acknowledge their end. It does not wait for a peer that has not answered our SCCRQ either.
 func (p *Peer) Done() bool {
 	return len(p.live()) == 0 && !slices.ContainsFunc(p.closing, func(c *Connection) bool {
 		return c.State == Stopping && c.PeerID != 0 && !c.Since.Before(p.stoppedAt)
 	})
 }
 
-// RetryNow makes the next attempt start at once, if one is waiting for its time, and one under way ask
-// again: something says that it may succeed now.
+// RetryNow starts a planned attempt at once, and retransmits the SCCRQ of a current attempt. The
+// owner calls it when there is reason to expect that an attempt succeeds now.
 func (p *Peer) RetryNow(now time.Time, out *Output) {
 	if p.attempt != nil {
 		p.attempt.resendNow(now, out)
@@ -122,7 +123,8 @@ func (p *Peer) RetryNow(now time.Time, out *Output) {
 	}
 }
 
-// Receive takes a control message from the peer's address, as a UDP payload.
+// Receive handles a control message from the peer's address, in the form of a UDP payload. It does
+// not keep the datagram.
 func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
 	h, _, err := l2tp.ParseHeader(datagram)
 	switch {
@@ -139,10 +141,11 @@ func (p *Peer) Receive(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// admit takes a message to no connection: an SCCRQ, or a StopCCN from a peer that has not heard our
-// ID yet. An SCCRQ of version 2 may be an L2TPv3 peer's that offers both (RFC 3931 section 4.7.3);
-// it is answered in version 3. What would cost the check of a digest is limited in its rate
-// (section 4.3), since anybody can send it in the peer's name.
+// admit handles a message with control connection ID 0: an SCCRQ, or a StopCCN from a peer that
+// does not know our ID yet. An SCCRQ of version 2 may come from an L2TPv3 peer that offers both
+// versions (RFC 3931, section 4.7.3); it is answered in version 3. Config.Admission limits the rate
+// of messages whose digest must be verified (section 4.3), because any host can send them with the
+// peer's address.
 func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	m := &p.in
 	problem := p.ring.parse(m, datagram)
@@ -174,27 +177,27 @@ func (p *Peer) admit(now time.Time, datagram []byte, out *Output) {
 	}
 }
 
-// handleSCCRQ answers a new, authentic SCCRQ, or refuses it. It may break a tie with our own (RFC
-// 3931 section 5.4.3). One that comes while a connection is established may be a replay: the
-// connection stays until an SCCCN proves that it is not.
+// handleSCCRQ answers or refuses a new, authentic SCCRQ. If it ties with our own SCCRQ, the tie
+// breakers decide (RFC 3931, section 5.4.3). An SCCRQ received while a connection is established
+// may be a replay: the established connection stays until an SCCCN proves otherwise.
 func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	result, ok := p.acceptable(m, checkRequired(m, problem))
 	if p.attempt != nil {
 		switch breakTie(p.attempt.tieBreaker, tieBreakerOf(m)) {
 		case tieWon:
 			if ok {
-				p.refuse(m, stopError(l2tp.StopAlreadyExists, "both sides called at once, and this side's tie breaker is lower"), out)
+				p.refuse(m, stopError(l2tp.StopAlreadyExists, "both ends requested a control connection at the same time; this end has the lower tie breaker"), out)
 				p.attempt.resendNow(now, out)
 				return
 			}
 		case tieEqual:
-			p.attempt.discard(now, "both sides called at once, with equal tie breakers", out)
+			p.attempt.discard(now, "both ends requested a control connection at the same time, with equal tie breakers", out)
 			return
 		case tieYielded:
 			if ok {
-				p.attempt = nil // without a word to the owner: there is another attempt in its place
+				p.attempt = nil // no event: the peer's attempt takes its place
 			} else {
-				p.attempt.discard(now, "both sides called at once, and the peer's call had to be refused", out)
+				p.attempt.discard(now, "both ends requested a control connection at the same time; the peer's request won the tie, but was refused", out)
 			}
 		}
 	}
@@ -211,8 +214,8 @@ func (p *Peer) handleSCCRQ(now time.Time, m *l2tp.Message, problem error, out *O
 	c.answer(now, m, out)
 }
 
-// acceptable says whether an authentic SCCRQ or SCCRP, with the problem found in it, is one that we
-// go on with, or the result of the StopCCN.
+// acceptable reports whether setup can continue after an authentic SCCRQ or SCCRP; problem is the
+// decoder's error. If not, it returns the result for a StopCCN.
 func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 	switch {
 	case problem != nil:
@@ -221,16 +224,16 @@ func (p *Peer) acceptable(m *l2tp.Message, problem error) (l2tp.Result, bool) {
 		return l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, false
 	case !p.ring.hasSecret && m.Has.Has(l2tp.AVPNonce):
 		return stopError(l2tp.StopNotAuthorized,
-			"control message authentication is asked for, and no secret is configured here"), false
+			"control message authentication requested, but no secret configured at this end"), false
 	case p.ring.hasSecret && !m.Has.Has(l2tp.AVPNonce):
 		return resultFor(&missingError{m.Type, l2tp.AVPNonce}), false
 	case !m.Pseudowires.Has(l2tp.PseudowirePPP):
-		return stopError(l2tp.StopGeneralError, "no PPP (7) in the Pseudowire Capabilities List"), false
+		return stopError(l2tp.StopGeneralError, "PPP (7) missing from the Pseudowire Capabilities List"), false
 	}
 	return l2tp.Result{}, true
 }
 
-// refuse answers an SCCRQ with a StopCCN without keeping any state.
+// refuse answers an SCCRQ with a StopCCN and keeps no state.
 func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	stop := &p.out
 	*stop = l2tp.Message{Type: l2tp.StopCCN}
@@ -245,20 +248,22 @@ func (p *Peer) refuse(m *l2tp.Message, result l2tp.Result, out *Output) {
 	out.send(p.scratch)
 }
 
-// established makes c the connection. One that was there before belongs to a peer that has
-// restarted.
+// established makes c the current connection. It ends the previous one, if any, because a new
+// connection means that the peer has restarted.
 func (p *Peer) established(now time.Time, c *Connection, out *Output) {
 	old := p.current
 	p.current, p.attempt, p.incoming = c, nil, nil
 	p.retryAt = time.Time{}
 	if old != nil {
 		result := stopError(l2tp.StopGeneral, "replaced by a newer control connection")
-		old.end(now, result, Reason{Cause: CauseReplaced, Result: result, Text: "the peer has made a new control connection"}, out)
+		old.end(now, result, Reason{Cause: CauseReplaced, Result: result, Text: "the peer established a new control connection"}, out)
 	}
 	out.event(ConnectionUp{c})
 }
 
-// ended takes note that c is over, for good or but for its last acknowledgement.
+// ended removes c, or moves it to closing if it still sends or awaits acknowledgements. If c was
+// the current connection, or no other is left, ended emits ConnectionDown; if no other is left it
+// also plans the next attempt.
 func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 	wasCurrent := p.current == c
 	p.remove(c)
@@ -283,7 +288,7 @@ func (p *Peer) ended(now time.Time, c *Connection, why Reason, out *Output) {
 	out.event(ConnectionDown{why})
 }
 
-// Advance acts on the timers that are due.
+// Advance handles expired timers. The owner calls it at Deadline.
 func (p *Peer) Advance(now time.Time, out *Output) {
 	var room [maxConnections]*Connection
 	for _, c := range p.appendAll(room[:0]) {
@@ -300,7 +305,7 @@ func (p *Peer) Advance(now time.Time, out *Output) {
 	}
 }
 
-// Deadline is when Advance is needed next; zero: never.
+// Deadline returns the time at which Advance must be called next; zero: never.
 func (p *Peer) Deadline() time.Time {
 	d := p.retryAt
 	var room [maxConnections]*Connection
@@ -310,7 +315,7 @@ func (p *Peer) Deadline() time.Time {
 	return d
 }
 
-// live returns the connections that are not over.
+// live returns the connections that have not ended.
 func (p *Peer) live() []*Connection { return p.appendLive(nil) }
 
 func (p *Peer) appendLive(to []*Connection) []*Connection {
@@ -328,13 +333,14 @@ func (p *Peer) appendAll(to []*Connection) []*Connection {
 	return append(p.appendLive(to), p.closing...)
 }
 
-// connection returns the connection that we have given that ID, or nil.
+// connection returns the connection with that local ID, or nil.
 func (p *Peer) connection(id uint32) *Connection {
 	return p.find(func(c *Connection) bool { return c.ID == id })
 }
 
-// reverseLookup returns the connection to which the peer has given the ID that its StopCCN assigns (RFC
-// 3931 section 5.4.3), or nil. With an established one the peer knows our ID, and uses it.
+// reverseLookup returns the half-open connection whose peer ID is the Assigned Control Connection
+// ID of a StopCCN (RFC 3931, section 5.4.3), or nil. On an established connection the peer knows
+// our ID and must use it.
 func (p *Peer) reverseLookup(m *l2tp.Message) *Connection {
 	return p.find(func(c *Connection) bool {
 		return !c.Initiator && c.State != Established && c.PeerID == m.AssignedConnectionID

@@ -12,7 +12,7 @@ func (p *Peer) random64() uint64 {
 	return binary.BigEndian.Uint64(p.random[:])
 }
 
-// newSessionID returns an ID for a session of ours, of which all but one bit is random.
+// newSessionID returns an unused local session ID. All bits but ProtectedSessionIDs are random.
 func (p *Peer) newSessionID() uint32 {
 	id := p.randomID(func(id uint32) bool {
 		id = p.withProtectedBit(id)
@@ -21,7 +21,7 @@ func (p *Peer) newSessionID() uint32 {
 	return p.withProtectedBit(id)
 }
 
-// withProtectedBit gives an ID the bit that the protection says.
+// withProtectedBit returns id with the bit ProtectedSessionIDs as configured.
 func (p *Peer) withProtectedBit(id uint32) uint32 {
 	if p.cfg.Protected {
 		return id | ProtectedSessionIDs
@@ -29,7 +29,7 @@ func (p *Peer) withProtectedBit(id uint32) uint32 {
 	return id &^ ProtectedSessionIDs
 }
 
-// randomID returns a random ID that is not 0 and not taken.
+// randomID returns a random ID other than 0 that is not taken.
 func (p *Peer) randomID(taken func(uint32) bool) uint32 {
 	for {
 		if id := p.random32(); id != 0 && !taken(id) {

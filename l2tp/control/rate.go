@@ -2,16 +2,16 @@ package control
 
 import "time"
 
-// Rate bounds events: so many a second in the long run, and so many at once. A value that is not
-// positive is the default: 5 a second, 10 at once.
+// Rate limits events to PerSecond on average, and to Burst at once. Values that are not positive
+// mean the defaults: 5 per second, 10 at once.
 type Rate struct{ PerSecond, Burst int }
 
 // bucket is a token bucket.
 type bucket struct {
-	fullAt time.Time // each token taken moves it on by what one takes to come back
+	fullAt time.Time // when the bucket is full again; each token taken moves it by one interval
 }
 
-// take takes a token, if there is one.
+// take removes a token. It returns false if the bucket is empty.
 func (b *bucket) take(now time.Time, r Rate) bool {
 	token := time.Second / time.Duration(r.PerSecond)
 	fullAt := b.fullAt

@@ -6,31 +6,31 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Cause is the kind of a Reason.
+// Cause classifies a Reason.
 type Cause int
 
 // The causes.
 const (
-	CauseClosed   Cause = iota // we closed it, by the operator's wish
-	CauseRefused               // the peer did: Result is from its StopCCN or CDN
-	CauseSilent                // the peer did not acknowledge what we sent
-	CauseTimeout               // the peer acknowledged, and went no further
-	CauseTie                   // a tie with the peer's own attempt, which nobody has won
-	CauseYielded               // a tie that the peer has won: its session follows
-	CauseReplaced              // the peer has made a new connection: it was restarted
-	CauseProtocol              // the peer broke the protocol: Result is what we answered
-	CauseLocal                 // something failed here: Result is what we told the peer
-	CauseParent                // the control connection ended, and its sessions with it
+	CauseClosed   Cause = iota // the owner closed it
+	CauseRefused               // the peer ended or refused it: Result is from its StopCCN or CDN
+	CauseSilent                // the peer did not acknowledge our messages
+	CauseTimeout               // the peer acknowledged our messages, but did not proceed in time
+	CauseTie                   // tie with the peer's own request: neither request continues
+	CauseYielded               // tie won by the peer: its session replaces this one
+	CauseReplaced              // the peer has restarted and established a new connection
+	CauseProtocol              // the peer violated the protocol: Result is our answer
+	CauseLocal                 // local failure: Result is what the peer received
+	CauseParent                // the control connection of the session ended
 )
 
-// Reason says why a connection or a session ended.
+// Reason describes why a connection or a session ended.
 type Reason struct {
 	Cause  Cause
 	Result l2tp.Result // as in the StopCCN or CDN received or sent; zero if there was none
-	Text   string      // in plain words
+	Text   string      // for people
 }
 
-// String is the plain words.
+// String returns Text.
 func (r Reason) String() string { return r.Text }
 
 func refused(message l2tp.MessageType, result l2tp.Result) Reason {

@@ -7,9 +7,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Reconfigure makes another Config count. Connections and sessions stay: secrets, digest, timing,
-// Hello, role and the bound of sessions count for these too, as SetSecrets says, all else for
-// connections to come. Retry, Admission and Rand do not change.
+// Reconfigure replaces the Config. Connections and sessions continue. Changes of Timing, Hello,
+// Role and MaxSessions apply to them at once; so do those of the secrets and Digest, as described
+// at SetSecrets. All other changes apply to new connections. Retry, Admission and Rand keep their
+// values.
 func (p *Peer) Reconfigure(now time.Time, cfg Config, out *Output) {
 	cfg.Retry, cfg.Admission, cfg.Rand = p.cfg.Retry, p.cfg.Admission, p.cfg.Rand
 	cfg.normalize()
@@ -36,7 +37,8 @@ func (p *Peer) Reconfigure(now time.Time, cfg Config, out *Output) {
 	}
 }
 
-// Reset ends all connections with a StopCCN, and begins anew at once, as far as our role lets us.
+// Reset ends all connections with a StopCCN that carries text, and starts a new attempt at once
+// unless the role is Passive.
 func (p *Peer) Reset(now time.Time, text string, out *Output) {
 	result := stopError(l2tp.StopGeneral, text)
 	for _, c := range p.live() {

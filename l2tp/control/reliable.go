@@ -7,15 +7,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// Timing of reliable delivery (RFC 3931 section 4.2).
+// Timing configures reliable delivery (RFC 3931, section 4.2).
 type Timing struct {
-	Initial    time.Duration // first retransmission, doubled with each further one
+	Initial    time.Duration // before the first retransmission; doubles with each further one
 	Cap        time.Duration // the longest interval between retransmissions
-	MaxRetries int           // retransmissions of one message until the connection is given up
+	MaxRetries int           // retransmissions of one message before the connection ends
 }
 
-// Cycle is how long a message is retransmitted before the peer is given up: the full retransmission
-// interval of RFC 3931 section 4.2.
+// Cycle returns the time from the first transmission of a message until the connection ends because
+// the peer has not acknowledged it: the full retransmission interval of RFC 3931, section 4.2.
 func (t Timing) Cycle() time.Duration {
 	var cycle time.Duration
 	for i := range t.MaxRetries + 1 {
@@ -24,16 +24,16 @@ func (t Timing) Cycle() time.Duration {
 	return cycle
 }
 
-// SetupTimeout is how long a connection or session may be half open. It is an interval longer than a
-// cycle, so that of a peer that acknowledges nothing it is said that it is silent, rather than that
-// it goes no further.
+// SetupTimeout returns the time for which a connection or session may be half open: a cycle and one
+// interval more. So a peer that acknowledges nothing ends with CauseSilent, and only one that
+// acknowledges but does not proceed ends with CauseTimeout.
 func (t Timing) SetupTimeout() time.Duration { return t.Cycle() + t.Cap }
 
 func (t Timing) interval(retries int) time.Duration {
 	return timing.Backoff{Min: t.Initial, Max: t.Cap}.Interval(retries)
 }
 
-// Octet offsets in the control message header (RFC 3931 section 3.2.1).
+// Octet offsets in the control message header (RFC 3931, section 3.2.1).
 const (
 	offsetConnectionID = 4
 	offsetNs           = 8
@@ -41,51 +41,52 @@ const (
 	headerLen          = 12
 )
 
-// defaultWindow is a peer's receive window if it does not say (RFC 3931 section 5.4.3, Receive
-// Window Size).
+// defaultWindow is the receive window of a peer that sends no Receive Window Size AVP (RFC 3931,
+// section 5.4.3).
 const defaultWindow = 4
 
-// Bounds of what a peer may make us hold.
+// Bounds of the memory that a peer can occupy here.
 const (
-	maxWindow          = 1024 // messages in flight, whatever the peer says, and messages ahead of their turn
-	maxEarly           = 2048 // octets of a message ahead of its turn; a longer one comes again when it is its turn
-	messagesPerSession = 4    // in the queue, for as many sessions as there may be
-	maxSpare           = 4    // messages whose memory is kept for others
+	maxWindow          = 1024 // messages in flight or held out of order, for any advertised window
+	maxEarly           = 2048 // octets of a message held out of order; a longer one is dropped
+	messagesPerSession = 4    // in the queue, for each session of Config.MaxSessions
+	maxSpare           = 4    // acknowledged messages whose memory is kept for reuse
 )
 
-// reliable is the reliable delivery of one control connection (RFC 3931 section 4.2 and Appendix
-// A): it numbers, holds and retransmits what we send, and puts what arrives into order. Messages
-// are complete but for Nr and the digest, which the connection fills in at each transmission.
+// reliable implements reliable delivery on one control connection (RFC 3931, section 4.2 and
+// Appendix A). It numbers, holds and retransmits sent messages, and puts received messages in
+// order. Queued messages lack Nr and the digests, which the connection fills in at each
+// transmission.
 type reliable struct {
 	timing Timing
 
-	ns    uint16    // of the next message that is queued
-	queue [][]byte  // what the peer has not acknowledged, oldest first; the last has number ns-1
-	room  [4][]byte // the memory of a queue that is no longer
-	spare [][]byte  // the memory of messages that are no longer, maxSpare at most
+	ns    uint16    // Ns of the next message to be queued
+	queue [][]byte  // messages not acknowledged, oldest first; the last has Ns ns-1
+	room  [4][]byte // the memory of a new queue
+	spare [][]byte  // memory of acknowledged messages, at most maxSpare
 
-	// The first transmitted of queue were sent at least once. Of these the first inFlight count as
-	// on their way; after a time-out that is none, and all are sent again as the congestion window
-	// opens.
+	// The first transmitted messages of queue were sent at least once. Of these the first inFlight
+	// count as in flight. A time-out resets inFlight to 0, and all are sent again as the congestion
+	// window opens.
 	transmitted, inFlight int
 
-	peerWindow int // what the peer takes
-	cwnd       int // congestion window
+	peerWindow int // Receive Window Size of the peer
+	cwnd       int // congestion window, in messages
 	ssthresh   int
-	cwndAcks   int // acknowledgements since cwnd last grew, in congestion avoidance
+	cwndAcks   int // acknowledgements in congestion avoidance since cwnd last grew
 
-	retries  int       // of queue[0]
-	resendAt time.Time // zero: nothing is in flight
+	retries  int       // retransmissions of queue[0] by time-out
+	resendAt time.Time // when the retransmission timer expires; zero: nothing is in flight
 
-	// An acknowledgement that dupAcks the last says that a message has arrived ahead of its turn.
+	// A duplicate acknowledgement shows that the peer received a message out of order.
 	dupAcks    int
-	recovering bool // it was acted upon: more of them say nothing new
+	recovering bool // in slow start since the last new acknowledgement; duplicates are ignored
 
-	nr     uint16 // the next Ns that we expect
-	ackDue bool   // the peer has yet to hear of nr
+	nr     uint16 // the next Ns expected
+	ackDue bool   // nr has changed, or a message was repeated, since Nr was last sent
 	early  map[uint16][]byte
-	window int // what we take: the bound of early
-	limit  int // the bound of queue at which nothing more is taken, since it may want an answer
+	window int // our Receive Window Size: the bound of early
+	limit  int // queue length at which received messages are dropped: they may need answers
 
 	sent, received, retransmitted uint64
 }
@@ -94,14 +95,14 @@ func newReliable(t Timing, window int) reliable {
 	return reliable{timing: t, peerWindow: defaultWindow, cwnd: 1, ssthresh: defaultWindow, window: window}
 }
 
-// setPeerWindow takes the peer's Receive Window Size AVP, within 1 and maxWindow.
+// setPeerWindow sets the window of the peer's Receive Window Size AVP, clamped to 1 to maxWindow.
 func (r *reliable) setPeerWindow(size int) {
 	r.peerWindow = max(1, min(size, maxWindow))
 	r.ssthresh = r.peerWindow
 	r.cwnd = min(r.cwnd, r.peerWindow)
 }
 
-// push numbers a copy of a message and queues it.
+// push queues a copy of a message and sets its Ns.
 func (r *reliable) push(message []byte) {
 	var memory []byte
 	if n := len(r.spare); n > 0 {
@@ -116,8 +117,8 @@ func (r *reliable) push(message []byte) {
 	r.queue = append(r.queue, message)
 }
 
-// next returns a message that the windows allow to be sent now, or nil. It is valid until it is
-// acknowledged.
+// next returns the next message that the windows allow to send now, or nil. The message is valid
+// until it is acknowledged.
 func (r *reliable) next(now time.Time) []byte {
 	if r.inFlight == len(r.queue) || r.inFlight >= min(r.cwnd, r.peerWindow) {
 		return nil
@@ -136,8 +137,9 @@ func (r *reliable) next(now time.Time) []byte {
 	return message
 }
 
-// expire acts on the retransmission timer: it makes the oldest message due to be sent again, or
-// reports that the peer has let all retransmissions pass.
+// expire handles the retransmission timer. If it has expired, expire makes the oldest message due
+// for retransmission. It reports gaveUp instead if that message was already retransmitted
+// MaxRetries times.
 func (r *reliable) expire(now time.Time) (gaveUp bool) {
 	if !timing.Due(r.resendAt, now) {
 		return false
@@ -150,19 +152,19 @@ func (r *reliable) expire(now time.Time) (gaveUp bool) {
 	return false
 }
 
-// resendNow makes what is not acknowledged due to be sent again now. It does not count as one of the
-// retries.
+// resendNow makes all unacknowledged messages due for retransmission. This does not count as a
+// retry.
 func (r *reliable) resendNow() { r.inFlight = 0 }
 
-// dupAckThreshold is how many acknowledgements that repeat the last say that the next message is lost,
+// dupAckThreshold is the number of duplicate acknowledgements that indicate that a message is lost
 // and not just late.
 const dupAckThreshold = 3
 
-// duplicateAck takes the Nr of a message that is nothing but an acknowledgement, before acknowledge
-// does. When enough of them say the same, the oldest message is due to be sent again without
-// waiting for its time: the fast retransmit of RFC 2581 section 3.2, to which Appendix A refers,
-// and RFC 5827's where few messages are on their way. A message that does more than acknowledge may
-// repeat an Nr for other reasons.
+// duplicateAck counts an ACK or ZLB whose Nr repeats the last one. The caller calls it before
+// acknowledge, and only for messages that are nothing but an acknowledgement: others may repeat an
+// Nr for other reasons. After enough duplicates the oldest message is retransmitted before its
+// timer expires: the fast retransmit of RFC 2581, section 3.2, to which Appendix A refers, and the
+// early retransmit of RFC 5827 if few messages are in flight.
 func (r *reliable) duplicateAck(nr uint16) {
 	if nr != r.ns-uint16(len(r.queue)) || r.inFlight < 2 || r.recovering {
 		return
@@ -172,17 +174,17 @@ func (r *reliable) duplicateAck(nr uint16) {
 	}
 }
 
-// slowStart makes all that is not acknowledged due to be sent again, as the congestion window opens anew
-// (Appendix A).
+// slowStart makes all unacknowledged messages due for retransmission, and restarts the congestion
+// window at 1 (Appendix A).
 func (r *reliable) slowStart() {
 	r.ssthresh = max(r.cwnd/2, 1)
 	r.cwnd, r.cwndAcks = 1, 0
 	r.inFlight, r.dupAcks, r.recovering = 0, 0, true
 }
 
-// acknowledge takes the Nr of a message received. False says that it acknowledges what was never
-// sent, which makes the message invalid (RFC 3931 section 4.2). An Nr from before, of a message
-// that was overtaken, is valid and no news.
+// acknowledge handles the Nr of a received message. It returns false if Nr acknowledges a message
+// that was never sent, which makes the received message invalid (RFC 3931, section 4.2). An old Nr,
+// in a message that was overtaken, is valid and changes nothing.
 func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	oldest := r.ns - uint16(len(r.queue))
 	if notAfter(nr, oldest) {
@@ -196,7 +198,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	clear(r.queue[:acked])
 	r.queue = r.queue[acked:]
 	if len(r.queue) == 0 {
-		r.queue = nil // gives back what a burst has taken
+		r.queue = nil // releases the memory of a burst
 	}
 	r.transmitted -= acked
 	r.inFlight = max(0, r.inFlight-acked)
@@ -209,7 +211,7 @@ func (r *reliable) acknowledge(now time.Time, nr uint16) bool {
 	return true
 }
 
-// openWindow widens the congestion window for one acknowledgement (RFC 3931 Appendix A).
+// openWindow grows the congestion window after one acknowledgement (RFC 3931, Appendix A).
 func (r *reliable) openWindow() {
 	if r.cwnd < r.ssthresh {
 		r.cwnd++
@@ -223,22 +225,22 @@ func (r *reliable) openWindow() {
 }
 
 // notAfter reports whether sequence number a is last or one of the 32767 values before it, modulo
-// 65536: what RFC 3931 section 4.2 calls less than or equal.
+// 65536: "less than or equal" in RFC 3931, section 4.2.
 func notAfter(a, last uint16) bool { return last-a < 32768 }
 
-// arrival is what to do with a message that has arrived.
+// arrival is the treatment of a received message.
 type arrival int
 
 const (
-	deliver   arrival = iota // it is the next in order
-	duplicate                // it was delivered before: acknowledge it again
-	hold                     // it is ahead of its turn: keep a copy
-	discard                  // it is outside the window
+	deliver   arrival = iota // the next in order
+	duplicate                // received before: acknowledge it again
+	hold                     // out of order: keep a copy
+	discard                  // outside the window
 )
 
-// receive says what to do with a message numbered ns, and counts on it being done. It makes an
-// acknowledgement due. While the peer acknowledges none of our answers its messages are dropped, as
-// RFC 3931 section 4.2 allows.
+// receive returns the treatment of a message with that Ns. It advances nr for a message to deliver,
+// and makes an acknowledgement due. Messages are discarded while the peer does not acknowledge our
+// answers, as RFC 3931, section 4.2, allows.
 func (r *reliable) receive(ns uint16) arrival {
 	if r.limit > 0 && len(r.queue) >= r.limit {
 		return discard
@@ -260,7 +262,8 @@ func (r *reliable) receive(ns uint16) arrival {
 	return hold
 }
 
-// keep holds a copy of a message that arrived ahead of its turn, unless it is too long.
+// keep stores a copy of a message received out of order. It returns false if the message is too
+// long.
 func (r *reliable) keep(ns uint16, message []byte) bool {
 	if len(message) > maxEarly {
 		return false
@@ -272,7 +275,7 @@ func (r *reliable) keep(ns uint16, message []byte) bool {
 	return true
 }
 
-// release returns the held message whose turn has come, or nil, and counts it as received.
+// release returns the stored message that is the next in order, or nil, and counts it as received.
 func (r *reliable) release() []byte {
 	message, ok := r.early[r.nr]
 	if !ok {
@@ -284,12 +287,13 @@ func (r *reliable) release() []byte {
 	return message
 }
 
-// abandon forgets all that the peer has not acknowledged.
+// abandon discards all unacknowledged messages. The sequence numbers of those never sent are
+// reused.
 func (r *reliable) abandon() {
 	r.ns -= uint16(len(r.queue) - r.transmitted)
 	r.queue, r.transmitted, r.inFlight, r.retries = nil, 0, 0, 0
 	r.resendAt = time.Time{}
 }
 
-// idle reports whether everything sent was acknowledged.
+// idle reports whether all queued messages were acknowledged.
 func (r *reliable) idle() bool { return len(r.queue) == 0 }

@@ -7,10 +7,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// SetSecrets changes Config.Secret and Config.NextSecret. Connections and sessions stay, as long as
-// each side has a secret that the other has, at any time; for two sides to change over, both add
-// the new secret as the next one, then both make it the only one. If there was no secret, or there
-// is none any more, all connections end, for authentication is agreed on as they begin.
+// SetSecrets changes Config.Secret and Config.NextSecret. Connections and sessions continue as long
+// as both ends have a secret in common at every moment. To change the secret, both ends first add
+// the new one as NextSecret, then both make it their only one. All connections end if this switches
+// authentication on or off, because the ends agree on authentication during setup.
 func (p *Peer) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 	p.cfg.Secret, p.cfg.NextSecret = secret, next
 	p.ring = newKeyring(&p.cfg)
@@ -23,16 +23,16 @@ func (p *Peer) SetSecrets(now time.Time, secret, next []byte, out *Output) {
 			changed = append(changed, c)
 		}
 	}
-	const text = "control message authentication is changed here"
+	const text = "control message authentication switched on or off at this end"
 	result := stopError(l2tp.StopGeneral, text)
 	for _, c := range changed {
 		c.end(now, result, Reason{Cause: CauseClosed, Result: result, Text: text}, out)
 	}
 }
 
-// rekey makes other secrets count from now on. What is yet to be transmitted, or to be transmitted
-// again, gets room for as many digests as there are secrets. What has come ahead of its turn may be
-// hidden with a secret that is no more: it will come again.
+// rekey applies other secrets. Queued messages are encoded again with one digest for each secret.
+// Messages held out of order are forgotten: their AVPs may be hidden with a secret that is no
+// longer known. The peer retransmits them.
 func (c *Connection) rekey(ring *keyring) {
 	c.auth.keyring = ring
 	r := &c.reliable

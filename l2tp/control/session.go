@@ -9,73 +9,74 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// SessionState is a state of RFC 3931 sections 7.3 and 7.4.2.
+// SessionState is a session state of RFC 3931, sections 7.3 and 7.4.2.
 type SessionState int
 
-// The session states. What section 7.3.1 calls wait-control-conn is the owner's: it opens sessions
-// on a connection that is established.
+// The session states. wait-control-conn of section 7.3.1 is missing: the owner opens sessions only
+// on established connections.
 const (
-	SessionIdle  SessionState = iota // over
-	WaitReply                        // ICRQ sent, or ICRP received and the owner has yet to connect it
-	WaitConnect                      // ICRQ received, ICRP sent; or the owner has yet to accept it
-	WaitCSAnswer                     // OCRQ received, and the owner has yet to accept it
+	SessionIdle  SessionState = iota // ended
+	WaitReply                        // ICRQ sent, or ICRP received and Connect not yet called
+	WaitConnect                      // ICRQ received, and ICRP sent or Accept not yet called
+	WaitCSAnswer                     // OCRQ received, and Accept not yet called
 	SessionEstablished
 	SessionStatic // without signalling, see NewStaticSession
 )
 
 var sessionStateNames = [...]string{"idle", "wait-reply", "wait-connect", "wait-cs-answer", "established", "static"}
 
-// String is the state's name in RFC 3931.
+// String returns the state's name in RFC 3931.
 func (s SessionState) String() string { return sessionStateNames[s] }
 
-// Session is one session on a control connection. Its owner reads the fields and calls the methods;
-// the rest is the connection's.
+// Session is one session on a control connection. The owner may read the exported fields; the
+// methods change them.
 type Session struct {
 	Connection  *Connection
 	State       SessionState
-	Initiator   bool   // we have sent the ICRQ
-	Outgoing    bool   // the peer has sent an OCRQ, and we are the LAC of section 7.4.2
-	RemoteEndID []byte // names what the session is for, in both directions
+	Initiator   bool   // the ICRQ is ours
+	Outgoing    bool   // the peer has sent an OCRQ, so that this end is the LAC of section 7.4.2
+	RemoteEndID []byte // identifies the purpose of the session to both ends
 
-	ID, PeerID              uint32 // session IDs: assigned by us, by the peer
-	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: assigned by us, by the peer
+	ID, PeerID              uint32 // session IDs assigned by us, and by the peer (0: unknown)
+	LocalCookie, PeerCookie []byte // assigned by us (8 octets), and by the peer (0, 4 or 8 octets)
 
-	// The two ends' circuits (RFC 5641): ours as SetCircuit left it, the peer's as it last said.
-	// Both are active at first.
+	// The circuit status of both ends (RFC 5641): ours as set by SetCircuit, the peer's as last
+	// received. Both are initially active.
 	Circuit, PeerCircuit l2tp.CircuitStatus
 
-	// What each end requires of the data it receives. The owner reads them when the call is there,
-	// or answered.
+	// The demands of both ends on the data that they receive. They are known from CallIncoming or
+	// CallAnswered on.
 	Demands, PeerDemands Demands
 
-	// What the peer says for people to know.
-	TxSpeed, RxSpeed uint64             // Tx and Rx Connect Speed in bits per second; 0: not known
-	WENs             uint64             // received
+	// Information from the peer that is only displayed.
+	TxSpeed, RxSpeed uint64             // Tx and Rx Connect Speed in bits per second; 0: unknown
+	WENs             uint64             // WENs received
 	CircuitErrors    l2tp.CircuitErrors // of the last WEN
 
-	sentCircuit     l2tp.CircuitStatus // what the peer has been told of Circuit
-	sentDemands     Demands            // what the peer has been told of Demands
-	receivedDemands Demands            // what the peer has told of its own
+	sentCircuit     l2tp.CircuitStatus // the last Circuit that was sent
+	sentDemands     Demands            // the last Demands that were sent
+	receivedDemands Demands            // the last demands that the peer has sent
 	cookies         [2][8]byte         // the memory of LocalCookie and PeerCookie
 	tieBreaker      uint64
-	accepted        bool      // our ICRP or OCRP is sent
-	answered        bool      // the peer's ICRP is here
-	deadline        time.Time // until then it must be established
+	accepted        bool      // our ICRP or OCRP was sent
+	answered        bool      // the peer's ICRP was received
+	deadline        time.Time // the session ends if it is not established by then
 }
 
-// Open asks the peer for a session named remoteEndID, which the session keeps. The connection must
-// be established: it is Peer.Established.
+// Open requests a session from the peer by an ICRQ with that Remote End ID. The session keeps
+// remoteEndID. The connection must be the one that Peer.Established returns. CallAnswered or
+// SessionDown follows.
 func (c *Connection) Open(now time.Time, remoteEndID []byte, out *Output) *Session {
 	return c.OpenWith(now, remoteEndID, SessionOptions{Circuit: l2tp.CircuitActive}, out)
 }
 
-// SessionOptions is what a session that we ask for is to be like.
+// SessionOptions are properties of a session opened by OpenWith.
 type SessionOptions struct {
 	Circuit    l2tp.CircuitStatus
-	Sequencing l2tp.DataSequencing // other than SequenceNone: all data messages are numbered, both ways
+	Sequencing l2tp.DataSequencing // unless SequenceNone, both directions number all data messages
 }
 
-// OpenWith is Open for a session that is to be like that.
+// OpenWith is Open with options.
 func (c *Connection) OpenWith(now time.Time, remoteEndID []byte, offer SessionOptions, out *Output) *Session {
 	s := c.newSession(now, remoteEndID)
 	s.Initiator = true
@@ -110,20 +111,21 @@ func (c *Connection) newSession(now time.Time, remoteEndID []byte) *Session {
 	s.LocalCookie = s.cookies[0][:]
 	cfg.Rand(s.LocalCookie)
 	c.sessions[s.ID] = s
-	if len(c.opening) > 2*len(c.sessions)+16 { // mostly such as have settled behind one that has not
+	if len(c.opening) > 2*len(c.sessions)+16 { // most have settled behind one that has not
 		c.opening = slices.DeleteFunc(c.opening, (*Session).settled)
 	}
 	c.opening = append(c.opening, s)
 	return s
 }
 
-// Accept answers a call of the peer: with an ICRP, or an OCRP and the OCCN that establishes an
-// outgoing call. The owner has all ready by then that takes data.
+// Accept accepts a session requested by the peer. It answers an ICRQ with an ICRP, and an OCRQ with
+// an OCRP and the OCCN that establishes the session. The owner must be ready to receive data before
+// it calls Accept.
 func (s *Session) Accept(now time.Time, out *Output) {
 	if s.accepted || s.State != WaitConnect && s.State != WaitCSAnswer {
 		return
 	}
-	if s.Outgoing { // the peer has said its last word
+	if s.Outgoing { // the OCRQ is the peer's only message, so its demands are final
 		if result, ok := s.demandsMatch(); !ok {
 			s.rejectParameters(l2tp.OCRQ, result, out)
 			s.Connection.flush(now, out)
@@ -144,9 +146,9 @@ func (s *Session) Accept(now time.Time, out *Output) {
 	s.Connection.flush(now, out)
 }
 
-// Connect completes a call that the peer has answered: it sends the ICCN, after which data may
-// come. RFC 3931 section 7.3 leaves it to us when; the owner has all ready by then that takes the
-// data.
+// Connect completes a session that the peer has accepted: it sends the ICCN, after which data may
+// arrive. The owner must be ready to receive data before it calls Connect; RFC 3931, section 7.3,
+// leaves the time to the implementation.
 func (s *Session) Connect(now time.Time, out *Output) {
 	if s.State != WaitReply || !s.answered {
 		return
@@ -155,7 +157,7 @@ func (s *Session) Connect(now time.Time, out *Output) {
 	s.Connection.flush(now, out)
 }
 
-// addLocalEnd adds our end of the session to an ICRQ, ICRP or OCRP.
+// addLocalEnd adds cookie, circuit status and demands of this end to an ICRQ, ICRP or OCRP.
 func (s *Session) addLocalEnd(m *l2tp.Message) {
 	m.AssignedCookie = s.LocalCookie
 	m.Has.Add(l2tp.AVPAssignedCookie)
@@ -163,7 +165,7 @@ func (s *Session) addLocalEnd(m *l2tp.Message) {
 	s.addDemands(m)
 }
 
-// addDemands adds our demands to a message, if the peer does not know them.
+// addDemands adds our demands to a message if they have changed since they were last sent.
 func (s *Session) addDemands(m *l2tp.Message) {
 	if s.Demands != s.sentDemands {
 		s.sentDemands = s.Demands
@@ -182,7 +184,7 @@ func (s *Session) complete(t l2tp.MessageType, out *Output) {
 	s.establish(out)
 }
 
-// Close ends the session, or refuses the incoming call, with a CDN. There is no SessionDown for it.
+// Close ends the session, or refuses a requested one, with a CDN. No SessionDown follows.
 func (s *Session) Close(now time.Time, result l2tp.Result, out *Output) {
 	if s.State == SessionIdle || s.State == SessionStatic {
 		return
@@ -191,12 +193,12 @@ func (s *Session) Close(now time.Time, result l2tp.Result, out *Output) {
 	s.Connection.flush(now, out)
 }
 
-// message begins a message of this session.
+// message returns a new message of type t about this session.
 func (s *Session) message(t l2tp.MessageType) *l2tp.Message {
 	return s.Connection.sessionMessage(t, s.ID, s.PeerID)
 }
 
-// disconnect queues a CDN and forgets the session.
+// disconnect queues a CDN and removes the session.
 func (s *Session) disconnect(result l2tp.Result) {
 	m := s.message(l2tp.CDN)
 	setResult(m, result)
@@ -204,6 +206,7 @@ func (s *Session) disconnect(result l2tp.Result) {
 	s.forget()
 }
 
+// forget sets the session idle and removes it from its connection.
 func (s *Session) forget() {
 	c := s.Connection
 	s.settle(SessionIdle)
@@ -213,7 +216,7 @@ func (s *Session) forget() {
 	}
 }
 
-// recordPeer takes what an ICRQ, OCRQ or ICRP says of the peer's end of the session.
+// recordPeer stores the peer's session ID, cookie and demands from an ICRQ, OCRQ or ICRP.
 func (s *Session) recordPeer(m *l2tp.Message) {
 	s.PeerID = m.LocalSessionID
 	s.PeerCookie = append(s.cookies[1][:0], m.AssignedCookie...)
@@ -222,7 +225,7 @@ func (s *Session) recordPeer(m *l2tp.Message) {
 	s.mirrorDemands()
 }
 
-// settle leaves the states that have a deadline.
+// settle enters a state without a deadline: SessionIdle or SessionEstablished.
 func (s *Session) settle(state SessionState) {
 	c := s.Connection
 	if c.waiting[string(s.RemoteEndID)] == s {
@@ -237,18 +240,18 @@ func (s *Session) settle(state SessionState) {
 
 func (s *Session) settled() bool { return s.State == SessionIdle || s.State == SessionEstablished }
 
-// fail ends the session with a CDN and tells the owner.
+// fail ends the session with a CDN and emits SessionDown.
 func (s *Session) fail(result l2tp.Result, cause Cause, text string, out *Output) {
 	s.disconnect(result)
 	out.event(SessionDown{s, Reason{Cause: cause, Result: result, Text: text}})
 }
 
-// handleSession acts on a message of a session, in order and authenticated (RFC 3931 section 7.3).
+// handleSession handles an authenticated session message in order (RFC 3931, section 7.3).
 func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error, out *Output) {
 	s := c.lookup(m)
 	request := m.Type == l2tp.ICRQ || m.Type == l2tp.OCRQ
 	switch {
-	case m.Type == l2tp.CDN: // malformed or not, the peer has cleaned up
+	case m.Type == l2tp.CDN: // even a malformed one: the peer has cleaned up
 		if s != nil {
 			s.forget()
 			out.event(SessionDown{s, refused(l2tp.CDN, m.Result)})
@@ -262,9 +265,9 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 	case request:
 		c.handleRequest(now, m, out)
 	case s == nil:
-		// Sections 7.3.2 and 7.4.2 want an answer to these alone: their senders wait for one.
+		// Sections 7.3.2 and 7.4.2 require an answer only to these, because their senders wait.
 		if m.Type == l2tp.ICRP || m.Type == l2tp.OCRP {
-			c.refuseCall(m, cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "no such session here"))
+			c.refuseCall(m, cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "unknown session"))
 		}
 	case m.Type == l2tp.ICRP:
 		s.handleICRP(m, out)
@@ -280,9 +283,9 @@ func (c *Connection) handleSession(now time.Time, m *l2tp.Message, problem error
 	}
 }
 
-// lookup finds the session that a message is for: by the Remote Session ID that the peer echoes or,
-// in a message sent before the peer had heard ours, by its Local Session ID (RFC 3931 section
-// 5.4.4).
+// lookup returns the session that a message is for, or nil. It finds the session by the Remote
+// Session ID or, if that is 0 because the peer did not know our ID yet, by the Local Session ID
+// (RFC 3931, section 5.4.4).
 func (c *Connection) lookup(m *l2tp.Message) *Session {
 	if m.RemoteSessionID != 0 {
 		return c.sessions[m.RemoteSessionID]
@@ -290,8 +293,8 @@ func (c *Connection) lookup(m *l2tp.Message) *Session {
 	return c.byPeer[m.LocalSessionID]
 }
 
-// handleRequest takes an ICRQ or OCRQ: it breaks a tie with our own ICRQ for the same Remote End
-// ID, or offers the call to the owner.
+// handleRequest handles an ICRQ or OCRQ. It breaks a tie with our own ICRQ for the same Remote End
+// ID, and emits CallIncoming unless it refuses the request.
 func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) {
 	if result, ok := checkCall(m, Demands{}); !ok {
 		c.refuseCall(m, result)
@@ -305,16 +308,16 @@ func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) 
 		case tieEqual:
 			c.refuseCall(m, tieLost)
 			ours.forget()
-			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both sides asked at once, with equal tie breakers"}})
+			out.event(SessionDown{ours, Reason{Cause: CauseTie, Text: "both ends requested the session at the same time, with equal tie breakers"}})
 			return
 		case tieYielded:
-			// The peer answers our ICRQ with a CDN, for a session no longer here.
+			// The peer answers our ICRQ with a CDN. By then the session is unknown here.
 			ours.forget()
-			out.event(SessionDown{ours, Reason{Cause: CauseYielded, Text: "both sides asked at once; the peer's session is taken"}})
+			out.event(SessionDown{ours, Reason{Cause: CauseYielded, Text: "both ends requested the session at the same time; the peer's request won the tie"}})
 		}
 	}
 	if len(c.sessions) >= c.peer.cfg.MaxSessions {
-		c.refuseCall(m, cdnError(l2tp.CDNTemporaryFacilities, l2tp.ErrorResources, "too many sessions"))
+		c.refuseCall(m, cdnError(l2tp.CDNTemporaryFacilities, l2tp.ErrorResources, "too many sessions on this control connection"))
 		return
 	}
 	s := c.newSession(now, bytes.Clone(m.RemoteEndID))
@@ -327,16 +330,17 @@ func (c *Connection) handleRequest(now time.Time, m *l2tp.Message, out *Output) 
 	s.recordCircuit(m, out)
 }
 
-// checkCall says whether what an ICRQ, OCRQ, ICRP or ICCN demands of a session, beside what was
-// demanded before, can be had here.
+// checkCall reports whether the pseudowire type and the demands of an ICRQ, OCRQ, ICRP or ICCN are
+// supported; before are the demands of the peer's earlier messages. If not, it returns the result
+// for a CDN.
 func checkCall(m *l2tp.Message, before Demands) (l2tp.Result, bool) {
 	if m.Has.Has(l2tp.AVPPseudowireType) && m.PseudowireType != l2tp.PseudowirePPP {
-		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "only PPP pseudowires (7) here"), false
+		return cdnError(l2tp.CDNUnsupportedPseudowire, l2tp.ErrorNone, "unsupported pseudowire type: only PPP (7) is supported"), false
 	}
 	return before.with(m).check()
 }
 
-// refuseCall answers a session message that has no session here with a CDN.
+// refuseCall answers a message that belongs to no session with a CDN.
 func (c *Connection) refuseCall(m *l2tp.Message, result l2tp.Result) {
 	local := m.RemoteSessionID
 	if local == 0 {
@@ -354,7 +358,7 @@ func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 	}
 	result, ok := checkCall(m, Demands{})
 	if other := s.Connection.byPeer[m.LocalSessionID]; other != nil {
-		result, ok = cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "this Local Session ID is another session's"), false
+		result, ok = cdnError(l2tp.CDNGeneralError, l2tp.ErrorSessionID, "Local Session ID already used by another session"), false
 	} else {
 		s.recordPeer(m)
 	}
@@ -366,7 +370,8 @@ func (s *Session) handleICRP(m *l2tp.Message, out *Output) {
 		return
 	}
 	s.answered = true
-	delete(s.Connection.waiting, string(s.RemoteEndID)) // no tie any more: the peer has chosen ours
+	// The peer has accepted our request, so a tie is no longer possible.
+	delete(s.Connection.waiting, string(s.RemoteEndID))
 	out.event(CallAnswered{s})
 	s.recordCircuit(m, out)
 }
@@ -388,9 +393,9 @@ func (s *Session) handleICCN(m *l2tp.Message, out *Output) {
 	s.establish(out)
 }
 
-// rejectParameters ends a session whose peer demands what cannot be had here.
+// rejectParameters ends a session whose peer has sent an unacceptable message of type t.
 func (s *Session) rejectParameters(t l2tp.MessageType, result l2tp.Result, out *Output) {
-	s.fail(result, CauseProtocol, fmt.Sprintf("%s from the peer not acceptable: %s", t, result.Message), out)
+	s.fail(result, CauseProtocol, fmt.Sprintf("unacceptable %s from the peer: %s", t, result.Message), out)
 }
 
 func (s *Session) establish(out *Output) {
@@ -399,20 +404,20 @@ func (s *Session) establish(out *Output) {
 	s.reportCircuit()
 }
 
-// failUnexpected ends a session whose peer has sent what its state does not take.
+// failUnexpected ends a session that has received a message of type t in the wrong state.
 func (s *Session) failUnexpected(t l2tp.MessageType, out *Output) {
-	text := fmt.Sprintf("%s in state %s", t, s.State)
+	text := fmt.Sprintf("unexpected %s in state %s", t, s.State)
 	s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), CauseProtocol, text, out)
 }
 
-// expireSessions ends those that the peer has not brought to be established in time. All have the
-// same time, so they come due in the order of their creation.
+// expireSessions ends sessions that were not established in time. All have the same time-out, so
+// their deadlines are in the order of their creation.
 func (c *Connection) expireSessions(now time.Time, out *Output) {
 	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
 		s := c.opening[0]
-		cause, text := CauseTimeout, fmt.Sprintf("the peer left the session in state %s", s.State)
+		cause, text := CauseTimeout, fmt.Sprintf("session timed out in state %s", s.State)
 		if s.answered || !s.Initiator && !s.accepted {
-			cause, text = CauseLocal, "this side has not got ready in time"
+			cause, text = CauseLocal, "local side not ready in time"
 		}
 		s.fail(cdnError(l2tp.CDNFSMError, l2tp.ErrorNone, text), cause, text, out)
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// end sends a StopCCN with result and cleans up; reliable delivery goes on until the peer has
-// acknowledged it (RFC 3931 section 4.2).
+// end sends a StopCCN with result and cleans up. Reliable delivery continues until the peer has
+// acknowledged the StopCCN (RFC 3931, section 4.2).
 func (c *Connection) end(now time.Time, result l2tp.Result, why Reason, out *Output) {
 	m := c.message(l2tp.StopCCN)
 	m.AssignedConnectionID = c.ID
@@ -22,22 +22,23 @@ func (c *Connection) end(now time.Time, result l2tp.Result, why Reason, out *Out
 	c.flush(now, out)
 }
 
-// fail ends the connection for what its result says.
+// fail ends the connection with a StopCCN. The result is also the reason.
 func (c *Connection) fail(now time.Time, result l2tp.Result, cause Cause, out *Output) {
 	c.end(now, result, Reason{Cause: cause, Result: result, Text: result.Text(l2tp.StopCCN)}, out)
 }
 
-// handleStopCCN takes the peer's StopCCN. The connection stays to acknowledge its retransmissions (RFC
-// 3931 section 3.3.2), even if ours has crossed it, which needs no acknowledgement any more.
+// handleStopCCN handles the peer's StopCCN. The connection remains in state Stopped to acknowledge
+// retransmissions (RFC 3931, section 3.3.2), also if a StopCCN of ours crossed it. Ours no longer
+// needs an acknowledgement then.
 func (c *Connection) handleStopCCN(now time.Time, m *l2tp.Message, out *Output) {
 	if c.PeerID == 0 {
-		c.PeerID = m.AssignedConnectionID // so that the acknowledgement finds its way
+		c.PeerID = m.AssignedConnectionID // the destination of the acknowledgement
 	}
 	c.reliable.abandon()
 	ended := c.State == Stopping
 	why := refused(l2tp.StopCCN, m.Result)
 	if c.State == WaitCtlReply && l2tp.StopCCNCode(m.Result.Code) == l2tp.StopAlreadyExists {
-		why.Text = "both sides called at once; the peer's call is taken, and is to follow"
+		why.Text = "both ends requested a control connection at the same time; the peer's request won the tie"
 	}
 	c.transition(now, Stopped)
 	if !ended {
@@ -45,8 +46,8 @@ func (c *Connection) handleStopCCN(now time.Time, m *l2tp.Message, out *Output) 
 	}
 }
 
-// giveUp gives up on a peer that has acknowledged nothing for a full cycle. There is nobody left to
-// tell.
+// giveUp ends the connection to a peer that has acknowledged nothing for a full retransmission
+// cycle. It sends no StopCCN, because the peer does not answer.
 func (c *Connection) giveUp(now time.Time, out *Output) {
 	if c.State == Stopping {
 		c.peer.remove(c)
@@ -57,26 +58,26 @@ func (c *Connection) giveUp(now time.Time, out *Output) {
 	c.cleanUp(now, Reason{Cause: CauseSilent, Text: text}, out)
 }
 
-// handleStateTimeout ends a state that has lasted too long. RFC 3931 has no timer for a peer that acknowledges
-// and goes no further.
+// handleStateTimeout ends a connection whose state has lasted too long. RFC 3931 defines no timer
+// for a peer that acknowledges messages but does not proceed.
 func (c *Connection) handleStateTimeout(now time.Time, out *Output) {
 	if c.State == Stopping || c.State == Stopped {
 		c.peer.remove(c)
 		return
 	}
-	text := fmt.Sprintf("the peer left the control connection in state %s", c.State)
+	text := fmt.Sprintf("control connection timed out in state %s", c.State)
 	result := stopError(l2tp.StopFSMError, text)
 	c.end(now, result, Reason{Cause: CauseTimeout, Result: result, Text: text}, out)
 }
 
-// discard gives up our attempt without a word, as RFC 3931 section 5.4.3 wants of one that has lost
-// a tie.
+// discard ends our attempt without a StopCCN, as RFC 3931, section 5.4.3, requires after a tie that
+// is lost or equal.
 func (c *Connection) discard(now time.Time, text string, out *Output) {
 	c.transition(now, Idle)
 	c.cleanUp(now, Reason{Cause: CauseTie, Text: text}, out)
 }
 
-// cleanUp ends the sessions and tells the Peer and the owner.
+// cleanUp ends the sessions, and notifies the Peer and the owner.
 func (c *Connection) cleanUp(now time.Time, why Reason, out *Output) {
 	down := Reason{Cause: CauseParent, Result: why.Result, Text: "the control connection ended: " + why.Text}
 	for _, id := range slices.Sorted(maps.Keys(c.sessions)) {

@@ -2,17 +2,18 @@ package control
 
 import "github.com/l2tpvl/l2tpvl/l2tp"
 
-// tie is how a tie between our attempt and the peer's ends (RFC 3931 sections 5.4.3 and 5.4.4).
+// tie is the outcome of a tie between our request and the peer's (RFC 3931, sections 5.4.3 and
+// 5.4.4).
 type tie int
 
 const (
-	tieWon     tie = iota // ours goes on, the peer's is refused
-	tieYielded            // the peer's goes on, ours is forgotten
-	tieEqual              // neither
+	tieWon     tie = iota // our request continues, the peer's is refused
+	tieYielded            // the peer's request continues, ours is discarded
+	tieEqual              // both are discarded
 )
 
-// breakTie compares our tie breaker with the peer's, which is nil if it sent none. We always send
-// one, so a peer without loses.
+// breakTie compares our tie breaker with the peer's, which is nil if the peer sent none. The lower
+// one wins. Our requests always have one, so a peer without one loses.
 func breakTie(ours uint64, theirs *uint64) tie {
 	switch {
 	case theirs == nil || ours < *theirs:
@@ -23,7 +24,7 @@ func breakTie(ours uint64, theirs *uint64) tie {
 	return tieEqual
 }
 
-// tieLost is the CDN's result for the losing session.
+// tieLost is the result of the CDN for a session request that lost a tie.
 var tieLost = l2tp.Result{Code: uint16(l2tp.CDNLostTie)}
 
 func tieBreakerOf(m *l2tp.Message) *uint64 {
