@@ -175,9 +175,9 @@ var situations = []situation{
 	{"peer shut down", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, "the peer has shut down")},
 	{"not authorized", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopNotAuthorized)}, "StopCCN from the peer: requester is not authorized to establish a control connection")},
 	{"refused otherwise", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopGeneralError)}, "StopCCN from the peer: general error: insufficient resources to handle this operation now")},
-	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer left the control connection in state wait-ctl-reply")},
+	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer did not complete the connection setup (state wait-ctl-reply)")},
 	{"protocol broken", ended(control.CauseProtocol, l2tp.Result{}, "general error: one of the field values was out of range")},
-	{"tie", ended(control.CauseTie, l2tp.Result{}, "both sides called at once, with equal tie breakers")},
+	{"tie", ended(control.CauseTie, l2tp.Result{}, "both ends requested a control connection at the same time, with equal tie breakers")},
 	{"control connection on its way", func(v *View, _ *session.LinkStatus) {
 		calling(v, 0)
 		v.Connection.State = control.WaitCtlConn
@@ -225,7 +225,7 @@ var situations = []situation{
 	{"peer has given up", refusedBy(l2tp.CDNLostCarrier, "3 LCP echoes unanswered for 15 s")},
 	{"operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
 	{"refused for another reason", refusedBy(l2tp.CDNUnsupportedPseudowire, "session not established due to unsupported PW type")},
-	{"session not finished", failedAttempt(session.LayerSession, "the peer left the session in state wait-reply")},
+	{"session not finished", failedAttempt(session.LayerSession, "the peer did not complete the session setup (state wait-reply)")},
 	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")},
 	{"LCP on its way", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}

@@ -11,7 +11,7 @@ const (
 	DropUnauthenticated               // no valid digest
 	DropInvalidNr                     // acknowledges a message that was never sent
 	DropWindow                        // outside our receive window, or our queue is full
-	DropUnexpected                    // to no connection and no SCCRQ, or of an unknown type with M bit clear
+	DropUnexpected                    // to no connection, or unknown type with M bit clear
 	DropReflected                     // our own SCCRQ, sent back
 	DropRate                          // beyond Config.Admission
 	dropKinds

@@ -415,7 +415,7 @@ func (s *Session) failUnexpected(t l2tp.MessageType, out *Output) {
 func (c *Connection) expireSessions(now time.Time, out *Output) {
 	for len(c.opening) > 0 && !now.Before(c.opening[0].deadline) {
 		s := c.opening[0]
-		cause, text := CauseTimeout, fmt.Sprintf("session timed out in state %s", s.State)
+		cause, text := CauseTimeout, fmt.Sprintf("the peer did not complete the session setup (state %s)", s.State)
 		if s.answered || !s.Initiator && !s.accepted {
 			cause, text = CauseLocal, "local side not ready in time"
 		}

@@ -65,7 +65,7 @@ func (c *Connection) handleStateTimeout(now time.Time, out *Output) {
 		c.peer.remove(c)
 		return
 	}
-	text := fmt.Sprintf("control connection timed out in state %s", c.State)
+	text := fmt.Sprintf("the peer did not complete the connection setup (state %s)", c.State)
 	result := stopError(l2tp.StopFSMError, text)
 	c.end(now, result, Reason{Cause: CauseTimeout, Result: result, Text: text}, out)
 }

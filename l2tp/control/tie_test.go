@@ -92,7 +92,7 @@ func TestConnectionTie(t *testing.T) {
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.StopCCN, result(l2tp.StopAlreadyExists))
 		d.expect(l2tp.ACK)
-		if why := event[ConnectionDown](d).Why; why.Cause != CauseRefused || !strings.Contains(why.Text, "peer's call is taken") {
+		if why := event[ConnectionDown](d).Why; why.Cause != CauseRefused || !strings.Contains(why.Text, "peer's request won the tie") {
 			t.Errorf("the loser says %+v", why)
 		}
 		d.newCall()
