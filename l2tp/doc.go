@@ -36,7 +36,7 @@
 // follows:
 //
 //   - Malformed header: the message must be discarded (HeaderError). Reserved bits are ignored, and
-//     so are octets after the end of the message that the Length in the header gives.
+//     so are octets beyond the Length in the header.
 //   - AVP that is unknown, or malformed (wrong length, value out of range, hidden although it must
 //     not be, or hidden and not decipherable): if its M bit is set, the session or the control
 //     connection must be shut down (*AVPError from Parse). Otherwise the AVP is ignored, and

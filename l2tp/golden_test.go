@@ -355,7 +355,7 @@ func TestGoldenParse(t *testing.T) {
 	var m Message // reused, to check that Parse overwrites all of it
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
-			// Octets after the end that the Length in the header gives are not part of the message.
+			// Octets beyond the Length in the header are not part of the message.
 			wire := append(unhex(t, g.wire), 0xff, 0xff)
 			if err := m.Parse(wire, nil); err != nil {
 				t.Fatal(err)

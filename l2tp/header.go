@@ -25,10 +25,9 @@ type Header struct {
 	Ns, Nr uint16
 }
 
-// ParseHeader reads the header of the control message b. It returns the header and the AVPs, which
-// end where the Length in the header says; it ignores octets after that. The error is a
-// HeaderError. With ErrVersion2 it returns the header and the AVPs, too, if the rest of the header
-// is valid.
+// ParseHeader reads the header of the control message b. It returns the header and the AVPs, and
+// ignores octets beyond the Length in the header. The error is a HeaderError. With ErrVersion2 it
+// returns the header and the AVPs, too, if the rest of the header is valid.
 func ParseHeader(b []byte) (Header, []byte, error) {
 	if len(b) < HeaderLen {
 		return Header{}, nil, ErrTruncated

@@ -56,9 +56,9 @@ func (k Keys) Sign(message []byte, local, remote []byte) error {
 // section 5.4.1). The nonces are those of the sender and of the receiver of the message, in this
 // order, nil while unknown. An SCCRQ is verified without nonces; Verify then ignores them.
 //
-// Verify ignores octets after the end of the message that the Length in the header gives. It takes
-// the same time for every incorrect digest, so that its duration does not reveal which octets of
-// the digest are correct. The error is ErrNoDigest, ErrBadDigest or a HeaderError.
+// Verify ignores octets beyond the Length in the header. It takes the same time for every incorrect
+// digest, so that its duration does not reveal which octets of the digest are correct. The error is
+// ErrNoDigest, ErrBadDigest or a HeaderError.
 func (k Keys) Verify(message, sender, receiver []byte) error {
 	message, err := trimMessage(message)
 	if err != nil {
@@ -96,8 +96,7 @@ func (k *Key) matches(message []byte, fields *digestFields, f digestField, sende
 	return f.validLength() && hmac.Equal(k.digest(message, fields, f.kind, sender, receiver), message[f.start:f.end])
 }
 
-// trimMessage returns the control message b without the octets after its end, which the Length in
-// its header gives.
+// trimMessage returns the control message b without octets beyond the Length in its header.
 func trimMessage(b []byte) ([]byte, error) {
 	_, avps, err := ParseHeader(b)
 	if err != nil && err != ErrVersion2 {
