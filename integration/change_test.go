@@ -17,8 +17,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// traffic has a host of a VPN send numbered datagrams to the one behind the other PE, which sends
-// them back, until stop. That fails the test if one did not come back.
+// traffic makes the host of a VPN behind PE1 send numbered datagrams, which the host behind PE2
+// echoes, until stop is called. stop fails the test if an echo is missing.
 func (r *rig) traffic(vpn string) (stop func()) {
 	r.Helper()
 	const port = 7000
@@ -32,8 +32,8 @@ func (r *rig) traffic(vpn string) (stop func()) {
 		conn, err = net.DialUDP("udp4", nil, &net.UDPAddr{IP: there.Address.AsSlice(), Port: port})
 		return err
 	}))
-	var back sync.Map
-	var came atomic.Int64
+	var echoed sync.Map // the numbers of the datagrams received
+	var count atomic.Int64
 	var working sync.WaitGroup
 	working.Go(func() {
 		datagram := make([]byte, 8)
@@ -54,8 +54,8 @@ func (r *rig) traffic(vpn string) (stop func()) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			if _, twice := back.LoadOrStore(binary.BigEndian.Uint64(datagram), true); err == nil && !twice {
-				came.Add(1)
+			if _, twice := echoed.LoadOrStore(binary.BigEndian.Uint64(datagram), true); err == nil && !twice {
+				count.Add(1)
 			}
 		}
 	})
@@ -74,11 +74,11 @@ func (r *rig) traffic(vpn string) (stop func()) {
 		r.Helper()
 		cancel()
 		sending.Wait()
-		err := lab.Wait(r.ctx, "the last datagrams", func() (bool, string, error) { return came.Load() == int64(sent), "", nil })
+		err := lab.Wait(r.ctx, "echoes of all datagrams", func() (bool, string, error) { return count.Load() == int64(sent), "", nil })
 		if sent == 0 || err != nil {
 			for n := range sent {
-				if _, there := back.Load(n + 1); !there {
-					r.Errorf("datagram %d of %d in %s did not come back", n+1, sent, vpn)
+				if _, received := echoed.Load(n + 1); !received {
+					r.Errorf("datagram %d of %d in %s: no echo received", n+1, sent, vpn)
 				}
 			}
 		}
@@ -87,11 +87,10 @@ func (r *rig) traffic(vpn string) (stop func()) {
 	}
 }
 
-// With traffic in blue all the time red is changed in place, restarted, removed, added, disabled
-// and reset, by apply, reload and SIGHUP. Not one packet of blue is lost, and its link stays the
-// same.
+// Red is changed in place, restarted, removed, added, disabled and reset, by apply, reload and
+// SIGHUP, while there is traffic in blue. No packet of blue is lost, and its link stays up.
 func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.waitPings("red")
 	r.waitPings("blue")
@@ -128,12 +127,12 @@ func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 			out := ctl(r.PE1, command, file)
 			for _, word := range words {
 				if !strings.Contains(out, word) {
-					r.Errorf("%s of %s says nothing of %q:\n%s", command, file, word, out)
+					r.Errorf("%s of %s does not print %q:\n%s", command, file, word, out)
 				}
 			}
 		}
 		if out := ctl(r.PE1, "apply", file); !strings.Contains(out, "no changes") {
-			r.Errorf("applied once more, %s changes:\n%s", file, out)
+			r.Errorf("apply of %s for the second time: want no changes, got\n%s", file, out)
 		}
 	}
 
@@ -151,20 +150,20 @@ func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 	apply(other("interface", func(v *lab.VPN) { v.Links[0].Interface = "vl-other" }), "goes down, then comes up again", "vl-other")
 	r.waitUp("red")
 	if now := r.link(r.PE1, "red"); now.Interface != "vl-other" {
-		t.Errorf("the interface is %s", now.Interface)
+		t.Errorf("the interface is %s, want vl-other", now.Interface)
 	}
 	r.waitPings("red")
 
 	apply(other("without", nil), "remove", "goes down")
 	r.waitDown(r.PE2, "red")
 
-	// A file with mistakes changes nothing, and the daemon's own is what counts from now on.
+	// An invalid file changes nothing. A reload then restores the daemon's own file.
 	bad := other("bad", func(v *lab.VPN) { v.VPNID = "nonsense" })
 	if out, err := r.PE1.Ctl(r.ctx, "apply", bad); err == nil || !strings.Contains(err.Error(), "nonsense") {
-		t.Errorf("a bad file is taken: %s, %v", out, err)
+		t.Errorf("apply of an invalid file: got %s, %v; want an error that names nonsense", out, err)
 	}
 	if out := ctl(r.PE1, "reload"); !strings.Contains(out, "comes up") {
-		t.Errorf("reload says:\n%s", out)
+		t.Errorf("reload does not print that red comes up:\n%s", out)
 	}
 	r.waitUp("red")
 	r.waitPings("red")
@@ -174,7 +173,7 @@ func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 	r.waitDown(r.PE2, "red")
 	ctl(r.PE1, "reload")
 	if now := r.link(r.PE1, "red"); isUp(now) || !now.Disabled {
-		t.Errorf("a reload has brought red up: %s", asJSON(now))
+		t.Errorf("red is not disabled after a reload: %s", asJSON(now))
 	}
 	ctl(r.PE1, "up", "red", "pe2")
 	r.waitUp("red")
@@ -185,7 +184,7 @@ func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 	stop()
 	for _, pe := range r.PEs() {
 		if now := r.link(pe, "blue"); !isUp(now) || now.Since != blue[pe.Name].Since || now.Interface != blue[pe.Name].Interface {
-			t.Errorf("blue of %s was touched: %s", pe.Name, asJSON(now))
+			t.Errorf("blue at %s has changed: %s", pe.Name, asJSON(now))
 		}
 	}
 }

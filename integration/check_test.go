@@ -11,7 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// Every mistake is told at once, each with its key, and the value or what would be right.
+// badConfig has several mistakes. All must be reported together, each with its key.
 const badConfig = `
 local:
   hostname: pe1
@@ -37,7 +37,8 @@ vpns:
 api: {socket: %[4]s}
 `
 
-// What --check must say, whatever else it says: words that stand on one line.
+// badConfigErrors has the words that the output of --check must contain. Each list must be in one
+// line.
 var badConfigErrors = [][]string{
 	{"local.router_id", "pe1"},
 	{"peers.pe2.address", "192.0.2.256"},
@@ -59,18 +60,18 @@ func TestCheckReportsAllErrorsAndChangesNothing(t *testing.T) {
 	before := r.traces(r.PE1)
 	output, err := r.PE1.Check(r.ctx, file)
 	if err == nil {
-		t.Error("l2tpvld --check takes a bad configuration")
+		t.Error("l2tpvld --check accepts an invalid configuration")
 	}
 	for _, words := range badConfigErrors {
 		if !anyLine(output, words) {
-			t.Errorf("no line has %q", words)
+			t.Errorf("no line of the output contains all of %q", words)
 		}
 	}
 	if t.Failed() {
-		t.Logf("l2tpvld --check said:\n%s", output)
+		t.Logf("output of l2tpvld --check:\n%s", output)
 	}
 	if after := r.traces(r.PE1); !maps.Equal(before, after) {
-		t.Errorf("--check left traces: %v, before %v", after, before)
+		t.Errorf("after --check: %v, want %v as before", after, before)
 	}
 }
 
@@ -84,11 +85,11 @@ func TestCheckOfValidFileChangesNothing(t *testing.T) {
 		t.Errorf("l2tpvld --check: %v\n%s", err, output)
 	}
 	if after := r.traces(r.PE1); !maps.Equal(before, after) {
-		t.Errorf("--check left traces: %v, before %v", after, before)
+		t.Errorf("after --check: %v, want %v as before", after, before)
 	}
 }
 
-// The daemon itself refuses what --check refuses, before it touches anything.
+// The daemon refuses an invalid file before it creates anything.
 func TestDaemonRefusesInvalidFile(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	c := r.PE1.Config()
@@ -97,19 +98,19 @@ func TestDaemonRefusesInvalidFile(t *testing.T) {
 	c.VPNs["blue"] = blue
 	before := r.traces(r.PE1)
 	if err := r.PE1.Start(r.ctx, c); err == nil {
-		t.Fatal("l2tpvld starts with a bad configuration")
+		t.Fatal("l2tpvld starts with an invalid configuration")
 	}
 	log, err := os.ReadFile(r.PE1.LogFile())
 	r.must(err)
 	if !anyLine(string(log), []string{"vpns.blue.vpn_id", "all of them"}) {
-		t.Errorf("l2tpvld does not say what is wrong:\n%s", log)
+		t.Errorf("the log does not name the invalid key and value:\n%s", log)
 	}
 	if after := r.traces(r.PE1); !maps.Equal(before, after) {
-		t.Errorf("l2tpvld left traces: %v, before %v", after, before)
+		t.Errorf("after l2tpvld: %v, want %v as before", after, before)
 	}
 }
 
-// traces is what a daemon would leave: namespaces, interfaces, its socket.
+// traces returns what a daemon could leave behind: namespaces, interfaces and its socket.
 func (r *rig) traces(pe *lab.PE) map[string]bool {
 	r.Helper()
 	namespaces, err := r.Namespaces()

@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// session is a VPN's session of a PE, as its daemon tells.
+// session returns the session of a VPN, as the PE's daemon reports it.
 func (r *rig) session(pe *lab.PE, vpn string) api.Session {
 	r.Helper()
 	sessions, err := pe.Client().Sessions(r.ctx)
@@ -18,15 +18,15 @@ func (r *rig) session(pe *lab.PE, vpn string) api.Session {
 			return s
 		}
 	}
-	r.Fatalf("%s tells of no session of VPN %s", pe.Name, vpn)
+	r.Fatalf("%s reports no session of VPN %s", pe.Name, vpn)
 	return api.Session{}
 }
 
-// The operator sets the interface of a link down: the link is down at both ends, which say why, for
-// longer than unanswered echoes would be borne. Set up again, the link carries packets over its
-// routes as before, in the same session.
+// The operator sets the interface of a link down. The link is down at both ends, with a reason, for
+// longer than the keepalive tolerates unanswered echoes. When the interface is set up again, the
+// link carries packets over its routes as before, in the same session.
 func TestInterfaceSetDownByTheOperator(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.startBoth()
 	r.waitPings("red")
@@ -36,15 +36,16 @@ func TestInterfaceSetDownByTheOperator(t *testing.T) {
 
 	r.must(vr.IP("link set " + iface + " down"))
 	if l := r.waitDown(r.PE1, "red"); l.Reason != iface+" is administratively down" {
-		t.Errorf("%s says %q", r.PE1.Name, l.Reason)
+		t.Errorf("reason at %s: %q", r.PE1.Name, l.Reason)
 	}
 	if l := r.waitDown(r.PE2, "red"); l.Reason != "the interface at "+r.PE1.Name+" is down" {
-		t.Errorf("%s says %q", r.PE2.Name, l.Reason)
+		t.Errorf("reason at %s: %q", r.PE2.Name, l.Reason)
 	}
 	r.waitExplained(r.PE1, "red", "interface", "administratively down", "link set "+iface+" up")
 	r.waitExplained(r.PE2, "red", "interface", r.PE1.Name)
 
-	// Blue's echoes and replies mark the time: more than Quick lets echoes be unanswered.
+	// Blue's echoes measure the time: 8 frames take longer than the keepalive with the timers of
+	// Quick tolerates unanswered echoes.
 	frames := r.session(r.PE1, "blue").Counters.RxFrames
 	r.wait("blue's echoes", func() (bool, string, error) {
 		now := r.session(r.PE1, "blue")
@@ -52,22 +53,22 @@ func TestInterfaceSetDownByTheOperator(t *testing.T) {
 	})
 	for _, pe := range r.PEs() {
 		if l := r.link(pe, "red"); l.State != api.LinkDown {
-			t.Errorf("%s has red %s, while an interface is down", pe.Name, l.State)
+			t.Errorf("red at %s is %s while an interface is down", pe.Name, l.State)
 		}
 	}
 	during := r.session(r.PE2, "red")
 	if during.LocalID != before.RemoteID || during.State != "established" || during.LCP != "Opened" || during.RemoteCircuit != "inactive" {
-		t.Errorf("the session did not stay: %s", asJSON(during))
+		t.Errorf("the session has changed or is not established: %s", asJSON(during))
 	}
 
 	r.must(vr.IP("link set " + iface + " up"))
 	r.waitUp("red")
 	r.waitPings("red")
 	if after := r.session(r.PE1, "red"); after.LocalID != before.LocalID {
-		t.Errorf("the session is another one: %s", asJSON(after))
+		t.Errorf("the session is a new one: %s", asJSON(after))
 	}
 	if now := r.link(r.PE1, "blue"); now.Since != blue.Since {
-		t.Errorf("blue has been up since %s only", now.Since)
+		t.Errorf("blue has been up since %s, want %s", now.Since, blue.Since)
 	}
 
 	slis := 0
@@ -77,6 +78,6 @@ func TestInterfaceSetDownByTheOperator(t *testing.T) {
 		}
 	}
 	if slis != 2 {
-		t.Errorf("%d SLIs on the wire, want one for down and one for up", slis)
+		t.Errorf("%d SLIs on the wire, want 2: one for down and one for up", slis)
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// Red requires IPsec at both PEs and blue does not. Blue is up; red says what is missing for IPsec
-// (a kernel that has ESP, and charon), and not one packet on the wire has to do with it.
+// Red requires IPsec at both PEs, which have no charon, and blue does not. Blue is up. Red is down,
+// with an explanation of what is missing, and no packet on the wire belongs to it.
 func TestLinksWithoutRequiredIPsecSendNothing(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	for _, pe := range r.PEs() {
 		r.start(pe, pe.Protect(pe.Config().Quick(), "red"))
@@ -22,7 +22,7 @@ func TestLinksWithoutRequiredIPsecSendNothing(t *testing.T) {
 	for _, pe := range r.PEs() {
 		r.waitExplained(pe, "red", "IPsec", "this host lacks what it takes", "nothing is sent in clear")
 		if l := r.link(pe, "red"); l.State == api.LinkUp || l.IPsec != "required" || l.ESP != "" {
-			t.Errorf("%s has red %s", pe.Name, asJSON(l))
+			t.Errorf("red at %s: want not up, IPsec required, no ESP; got %s", pe.Name, asJSON(l))
 		}
 		from, to := pe.Sites["red"], pe.Peer.Sites["red"]
 		pong, err := from.Host.Ping(r.ctx, to.Address, lab.Ping{Count: 2})
@@ -36,18 +36,18 @@ func TestLinksWithoutRequiredIPsecSendNothing(t *testing.T) {
 	frames := r.readCapture(c)
 	for _, f := range frames {
 		if bytes.Contains(f.Payload, id.AppendOctets(nil)) || f.Source.Port() == 1701 || f.Destination.Port() == 1701 {
-			t.Errorf("on the wire: %v", f)
+			t.Errorf("packet of red on the wire: %v", f)
 		}
 	}
 	if len(frames) == 0 {
-		t.Error("nothing was captured")
+		t.Error("no packets were captured")
 	}
 }
 
-// PE2 requires IPsec for red, PE1 does not. PE1 hears so in clear words, and PE2 knows that PE1 has
-// asked.
+// PE2 requires IPsec for red, PE1 does not. PE1 receives the reason from PE2, and PE2 reports the
+// session request of PE1.
 func TestDifferentProtectionClassesAreExplained(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.start(r.PE1, r.PE1.Config().Quick())
 	r.start(r.PE2, r.PE2.Protect(r.PE2.Config().Quick(), "red"))
 	r.waitUp("blue")
@@ -57,6 +57,6 @@ func TestDifferentProtectionClassesAreExplained(t *testing.T) {
 	out, err := r.PE2.Ctl(r.ctx, "peers")
 	r.must(err)
 	if !anyLine(out, []string{":1702", "established"}) || !anyLine(out, []string{":1701", "none", "required"}) {
-		t.Errorf("l2tpvl-ctl peers says\n%s", out)
+		t.Errorf("l2tpvl-ctl peers: want an established connection at port 1702 and none at 1701, got\n%s", out)
 	}
 }

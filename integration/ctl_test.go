@@ -9,9 +9,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// What an operator types, and what must then be on one line of the answer.
+// Each command prints lines with the words below.
 func TestCtlViews(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	for _, pe := range r.PEs() {
 		r.start(pe, pe.Config().Quick())
 	}
@@ -51,14 +51,14 @@ func TestCtlViews(t *testing.T) {
 		r.must(err)
 		for _, words := range tt.lines {
 			if !anyLine(out, words) {
-				t.Errorf("%v: no line with %q in\n%s", tt.args, words, out)
+				t.Errorf("l2tpvl-ctl %v: no line with all of %q in\n%s", tt.args, words, out)
 			}
 		}
 	}
 }
 
 func TestCtlJSON(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	var links []api.Link
 	var peers []api.Peer
@@ -87,14 +87,15 @@ func TestCtlJSON(t *testing.T) {
 	}
 	for _, step := range explanation.Steps {
 		if step.Mark != api.MarkOK {
-			t.Errorf("red is up, and its %s is %s: %s", step.Layer, step.Mark, step.Text)
+			t.Errorf("red is up, but its step %s is %s: %s", step.Layer, step.Mark, step.Text)
 		}
 	}
 }
 
-// The exit status tells programs and scripts how it went.
+// The exit status of l2tpvl-ctl is 1 if a link is not up, 2 for an unknown link, and 3 without a
+// daemon.
 func TestCtlExitStatus(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.start(r.PE1, r.PE1.Config().Quick()) // alone
 	for _, tt := range []struct {
 		args []string

@@ -8,10 +8,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// whoPort is where each host answers with the name of its VPN.
-const whoPort = 7
+// answerPort is the TCP port on which each host answers with the name of its VPN.
+const answerPort = 7
 
-// answer has a host answer connections with a text, until the test ends.
+// answer makes a host answer TCP connections with a text, until the test ends.
 func (r *rig) answer(site *lab.Site, port uint16, text string) {
 	r.Helper()
 	stop, err := site.Answer(r.ctx, port, text)
@@ -19,15 +19,15 @@ func (r *rig) answer(site *lab.Site, port uint16, text string) {
 	r.Cleanup(stop)
 }
 
-// The same address is another host in each VPN.
+// The same address belongs to a different host in each VPN.
 func TestEachVPNReachesItsOwnHosts(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	for _, vpn := range r.VPNs {
-		r.answer(r.PE2.Sites[vpn], whoPort, vpn)
+		r.answer(r.PE2.Sites[vpn], answerPort, vpn)
 	}
 	for _, vpn := range r.VPNs {
-		at := netip.AddrPortFrom(r.PE2.Sites[vpn].Address, whoPort)
+		at := netip.AddrPortFrom(r.PE2.Sites[vpn].Address, answerPort)
 		answer, err := r.PE1.Sites[vpn].Ask(r.ctx, at)
 		r.must(err)
 		if answer != vpn {
@@ -37,12 +37,12 @@ func TestEachVPNReachesItsOwnHosts(t *testing.T) {
 }
 
 func TestRedDoesNotReachHostsOfBlue(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	red, blue := r.PE1.Sites["red"], r.PE1.Sites["blue"]
 	farBlue := r.PE2.Sites["blue"]
 
-	// An address and a port that are in blue alone.
+	// An address and a port that exist only in blue.
 	secret := netip.AddrFrom4([4]byte{10, 1, 2, 99})
 	r.must(farBlue.Host.IP(fmt.Sprintf("addr add %s/24 dev eth0", secret)))
 	const port = 8
@@ -58,18 +58,18 @@ func TestRedDoesNotReachHostsOfBlue(t *testing.T) {
 		pong, err := tt.from.Host.Ping(r.ctx, secret, lab.Ping{Count: 2})
 		r.must(err)
 		if got := pong.Received > 0; got != tt.reaches {
-			t.Errorf("%s pings %s: %v, want %v\n%s", tt.from.VPN, secret, got, tt.reaches, pong.Output)
+			t.Errorf("ping from %s to %s answered: %v, want %v\n%s", tt.from.VPN, secret, got, tt.reaches, pong.Output)
 		}
 		answer, err := tt.from.Ask(r.ctx, netip.AddrPortFrom(farBlue.Address, port))
 		if got := err == nil && answer == "blue alone"; got != tt.reaches {
-			t.Errorf("%s connects to blue's port: %v (answer %q, %v), want %v", tt.from.VPN, got, answer, err, tt.reaches)
+			t.Errorf("connection from %s to the port in blue: %v (answer %q, %v), want %v", tt.from.VPN, got, answer, err, tt.reaches)
 		}
 	}
 }
 
-// What red sends passes all of red's interfaces, and none of blue's.
+// Packets of red pass all interfaces of red, and none of blue.
 func TestPacketsOfRedStayInRed(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	captures := map[string][]*lab.Capture{}
 	for _, vpn := range r.VPNs {
@@ -85,7 +85,7 @@ func TestPacketsOfRedStayInRed(t *testing.T) {
 		pong, err := pe.Sites["red"].Host.Ping(r.ctx, pe.Peer.Sites["red"].Address, lab.Ping{Pattern: mark})
 		r.must(err)
 		if pong.Received == 0 {
-			t.Errorf("red does not reach red:\n%s", pong.Output)
+			t.Errorf("no ping in red was answered:\n%s", pong.Output)
 		}
 	}
 
@@ -95,7 +95,7 @@ func TestPacketsOfRedStayInRed(t *testing.T) {
 			seen, err := c.Count(mark)
 			r.must(err)
 			if got, want := seen > 0, vpn == "red"; got != want {
-				t.Errorf("%s: red's octets seen: %v, want %v", c.File, got, want)
+				t.Errorf("%s: packets of red captured: %v, want %v", c.File, got, want)
 			}
 		}
 	}

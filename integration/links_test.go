@@ -11,7 +11,7 @@ import (
 )
 
 func TestLinksCarryCustomersWithOverlappingAddresses(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 
 	for _, pe := range r.PEs() {
@@ -25,7 +25,7 @@ func TestLinksCarryCustomersWithOverlappingAddresses(t *testing.T) {
 				t.Errorf("%s, %s: link %s → %s, want %s → %s", pe.Name, vpn, l.Local, l.Remote, ours, theirs)
 			}
 			if l.Reason != "" {
-				t.Errorf("%s, %s: up, and yet there is a reason why not: %q", pe.Name, vpn, l.Reason)
+				t.Errorf("%s, %s: up, but with a reason: %q", pe.Name, vpn, l.Reason)
 			}
 		}
 	}
@@ -33,7 +33,7 @@ func TestLinksCarryCustomersWithOverlappingAddresses(t *testing.T) {
 		r.waitPings(vpn)
 	}
 
-	// Both VPNs in both directions at once.
+	// Transfers in both VPNs and both directions at the same time.
 	const octets = 4 << 20
 	var transfers sync.WaitGroup
 	for _, pe := range r.PEs() {
@@ -53,23 +53,23 @@ func TestLinksCarryCustomersWithOverlappingAddresses(t *testing.T) {
 }
 
 func TestPairHasOneConnectionAndOneSessionPerVPN(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 
 	one, two := r.peer(r.PE1), r.peer(r.PE2)
 	for _, p := range []api.Peer{one, two} {
 		if p.State != "established" || p.Links != 2 || p.LinksUp != 2 {
-			t.Errorf("peer %s", asJSON(p))
+			t.Errorf("peer: want established with 2 of 2 links up, got %s", asJSON(p))
 		}
 	}
 	if one.LocalID != two.RemoteID || one.RemoteID != two.LocalID {
-		t.Errorf("PE1 has connection %s/%s and PE2 %s/%s", one.LocalID, one.RemoteID, two.LocalID, two.RemoteID)
+		t.Errorf("local and remote connection ID: %s, %s at PE1; %s, %s at PE2", one.LocalID, one.RemoteID, two.LocalID, two.RemoteID)
 	}
 	if one.HostName != "pe2" || two.HostName != "pe1" {
-		t.Errorf("the peers call themselves %q and %q", one.HostName, two.HostName)
+		t.Errorf("the host names of the peers are %q and %q", one.HostName, two.HostName)
 	}
 
-	// By VPN-ID: the session's ID here and there.
+	// ids returns the local and remote session ID by VPN-ID.
 	ids := func(pe *lab.PE) map[string][2]string {
 		sessions, err := pe.Client().Sessions(r.ctx)
 		r.must(err)
@@ -99,7 +99,7 @@ func TestRoles(t *testing.T) {
 		{"both", "passive"},
 	} {
 		t.Run(roles[0]+" and "+roles[1], func(t *testing.T) {
-			r := newRig(t, found)
+			r := newRig(t, existingVRs)
 			for i, pe := range r.PEs() {
 				r.start(pe, withRole(pe.Config().Quick(), roles[i]))
 			}
@@ -109,11 +109,11 @@ func TestRoles(t *testing.T) {
 	}
 }
 
-// setLink changes the one link that a VPN has in a configuration.
+// setLink changes the only link of a VPN in a configuration.
 func setLink(c lab.Config, vpn string, change func(*lab.Link)) { change(&c.VPNs[vpn].Links[0]) }
 
 func TestAddressIsLearnedFromPeer(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	giver, learner := r.PE1.Config().Quick(), r.PE2.Config().Quick()
 	setLink(giver, "red", func(l *lab.Link) { l.PeerAddress = "10.255.0.1" })
 	setLink(learner, "red", func(l *lab.Link) { l.Address = "learn" })
@@ -121,13 +121,13 @@ func TestAddressIsLearnedFromPeer(t *testing.T) {
 	r.start(r.PE2, learner)
 	r.waitUp("red")
 	if l := r.link(r.PE2, "red"); l.Local != "10.255.0.1" || l.Remote != "10.255.0.0" {
-		t.Errorf("PE2 learnt %s → %s, want 10.255.0.1 → 10.255.0.0", l.Local, l.Remote)
+		t.Errorf("PE2 learned %s → %s, want 10.255.0.1 → 10.255.0.0", l.Local, l.Remote)
 	}
 	r.waitPings("red")
 }
 
 func TestUnnumberedLinkCarriesIPv4AndIPv6(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	for _, pe := range r.PEs() {
 		c := pe.Config().Quick()
 		setLink(c, "red", func(l *lab.Link) { l.Address = "" })
@@ -144,7 +144,7 @@ func TestUnnumberedLinkCarriesIPv4AndIPv6(t *testing.T) {
 	pong, err := r.PE1.Sites["red"].VR.Ping(r.ctx, remote.WithZone(l.Interface), lab.Ping{})
 	r.must(err)
 	if pong.Received == 0 {
-		t.Errorf("no IPv6 across the link:\n%s", pong.Output)
+		t.Errorf("no IPv6 ping over the link was answered:\n%s", pong.Output)
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package integration has two PEs run for real, as processes in network namespaces, and looks at
-// them as an operator, a customer and a wiretap would.
+// Package integration tests two or three PEs with real daemons, as processes in network namespaces.
+// The tests check what operators, customers and an observer of the provider network can see. They
+// need root.
 package integration
 
 import (
@@ -10,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// binaries is the directory of the daemon and its client: that of the environment variable
-// L2TPVL_BIN, or one that TestMain fills.
+// binaries is the directory of l2tpvld and l2tpvl-ctl: that in the environment variable L2TPVL_BIN,
+// or one into which TestMain builds them.
 var binaries string
 
 func TestMain(m *testing.M) {
@@ -25,7 +26,7 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) (status int, err error) {
 	if os.Geteuid() != 0 {
-		return m.Run(), nil // newRig skips
+		return m.Run(), nil // newRig fails without root
 	}
 	if binaries = os.Getenv("L2TPVL_BIN"); binaries != "" {
 		return m.Run(), nil

@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// monitor is a Prometheus of the Debian package beside pe1's daemon, with our configuration but for
-// the intervals.
+// monitor is the Prometheus of Debian in the namespace of PE1, with our configuration and shorter
+// intervals.
 type monitor struct {
 	*rig
 	client http.Client
@@ -56,13 +56,13 @@ func startMonitor(r *rig) *monitor {
 	}}}}
 }
 
-// sample is one value of an answer of Prometheus.
+// sample is one value in an answer of Prometheus.
 type sample struct {
 	Metric map[string]string
 	Value  []any
 }
 
-// ask evaluates a query.
+// ask evaluates a query of PromQL.
 func (m *monitor) ask(query string) ([]sample, error) {
 	resp, err := m.client.Get("http://127.0.0.1:9090/api/v1/query?query=" + url.QueryEscape(query))
 	if err != nil {
@@ -82,7 +82,7 @@ func (m *monitor) ask(query string) ([]sample, error) {
 	return answer.Data.Result, nil
 }
 
-// wait waits for a query to have so many values.
+// wait waits until the answer to a query has a number of values.
 func (m *monitor) wait(query string, values int) {
 	m.Helper()
 	m.rig.wait(query, func() (bool, string, error) {
@@ -91,8 +91,8 @@ func (m *monitor) wait(query string, values int) {
 	})
 }
 
-// dashboardQueries are those of the panels, as Grafana would ask them for all routers, peers and
-// VPNs.
+// dashboardQueries returns the queries of the dashboard's panels and variables, as Grafana sends
+// them for all routers, peers and VPNs.
 func dashboardQueries(t *testing.T) map[string]string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(configs, "grafana/l2tpvl.json"))
@@ -125,16 +125,16 @@ func dashboardQueries(t *testing.T) map[string]string {
 		}
 	}
 	if len(queries) < 15 {
-		t.Fatalf("the dashboard has %d queries", len(queries))
+		t.Fatalf("the dashboard has %d queries, want at least 15", len(queries))
 	}
 	return queries
 }
 
-// Prometheus reads the page of a daemon as it is; each query of the dashboard finds something
-// there; and the alert for a link looks for what the page says of one that is down.
+// Prometheus reads the metrics of a daemon. Each query of the dashboard has a value. When the peer
+// is down, its alert becomes pending, and the alerts of its links do not.
 func TestPrometheusAndDashboard(t *testing.T) {
 	queries := dashboardQueries(t)
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	config := r.PE1.Config()
 	config.Metrics.Listen = "127.0.0.1:9702"
 	r.start(r.PE1, config)
@@ -154,10 +154,10 @@ func TestPrometheusAndDashboard(t *testing.T) {
 	r.stop(r.PE2)
 	m.wait(`ALERTS{alertname="L2tpvlPeerDown", alertstate="pending", peer="pe2"}`, 1)
 	m.wait(`l2tpvl_link_up == 0`, len(r.VPNs))
-	m.wait(`ALERTS{alertname="L2tpvlLinkDown"}`, 0) // the peer's alert says it all
+	m.wait(`ALERTS{alertname="L2tpvlLinkDown"}`, 0) // the alert of the peer suffices
 }
 
-// The alerts are right, in Prometheus's own words.
+// promtool accepts the configuration of Prometheus, and the tests of the alerts pass.
 func TestAlerts(t *testing.T) {
 	for _, args := range [][]string{{"check", "config", "prometheus.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
 		check := exec.Command("promtool", args...)
@@ -168,7 +168,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// What alerts and dashboard ask for is on the page of metrics, which is held to the code.
+// Each metric in the alerts and the dashboard is documented in docs/metrics.md, which another test
+// compares with the code.
 func TestQueriesUseDocumentedMetrics(t *testing.T) {
 	page, err := os.ReadFile("../docs/metrics.md")
 	if err != nil {
@@ -182,11 +183,11 @@ func TestQueriesUseDocumentedMetrics(t *testing.T) {
 		}
 		names := regexp.MustCompile(`\bl2tpvl_\w+`).FindAllString(string(text), -1)
 		if len(names) < 10 {
-			t.Errorf("%s has %d names of metrics", file, len(names))
+			t.Errorf("%s has %d names of metrics, want at least 10", file, len(names))
 		}
 		for _, name := range names {
 			if !strings.Contains(string(page), "| `"+ofHistogram.ReplaceAllString(name, "")+"` |") {
-				t.Errorf("%s asks for %s, which is no metric", file, name)
+				t.Errorf("%s uses %s, which is not in docs/metrics.md", file, name)
 			}
 		}
 	}

@@ -10,13 +10,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// The largest packet that enters a link leaves in one packet that the path takes; a larger one is
-// answered inside.
+// The largest packet of a link is sent in one packet of the path's MTU. A larger packet gets an
+// ICMP error from the virtual router, or is fragmented before it enters the link.
 func TestMTUFitsThePath(t *testing.T) {
 	const cookie = 8 // octets, by default
 	for _, path := range []int{1500, 1400} {
 		t.Run(fmt.Sprintf("path of %d octets", path), func(t *testing.T) {
-			r := newRig(t, found)
+			r := newRig(t, existingVRs)
 			for _, pe := range r.PEs() {
 				r.must(pe.NS.IP(fmt.Sprintf("link set %s mtu %d", lab.ProviderInterface, path)))
 			}
@@ -28,13 +28,14 @@ func TestMTUFitsThePath(t *testing.T) {
 			c := r.capture(r.PE1.NS, lab.ProviderInterface)
 			host, to := r.PE1.Sites["red"].Host, r.PE2.Sites["red"].Address
 
-			r.wantPasses(host, to, lab.Ping{Size: want, DontFragment: true})
+			r.wantAnswered(host, to, lab.Ping{Size: want, DontFragment: true})
 			tooBig, err := host.Ping(r.ctx, to, lab.Ping{Size: want + 1, DontFragment: true})
 			r.must(err)
 			if answer := fmt.Sprintf("mtu = %d", want); tooBig.Received > 0 || !strings.Contains(tooBig.Output, answer) {
-				t.Errorf("%d octets that must not be fragmented: want %q from the router, got\n%s", want+1, answer, tooBig.Output)
+				t.Errorf("%d octets with the DF bit: want %q from the router, got\n%s", want+1, answer, tooBig.Output)
 			}
-			r.wantPasses(host, to, lab.Ping{Size: 2 * want}) // fragmented, but inside
+			// Without the DF bit a larger packet is fragmented before it enters the link.
+			r.wantAnswered(host, to, lab.Ping{Size: 2 * want})
 
 			largest := 0
 			for _, f := range r.readCapture(c) {
@@ -50,12 +51,12 @@ func TestMTUFitsThePath(t *testing.T) {
 	}
 }
 
-// wantPasses wants every ping answered.
-func (r *rig) wantPasses(from lab.Namespace, to netip.Addr, p lab.Ping) {
+// wantAnswered checks that every ping is answered.
+func (r *rig) wantAnswered(from lab.Namespace, to netip.Addr, p lab.Ping) {
 	r.Helper()
 	pong, err := from.Ping(r.ctx, to, p)
 	r.must(err)
 	if pong.Received != pong.Sent {
-		r.Errorf("of %d pings with %d octets %d were answered:\n%s", pong.Sent, p.Size, pong.Received, pong.Output)
+		r.Errorf("%d of %d pings with %d octets were answered:\n%s", pong.Received, pong.Sent, p.Size, pong.Output)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// secret writes a secret to a file of that name, and returns its path.
+// secret writes a secret to a file with this name, and returns its path.
 func (r *rig) secret(name, text string) string {
 	r.Helper()
 	path := filepath.Join(r.Dir, name)
@@ -17,7 +17,7 @@ func (r *rig) secret(name, text string) string {
 	return path
 }
 
-// withVPN changes what a configuration says of a VPN.
+// withVPN changes a VPN in a configuration.
 func withVPN(c lab.Config, name string, change func(*lab.VPN)) lab.Config {
 	vpn := c.VPNs[name]
 	change(&vpn)
@@ -25,10 +25,10 @@ func withVPN(c lab.Config, name string, change func(*lab.VPN)) lab.Config {
 	return c
 }
 
-// The ends of red prove who they are by CHAP, again and again. Those of blue have different
-// secrets: blue stays down, says why, and harms nobody.
+// The ends of red authenticate each other by CHAP, with repeated challenges. The ends of blue have
+// different secrets: blue stays down with a reason, and red is not affected.
 func TestAuthenticationByCHAP(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	one, two := r.secret("one", "the secret of one"), r.secret("two", "the secret of two")
 	another := r.secret("another", "not the secret of two")
 	configure := func(pe *lab.PE, red, blue lab.Auth) lab.Config {
@@ -46,35 +46,35 @@ func TestAuthenticationByCHAP(t *testing.T) {
 	red := r.link(r.PE1, "red")
 	r.waitPings("red")
 	r.waitExplained(r.PE1, "blue", "LCP", "CHAP", `the secret of "two" differs`, "ppp_auth")
-	r.waitLink(r.PE2, "blue", "down with the peer's words", func(l api.Link) bool {
+	r.waitLink(r.PE2, "blue", "not up, with the reason that PE1 sent", func(l api.Link) bool {
 		return l.State != api.LinkUp && hasAll(l.Reason, []string{"CHAP", "secret"})
 	})
-	r.waitLink(r.PE1, "blue", "refused three times", func(l api.Link) bool { return l.State != api.LinkUp && l.Attempt >= 3 })
+	r.waitLink(r.PE1, "blue", "not up after three attempts", func(l api.Link) bool { return l.State != api.LinkUp && l.Attempt >= 3 })
 
 	e, err := r.PE1.Client().Explain(r.ctx, "red", r.PE2.Name)
 	r.must(err)
-	told := false
+	explained := false
 	for _, step := range e.Steps {
-		told = told || step.Layer == "LCP" && hasAll(step.Text, []string{"peer as two by CHAP: passed", "we as one by CHAP: passed"})
+		explained = explained || step.Layer == "LCP" && hasAll(step.Text, []string{"peer as two by CHAP: passed", "we as one by CHAP: passed"})
 	}
-	if !told {
-		t.Errorf("red's authentication is not told: %s", asJSON(e))
+	if !explained {
+		t.Errorf("the explanation of red does not show its authentication: %s", asJSON(e))
 	}
 	if now := r.link(r.PE1, "red"); now.Since != red.Since {
-		t.Errorf("red was not up all the time: since %s, and before since %s", now.Since, red.Since)
+		t.Errorf("red did not stay up: up since %s, before since %s", now.Since, red.Since)
 	}
 }
 
-// A VPN whose one end requires CHAP, while the other knows nothing of it, stays down on both sides,
-// with a reason.
+// One end of red requires CHAP and the other has no authentication configured. Red stays down at
+// both ends, with a reason.
 func TestAuthenticationRefusedByPeer(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	auth := lab.Auth{Require: "chap", SecretFile: r.secret("one", "the secret of one")}
 	r.start(r.PE1, withVPN(r.PE1.Config().Quick(), "red", func(v *lab.VPN) { v.Auth = auth }))
 	r.start(r.PE2, r.PE2.Config().Quick())
 	r.waitUp("blue")
 	r.waitExplained(r.PE1, "red", "LCP", "the peer rejects authentication by CHAP")
-	r.waitLink(r.PE2, "red", "down with a reason", func(l api.Link) bool {
+	r.waitLink(r.PE2, "red", "not up, with a reason that names CHAP", func(l api.Link) bool {
 		return l.State != api.LinkUp && hasAll(l.Reason, []string{"CHAP"})
 	})
 }

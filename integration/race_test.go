@@ -2,6 +2,6 @@
 
 package integration
 
-// Tests with the race detector build the daemon with it too; a race ends the daemon, and so fails
-// the test.
+// With the race detector in the tests the daemon is built with it, too. A race ends the daemon and
+// so fails the test.
 var buildFlags = []string{"-race"}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRecoversAfterPeerKilled(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.must(r.PE2.Daemon.Kill())
 	for _, vpn := range r.VPNs {
@@ -23,15 +23,15 @@ func TestRecoversAfterPeerKilled(t *testing.T) {
 	}
 }
 
-// The peer is back before its death was noticed: its SCCRQ with a new Assigned Control Connection
-// ID tells.
+// The peer is restarted before PE1 notices that it was killed. PE1 recognizes the restart by the
+// new Assigned Control Connection ID in its SCCRQ.
 func TestRecoversAfterPeerRestarted(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	before := r.peer(r.PE1)
 	r.must(r.PE2.Daemon.Kill())
 	r.must(r.PE2.Restart(r.ctx))
-	r.wait("another connection", func() (bool, string, error) {
+	r.wait("a new connection", func() (bool, string, error) {
 		now, err := r.PE1.Client().Peers(r.ctx)
 		if err != nil {
 			return false, "", err
@@ -45,7 +45,7 @@ func TestRecoversAfterPeerRestarted(t *testing.T) {
 }
 
 func TestRecoversAfterPathCut(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.must(r.CutProvider())
 	for _, pe := range r.PEs() {
@@ -61,9 +61,9 @@ func TestRecoversAfterPathCut(t *testing.T) {
 	}
 }
 
-// The carrier of the provider's interface goes, and with it the route.
+// The interface to the provider network loses its carrier, and so the route is removed.
 func TestRecoversAfterProviderInterfaceDown(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.must(r.PE1.NS.IP("link set " + lab.ProviderInterface + " down"))
 	for _, pe := range r.PEs() {
@@ -75,20 +75,21 @@ func TestRecoversAfterProviderInterfaceDown(t *testing.T) {
 }
 
 func TestRecoversAfterVirtualRouterDeleted(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	blue := r.link(r.PE1, "blue")
 	site := r.PE1.Sites["red"]
 	old := r.link(r.PE1, "red").Since
 	r.must(site.VR.Delete())
-	r.waitLink(r.PE1, "red", "not up with a reason", func(l api.Link) bool { return l.State != api.LinkUp && l.Reason != "" })
+	r.waitLink(r.PE1, "red", "not up, with a reason", func(l api.Link) bool { return l.State != api.LinkUp && l.Reason != "" })
 	r.waitUp("red")
 	if l := r.link(r.PE1, "red"); !l.Since.After(old) {
-		t.Errorf("red has been up since %s all the time", l.Since)
+		t.Errorf("red has been up since %s, before its router was deleted", l.Since)
 	}
 
-	// The namespace is a new one; the customer's wire went with the old.
-	r.wait("the old wire to vanish", func() (bool, string, error) {
+	// The namespace is a new one. The veth pair to the customer's host was deleted with the old
+	// one.
+	r.wait("deletion of the old veth pair", func() (bool, string, error) {
 		names, err := site.Host.Interfaces()
 		return err == nil && !slices.Contains(names, "eth0"), asJSON(names), err
 	})
@@ -101,17 +102,17 @@ func TestRecoversAfterVirtualRouterDeleted(t *testing.T) {
 }
 
 func TestRecoversAfterLinkInterfaceDeleted(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	l := r.link(r.PE1, "red")
 	r.must(r.PE1.Sites["red"].VR.IP("link delete " + l.Interface))
-	r.waitLink(r.PE1, "red", "up anew", func(now api.Link) bool { return isUp(now) && now.Since.After(l.Since) })
+	r.waitLink(r.PE1, "red", "up again", func(now api.Link) bool { return isUp(now) && now.Since.After(l.Since) })
 	r.waitUp("red")
 	r.waitPings("red")
 }
 
 func TestComesUpOnceAddressExists(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.must(r.PE1.RemoveAddress())
 	c := r.PE1.Config().Quick()
 	c.Local.Address = r.PE1.Address.String()
@@ -127,7 +128,7 @@ func TestComesUpOnceAddressExists(t *testing.T) {
 }
 
 func TestComesUpOnceRouteExists(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.must(r.PE1.RemoveAddress())
 	r.start(r.PE1, r.PE1.Config().Quick())
 	r.start(r.PE2, r.PE2.Config().Quick())

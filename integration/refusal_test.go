@@ -10,10 +10,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// PE2 has blue under another VPN-ID. PE1's blue is refused with a message that says so, again and
-// again, and neither the connection nor red suffers.
+// PE2 has blue with another VPN-ID. Each session request for PE1's blue is refused with a CDN that
+// names the VPN-ID. The control connection and red stay up.
 func TestUnknownVPNIsRefusedAndOtherLinksStayUp(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	c := r.capture(r.PE1.NS, lab.ProviderInterface)
 	r.start(r.PE1, r.PE1.Config().Quick())
 	other := r.PE2.Config().Quick()
@@ -25,7 +25,7 @@ func TestUnknownVPNIsRefusedAndOtherLinksStayUp(t *testing.T) {
 	r.waitUp("red")
 	red, connection := r.link(r.PE1, "red"), r.peer(r.PE1)
 	for _, pe := range r.PEs() {
-		r.waitLink(pe, "blue", "refused twice", func(l api.Link) bool {
+		r.waitLink(pe, "blue", "not up after two attempts, with a CDN as reason", func(l api.Link) bool {
 			return l.State != api.LinkUp && l.Attempt >= 2 && hasAll(l.Reason, []string{"CDN"})
 		})
 	}
@@ -33,26 +33,26 @@ func TestUnknownVPNIsRefusedAndOtherLinksStayUp(t *testing.T) {
 	r.waitExplained(r.PE2, "blue", "session", "CDN", blue.VPNID)
 
 	if now := r.link(r.PE1, "red"); now.Since != red.Since {
-		t.Errorf("red was not up all the time: since %s, and before since %s", now.Since, red.Since)
+		t.Errorf("red did not stay up: up since %s, before since %s", now.Since, red.Since)
 	}
 	if now := r.peer(r.PE1); now.LocalID != connection.LocalID || now.Since != connection.Since {
-		t.Errorf("the connection did not stay: %s, before %s", asJSON(now), asJSON(connection))
+		t.Errorf("the connection has changed: %s, before %s", asJSON(now), asJSON(connection))
 	}
 	r.waitPings("red")
 
-	told := false
+	named := false
 	for _, f := range r.readCapture(c) {
 		if f.HasType && f.Type == l2tp.CDN && f.Source.Addr() == r.PE2.Address {
-			told = told || hasAll(f.ErrorMessage, []string{lab.VPNID(1)})
+			named = named || hasAll(f.ErrorMessage, []string{lab.VPNID(1)})
 		}
 	}
-	if !told {
+	if !named {
 		t.Errorf("no CDN of PE2 names the VPN-ID %s", lab.VPNID(1))
 	}
 }
 
 func TestWrongSecretIsExplained(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	c := r.PE2.Config().Quick()
 	peer := c.Peers[r.PE1.Name]
 	peer.SecretFile = filepath.Join(r.Dir, "another-secret")
@@ -67,19 +67,19 @@ func TestWrongSecretIsExplained(t *testing.T) {
 	}
 	for _, pe := range r.PEs() {
 		if drops := r.drops(pe); drops == 0 {
-			t.Errorf("%s counts no message without a right digest", pe.Name)
+			t.Errorf("%s has counted no dropped message", pe.Name)
 		}
 	}
 }
 
-// Each waits for the other to begin, and says so.
+// Each PE waits for the other to start the control connection, and the reason says so.
 func TestPassiveOnBothSidesIsExplained(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	for _, pe := range r.PEs() {
 		r.start(pe, withRole(pe.Config().Quick(), "passive"))
 	}
 	for _, pe := range r.PEs() {
-		r.waitLink(pe, "red", "waiting for its peer's call", func(l api.Link) bool {
+		r.waitLink(pe, "red", "waiting for the peer", func(l api.Link) bool {
 			return l.State != api.LinkUp && hasAll(l.Reason, []string{"wait", pe.Peer.Name, "call"})
 		})
 	}

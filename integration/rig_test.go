@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	testTimeout = 2 * time.Minute  // of one test as a whole
-	waitTimeout = 30 * time.Second // of one thing that a test waits for
-	stopTimeout = 10 * time.Second // of a daemon's clean shutdown
+	testTimeout = 2 * time.Minute  // for one test
+	waitTimeout = 30 * time.Second // for one condition that a test waits for
+	stopTimeout = 10 * time.Second // for the clean shutdown of a daemon
 )
 
-// rig is a lab for one test, in which what fails ends the test. At the end it stops the daemons
-// that still run, which must end well, and removes the lab.
+// rig is a lab for one test. Its methods end the test on an error. At the end of the test it stops
+// the daemons that still run, which must exit with status 0, and removes the lab.
 type rig struct {
 	testing.TB
 	*lab.Lab
@@ -32,7 +32,7 @@ type rig struct {
 func newRig(t *testing.T, opts lab.Options) *rig {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("network namespaces need root: make test sees to it")
+		t.Fatal("network namespaces require root: use make test-netns")
 	}
 	t.Parallel()
 	opts.Bin = binaries
@@ -49,15 +49,15 @@ func newRig(t *testing.T, opts lab.Options) *rig {
 	return r
 }
 
-// found are the options of a lab whose virtual routers are there before the daemons.
-var found = lab.Options{CreateVRs: true}
+// existingVRs are the options of a lab whose virtual routers exist before the daemons start.
+var existingVRs = lab.Options{CreateVRs: true}
 
-// finish stops the daemons and removes the lab. After a failure it says what the daemons knew and
-// did.
+// finish stops the daemons and removes the lab. After a failure it logs the state and the logs of
+// the daemons.
 func (r *rig) finish() {
 	if r.Failed() {
 		for _, pe := range r.PEs() {
-			r.tell(pe)
+			r.logState(pe)
 		}
 	}
 	for _, pe := range r.PEs() {
@@ -67,7 +67,7 @@ func (r *rig) finish() {
 		ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 		if err := pe.Daemon.Stop(ctx); err != nil {
 			r.Error(err)
-			r.tell(pe)
+			r.logState(pe)
 		}
 		cancel()
 	}
@@ -79,17 +79,17 @@ func (r *rig) finish() {
 	}
 }
 
-// keepFiles copies what the lab has written, captures among it, to a folder of that directory.
+// keepFiles copies the files of the lab, including the captures, to a folder in the directory.
 func (r *rig) keepFiles(directory string) {
 	folder := filepath.Join(directory, r.Prefix)
 	if err := os.CopyFS(folder, os.DirFS(r.Dir)); err != nil {
-		r.Errorf("keeping the files of the lab: %v", err)
+		r.Errorf("copying the files of the lab: %v", err)
 	}
-	r.Logf("the lab's files are kept in %s", folder)
+	r.Logf("the files of the lab are in %s", folder)
 }
 
-// tell logs the state and the log of a PE's daemon.
-func (r *rig) tell(pe *lab.PE) {
+// logState logs the links of a PE's daemon, and its log.
+func (r *rig) logState(pe *lab.PE) {
 	if links, err := pe.Client().Links(context.Background()); err == nil {
 		r.Logf("links of %s: %s", pe.Name, asJSON(links))
 	}
@@ -114,9 +114,8 @@ func (r *rig) must(err error) {
 	}
 }
 
-// start starts a PE's daemon, with the userspace data plane if the configuration does not say: its
-// counters are more, and this host may or may not have the kernel's, which integration/vm/links
-// tests.
+// start starts a PE's daemon, by default with the userspace data plane: it has more counters than
+// the kernel data plane, which this host may not have and integration/vm/links tests.
 func (r *rig) start(pe *lab.PE, c lab.Config) {
 	r.Helper()
 	r.must(pe.Start(r.ctx, onUserspace(c)))
@@ -129,8 +128,7 @@ func onUserspace(c lab.Config) lab.Config {
 	return c
 }
 
-// withRole is a configuration with another role towards its peers, withDigest one with another
-// digest.
+// withRole sets the role in a configuration for all peers.
 func withRole(c lab.Config, role string) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Role = role
@@ -139,8 +137,8 @@ func withRole(c lab.Config, role string) lab.Config {
 	return c
 }
 
-// withoutHello leaves Hellos to the other PE: of two that send them after the same silence, one may
-// never come to it.
+// withoutHello leaves HELLO messages to the other PE: if both send them after the same silence, one
+// of them may never send any.
 func withoutHello(c lab.Config) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1h"
@@ -149,6 +147,7 @@ func withoutHello(c lab.Config) lab.Config {
 	return c
 }
 
+// withDigest sets the digest in a configuration for all peers.
 func withDigest(c lab.Config, digest string) lab.Config {
 	for name, peer := range c.Peers {
 		peer.Digest = digest
@@ -166,7 +165,7 @@ func (r *rig) startBoth() {
 	r.waitAllUp()
 }
 
-// stop stops a PE's daemon, which must end well.
+// stop stops a PE's daemon, which must exit with status 0.
 func (r *rig) stop(pe *lab.PE) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.ctx, stopTimeout)
@@ -174,7 +173,7 @@ func (r *rig) stop(pe *lab.PE) {
 	r.must(pe.Daemon.Stop(ctx))
 }
 
-// wait waits for something, looking again and again.
+// wait calls look again and again until done is true.
 func (r *rig) wait(what string, look func() (done bool, seen string, err error)) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.ctx, waitTimeout)
@@ -182,15 +181,15 @@ func (r *rig) wait(what string, look func() (done bool, seen string, err error))
 	r.must(lab.Wait(ctx, what, look))
 }
 
-// link is a VPN's link of a PE, as its daemon tells.
+// link returns the link of a VPN, as the PE's daemon reports it.
 func (r *rig) link(pe *lab.PE, vpn string) api.Link {
 	r.Helper()
-	link, err := r.askLink(pe, vpn)
+	link, err := r.queryLink(pe, vpn)
 	r.must(err)
 	return link
 }
 
-func (r *rig) askLink(pe *lab.PE, vpn string) (api.Link, error) {
+func (r *rig) queryLink(pe *lab.PE, vpn string) (api.Link, error) {
 	links, err := pe.Client().Links(r.ctx)
 	if err != nil {
 		return api.Link{}, err
@@ -200,21 +199,21 @@ func (r *rig) askLink(pe *lab.PE, vpn string) (api.Link, error) {
 			return l, nil
 		}
 	}
-	return api.Link{}, fmt.Errorf("%s tells of no link of VPN %s", pe.Name, vpn)
+	return api.Link{}, fmt.Errorf("%s reports no link of VPN %s", pe.Name, vpn)
 }
 
-// waitLink waits until a link is as wanted, and returns it.
+// waitLink waits until a link meets the condition wanted, and returns it.
 func (r *rig) waitLink(pe *lab.PE, vpn, what string, wanted func(api.Link) bool) (link api.Link) {
 	r.Helper()
-	r.wait(fmt.Sprintf("%s's link of %s to be %s", pe.Name, vpn, what), func() (bool, string, error) {
+	r.wait(fmt.Sprintf("link of %s at %s: %s", vpn, pe.Name, what), func() (bool, string, error) {
 		var err error
-		link, err = r.askLink(pe, vpn)
+		link, err = r.queryLink(pe, vpn)
 		return err == nil && wanted(link), asJSON(link), err
 	})
 	return link
 }
 
-// waitUp waits until a VPN's link is up at both ends and carries IPv4.
+// waitUp waits until the link of a VPN is up with IPv4 at both ends.
 func (r *rig) waitUp(vpn string) {
 	r.Helper()
 	for _, pe := range r.PEs() {
@@ -233,17 +232,17 @@ func (r *rig) waitAllUp() {
 	}
 }
 
-// waitDown waits until a link is down and says why, and returns it.
+// waitDown waits until a link is down with a reason, and returns it.
 func (r *rig) waitDown(pe *lab.PE, vpn string) api.Link {
 	r.Helper()
 	return r.waitLink(pe, vpn, "down with a reason", func(l api.Link) bool { return l.State == api.LinkDown && l.Reason != "" })
 }
 
-// waitExplained waits until the link's first broken layer is explained, and what to do about it is
-// said: with all the words between the two, in upper or lower case.
+// waitExplained waits until the explanation of a link has layer as its first failed layer, with
+// advice. Text and advice together must contain all words, in upper or lower case.
 func (r *rig) waitExplained(pe *lab.PE, vpn, layer string, words ...string) {
 	r.Helper()
-	r.wait(fmt.Sprintf("%s to explain %s by its %s, with the words %q", pe.Name, vpn, layer, words), func() (bool, string, error) {
+	r.wait(fmt.Sprintf("explanation of %s at %s: layer %s, words %q", vpn, pe.Name, layer, words), func() (bool, string, error) {
 		e, err := pe.Client().Explain(r.ctx, vpn, pe.Peer.Name)
 		if err != nil {
 			return false, "", err
@@ -266,18 +265,18 @@ func hasAll(text string, words []string) bool {
 	return true
 }
 
-// peer is the control connection of a PE, as its daemon tells.
+// peer returns the only peer of a PE, as its daemon reports it.
 func (r *rig) peer(pe *lab.PE) api.Peer {
 	r.Helper()
 	peers, err := pe.Client().Peers(r.ctx)
 	r.must(err)
 	if len(peers) != 1 {
-		r.Fatalf("%s tells of %d peers, want 1: %s", pe.Name, len(peers), asJSON(peers))
+		r.Fatalf("%s reports %d peers, want 1: %s", pe.Name, len(peers), asJSON(peers))
 	}
 	return peers[0]
 }
 
-// waitPings waits until a ping passes from host to host inside a VPN, both ways.
+// waitPings waits until pings between the two hosts of a VPN are answered in both directions.
 func (r *rig) waitPings(vpn string) {
 	r.Helper()
 	for _, pe := range r.PEs() {
@@ -289,7 +288,7 @@ func (r *rig) waitPings(vpn string) {
 	}
 }
 
-// capture begins to capture at an interface.
+// capture starts a capture at an interface.
 func (r *rig) capture(n lab.Namespace, iface string) *lab.Capture {
 	r.Helper()
 	c, err := r.StartCapture(n, iface)
@@ -297,7 +296,7 @@ func (r *rig) capture(n lab.Namespace, iface string) *lab.Capture {
 	return c
 }
 
-// readCapture ends a capture and has tshark read it.
+// readCapture ends a capture and returns its frames as tshark reads them.
 func (r *rig) readCapture(c *lab.Capture) []tshark.Frame {
 	r.Helper()
 	r.must(c.Stop())
@@ -313,10 +312,10 @@ func (r *rig) tsharkOptions() tshark.Options {
 	return tshark.Options{Port: l2tpPort, Secret: strings.TrimSpace(string(secret))}
 }
 
-// l2tpPort is the UDP port of connections without IPsec, where none is configured.
+// l2tpPort is the default UDP port of connections without IPsec.
 const l2tpPort = 1702
 
-// anyLine says whether all the words stand on one line of the text.
+// anyLine reports whether a line of the text contains all words.
 func anyLine(text string, words []string) bool {
 	for line := range strings.Lines(text) {
 		if hasAll(line, words) {

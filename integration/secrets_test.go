@@ -11,21 +11,21 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// reload gives a PE's daemon another configuration while it runs, and waits for its word in the
-// log.
+// reload makes a PE's running daemon read another configuration, and waits until it logs word
+// again.
 func (r *rig) reload(pe *lab.PE, c lab.Config, word string) {
 	r.Helper()
-	said := func() int {
+	logged := func() int {
 		log, err := os.ReadFile(pe.LogFile())
 		r.must(err)
 		return strings.Count(string(log), word)
 	}
-	before := said()
+	before := logged()
 	r.must(pe.Reload(onUserspace(c)))
-	r.wait(pe.Name+" to say: "+word, func() (bool, string, error) { return said() > before, "", nil })
+	r.wait("log message at "+pe.Name+": "+word, func() (bool, string, error) { return logged() > before, "", nil })
 }
 
-// withSecrets is a configuration with other secrets of its peers.
+// withSecrets sets the secret files in a configuration for all peers.
 func withSecrets(c lab.Config, file, next string) lab.Config {
 	for name, peer := range c.Peers {
 		peer.SecretFile, peer.NextSecretFile = file, next
@@ -34,10 +34,10 @@ func withSecrets(c lab.Config, file, next string) lab.Config {
 	return c
 }
 
-// The two sides change over to another secret, at different times, while there is traffic. Nothing
-// is lost, no link goes down, and control messages are understood at each step.
+// The two PEs change to another secret at different times, while there is traffic. No packet is
+// lost, no link goes down, and control messages are accepted at each step.
 func TestSecretChangeKeepsLinksUp(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.waitPings("red")
 	old, other := r.SecretFile(), filepath.Join(r.Dir, "other-secret")
@@ -75,8 +75,8 @@ func TestSecretChangeKeepsLinksUp(t *testing.T) {
 		{r.PE1, other, ""},
 	} {
 		r.reload(step.pe, config(step.pe, step.file, step.next), changed)
-		// While there is data there are no Hellos. That control messages are understood both ways,
-		// blue tells by SLIs.
+		// While data is received no HELLO is sent. The SLIs of blue show that each PE accepts the
+		// control messages of the other.
 		for _, pe := range r.PEs() {
 			blue := r.link(pe, "blue").Interface
 			r.must(pe.Sites["blue"].VR.IP("link set " + blue + " down"))
@@ -96,31 +96,31 @@ func TestSecretChangeKeepsLinksUp(t *testing.T) {
 		}
 	}
 	if now := r.peer(r.PE1); now.LocalID != connection.LocalID || now.Since != connection.Since {
-		t.Errorf("the connection did not stay: %s", asJSON(now))
+		t.Errorf("the connection has changed: %s", asJSON(now))
 	}
 	for reason, n := range r.dropsByReason(r.PE1) {
-		if n > drops[reason] && reason != "protocol not opened" { // as blue was not
+		if n > drops[reason] && reason != "protocol not opened" { // blue was down in between
 			t.Errorf("%d datagrams were dropped: %s", n-drops[reason], reason)
 		}
 	}
 
-	// It is the other secret that counts now: with it alone they find each other again.
+	// Both PEs now have only the other secret: after a restart they connect with it.
 	r.stop(r.PE1)
 	r.must(r.PE1.Restart(r.ctx))
 	r.waitAllUp()
 }
 
-// A configuration with mistakes, and one that differs in more than secrets, change nothing else;
-// the log says which.
+// An invalid configuration and one that requires a restart are refused: nothing changes, and the
+// log names the key.
 func TestReloadRefusesOtherChanges(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	red := r.link(r.PE1, "red")
 	bad := r.PE1.Config().Quick()
 	bad.Local.RouterID = "nowhere"
 	r.reload(r.PE1, bad, "local.router_id")
 	other := r.PE1.Config().Quick()
-	other.Local.HostName = "somebody-else"
+	other.Local.HostName = "other-name"
 	r.reload(r.PE1, other, "local.hostname")
 	if now := r.link(r.PE1, "red"); !isUp(now) || now.Since != red.Since {
 		t.Errorf("red did not stay up: %s", asJSON(now))

@@ -10,17 +10,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// On SIGTERM the daemon takes leave of its peer, and takes away what it made and nothing else.
+// On SIGTERM the daemon ends its sessions and the control connection, and removes what it created
+// and nothing else.
 func TestShutdown(t *testing.T) {
 	r := newRig(t, lab.Options{})
 	red, blue := r.PE1.Sites["red"], r.PE1.Sites["blue"]
-	r.must(red.CreateVR()) // red's router is found, blue's is created
+	r.must(red.CreateVR()) // red's router exists before, blue's is created by the daemon
 	r.startBoth()
 	iface := r.link(r.PE1, "red").Interface
 	names, err := red.VR.Interfaces()
 	r.must(err)
 	if !slices.Contains(names, iface) || !blue.VR.Exists() {
-		t.Fatalf("before the shutdown: interfaces %q in %s, want %s among them; %s is there: %v",
+		t.Fatalf("before the shutdown: interfaces %q in %s, want %s among them; %s exists: %v, want true",
 			names, red.VR, iface, blue.VR, blue.VR.Exists())
 	}
 
@@ -30,32 +31,32 @@ func TestShutdown(t *testing.T) {
 	for _, vpn := range r.VPNs {
 		r.waitLink(r.PE2, vpn, "not up, with a reason", func(l api.Link) bool { return l.State != api.LinkUp && l.Reason != "" })
 	}
-	var said []l2tp.MessageType
+	var sent []l2tp.MessageType
 	for _, f := range r.readCapture(c) {
 		if f.HasType && f.Source.Addr() == r.PE1.Address {
-			said = append(said, f.Type)
+			sent = append(sent, f.Type)
 		}
 	}
-	if !slices.Contains(said, l2tp.CDN) || !slices.Contains(said, l2tp.StopCCN) {
-		t.Errorf("PE1 said %v at the end, want CDN and StopCCN among it", said)
+	if !slices.Contains(sent, l2tp.CDN) || !slices.Contains(sent, l2tp.StopCCN) {
+		t.Errorf("PE1 sent %v during the shutdown, want CDN and StopCCN among them", sent)
 	}
-	if slices.Index(said, l2tp.StopCCN) < slices.Index(said, l2tp.CDN) {
-		t.Errorf("PE1 said %v: StopCCN before CDN", said)
+	if slices.Index(sent, l2tp.StopCCN) < slices.Index(sent, l2tp.CDN) {
+		t.Errorf("PE1 sent %v, want CDN before StopCCN", sent)
 	}
 
 	if names, err = red.VR.Interfaces(); err != nil {
-		t.Errorf("the router that was found is gone: %v", err)
+		t.Errorf("the router that existed before the daemon was deleted: %v", err)
 	} else if slices.Contains(names, iface) {
 		t.Errorf("interfaces %q are left in %s", names, red.VR)
 	}
 	if blue.VR.Exists() {
-		t.Errorf("namespace %s was created by the daemon, and is still there", blue.VR)
+		t.Errorf("namespace %s, which the daemon created, still exists", blue.VR)
 	}
 }
 
-// A peer that does not answer does not keep the daemon from ending.
+// The daemon ends although its peer does not answer.
 func TestShutdownWithoutAnswer(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	r.startBoth()
 	r.must(r.CutProvider())
 	r.stop(r.PE1)

@@ -10,8 +10,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/tshark"
 )
 
-// static is a configuration whose peer has no signalling. The ends have ports, IDs and cookies of
-// their own, the cookies of different length.
+// static returns a configuration with a static peer. The ports, IDs and cookies differ at the two
+// ends, and the cookies have different lengths.
 func static(pe *lab.PE, encapsulation string) lab.Config {
 	c := pe.Config().Quick()
 	ours, theirs := pe.Number, pe.Peer.Number
@@ -34,12 +34,12 @@ func static(pe *lab.PE, encapsulation string) lab.Config {
 	return c
 }
 
-// Two daemons whose links are configured at both ends: not a control message is sent, and the links
-// heal all the same.
+// Two daemons have static links. They send no control message, and the links recover nevertheless
+// after one daemon was killed.
 func TestStaticLinks(t *testing.T) {
 	for _, encapsulation := range []string{"udp", "ip"} {
 		t.Run(encapsulation, func(t *testing.T) {
-			r := newRig(t, found)
+			r := newRig(t, existingVRs)
 			capture := r.capture(r.PE1.NS, lab.ProviderInterface)
 			for _, pe := range r.PEs() {
 				r.start(pe, static(pe, encapsulation))
@@ -55,7 +55,7 @@ func TestStaticLinks(t *testing.T) {
 			}
 			for _, pe := range r.PEs() {
 				if p := r.peer(pe); p.State != "static" || p.LinksUp != 2 || p.Sent != 0 || p.Received != 0 || p.LastHeard == nil {
-					t.Errorf("%s tells of its peer %s", pe.Name, asJSON(p))
+					t.Errorf("%s reports its peer as %s", pe.Name, asJSON(p))
 				}
 				for command, words := range map[string][]string{
 					"peers": {"static", fmt.Sprintf("0x%08x", 3000+pe.Number)}, "sessions": {"static", "Opened"}, "links": {"up", "vl-red"},
@@ -73,32 +73,34 @@ func TestStaticLinks(t *testing.T) {
 			r.waitAllUp()
 			r.waitPings("red")
 
-			r.stop(r.PE2) // PPP bids farewell
+			r.stop(r.PE2) // LCP sends a Terminate-Request
 			l := r.waitDown(r.PE1, "red")
 			if !strings.Contains(l.Reason, "shutting down") && !strings.Contains(l.Reason, "Configure-Requests") {
-				t.Errorf("PE1 says that its peer is gone for %q", l.Reason)
+				t.Errorf("reason of red at PE1 after the shutdown of PE2: %q", l.Reason)
 			}
 		})
 	}
 }
 
-// checkNoControl ends a capture, and sees that data messages are all that is in it.
+// checkNoControl ends a capture, and checks that it has data messages but no control messages.
 func (r *rig) checkNoControl(c *lab.Capture) {
 	r.Helper()
 	r.must(c.Stop())
 	options := tshark.Options{Port: 5001}
-	// What is in them tshark does not know: no ICRQ has told it the pseudowire's type.
-	if r.onWire(c, options, "l2tp.sid > 0") == "" {
+	// tshark does not know the content of the data messages: it has seen no ICRQ with the
+	// pseudowire type.
+	if r.filterCapture(c, options, "l2tp.sid > 0") == "" {
 		r.Error("no data messages are on the wire")
 	}
-	if out := r.onWire(c, options, "l2tp.ccid"); out != "" {
+	if out := r.filterCapture(c, options, "l2tp.ccid"); out != "" {
 		r.Errorf("control messages are on the wire:\n%s", out)
 	}
 }
 
-// What is not configured alike at both ends is explained, as far as this host can see it.
+// Cookies and session IDs that do not match at the two ends are explained at the PE that receives
+// the wrong ones.
 func TestStaticMistakesAreExplained(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	one, two := static(r.PE1, "udp"), static(r.PE2, "udp")
 	link := func(c lab.Config, vpn string) *lab.Static { return &c.VPNs[vpn].Links[0].Static }
 	link(two, "red").PeerCookie = "deadbeef"

@@ -12,7 +12,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/tshark"
 )
 
-// withPeer is a configuration with another way to its peers.
+// withPeer changes all peers in a configuration.
 func withPeer(c lab.Config, change func(*lab.Peer)) lab.Config {
 	for name, peer := range c.Peers {
 		change(&peer)
@@ -21,20 +21,21 @@ func withPeer(c lab.Config, change func(*lab.Peer)) lab.Config {
 	return c
 }
 
-// What carries L2TP makes no difference to the customers, but for the MTU (RFC 3931 section 4.1).
+// The encapsulation of L2TP makes no difference to the customers except for the MTU (RFC 3931,
+// section 4.1).
 func TestTransports(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		encapsulation dataplane.Encapsulation
 		ipv6          bool
-		filter        string // of tshark, of what is to be on the provider network
+		filter        string // display filter of tshark for the packets on the provider network
 	}{
 		{"UDP over IPv6", dataplane.UDP, true, "ipv6.nxt == 17"},
 		{"IPv4", dataplane.IP, false, "ip.proto == 115"},
 		{"IPv6", dataplane.IP, true, "ipv6.nxt == 115"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := newRig(t, found)
+			r := newRig(t, existingVRs)
 			for _, pe := range r.PEs() {
 				c := withPeer(pe.Config().Quick(), func(peer *lab.Peer) {
 					peer.Encapsulation = strings.ToLower(tt.encapsulation.String())
@@ -58,14 +59,14 @@ func TestTransports(t *testing.T) {
 				t.Errorf("the MTU of the link is %d, want %d", got, want)
 			}
 
-			// One daemon is killed: the other takes it for a new one when it comes back.
+			// PE2's daemon is killed and restarted: PE1 recognizes the new one.
 			r.must(r.PE2.Daemon.Kill())
 			r.must(r.PE2.Restart(r.ctx))
 			r.waitAllUp()
 			r.stop(r.PE2)
 			r.stop(r.PE1)
 
-			// A whole life on the wire.
+			// Capture from the start of both daemons to their end.
 			c := r.capture(r.PE1.NS, lab.ProviderInterface)
 			r.must(r.PE1.Restart(r.ctx))
 			r.must(r.PE2.Restart(r.ctx))
@@ -86,34 +87,35 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// wantOnWire wants nothing but L2TP of that kind on the wire, and that tshark has nothing to object
-// to.
+// wantOnWire checks that only L2TP that matches the filter was captured, and that tshark finds no
+// problem in it.
 func (r *rig) wantOnWire(c *lab.Capture, filter string) {
 	r.Helper()
 	for what, wanted := range map[string]struct {
 		filter string
 		some   bool
 	}{
-		"SCCRQ":                {filter + " && l2tp.avp.message_type == 1", true},
-		"StopCCN":              {filter + " && l2tp.avp.message_type == 4", true},
-		"CDN":                  {filter + " && l2tp.avp.message_type == 14", true},
-		"LCP":                  {filter + " && l2tp.sid && lcp", true},
-		"customers' TCP":       {filter + " && l2tp.sid && tcp", true},
-		"L2TP of another kind": {"l2tp && !(" + filter + ")", false},
-		"customers' packets":   {"tcp && !l2tp", false},
-		"wrong digest":         {"l2tp.incorrect_digest", false},
-		"malformed":            {"l2tp && _ws.malformed", false},
-		"fragments":            {"ip.flags.mf == 1 || ip.frag_offset > 0 || ipv6.fraghdr", false},
+		"SCCRQ":              {filter + " && l2tp.avp.message_type == 1", true},
+		"StopCCN":            {filter + " && l2tp.avp.message_type == 4", true},
+		"CDN":                {filter + " && l2tp.avp.message_type == 14", true},
+		"LCP":                {filter + " && l2tp.sid && lcp", true},
+		"customers' TCP":     {filter + " && l2tp.sid && tcp", true},
+		"other L2TP":         {"l2tp && !(" + filter + ")", false},
+		"customers' packets": {"tcp && !l2tp", false},
+		"wrong digest":       {"l2tp.incorrect_digest", false},
+		"malformed":          {"l2tp && _ws.malformed", false},
+		"fragments":          {"ip.flags.mf == 1 || ip.frag_offset > 0 || ipv6.fraghdr", false},
 	} {
-		out := r.onWire(c, r.tsharkOptions(), wanted.filter)
+		out := r.filterCapture(c, r.tsharkOptions(), wanted.filter)
 		if (len(out) > 0) != wanted.some {
 			r.Errorf("%s (%s) on the wire: %v, want %v\n%s", what, wanted.filter, len(out) > 0, wanted.some, out)
 		}
 	}
 }
 
-// onWire is what tshark tells of the packets in a capture that a display filter takes.
-func (r *rig) onWire(c *lab.Capture, options tshark.Options, filter string) string {
+// filterCapture returns the lines of tshark for the packets in a capture that match a display
+// filter.
+func (r *rig) filterCapture(c *lab.Capture, options tshark.Options, filter string) string {
 	r.Helper()
 	out, err := exec.CommandContext(r.ctx, "tshark", "-r", c.File, "-d", fmt.Sprintf("udp.port==%d,l2tp", options.Port),
 		"-o", "l2tp.shared_secret:"+options.Secret, "-o", "ip.defragment:FALSE", "-Y", filter).Output()
@@ -121,9 +123,9 @@ func (r *rig) onWire(c *lab.Capture, options tshark.Options, filter string) stri
 	return string(out)
 }
 
-// A PE has one port for all of its peers.
+// A PE uses one port for all of its peers.
 func TestThreePEs(t *testing.T) {
-	r := newRig(t, found)
+	r := newRig(t, existingVRs)
 	pe3, err := r.AddPE()
 	r.must(err)
 	c := r.PE1.Config()
@@ -141,23 +143,22 @@ func TestThreePEs(t *testing.T) {
 		t.Errorf("PE1's peers: %s", asJSON(peers))
 	}
 
-	// The end of one is nothing to the other.
+	// The shutdown of one peer does not affect the links to the other.
 	r.stop(pe3)
-	r.wantPasses(r.PE1.Sites["red"].Host, r.PE2.Sites["red"].Address, lab.Ping{Count: 1})
+	r.wantAnswered(r.PE1.Sites["red"].Host, r.PE2.Sites["red"].Address, lab.Ping{Count: 1})
 	if l := r.link(r.PE1, "red"); l.State != "up" {
 		t.Errorf("PE1's link to PE2: %s", asJSON(l))
 	}
 }
 
-// RFC 3931 section 4.1.2.2: who calls picks the port that it calls from, and who answers the one
-// that it answers from.
+// RFC 3931, section 4.1.2.2: the initiator chooses its source port, and so does the recipient for
+// its answer.
 func TestPeerSpeaksFromAnotherPort(t *testing.T) {
 	for role, peerRole := range map[string]string{"passive": "active", "active": "passive", "both": "both"} {
 		t.Run("peer is "+peerRole, func(t *testing.T) {
-			r := newRig(t, found)
+			r := newRig(t, existingVRs)
 			const port = 4711
-			// What is sent to the well-known port gets to the daemon; what the daemon sends comes
-			// from its own.
+			// Packets to the well-known port reach the daemon, which sends from another port.
 			r.must(r.PE2.NS.Command(context.Background(), "nft", fmt.Sprintf("add table ip port; add chain ip port in "+
 				"{ type filter hook prerouting priority raw; }; add rule ip port in udp dport %d udp dport set %d notrack", l2tpPort, port)).Run())
 			c := withRole(r.PE2.Config().Quick(), peerRole)
