@@ -290,7 +290,7 @@ func (l *loop) change(now time.Time, cfg *config.Config, w *work) {
 	}
 	l.peer = wiring.ForClass(peer, l.class)
 	pc := wiring.Pair(cfg, peer, l.class)
-	l.pair.Reconfigure(now, pc.Control, pc.Elsewhere, &l.out)
+	l.pair.Reconfigure(now, pc.Control, pc.OtherClass, &l.out)
 	links := make(map[string]session.LinkConfig)
 	for _, lc := range pc.Links {
 		links[lc.VPN] = lc

@@ -138,7 +138,7 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 		if _, _, sessions := a.plane.count(); sessions != 1 {
 			t.Errorf("%d sessions are left", sessions)
 		}
-		if l := b.linkOf(t, "red"); l.State != api.LinkDown || !strings.Contains(l.Reason, "refused by pe1: no VPN") {
+		if l := b.linkOf(t, "red"); l.State != api.LinkDown || !strings.Contains(l.Reason, "refused by pe1: VPN-ID") {
 			t.Errorf("at pe2 red is %+v", l)
 		}
 		blue()
@@ -209,7 +209,7 @@ func TestChangeOfAPeer(t *testing.T) {
 		if l := c.linkOf(t, "green"); !strings.Contains(l.Reason, "") || l.State == api.LinkUp {
 			t.Errorf("at pe3 green is %+v", l)
 		}
-		if c.logs.FilterMessage("no control connection").Len() == 0 {
+		if c.logs.FilterMessage("control connection down").Len() == 0 {
 			t.Error("pe3 was not told")
 		}
 		blue()

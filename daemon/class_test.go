@@ -61,11 +61,11 @@ func TestClassesDiffer(t *testing.T) {
 		b.start(t)
 		pass(20 * time.Second)
 
-		const text = "VPN 00005e:00000002 is to be protected here, and this connection is clear"
+		const text = "VPN 00005e:00000002 requires IPsec here, but this connection is clear"
 		if layer, reason, advice := a.blamed(t, 1); layer != "session" || !strings.Contains(reason, text) || !strings.Contains(advice, "IPsec") {
 			t.Errorf("pe1 blames the %s: %q, %q", layer, reason, advice)
 		}
-		if refused := b.logs.FilterMessage("call of the peer refused").All(); len(refused) == 0 || refused[0].ContextMap()["reason"] != text {
+		if refused := b.logs.FilterMessage("session request of peer refused").All(); len(refused) == 0 || refused[0].ContextMap()["reason"] != text {
 			t.Errorf("pe2 logs %v", refused)
 		}
 		x := b.explained(t, "red", "pe1")

@@ -89,7 +89,7 @@ func TestEventsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		for range 1000 {
-			a.loops()[0].note(time.Now(), session.Note{Kind: session.CallRefused, Message: "call of the peer refused"})
+			a.loops()[0].note(time.Now(), session.Note{Kind: session.CallRefused, Message: "session request of peer refused"})
 		}
 		if list, _, _ := a.events.After(0); len(list) != notesPerMinute {
 			t.Errorf("%d events, want %d", len(list), notesPerMinute)

@@ -22,7 +22,7 @@ func TestLimiter(t *testing.T) {
 		}
 		return let, leftOut
 	}
-	refused := session.Note{Message: "call of the peer refused", Reason: "no VPN"}
+	refused := session.Note{Message: "session request of peer refused", Reason: "no VPN"}
 	if let, out := flood(refused, 1000); let != notesPerMinute || out != 0 {
 		t.Errorf("let through %d, left out %d", let, out)
 	}

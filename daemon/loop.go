@@ -158,7 +158,7 @@ func (l *loop) run(ctx context.Context) {
 			giveUp = time.After(stopTimeout)
 			l.step(time.Now(), func(now time.Time) {
 				if why, ok := errors.AsType[leaving](context.Cause(ctx)); ok {
-					l.pair.Leave(now, string(why), &l.out)
+					l.pair.Close(now, string(why), &l.out)
 				} else {
 					l.pair.Stop(now, &l.out)
 				}
@@ -191,16 +191,16 @@ func (l *loop) advance(now time.Time) {
 	if timing.Due(l.path.retryAt, now) {
 		l.openPath(now)
 		if l.path.tunnel != nil {
-			l.pair.Hurry(now, &l.out)
+			l.pair.RetryNow(now, &l.out)
 		}
 	}
 	if heard := l.path.lastHeard(); !heard.IsZero() {
-		l.pair.Heard(heard)
+		l.pair.DataReceived(heard)
 	}
 	for link := range l.pair.Due(now) {
 		if x := l.links[link]; x != nil {
 			if p := x.present.Load(); p != nil {
-				l.pair.HeardOn(p.attempt, p.session.LastHeard())
+				l.pair.DataReceivedOn(p.attempt, p.session.LastHeard())
 			}
 		}
 	}

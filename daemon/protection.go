@@ -86,7 +86,7 @@ func (l *loop) protected(now time.Time, err error) {
 	l.daemon.protectedOne()
 	l.openPath(now)
 	if l.path.tunnel != nil {
-		l.pair.Hurry(now, &l.out)
+		l.pair.RetryNow(now, &l.out)
 	}
 }
 
@@ -184,7 +184,7 @@ func (l *loop) hurry(now time.Time) {
 		l.openPath(now)
 		return
 	}
-	l.pair.Hurry(now, &l.out)
+	l.pair.RetryNow(now, &l.out)
 }
 
 // shielded takes the security associations that are there now.

@@ -51,7 +51,7 @@ func TestDifferentProtectionClassesAreExplained(t *testing.T) {
 	r.start(r.PE1, r.PE1.Config().Quick())
 	r.start(r.PE2, r.PE2.Protect(r.PE2.Config().Quick(), "red"))
 	r.waitUp("blue")
-	r.waitExplained(r.PE1, "red", "session", "VPN "+lab.VPNID(0)+" is to be protected here, and this connection is clear")
+	r.waitExplained(r.PE1, "red", "session", "VPN "+lab.VPNID(0)+" requires IPsec here, but this connection is clear")
 	r.waitExplained(r.PE2, "red", "IPsec", r.PE1.Name+" asked for the link in clear")
 
 	out, err := r.PE2.Ctl(r.ctx, "peers")

@@ -7,9 +7,8 @@ import (
 )
 
 // BenchmarkBringUp brings up 1000 links between two Pairs in memory, from Start to packets: control
-// connection, sessions, LCP, IPCP and IPV6CP, with both ends on one processor. It tells links a
-// second, and the octets that the two ends of an opened link hold, with what the fake data plane
-// has of them.
+// connection, sessions, LCP, IPCP and IPV6CP, with both ends on one processor. It reports links per
+// second, and the octets of memory of the two ends of a link, including the fake data plane.
 func BenchmarkBringUp(b *testing.B) {
 	const n = 1000
 	links := linkConfigs(n)
@@ -17,15 +16,15 @@ func BenchmarkBringUp(b *testing.B) {
 	var held uint64
 	for i := range b.N {
 		b.StopTimer()
-		w := newWorld(b, uint64(i), links, links)
-		w.unchecked = true
+		sim := newSimulation(b, uint64(i), links, links)
+		sim.unchecked = true
 		before := heapInUse()
 		b.StartTimer()
-		w.start()
-		w.within(time.Minute, "all links up", func() bool { return len(w.queue) == 0 && w.a.up() && w.b.up() })
+		sim.start()
+		sim.within(time.Minute, "all links up", func() bool { return len(sim.queue) == 0 && sim.a.up() && sim.b.up() })
 		b.StopTimer()
 		held += heapInUse() - before
-		runtime.KeepAlive(w)
+		runtime.KeepAlive(sim)
 		b.StartTimer()
 	}
 	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "links/s")
@@ -39,13 +38,13 @@ func heapInUse() uint64 {
 	return m.HeapAlloc
 }
 
-// BenchmarkEcho is a link at rest: an LCP Echo-Request and its reply.
+// BenchmarkEcho measures an idle link: an LCP Echo-Request and its reply.
 func BenchmarkEcho(b *testing.B) {
-	w := newWorld(b, 1, linkConfigs(1), linkConfigs(1))
-	w.start()
-	w.allUp(10 * time.Second)
+	sim := newSimulation(b, 1, linkConfigs(1), linkConfigs(1))
+	sim.start()
+	sim.allUp(10 * time.Second)
 	b.ReportAllocs()
 	for b.Loop() {
-		w.run(5 * time.Second)
+		sim.run(5 * time.Second)
 	}
 }

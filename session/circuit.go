@@ -7,8 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// InterfaceState says that the interface of an attempt, which Configure had set up, was set down by
-// the operator, or is up again. The peer is told by the Circuit Status AVP (RFC 3931, section
+// InterfaceState reports that the operator has set the interface of an attempt down, or up again,
+// after Configure had set it up. The peer is notified by the Circuit Status AVP (RFC 3931, section
 // 5.4.5). The session and PPP stay.
 func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
 	p.withAttempt(now, a, out, func(l *Link) {
@@ -25,30 +25,30 @@ func (p *Pair) InterfaceState(now time.Time, a Attempt, up bool, out *Output) {
 	})
 }
 
-// circuitChanged has the link follow the interfaces at its two ends. While one is down no data
-// flows, LCP echoes included, so PPP stands still: its timers do not run, and it neither sends nor
-// hears.
+// circuitChanged adapts the link to the state of the interfaces at its two ends. While one of them
+// is down no data flows, LCP echoes included. PPP is then paused: its timers do not run, and it
+// neither sends nor receives.
 func (l *Link) circuitChanged(now time.Time, out *Output) {
 	reason := l.circuitFault()
 	paused := l.paused
 	l.paused = reason != ""
 	switch {
 	case l.paused:
-		l.note(LayerInterface, reason)
+		l.setReason(LayerInterface, reason)
 	case paused:
-		l.note(0, "")
+		l.setReason(0, "")
 	}
 	if l.ppp == nil {
 		return
 	}
 	if paused && !l.paused {
-		l.ppp.DataReceived(now) // no echo could be answered
+		l.ppp.DataReceived(now) // missing echo replies of the pause do not count
 	}
 	l.setOpen(now, l.open, out)
 	l.schedule()
 }
 
-// circuitFault says which end's interface is down; empty: none is.
+// circuitFault returns which end's interface is down, or "" if both are up.
 func (l *Link) circuitFault() string {
 	peer := l.session.PeerCircuit
 	switch {

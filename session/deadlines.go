@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// deadlines holds the links that wait for a time, the earliest first.
+// deadlines is a heap of the links with a deadline, the earliest first.
 type deadlines []*Link
 
 func (d deadlines) Len() int           { return len(d) }
@@ -14,62 +14,61 @@ func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadli
 
 func (d deadlines) Swap(i, j int) {
 	d[i], d[j] = d[j], d[i]
-	d[i].place, d[j].place = i, j
+	d[i].heapIndex, d[j].heapIndex = i, j
 }
 
-// Push is for package heap.
+// Push implements heap.Interface.
 func (d *deadlines) Push(x any) {
 	l := x.(*Link)
-	l.place = len(*d)
+	l.heapIndex = len(*d)
 	*d = append(*d, l)
 }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (d *deadlines) Pop() any {
 	last := len(*d) - 1
 	l := (*d)[last]
 	(*d)[last] = nil
 	*d = (*d)[:last]
-	l.place = nowhere
+	l.heapIndex = notInHeap
 	return l
 }
 
-// nowhere is the place of a link that waits for no time.
-const nowhere = -1
+// notInHeap is the heapIndex of a link without a deadline.
+const notInHeap = -1
 
-// set makes at the time that l waits for; zero: none.
+// set sets the deadline of a link; zero: none.
 func (d *deadlines) set(l *Link, at time.Time) {
-	if at.Equal(l.deadline) && (l.place == nowhere) == at.IsZero() {
+	if at.Equal(l.deadline) && (l.heapIndex == notInHeap) == at.IsZero() {
 		return
 	}
 	l.deadline = at
 	switch {
 	case at.IsZero():
-		if l.place != nowhere {
-			heap.Remove(d, l.place)
+		if l.heapIndex != notInHeap {
+			heap.Remove(d, l.heapIndex)
 		}
-	case l.place == nowhere:
+	case l.heapIndex == notInHeap:
 		heap.Push(d, l)
 	default:
-		heap.Fix(d, l.place)
+		heap.Fix(d, l.heapIndex)
 	}
 }
 
-// due yields the links whose time has come by now, in no order.
+// due yields the links whose deadline has been reached, in no particular order.
 func (d deadlines) due(now time.Time) iter.Seq[*Link] {
 	return func(yield func(*Link) bool) { d.below(0, now, yield) }
 }
 
-// below yields those of the links at place i of the heap and below it, and reports whether to go
-// on.
+// below yields the due links at index i of the heap and below it. It returns false if yield does.
 func (d deadlines) below(i int, now time.Time, yield func(*Link) bool) bool {
 	if i >= len(d) || d[i].deadline.After(now) {
-		return true // so are those below
+		return true // the deadlines below are not earlier
 	}
 	return yield(d[i]) && d.below(2*i+1, now, yield) && d.below(2*i+2, now, yield)
 }
 
-// next is the earliest time that a link waits for; zero: none does.
+// next returns the earliest deadline; zero: none.
 func (d deadlines) next() time.Time {
 	if len(d) == 0 {
 		return time.Time{}

@@ -8,14 +8,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// next is the earliest deadline set, whatever was set, moved and removed before.
+// next returns the earliest deadline after random changes, and due yields the reached ones.
 func TestDeadlines(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var d deadlines
 	links := make([]*Link, 50)
 	for i := range links {
-		links[i] = &Link{place: nowhere}
+		links[i] = &Link{heapIndex: notInHeap}
 	}
 	want, count := make(map[*Link]time.Time), 0
 	for range 10_000 {
@@ -32,7 +32,7 @@ func TestDeadlines(t *testing.T) {
 		by := start.Add(time.Duration(rng.IntN(100)) * time.Second)
 		for l := range d.due(by) {
 			if want[l].After(by) {
-				t.Fatalf("due at %v by %v", want[l], by)
+				t.Fatalf("deadline %v is due by %v", want[l], by)
 			}
 			count++
 		}
@@ -42,14 +42,14 @@ func TestDeadlines(t *testing.T) {
 			}
 		}
 		if count != 0 {
-			t.Fatalf("%d too many are due", count)
+			t.Fatalf("%d links too many are due", count)
 		}
 		var earliestOf time.Time
 		for _, at := range want {
 			earliestOf = timing.Earliest(earliestOf, at)
 		}
-		if d.next() != earliestOf || len(d) != len(want) || (l.place == nowhere) != at.IsZero() {
-			t.Fatalf("next %v of %d, want %v of %d; place %d", d.next(), len(d), earliestOf, len(want), l.place)
+		if d.next() != earliestOf || len(d) != len(want) || (l.heapIndex == notInHeap) != at.IsZero() {
+			t.Fatalf("next %v of %d, want %v of %d; index %d", d.next(), len(d), earliestOf, len(want), l.heapIndex)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// Layer is one of the things that a link needs, from below.
+// Layer is one of the layers that a link needs to be up.
 type Layer int
 
 // The layers, in the order in which a link comes up.
@@ -26,23 +26,23 @@ const (
 	LayerInterface
 )
 
-// note remembers why the link is not as it should be.
-func (l *Link) note(layer Layer, reason string) {
+// setReason sets why the link is down or incomplete.
+func (l *Link) setReason(layer Layer, reason string) {
 	l.layer, l.reason, l.refused = layer, reason, 0
 }
 
-// fail ends the attempt for a reason on our side: the peer gets a CDN, and we try again later.
+// fail ends the attempt for a local reason: the peer is sent a CDN, and the link retries later.
 func (l *Link) fail(now time.Time, layer Layer, reason string, code l2tp.CDNCode, out *Output) {
-	l.note(layer, reason)
-	l.bidFarewell(now, reason, out)
+	l.setReason(layer, reason)
+	l.sendTerminate(now, reason, out)
 	l.session.Close(now, result(code, reason), &out.control)
 	l.down(now, out)
 	l.retry(now, out)
-	l.pair.repathStatic(layer, out)
+	l.pair.reopenStaticPath(layer, out)
 }
 
-// failed takes the word of the data plane or the virtual router that something cannot be had, or
-// has vanished.
+// failed handles the report that the data plane or the virtual router could not create something,
+// or that it has vanished.
 func (l *Link) failed(now time.Time, reason string, out *Output) {
 	layer, code := LayerDataPlane, l2tp.CDNTemporaryFacilities
 	if l.ready {
@@ -51,18 +51,18 @@ func (l *Link) failed(now time.Time, reason string, out *Output) {
 	l.fail(now, layer, reason, code, out)
 }
 
-// sessionDown takes the end of the session that came from the peer or the protocol.
+// sessionDown handles the end of the session that the peer or the control protocol has caused.
 func (l *Link) sessionDown(now time.Time, why control.Reason, out *Output) {
 	switch why.Cause {
-	case control.CauseYielded: // the peer's call follows
+	case control.CauseYielded: // the peer's session request follows
 		l.down(now, out)
 	case control.CauseParent: // connectionDown or connectionUp follows
-		l.note(LayerConnection, why.Text)
+		l.setReason(LayerConnection, why.Text)
 		l.down(now, out)
 	default:
-		l.note(LayerSession, why.Text)
+		l.setReason(LayerSession, why.Text)
 		if why.Cause == control.CauseRefused {
-			l.note(LayerSession, l.refusal(why.Result))
+			l.setReason(LayerSession, l.refusal(why.Result))
 			l.refused = l2tp.CDNCode(why.Result.Code)
 		}
 		l.down(now, out)
@@ -70,7 +70,7 @@ func (l *Link) sessionDown(now time.Time, why control.Reason, out *Output) {
 	}
 }
 
-// refusal is the peer's CDN in plain words: its own, if it has sent any.
+// refusal describes the peer's CDN, by the peer's own text if it has sent any.
 func (l *Link) refusal(r l2tp.Result) string {
 	verb := "refused"
 	if l.ppp != nil {
@@ -83,7 +83,7 @@ func (l *Link) refusal(r l2tp.Result) string {
 	return fmt.Sprintf("%s by %s: %s (CDN result %d)", verb, l.pair.cfg.Peer, text, r.Code)
 }
 
-// printable drops what could disturb a terminal.
+// printable drops the runes of a peer's text that could manipulate a terminal.
 func printable(r rune) rune {
 	if !unicode.IsPrint(r) {
 		return -1
@@ -91,20 +91,21 @@ func printable(r rune) rune {
 	return r
 }
 
-// noConnection says that there is no control connection; a new one calls the link again.
-func (l *Link) noConnection() {
+// cancelCall cancels a planned session request, because the control connection is down. The next
+// connection starts the link again.
+func (l *Link) cancelCall() {
 	l.callAt = time.Time{}
 	l.schedule()
 }
 
-// down undoes the attempt. The control session is over by now.
+// down undoes the attempt. The control session must have ended before.
 func (l *Link) down(now time.Time, out *Output) {
 	l.setInUse(now, false, out)
 	if l.attempt != 0 {
 		out.effect(Delete{l, l.attempt})
 		delete(l.pair.byAttempt, l.attempt)
 	}
-	l.asked()
+	l.requestDone()
 	delete(l.pair.bySession, l.session)
 	l.session, l.attempt, l.ready = nil, 0, false
 	if l.ppp != nil {
@@ -117,14 +118,14 @@ func (l *Link) down(now time.Time, out *Output) {
 	l.schedule()
 }
 
-// retry plans the next attempt, with back-off. The log is told why the last one has failed, but not
-// of the same again.
+// retry plans the next attempt, with back-off. It logs the reason of the failure unless it is the
+// one logged last.
 func (l *Link) retry(now time.Time, out *Output) {
 	l.callAt = now.Add(l.pair.cfg.Retry.Delay(l.failures, l.pair.random32()))
 	l.failures++
 	l.schedule()
-	if l.told != l.reason {
-		l.told = l.reason
-		out.effect(Note{Kind: LinkFailed, Level: Warning, Link: l, Message: "link does not come up", Reason: l.reason})
+	if l.logged != l.reason {
+		l.logged = l.reason
+		out.effect(Note{Kind: LinkFailed, Level: Warning, Link: l, Message: "link failed to come up", Reason: l.reason})
 	}
 }

@@ -14,75 +14,75 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// LinkConfig is what the operator wants of one link. Pair.ChangeLink and SetDisabled change some of
-// it; VPN, VPNID, VR and Interface stay.
+// LinkConfig is the configuration of one link. Pair.ChangeLink and SetDisabled change some of it;
+// VPN, VPNID, VR and Interface cannot change.
 type LinkConfig struct {
 	VPN       string
 	VPNID     endid.VPNID
 	VR        vr.Spec
 	Interface string
-	MTU       int // upper bound in octets; 0: what the path leaves
+	MTU       int // upper bound in octets; 0: what the path allows
 
-	// Sequencing other than SequenceNone: data messages are numbered, both ways. So they are if the
-	// peer asks for it.
+	// Sequencing numbers data messages in both directions, unless it is SequenceNone. A request of
+	// the peer numbers them too.
 	Sequencing l2tp.DataSequencing
 
 	Routes    []netip.Prefix
-	Addresses []netip.Prefix // IPv6 addresses of our end, beside the link-local one
-	PPP       ppp.Config     // its MRU is the link's to fill in
-	Disabled  bool           // the link is to stay down
+	Addresses []netip.Prefix // IPv6 addresses of the local end, in addition to the link-local one
+	PPP       ppp.Config     // the link fills in its MRU
+	Disabled  bool           // the link stays down
 
-	Static *StaticSession // nil: the session is agreed upon by control messages
+	Static *StaticSession // nil: control messages negotiate the session
 }
 
-// Link is one VPN towards one peer.
+// Link is the link of one VPN to one peer.
 type Link struct {
 	LinkConfig
 	pair *Pair
 
-	session *control.Session // nil: none is wanted now
-	attempt Attempt          // names what session has asked of the data plane; 0: nothing
-	ready   bool             // the data plane's session is there
+	session *control.Session // nil: no attempt to have one is in progress
+	attempt Attempt          // identifies the data plane's session; 0: none was requested
+	ready   bool             // the data plane's session exists
 	ppp     *ppp.Link        // nil until session is established and ready
-	early   [][]byte         // frames that came before that
+	early   [][]byte         // frames received before that
 
-	withoutIPv6 string // why PPP runs without IPv6, though it is configured; empty: it does not
+	withoutIPv6 string // why PPP runs without IPv6 although it is configured; empty: it does not
 
-	open   dataplane.Protocols // whose NCP is opened
-	wanted vr.Interface        // what Configure was last asked for
-	inUse  bool                // Configure was carried out since open became not empty
+	open   dataplane.Protocols // the network protocols whose NCP is opened
+	wanted vr.Interface        // as last requested by Configure
+	inUse  bool                // Configure was carried out since open became non-empty
 
-	setDown bool // the operator has set our interface down
-	paused  bool // our interface or the peer's is down
+	setDown bool // the operator has set the local interface down
+	paused  bool // the local or the peer's interface is down
 
-	callAt   time.Time // when to ask the peer for a session; zero: not planned
-	inLine   bool      // it waits for its turn to ask
-	asking   bool      // it has asked, and counts as one that does
-	deadline time.Time // as it stands in Pair.waiting
-	place    int
+	callAt    time.Time // when to request a session from the peer; zero: not planned
+	queued    bool      // in Pair.requests.queue
+	pending   bool      // counted in Pair.requests.pending
+	deadline  time.Time // as set in Pair.waiting
+	heapIndex int       // in Pair.waiting
 
-	since    time.Time    // when it became up or not up
+	since    time.Time    // when inUse last changed
 	reason   string       // why the last attempt failed; empty: none has since it was last up
-	layer    Layer        // where it failed
-	refused  l2tp.CDNCode // the code of the peer's CDN, if that was how; else 0
-	failures int          // attempts that failed since it was last up for a while
-	told     string       // the reason that the log was last told; empty once the link is up
+	layer    Layer        // the layer of reason
+	refused  l2tp.CDNCode // the code of the peer's CDN, if that ended the last attempt; otherwise 0
+	failures int          // failed attempts since it was last up for Retry.Max or longer
+	logged   string       // the reason logged last; empty once the link is up
 }
 
-// maxEarly bounds the frames held for a session that is not yet established: the first LCP frame
-// may overtake the ICCN.
+// maxEarly is the number of frames held for a session that is not established yet: the first LCP
+// frame may overtake the ICCN.
 const maxEarly = 4
 
-// Bounds of what we announce as MRU, and so of the MTU, in octets of IP packet.
+// Bounds of the announced MRU, and thereby of the MTU, in octets of IP packet.
 const (
-	minMRU = 128 // PPP does with no less; only a path that is broken leaves less
+	minMRU = 128 // PPP cannot work with less; only a broken path allows less
 	maxMRU = 65535 - 4
 )
 
-// minMTU6 is the least MTU with which a link can carry IPv6 (RFC 8200, section 5).
+// minMTU6 is the smallest MTU of a link that carries IPv6, in octets (RFC 8200, section 5).
 const minMTU6 = 1280
 
-// advance acts on the timers that are due.
+// advance handles the timers that are due.
 func (l *Link) advance(now time.Time, out *Output) {
 	if timing.Due(l.callAt, now) {
 		l.call(now)
@@ -94,12 +94,12 @@ func (l *Link) advance(now time.Time, out *Output) {
 	l.schedule()
 }
 
-// schedule takes note of the next time to advance.
+// schedule sets the link's deadline in Pair.waiting.
 func (l *Link) schedule() {
 	l.pair.waiting.set(l, timing.Earliest(l.callAt, l.pppDeadline()))
 }
 
-// pppDeadline is when PPP needs to be advanced; zero: never.
+// pppDeadline returns when PPP needs to be advanced; zero: never.
 func (l *Link) pppDeadline() time.Time {
 	if l.ppp == nil || l.paused {
 		return time.Time{}
@@ -107,21 +107,22 @@ func (l *Link) pppDeadline() time.Time {
 	return l.ppp.Deadline()
 }
 
-// answer takes a call of the peer.
+// answer accepts a session request of the peer.
 func (l *Link) answer(now time.Time, s *control.Session, out *Output) {
 	l.callAt = time.Time{}
-	l.take(s)
+	l.setSession(s)
 	s.RequireSequencing(l.Sequencing)
 	l.create(out)
 	l.schedule()
 }
 
-func (l *Link) take(s *control.Session) {
+func (l *Link) setSession(s *control.Session) {
 	l.session = s
 	l.pair.bySession[s] = l
 }
 
-// create asks for the data plane's session, once both sides' session IDs and cookies are known.
+// create requests the data plane's session, once the session IDs and cookies of both ends are
+// known.
 func (l *Link) create(out *Output) {
 	p := l.pair
 	p.attempts++
@@ -137,8 +138,8 @@ func (l *Link) create(out *Output) {
 	}})
 }
 
-// created says that the data plane is ready: only now does the peer hear that the session may be
-// used, so that its first frame finds us.
+// created handles the report that the data plane's session exists. Only now the peer is notified
+// that the session may be used, so that its first frame is not lost.
 func (l *Link) created(now time.Time, out *Output) {
 	l.ready = true
 	if l.pair.isStatic() {
@@ -149,9 +150,9 @@ func (l *Link) created(now time.Time, out *Output) {
 	l.session.Connect(now, &out.control)
 }
 
-// established says that the peers agree on the session, or were configured to: PPP begins.
+// established starts PPP, once both ends agree on the session or are configured with it.
 func (l *Link) established(now time.Time, out *Output) {
-	l.asked()
+	l.requestDone()
 	cfg := l.PPP
 	cfg.MRU = uint16(l.mru())
 	if l.withoutIPv6 = l.tooSmallForIPv6(); l.withoutIPv6 != "" {
@@ -171,7 +172,7 @@ func (l *Link) established(now time.Time, out *Output) {
 	l.schedule()
 }
 
-// frame takes a PPP frame from the peer.
+// frame handles a PPP frame from the peer.
 func (l *Link) frame(now time.Time, frame []byte, out *Output) {
 	if l.paused {
 		return
@@ -187,7 +188,7 @@ func (l *Link) frame(now time.Time, frame []byte, out *Output) {
 	l.schedule()
 }
 
-// drain carries out what PPP wants.
+// drain handles the output of PPP: frames and events.
 func (l *Link) drain(now time.Time, out *Output) {
 	if !l.paused {
 		for frame := range out.ppp.Frames() {
@@ -196,7 +197,7 @@ func (l *Link) drain(now time.Time, out *Output) {
 	}
 	for _, event := range out.ppp.Events {
 		if l.ppp == nil {
-			break // an event before this one has ended the attempt
+			break // an earlier event has ended the attempt
 		}
 		l.pppEvent(now, event, out)
 	}
@@ -210,40 +211,40 @@ func (l *Link) pppEvent(now time.Time, event ppp.Event, out *Output) {
 		l.setOpen(now, l.open|dataplane.IPv4, out)
 	case ppp.IPv4Closed:
 		l.wanted.Local, l.wanted.Peer = netip.Addr{}, netip.Addr{}
-		l.closed(now, dataplane.IPv4, LayerIPCP, e.Reason, out)
+		l.protocolClosed(now, dataplane.IPv4, LayerIPCP, e.Reason, out)
 	case ppp.IPv6Opened:
 		l.wanted.LinkLocal, l.wanted.PeerLinkLocal = e.LocalID, e.PeerID
 		l.setOpen(now, l.open|dataplane.IPv6, out)
 	case ppp.IPv6Closed:
 		l.wanted.LinkLocal, l.wanted.PeerLinkLocal = 0, 0
-		l.closed(now, dataplane.IPv6, LayerIPv6CP, e.Reason, out)
+		l.protocolClosed(now, dataplane.IPv6, LayerIPv6CP, e.Reason, out)
 	case ppp.LCPClosed:
-		l.note(LayerLCP, e.Reason)
+		l.setReason(LayerLCP, e.Reason)
 	case ppp.LinkFailed:
 		l.fail(now, LayerLCP, e.Reason, l2tp.CDNLostCarrier, out)
 	}
 }
 
-// closed takes the end of a network protocol, or of its negotiation. When none is left that is open
-// or negotiating, LCP alone is of no use, and nothing in it would begin anew: the attempt has
-// failed.
-func (l *Link) closed(now time.Time, p dataplane.Protocols, layer Layer, reason string, out *Output) {
+// protocolClosed handles the end of a network protocol or of its negotiation. If no other protocol
+// is open or negotiating, the attempt has failed: LCP alone carries no packets and would not
+// restart the negotiation.
+func (l *Link) protocolClosed(now time.Time, p dataplane.Protocols, layer Layer, reason string, out *Output) {
 	if l.open == p {
-		l.note(layer, reason) // the link goes down with it
+		l.setReason(layer, reason) // the link goes down with its last protocol
 	}
 	l.setOpen(now, l.open&^p, out)
 	s := l.ppp.Status()
-	if l.inUse && (p == dataplane.IPv4 && over(s.IPCP) || p == dataplane.IPv6 && over(s.IPV6CP)) {
-		out.effect(Note{Kind: LinkPartial, Level: Warning, Link: l, Message: "link goes on without " + protocolName(p), Reason: reason})
+	if l.inUse && (p == dataplane.IPv4 && hasEnded(s.IPCP) || p == dataplane.IPv6 && hasEnded(s.IPV6CP)) {
+		out.effect(Note{Kind: LinkPartial, Level: Warning, Link: l, Message: "link running without " + protocolName(p), Reason: reason})
 	}
-	if (l.PPP.IPv4 == nil || over(s.IPCP)) && (l.PPP.IPv6 == nil || l.withoutIPv6 != "" || over(s.IPV6CP)) {
-		layer, reason := l.lacks(&s)
+	if (l.PPP.IPv4 == nil || hasEnded(s.IPCP)) && (l.PPP.IPv6 == nil || l.withoutIPv6 != "" || hasEnded(s.IPV6CP)) {
+		layer, reason := l.missingProtocol(&s)
 		l.fail(now, layer, reason, l2tp.CDNLostCarrier, out)
 	}
 }
 
-// over reports whether a network control protocol has ended and does not begin anew by itself.
-func over(s ppp.State) bool {
+// hasEnded reports whether a network control protocol has ended and does not restart by itself.
+func hasEnded(s ppp.State) bool {
 	return s == ppp.Closed || s == ppp.Stopped || s == ppp.Closing || s == ppp.Stopping
 }
 
@@ -254,21 +255,21 @@ func protocolName(p dataplane.Protocols) string {
 	return "IPv6"
 }
 
-// lacks says which network protocol the link does without, though it is configured, and why; an
-// empty reason: none.
-func (l *Link) lacks(s *ppp.Status) (Layer, string) {
+// missingProtocol returns the layer of a configured network protocol that the link lacks, and the
+// reason; an empty reason: none is missing.
+func (l *Link) missingProtocol(s *ppp.Status) (Layer, string) {
 	switch {
-	case l.PPP.IPv4 != nil && over(s.IPCP):
+	case l.PPP.IPv4 != nil && hasEnded(s.IPCP):
 		return LayerIPCP, s.IPv4Reason
 	case l.withoutIPv6 != "":
 		return LayerIPv6CP, l.withoutIPv6
-	case l.PPP.IPv6 != nil && over(s.IPV6CP):
+	case l.PPP.IPv6 != nil && hasEnded(s.IPV6CP):
 		return LayerIPv6CP, s.IPv6Reason
 	}
 	return 0, ""
 }
 
-// setOpen says which network protocols may pass, and has the interface follow.
+// setOpen sets which network protocols are open, and adapts the data plane and the interface.
 func (l *Link) setOpen(now time.Time, open dataplane.Protocols, out *Output) {
 	l.open = open
 	out.effect(Open{l, l.attempt, l.passing()})
@@ -278,7 +279,7 @@ func (l *Link) setOpen(now time.Time, open dataplane.Protocols, out *Output) {
 	l.configure(out)
 }
 
-// passing are the network protocols that pass.
+// passing returns the network protocols whose packets may pass.
 func (l *Link) passing() dataplane.Protocols {
 	if l.paused {
 		return 0
@@ -286,8 +287,8 @@ func (l *Link) passing() dataplane.Protocols {
 	return l.open
 }
 
-// configure asks for the interface to be as the open protocols and the path want it. One that the
-// operator has set down is left alone until it is set up again.
+// configure requests the configuration of the interface that the open protocols and the path
+// require. An interface that the operator has set down is left alone until it is set up again.
 func (l *Link) configure(out *Output) {
 	if l.setDown {
 		return
@@ -317,31 +318,31 @@ func (l *Link) configured(now time.Time, out *Output) {
 	l.setInUse(now, l.passing() != 0, out)
 }
 
-// setInUse says whether the link carries packets.
+// setInUse sets whether the link carries packets, and logs a change.
 func (l *Link) setInUse(now time.Time, inUse bool, out *Output) {
 	if l.inUse == inUse {
 		return
 	}
 	if !inUse && now.Sub(l.since) >= l.pair.cfg.Retry.Max {
-		l.failures = 0 // one that flaps goes on to be tried less and less
+		l.failures = 0 // the back-off of a flapping link keeps growing
 	}
 	l.inUse, l.since = inUse, now
 	n := Note{Kind: LinkUp, Link: l, Message: "link up"}
 	if inUse {
-		l.note(0, "")
-		_, n.Reason = l.lacks(new(l.ppp.Status()))
+		l.setReason(0, "")
+		_, n.Reason = l.missingProtocol(new(l.ppp.Status()))
 	} else {
 		n.Kind, n.Message, n.Reason = LinkDown, "link down", l.reason
 		if !l.pair.stopping {
 			n.Level = Warning
 		}
 	}
-	l.told = l.reason
+	l.logged = l.reason
 	out.effect(n)
 }
 
-// pathChanged fits the link to the path's new MTU. Whether there is room for IPv6 is asked when PPP
-// begins, so if that has changed the link begins anew.
+// pathChanged adapts the link to the path's new MTU. PPP checks at its start whether the MTU is
+// large enough for IPv6, so the link restarts if that has changed.
 func (l *Link) pathChanged(now time.Time, out *Output) {
 	switch {
 	case l.ppp == nil:
@@ -352,7 +353,7 @@ func (l *Link) pathChanged(now time.Time, out *Output) {
 	}
 }
 
-// tooSmallForIPv6 says why IPv6 has no room in the link, if it is configured; empty: it has.
+// tooSmallForIPv6 returns why the MTU is too small for the configured IPv6, or "" if it is not.
 func (l *Link) tooSmallForIPv6() string {
 	mtu := min(l.mru(), l.mtu(0))
 	if l.PPP.IPv6 == nil || mtu >= minMTU6 {
@@ -361,48 +362,51 @@ func (l *Link) tooSmallForIPv6() string {
 	return fmt.Sprintf("the path MTU of %d octets leaves %d for the link; IPv6 needs %d", l.pair.pathMTU, mtu, minMTU6)
 }
 
-// mru is the largest packet that the peer may send us unfragmented.
+// mru returns the size of the largest packet that the peer may send without fragmentation, in
+// octets.
 func (l *Link) mru() int {
-	return l.bound(len(l.session.LocalCookie))
+	return l.mtuWithCookie(len(l.session.LocalCookie))
 }
 
-// mtu is the largest packet that may enter the interface: what the path takes and, if that is
-// known, what the peer's MRU takes.
+// mtu returns the size of the largest packet that may enter the interface, in octets: the path's
+// limit, or the peer's MRU if that is known and smaller.
 func (l *Link) mtu(peerMRU int) int {
-	mtu := l.bound(len(l.session.PeerCookie))
+	mtu := l.mtuWithCookie(len(l.session.PeerCookie))
 	if peerMRU != 0 {
 		mtu = min(mtu, peerMRU)
 	}
 	return mtu
 }
 
-// overhead is what surrounds packets with a cookie of that many octets.
+// overhead returns the headers that surround a packet, with a cookie of that many octets.
 func (l *Link) overhead(cookie int) dataplane.Overhead {
 	return l.pair.cfg.Encapsulation.Overhead(l.pair.cfg.Address.Addr(), cookie, l.sublayer())
 }
 
-// sublayer is what the ends have agreed on: the same both ways, but that the peer may want IP
-// packets without numbers. Without a session it is what we shall ask for.
+// sublayer returns the L2-specific sublayer that the ends have agreed on. It is the same in both
+// directions, except that the peer may request IP packets without numbers. Without a session it is
+// the sublayer that this end will request.
 func (l *Link) sublayer() dataplane.Sublayer {
-	var ours, theirs control.Demands
+	var local, peer control.Demands
 	if l.session != nil {
-		ours, theirs = l.session.Demands, l.session.PeerDemands
+		local, peer = l.session.Demands, l.session.PeerDemands
 	} else {
-		ours.Sequencing = l.Sequencing
+		local.Sequencing = l.Sequencing
 	}
 	switch {
-	case theirs.Sequencing == l2tp.SequenceNonIP:
+	case peer.Sequencing == l2tp.SequenceNonIP:
 		return dataplane.SublayerSequencedNonIP
-	case ours.Sequencing != l2tp.SequenceNone:
+	case local.Sequencing != l2tp.SequenceNone:
 		return dataplane.SublayerSequenced
-	case ours.Sublayer != l2tp.SublayerNone:
+	case local.Sublayer != l2tp.SublayerNone:
 		return dataplane.SublayerAlone
 	}
 	return dataplane.NoSublayer
 }
 
-// bound is what the path and the operator leave for packets with a cookie of that many octets.
-func (l *Link) bound(cookie int) int {
+// mtuWithCookie returns the largest packet that the path and the configuration allow, in octets,
+// with a cookie of that many octets.
+func (l *Link) mtuWithCookie(cookie int) int {
 	mtu := l.pair.pathMTU - l.overhead(cookie).Total()
 	if l.MTU != 0 {
 		mtu = min(mtu, l.MTU)

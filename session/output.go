@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// Output collects what a Pair wants done, in order. It is reused: Reset keeps its memory.
+// Output collects the messages, frames and effects of a Pair, in order. It is reused: Reset keeps
+// its memory.
 type Output struct {
 	Effects []Effect
 	Frames  []Frame
@@ -19,15 +20,15 @@ type Output struct {
 	octets  []byte
 }
 
-// Frame is a PPP frame to send on the data plane's session of an attempt, from its protocol field
-// on; valid until Reset.
+// Frame is a PPP frame to send on the data plane's session of an attempt, beginning with its
+// protocol field. It is valid until Reset.
 type Frame struct {
 	Link    *Link
 	Attempt Attempt
 	Octets  []byte
 }
 
-// Datagrams yields each control message to send, in order; the octets are valid until Reset.
+// Datagrams yields the control messages to send, in order. The octets are valid until Reset.
 func (o *Output) Datagrams() iter.Seq[[]byte] { return o.control.Datagrams }
 
 // Reset empties the output for the next step.
@@ -47,57 +48,58 @@ func (o *Output) frame(l *Link, octets []byte) {
 	o.Frames = append(o.Frames, Frame{l, l.attempt, o.octets[start:]})
 }
 
-// Attempt numbers the attempts of a Pair's links to be up. It names the session of the data plane
-// that an attempt has asked for, so that what is told of one long gone is recognised.
+// Attempt numbers the attempts of a Pair's links to come up. It identifies the data plane's session
+// of an attempt, so that a late report about an earlier attempt is recognized.
 type Attempt uint64
 
-// Effect is something that takes the outside world: one of the types below. Those of one link must
-// be carried out in order, those of different links need not.
+// Effect is a side effect for the owner of the Pair to carry out: one of the types below. The
+// effects of one link must be carried out in order; those of different links may run in parallel.
 type Effect interface{ effect() }
 
 type (
-	// Create asks for the data plane's session and its interface. The answer is Pair.Created or
-	// Pair.Failed.
+	// Create creates the data plane's session and its interface. The result is reported by
+	// Pair.Created or Pair.Failed.
 	Create struct {
 		Link    *Link
 		Attempt Attempt
-		Session dataplane.SessionConfig // complete but for the namespace and the functions
+		Session dataplane.SessionConfig // complete except the namespace and the functions
 	}
 
-	// Open says which network protocols may pass.
+	// Open sets the network protocols that may pass.
 	Open struct {
 		Link      *Link
 		Attempt   Attempt
 		Protocols dataplane.Protocols
 	}
 
-	// Configure makes the interface of an attempt be so. The answer is Pair.Configured or
-	// Pair.Failed.
+	// Configure configures the interface of an attempt. The result is reported by Pair.Configured
+	// or Pair.Failed.
 	Configure struct {
 		Link      *Link
 		Attempt   Attempt
 		Interface vr.Interface
 	}
 
-	// Delete removes the session and its interface. It has no answer.
+	// Delete removes the session and its interface. No result is reported.
 	Delete struct {
 		Link    *Link
 		Attempt Attempt
 	}
 
-	// Forget says that a link is no more: after what was asked for before there is nothing of it.
+	// Forget is the last effect of a removed link: once the earlier ones are carried out, nothing
+	// of the link remains.
 	Forget struct{ Link *Link }
 
-	// Repath asks for the path to the peer to be opened anew: nothing came through the old one, and
-	// the host's addresses and routes may have changed since it was opened. The links' sessions on
-	// it were deleted before.
+	// Repath reopens the path to the peer: no messages were received on the old one, and the host's
+	// addresses and routes may have changed since it was opened. The links' sessions on it were
+	// deleted before.
 	Repath struct{}
 
-	// Note is something that the operator should read in the log.
+	// Note is an event for the operator, to be logged.
 	Note struct {
 		Kind    NoteKind
 		Level   NoteLevel
-		Link    *Link // nil: about the peer
+		Link    *Link // nil: the event concerns the peer
 		Message string
 		Reason  string
 	}
@@ -111,27 +113,27 @@ func (Forget) effect()    {}
 func (Repath) effect()    {}
 func (Note) effect()      {}
 
-// NoteKind is what a Note tells of, for programs.
+// NoteKind identifies the event of a Note, for programs.
 type NoteKind string
 
 // The kinds.
 const (
 	LinkUp           NoteKind = "link-up"
-	LinkDown         NoteKind = "link-down"     // it was up
-	LinkFailed       NoteKind = "link-failed"   // it does not come up
-	LinkPartial      NoteKind = "link-partial"  // it goes on without one of its network protocols
+	LinkDown         NoteKind = "link-down"     // it was up before
+	LinkFailed       NoteKind = "link-failed"   // an attempt to come up has failed
+	LinkPartial      NoteKind = "link-partial"  // it is up without one of its network protocols
 	LinkDisabled     NoteKind = "link-disabled" // by the operator
 	LinkEnabled      NoteKind = "link-enabled"
 	LinkReset        NoteKind = "link-reset"
 	ConnectionReset  NoteKind = "connection-reset"
 	ConnectionUp     NoteKind = "connection-up"
-	ConnectionDown   NoteKind = "connection-down"   // we have closed it
-	ConnectionFailed NoteKind = "connection-failed" // it has ended, or does not come up
-	PeerRestarted    NoteKind = "peer-restarted"    // the peer has made a new control connection in place of the one there was
-	CallRefused      NoteKind = "call-refused"      // the peer has asked for a session that is not to be
+	ConnectionDown   NoteKind = "connection-down"   // closed by this end
+	ConnectionFailed NoteKind = "connection-failed" // it has ended, or an attempt has failed
+	PeerRestarted    NoteKind = "peer-restarted"    // replaced by a new connection of the peer
+	CallRefused      NoteKind = "call-refused"      // a session request of the peer was refused
 )
 
-// NoteLevel is how much a Note matters.
+// NoteLevel is the severity of a Note.
 type NoteLevel int
 
 // The levels.

@@ -11,12 +11,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// The side that has made the connection asks first, so that there is no tie: one call for each VPN,
-// whoever starts.
-func TestOneCallForEachVPN(t *testing.T) {
+// The end that has established the connection requests sessions first, so that no tie occurs: one
+// request for each VPN, whichever end starts.
+func TestOneRequestForEachVPN(t *testing.T) {
 	for _, tt := range []struct {
 		a, b  control.Role
-		first time.Duration // by which pe1 is ahead
+		first time.Duration // by which pe1 starts earlier
 	}{
 		{control.Active, control.Passive, 0},
 		{control.Passive, control.Active, 0},
@@ -25,21 +25,21 @@ func TestOneCallForEachVPN(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt), func(t *testing.T) {
 			const n = 20
-			w := newWorld(t, 1, linkConfigs(n), linkConfigs(n))
-			w.a.cfg.Control.Role, w.b.cfg.Control.Role = tt.a, tt.b
-			w.b.cfg.Control.Timing.Initial = 200 * time.Millisecond
-			w.a.start()
-			w.run(tt.first)
-			w.b.start()
-			w.allUp(20 * time.Second)
-			w.run(time.Minute)
+			sim := newSimulation(t, 1, linkConfigs(n), linkConfigs(n))
+			sim.a.cfg.Control.Role, sim.b.cfg.Control.Role = tt.a, tt.b
+			sim.b.cfg.Control.Timing.Initial = 200 * time.Millisecond
+			sim.a.start()
+			sim.run(tt.first)
+			sim.b.start()
+			sim.allUp(20 * time.Second)
+			sim.run(time.Minute)
 			for m, want := range map[l2tp.MessageType]int{l2tp.ICRQ: n, l2tp.ICRP: n, l2tp.ICCN: n, l2tp.CDN: 0} {
-				if got := w.a.sent[m] + w.b.sent[m]; got != want {
+				if got := sim.a.sent[m] + sim.b.sent[m]; got != want {
 					t.Errorf("%d %v, want %d", got, m, want)
 				}
 			}
-			for _, p := range []*pe{w.a, w.b} {
-				if p.said("link up") != n || p.said("control connection established") != 1 || p.warnings() != 0 {
+			for _, p := range []*pe{sim.a, sim.b} {
+				if p.countNotes("link up") != n || p.countNotes("control connection established") != 1 || p.warnings() != 0 {
 					t.Errorf("%s: notes %v", p.name, p.notes)
 				}
 			}
@@ -47,41 +47,42 @@ func TestOneCallForEachVPN(t *testing.T) {
 	}
 }
 
-// Both ask for all sessions at once (RFC 3931, section 5.4.4): one session remains of each pair.
+// Both ends request all sessions at once (RFC 3931, section 5.4.4): one session of each two
+// remains.
 func TestTies(t *testing.T) {
 	for seed := range uint64(20) {
 		const n = 10
-		w := newWorld(t, seed, linkConfigs(n), linkConfigs(n))
-		w.a.cfg.Grace, w.b.cfg.Grace = 0, 0
-		w.jitter = 10 * time.Millisecond
-		w.start()
-		w.allUp(20 * time.Second)
-		w.run(time.Minute)
-		w.allUp(time.Second)
-		for _, note := range w.a.notes { // the jitter has frames overtake each other, for which PPP may negotiate anew
+		sim := newSimulation(t, seed, linkConfigs(n), linkConfigs(n))
+		sim.a.cfg.Grace, sim.b.cfg.Grace = 0, 0
+		sim.jitter = 10 * time.Millisecond
+		sim.start()
+		sim.allUp(20 * time.Second)
+		sim.run(time.Minute)
+		sim.allUp(time.Second)
+		for _, note := range sim.a.notes { // the jitter reorders frames, so PPP may renegotiate
 			if note.Message == "link down" && !strings.Contains(note.Reason, "renegotiates") {
-				t.Errorf("seed %d: a link begins again after a tie: %s", seed, note.Reason)
+				t.Errorf("seed %d: a link restarted after a tie: %s", seed, note.Reason)
 			}
 		}
 	}
 }
 
-// The peer was restarted and calls before its death was noticed.
+// The peer restarts, and starts a connection before its silence is noticed.
 func TestPeerRestarted(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(3), linkConfigs(3))
-	w.start()
-	w.allUp(10 * time.Second)
-	w.run(time.Minute)
-	w.b.start()
-	w.within(20*time.Second, "links down", func() bool { return !w.a.link(0).Up })
-	if l := w.a.link(0); l.Reason != "" || w.a.pair.control.Established() == nil {
-		t.Errorf("the complaint %q stays, though there is a connection again", l.Reason)
+	sim := newSimulation(t, 1, linkConfigs(3), linkConfigs(3))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	sim.run(time.Minute)
+	sim.b.start()
+	sim.within(20*time.Second, "links down", func() bool { return !sim.a.link(0).Up })
+	if l := sim.a.link(0); l.Reason != "" || sim.a.pair.control.Established() == nil {
+		t.Errorf("the reason %q stays, or no connection is established", l.Reason)
 	}
-	w.allUp(20 * time.Second)
-	if down, up := w.a.said("link down"), w.a.said("link up"); down != 3 || up != 6 || w.a.repaths != 0 {
-		t.Errorf("%d times down, %d times up, %d new paths; want 3, 6, 0", down, up, w.a.repaths)
+	sim.allUp(20 * time.Second)
+	if down, up := sim.a.countNotes("link down"), sim.a.countNotes("link up"); down != 3 || up != 6 || sim.a.repaths != 0 {
+		t.Errorf("%d times down, %d times up, %d new paths; want 3, 6, 0", down, up, sim.a.repaths)
 	}
-	for _, n := range w.a.notes {
+	for _, n := range sim.a.notes {
 		if n.Message == "link down" && !strings.Contains(n.Reason, "new control connection") {
 			t.Errorf("a link went down because %q", n.Reason)
 		}
@@ -89,110 +90,109 @@ func TestPeerRestarted(t *testing.T) {
 }
 
 // The path is cut for longer than both keepalives: links go down with the reason, the path is
-// opened anew, and all comes back.
+// reopened, and all links come up again.
 func TestPathCut(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(2), linkConfigs(2))
-	w.start()
-	w.allUp(10 * time.Second)
-	w.cut = true
-	w.run(3 * time.Minute)
-	for _, p := range []*pe{w.a, w.b} {
+	sim := newSimulation(t, 1, linkConfigs(2), linkConfigs(2))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	sim.cut = true
+	sim.run(3 * time.Minute)
+	for _, p := range []*pe{sim.a, sim.b} {
 		if l := p.link(0); l.Up || l.Reason == "" || p.pair.Status().Control.Why.Cause != control.CauseSilent || p.repaths == 0 {
 			t.Errorf("%s: up %v, reason %q, why %+v, %d new paths", p.name, l.Up, l.Reason, p.pair.Status().Control.Why, p.repaths)
 		}
-		if n := p.said("no control connection"); n == 0 || n > 2 { // once because of a tie as they started
-			t.Errorf("%s: told %d times that there is no connection: %v", p.name, n, p.notes)
+		if n := p.countNotes("control connection down"); n == 0 || n > 2 { // one may be a tie
+			t.Errorf("%s: logged %d times that the connection is down: %v", p.name, n, p.notes)
 		}
 		if len(p.sessions) != 0 {
-			t.Errorf("%s: %d sessions of the data plane left", p.name, len(p.sessions))
+			t.Errorf("%s: %d sessions of the data plane are left", p.name, len(p.sessions))
 		}
 	}
-	w.cut = false
-	w.allUp(2 * time.Minute)
-	if w.a.said("control connection established") != 2 {
-		t.Errorf("notes %v", w.a.notes)
+	sim.cut = false
+	sim.allUp(2 * time.Minute)
+	if sim.a.countNotes("control connection established") != 2 {
+		t.Errorf("notes %v", sim.a.notes)
 	}
 }
 
-// Stop says farewell: a CDN for each session, then a StopCCN, and is done when that is
-// acknowledged.
+// Stop sends a CDN for each session and then a StopCCN, and is done when these are acknowledged.
 func TestStop(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(3), linkConfigs(3))
-	w.start()
-	w.allUp(10 * time.Second)
-	before := w.a.sent[l2tp.StopCCN]
-	w.a.stop()
-	if w.a.pair.Done() {
+	sim := newSimulation(t, 1, linkConfigs(3), linkConfigs(3))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	before := sim.a.sent[l2tp.StopCCN]
+	sim.a.stop()
+	if sim.a.pair.Done() {
 		t.Error("done before the peer has acknowledged")
 	}
-	w.within(5*time.Second, "done", w.a.pair.Done)
-	w.run(time.Second)
-	w.a.gone()
-	if w.a.sent[l2tp.CDN] != 3 || w.a.sent[l2tp.StopCCN] != before+1 {
-		t.Errorf("sent %v", w.a.sent)
+	sim.within(5*time.Second, "done", sim.a.pair.Done)
+	sim.run(time.Second)
+	sim.a.checkGone()
+	if sim.a.sent[l2tp.CDN] != 3 || sim.a.sent[l2tp.StopCCN] != before+1 {
+		t.Errorf("sent %v", sim.a.sent)
 	}
-	if w.a.warnings() != 0 || w.a.said("link down") != 3 || w.a.said("control connection closed") != 1 {
-		t.Errorf("our own shutdown is told, and no reason to warn: %v", w.a.notes)
+	if sim.a.warnings() != 0 || sim.a.countNotes("link down") != 3 || sim.a.countNotes("control connection closed") != 1 {
+		t.Errorf("the notes of the shutdown are incomplete, or warn: %v", sim.a.notes)
 	}
 	for i := range 3 {
-		l := w.b.link(i)
+		l := sim.b.link(i)
 		if l.Up || l.Refused != l2tp.CDNAdministrative || !strings.Contains(l.Reason, "shutting down") {
 			t.Errorf("the peer: up %v, refused %d, reason %q", l.Up, l.Refused, l.Reason)
 		}
 	}
-	if why := w.b.pair.Status().Control.Why; why.Cause != control.CauseRefused || l2tp.StopCCNCode(why.Result.Code) != l2tp.StopShuttingDown {
+	if why := sim.b.pair.Status().Control.Why; why.Cause != control.CauseRefused || l2tp.StopCCNCode(why.Result.Code) != l2tp.StopShuttingDown {
 		t.Errorf("the peer: the connection ended because %+v", why)
 	}
 
-	// What still comes from below is too late, and the peer's calls are refused.
-	w.run(time.Minute)
-	w.a.gone()
-	if w.a.pair.control.Established() != nil {
-		t.Error("a connection after Stop")
+	// Late events have no effect, and the peer's connections are refused.
+	sim.run(time.Minute)
+	sim.a.checkGone()
+	if sim.a.pair.control.Established() != nil {
+		t.Error("a connection was established after Stop")
 	}
 }
 
 func TestStopWithoutConnection(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
-	w.cut = true
-	w.start()
-	w.run(time.Second)
-	w.a.stop()
-	w.within(time.Minute, "done", w.a.pair.Done)
-	w.a.gone()
+	sim := newSimulation(t, 1, linkConfigs(1), linkConfigs(1))
+	sim.cut = true
+	sim.start()
+	sim.run(time.Second)
+	sim.a.stop()
+	sim.within(time.Minute, "done", sim.a.pair.Done)
+	sim.a.checkGone()
 }
 
-// Hurry spares the wait for the next attempt, when the path is there again.
-func TestHurry(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
-	w.cut = true
-	w.start()
-	w.within(10*time.Minute, "a long wait", func() bool {
-		return w.a.pair.Status().Control.RetryAt.Sub(w.now) > 10*time.Second
+// RetryNow starts the next attempt at once, when the path works again.
+func TestRetryNow(t *testing.T) {
+	sim := newSimulation(t, 1, linkConfigs(1), linkConfigs(1))
+	sim.cut = true
+	sim.start()
+	sim.within(10*time.Minute, "planned attempt in over 10 s", func() bool {
+		return sim.a.pair.Status().Control.RetryAt.Sub(sim.now) > 10*time.Second
 	})
-	w.cut = false
-	w.a.step(func() { w.a.pair.Hurry(w.now, &w.a.out) })
-	w.allUp(5 * time.Second)
+	sim.cut = false
+	sim.a.step(func() { sim.a.pair.RetryNow(sim.now, &sim.a.out) })
+	sim.allUp(5 * time.Second)
 }
 
-// What a Status says of a link that is up; it shares nothing that changes.
+// Status describes a link that is up. It shares no memory with the pair.
 func TestStatus(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
-	w.start()
-	w.allUp(10 * time.Second)
-	w.run(time.Minute)
-	s := w.a.pair.Status()
+	sim := newSimulation(t, 1, linkConfigs(1), linkConfigs(1))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	sim.run(time.Minute)
+	s := sim.a.pair.Status()
 	l := s.Links[0]
 	if s.Peer != "pe2" || s.Connection.HostName != "pe2" || s.Connection.State != control.Established || s.Control.Connection != nil {
 		t.Errorf("pair %+v, connection %+v", s, s.Connection)
 	}
 	if !l.Up || l.Reason != "" || l.Failures != 0 || !l.CallAt.IsZero() || !l.Ready || l.Session.State != control.SessionEstablished ||
-		len(l.Session.PeerCookie) != 8 || !l.PPP.Echo.Measured || l.PPP.Echo.RTT != 2*w.delay {
+		len(l.Session.PeerCookie) != 8 || !l.PPP.Echo.Measured || l.PPP.Echo.RTT != 2*sim.delay {
 		t.Errorf("link %+v, session %+v, PPP %+v", l, l.Session, l.PPP)
 	}
 }
 
-// Whatever goes wrong for a time, in the end all is up, and after Stop nothing is left.
+// After temporary random failures all links come up, and after Stop nothing is left.
 func TestRandomFailures(t *testing.T) {
 	seeds := uint64(2000)
 	if testing.Short() {
@@ -206,15 +206,15 @@ func TestRandomFailures(t *testing.T) {
 func randomFailures(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 2))
 	n := 1 + rng.IntN(4)
-	w := newWorld(t, seed, linkConfigs(n), linkConfigs(n))
+	sim := newSimulation(t, seed, linkConfigs(n), linkConfigs(n))
 	roles := []control.Role{control.Both, control.Both, control.Active, control.Passive}
-	w.a.cfg.Control.Role = roles[rng.IntN(len(roles))]
+	sim.a.cfg.Control.Role = roles[rng.IntN(len(roles))]
 	if rng.IntN(2) == 0 {
-		w.a.cfg.Grace, w.b.cfg.Grace = 0, 0
+		sim.a.cfg.Grace, sim.b.cfg.Grace = 0, 0
 	}
-	w.jitter = time.Duration(rng.IntN(50)) * time.Millisecond
-	w.loss, w.noise = rng.Float64()*0.3, rng.Float64()*0.1
-	for _, p := range []*pe{w.a, w.b} {
+	sim.jitter = time.Duration(rng.IntN(50)) * time.Millisecond
+	sim.loss, sim.noise = rng.Float64()*0.3, rng.Float64()*0.1
+	for _, p := range []*pe{sim.a, sim.b} {
 		p.latency = time.Duration(rng.IntN(100)) * time.Millisecond
 		p.refuse = func(Create) error {
 			if rng.IntN(4) == 0 {
@@ -223,12 +223,12 @@ func randomFailures(t *testing.T, seed uint64) {
 			return nil
 		}
 	}
-	w.start()
+	sim.start()
 	for range 10 {
-		w.run(time.Duration(rng.IntN(20_000)) * time.Millisecond)
-		p, i := w.a, rng.IntN(n)
+		sim.run(time.Duration(rng.IntN(20_000)) * time.Millisecond)
+		p, i := sim.a, rng.IntN(n)
 		if rng.IntN(2) == 0 {
-			p = w.b
+			p = sim.b
 		}
 		switch rng.IntN(8) {
 		case 0:
@@ -239,27 +239,27 @@ func randomFailures(t *testing.T, seed uint64) {
 			}
 		case 2:
 			router := p.link(i).Config.VR
-			p.step(func() { p.pair.RouterGone(w.now, router, "deleted", &p.out) })
+			p.step(func() { p.pair.RouterGone(sim.now, router, "deleted", &p.out) })
 		case 3:
-			w.cut = !w.cut
+			sim.cut = !sim.cut
 		case 4:
-			w.mute = !w.mute
+			sim.mute = !sim.mute
 		case 5:
 			p.setPathMTU(1000 + rng.IntN(600))
 		case 6:
-			p.step(func() { p.pair.Hurry(w.now, &p.out) })
+			p.step(func() { p.pair.RetryNow(sim.now, &p.out) })
 		}
 	}
-	w.cut, w.mute, w.loss, w.noise = false, false, 0, 0
-	w.a.refuse, w.b.refuse = nil, nil
-	w.a.setPathMTU(1500)
-	w.b.setPathMTU(1500)
-	w.allUp(5 * time.Minute)
+	sim.cut, sim.mute, sim.loss, sim.noise = false, false, 0, 0
+	sim.a.refuse, sim.b.refuse = nil, nil
+	sim.a.setPathMTU(1500)
+	sim.b.setPathMTU(1500)
+	sim.allUp(5 * time.Minute)
 
-	w.a.stop()
-	w.b.stop()
-	w.within(time.Minute, "done", func() bool { return w.a.pair.Done() && w.b.pair.Done() })
-	w.run(time.Minute)
-	w.a.gone()
-	w.b.gone()
+	sim.a.stop()
+	sim.b.stop()
+	sim.within(time.Minute, "done", func() bool { return sim.a.pair.Done() && sim.b.pair.Done() })
+	sim.run(time.Minute)
+	sim.a.checkGone()
+	sim.b.checkGone()
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// authenticated gives links the authentication of one end: by CHAP, both ways.
+// authenticated returns a link with CHAP in both directions, as configured at one end.
 func authenticated(name, secret, peerName, peerSecret string) []LinkConfig {
 	return with(func(c *LinkConfig) {
 		c.PPP.Auth = &ppp.AuthConfig{
@@ -20,14 +20,14 @@ func authenticated(name, secret, peerName, peerSecret string) []LinkConfig {
 	})
 }
 
-// Both ends prove who they are, and again while the link is up.
+// Both ends authenticate each other, repeatedly while the link is up.
 func TestAuthenticatedLink(t *testing.T) {
-	w := newWorld(t, 1, authenticated("one", "secret of one", "two", "secret of two"), authenticated("two", "secret of two", "one", "secret of one"))
-	w.start()
-	w.allUp(10 * time.Second)
-	before := w.a.link(0)
-	w.run(time.Minute)
-	after := w.a.link(0)
+	sim := newSimulation(t, 1, authenticated("one", "secret of one", "two", "secret of two"), authenticated("two", "secret of two", "one", "secret of one"))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	before := sim.a.link(0)
+	sim.run(time.Minute)
+	after := sim.a.link(0)
 	if !after.Up || after.Since != before.Since {
 		t.Errorf("up %v since %v, was up since %v", after.Up, after.Since, before.Since)
 	}
@@ -36,11 +36,11 @@ func TestAuthenticatedLink(t *testing.T) {
 		t.Errorf("peer %+v, local %+v", peer, local)
 	}
 	if !peer.Passed.After(before.PPP.PeerAuth.Passed) {
-		t.Errorf("the peer proved who it is at %v, and not again", peer.Passed)
+		t.Errorf("the peer was last authenticated at %v, and not again", peer.Passed)
 	}
 }
 
-// An end that cannot prove who it is has no link, and both are told why.
+// If authentication fails, the link stays down, and both ends show the reason.
 func TestLinkThatFailsToAuthenticate(t *testing.T) {
 	right := authenticated("one", "secret of one", "two", "secret of two")
 	for _, tt := range []struct {
@@ -63,24 +63,24 @@ func TestLinkThatFailsToAuthenticate(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, 1, right, tt.b)
-			w.start()
-			w.within(10*time.Second, "a reason", func() bool { return w.a.link(0).Reason != "" && w.b.link(0).Reason != "" })
-			if a := w.a.link(0); a.Reason != tt.wantA || a.Layer != LayerLCP {
+			sim := newSimulation(t, 1, right, tt.b)
+			sim.start()
+			sim.within(10*time.Second, "a reason", func() bool { return sim.a.link(0).Reason != "" && sim.b.link(0).Reason != "" })
+			if a := sim.a.link(0); a.Reason != tt.wantA || a.Layer != LayerLCP {
 				t.Errorf("pe1: layer %d, reason %q, want %q", a.Layer, a.Reason, tt.wantA)
 			}
-			if b := w.b.link(0); !strings.Contains(b.Reason, tt.wantB) && !strings.Contains(b.Reason, tt.wantA) {
+			if b := sim.b.link(0); !strings.Contains(b.Reason, tt.wantB) && !strings.Contains(b.Reason, tt.wantA) {
 				t.Errorf("pe2: reason %q, want %q", b.Reason, tt.wantB)
 			}
-			w.run(time.Minute)
-			if w.a.link(0).Up || w.b.link(0).Up || w.a.link(0).Open != 0 || w.b.link(0).Open != 0 {
+			sim.run(time.Minute)
+			if sim.a.link(0).Up || sim.b.link(0).Up || sim.a.link(0).Open != 0 || sim.b.link(0).Open != 0 {
 				t.Error("the link is up")
 			}
 		})
 	}
 }
 
-// Static IPv6 addresses go into the interface while IPv6 is open.
+// Static IPv6 addresses are configured on the interface while IPv6 is open.
 func TestIPv6Addresses(t *testing.T) {
 	addresses := []netip.Prefix{netip.MustParsePrefix("2001:db8::1/64")}
 	own := with(func(c *LinkConfig) { c.Addresses = addresses })
@@ -90,35 +90,35 @@ func TestIPv6Addresses(t *testing.T) {
 		want []netip.Prefix
 	}{
 		{"with IPv6", linkConfigs(1), addresses},
-		{"the peer runs none", with(func(c *LinkConfig) { c.PPP.IPv6 = nil }), nil},
+		{"peer without IPv6", with(func(c *LinkConfig) { c.PPP.IPv6 = nil }), nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, 1, own, tt.peer)
-			w.start()
-			w.allUp(10 * time.Second)
-			if got := w.a.link(0).Interface.Addresses; !slices.Equal(got, tt.want) {
+			sim := newSimulation(t, 1, own, tt.peer)
+			sim.start()
+			sim.allUp(10 * time.Second)
+			if got := sim.a.link(0).Interface.Addresses; !slices.Equal(got, tt.want) {
 				t.Errorf("addresses %v, want %v", got, tt.want)
 			}
 		})
 	}
 }
 
-// Network packets that arrive are a sign of life, though all echoes are lost (RFC 1661, section
+// Received network packets are a sign of life, although all echoes are lost (RFC 1661, section
 // 5.8); without them the link goes down.
 func TestNetworkPacketsKeepTheLink(t *testing.T) {
-	w := newWorld(t, 1, linkConfigs(1), linkConfigs(1))
-	w.start()
-	w.allUp(10 * time.Second)
-	w.mute = true
+	sim := newSimulation(t, 1, linkConfigs(1), linkConfigs(1))
+	sim.start()
+	sim.allUp(10 * time.Second)
+	sim.mute = true
 	for range 60 {
-		for _, p := range []*pe{w.a, w.b} {
-			p.pair.HeardOn(p.link(0).Attempt, w.now)
-			p.pair.HeardOn(p.link(0).Attempt+1000, w.now) // an attempt that is over
+		for _, p := range []*pe{sim.a, sim.b} {
+			p.pair.DataReceivedOn(p.link(0).Attempt, sim.now)
+			p.pair.DataReceivedOn(p.link(0).Attempt+1000, sim.now) // an attempt that does not exist
 		}
-		w.run(time.Second)
+		sim.run(time.Second)
 	}
-	if !w.a.up() || !w.b.up() {
-		t.Errorf("pe1 up %v, pe2 up %v", w.a.up(), w.b.up())
+	if !sim.a.up() || !sim.b.up() {
+		t.Errorf("pe1 up %v, pe2 up %v", sim.a.up(), sim.b.up())
 	}
-	w.within(25*time.Second, "echoes missed", w.a.down(0))
+	sim.within(25*time.Second, "echoes missed", sim.a.down(0))
 }

@@ -19,50 +19,50 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// world is two PEs, the network between them, and the time, which passes only when nothing is to be
-// done.
-type world struct {
+// simulation is two PEs, the network between them, and a clock that advances only when nothing is
+// left to do.
+type simulation struct {
 	t     testing.TB
 	now   time.Time
 	rng   *rand.Rand
-	queue []happening // in order of time
+	queue []event // in order of time
 	a, b  *pe
 
 	delay  time.Duration // of the network
 	jitter time.Duration // at most that much more
-	loss   float64       // of datagrams
+	loss   float64       // share of datagrams that are lost
 	noise  float64       // share of datagrams that arrive with a bit flipped
 	cut    bool          // nothing passes
 	mute   bool          // no data message passes
 
-	unchecked bool // spares a benchmark the checks and counts
+	unchecked bool // skips the checks and counts, for benchmarks
 }
 
-// happening is something that the world has in store.
-type happening struct {
+// event is a scheduled action of the simulation.
+type event struct {
 	at time.Time
 	do func()
 }
 
-// pe is one PE: a Pair, and the outside world that it has effects on.
+// pe is one PE: a Pair, and a fake of its host that carries out the effects.
 type pe struct {
-	*world
+	*simulation
 	name string
 	cfg  PairConfig
 	peer *pe
 
 	pair    *Pair
 	out     Output
-	life    int // counts restarts: what was on its way for an earlier life is lost
+	life    int // counts restarts: events scheduled for an earlier life are dropped
 	latency time.Duration
 
 	sessions map[Attempt]*planeSession
 	byID     map[uint32]Attempt // by local session ID
-	newest   map[*Link]Attempt  // the attempt of the link that was not deleted
+	newest   map[*Link]Attempt  // the attempt of the link that is not deleted
 	highest  Attempt
 	busy     map[*Link]time.Time // until when the executor works for the link
 
-	refuse func(Create) error // why a session cannot be created; nil: it can
+	refuse func(Create) error // returns why a session cannot be created; nil: all can
 
 	sent    map[l2tp.MessageType]int
 	results []l2tp.Result // of the CDNs and StopCCNs sent
@@ -78,20 +78,20 @@ type planeSession struct {
 	iface vr.Interface
 }
 
-func newWorld(t testing.TB, seed uint64, a, b []LinkConfig) *world {
-	w := &world{
+func newSimulation(t testing.TB, seed uint64, a, b []LinkConfig) *simulation {
+	sim := &simulation{
 		t: t, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), rng: rand.New(rand.NewPCG(seed, 1)),
 		delay: 10 * time.Millisecond,
 	}
-	w.a = w.newPE("pe1", "pe2", "192.0.2.2:1702", a)
-	w.b = w.newPE("pe2", "pe1", "192.0.2.1:1702", b)
-	w.a.peer, w.b.peer = w.b, w.a
-	return w
+	sim.a = sim.newPE("pe1", "pe2", "192.0.2.2:1702", a)
+	sim.b = sim.newPE("pe2", "pe1", "192.0.2.1:1702", b)
+	sim.a.peer, sim.b.peer = sim.b, sim.a
+	return sim
 }
 
-func (w *world) newPE(name, peer, address string, links []LinkConfig) *pe {
+func (sim *simulation) newPE(name, peer, address string, links []LinkConfig) *pe {
 	retry := timing.Backoff{Min: time.Second, Max: 30 * time.Second}
-	return &pe{world: w, name: name, latency: time.Millisecond, cfg: PairConfig{
+	return &pe{simulation: sim, name: name, latency: time.Millisecond, cfg: PairConfig{
 		Peer: peer, Address: netip.MustParseAddrPort(address), Links: links, Retry: retry, Grace: 2 * time.Second,
 		Control: control.Config{
 			HostName: name, RouterID: 1, VendorName: "test", Secret: []byte("secret"), Digest: l2tp.DigestHMACSHA1,
@@ -99,14 +99,14 @@ func (w *world) newPE(name, peer, address string, links []LinkConfig) *pe {
 			Timing: control.Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 5},
 			Rand: func(b []byte) {
 				for i := range b {
-					b[i] = byte(w.rng.Uint32())
+					b[i] = byte(sim.rng.Uint32())
 				}
 			},
 		},
 	}}
 }
 
-func (w *world) random() uint32 { return w.rng.Uint32() }
+func (sim *simulation) random() uint32 { return sim.rng.Uint32() }
 
 func linkConfig(index uint32) LinkConfig {
 	name := fmt.Sprintf("vpn%d", index)
@@ -127,14 +127,14 @@ func linkConfigs(n int) []LinkConfig {
 	return cs
 }
 
-// with returns one link, changed.
+// with returns one link with a changed configuration.
 func with(change func(*LinkConfig)) []LinkConfig {
 	c := linkConfig(1)
 	change(&c)
 	return []LinkConfig{c}
 }
 
-// start begins the PE's life, or another.
+// start starts the PE, or restarts it without state.
 func (p *pe) start() {
 	p.life++
 	cfg := p.cfg
@@ -151,9 +151,9 @@ func (p *pe) start() {
 	p.step(func() { p.pair.Start(p.now, &p.out) })
 }
 
-func (w *world) start() { w.a.start(); w.b.start() }
+func (sim *simulation) start() { sim.a.start(); sim.b.start() }
 
-// after puts something into store, unless the PE is restarted before.
+// after schedules an action of the PE; it is dropped if the PE is restarted before.
 func (p *pe) after(d time.Duration, do func()) {
 	life := p.life
 	p.schedule(d, func() {
@@ -163,19 +163,18 @@ func (p *pe) after(d time.Duration, do func()) {
 	})
 }
 
-func (w *world) schedule(d time.Duration, do func()) {
-	at := w.now.Add(d)
-	i, _ := slices.BinarySearchFunc(w.queue, at, func(h happening, at time.Time) int {
+func (sim *simulation) schedule(d time.Duration, do func()) {
+	at := sim.now.Add(d)
+	i, _ := slices.BinarySearchFunc(sim.queue, at, func(h event, at time.Time) int {
 		if h.at.After(at) {
 			return 1
 		}
-		return -1 // behind those of the same time
+		return -1 // after those of the same time
 	})
-	w.queue = slices.Insert(w.queue, i, happening{at, do})
+	sim.queue = slices.Insert(sim.queue, i, event{at, do})
 }
 
-// step does something to the pair and then what it wants done, and checks what must hold at any
-// time.
+// step does something with the pair, carries out its output, and checks the invariants.
 func (p *pe) step(do func()) {
 	p.t.Helper()
 	do()
@@ -184,7 +183,7 @@ func (p *pe) step(do func()) {
 	}
 	for _, f := range p.out.Frames {
 		if p.newest[f.Link] != f.Attempt || f.Attempt == 0 {
-			p.t.Fatalf("%s: frame for attempt %d of %s, which is not there", p.name, f.Attempt, f.Link.VPN)
+			p.t.Fatalf("%s: frame for attempt %d of %s, which does not exist", p.name, f.Attempt, f.Link.VPN)
 		}
 		p.sendFrame(f)
 	}
@@ -197,20 +196,20 @@ func (p *pe) step(do func()) {
 	}
 }
 
-func (w *world) lost() bool { return w.cut || w.rng.Float64() < w.loss }
+func (sim *simulation) lost() bool { return sim.cut || sim.rng.Float64() < sim.loss }
 
-func (w *world) travel() time.Duration {
-	if w.jitter == 0 {
-		return w.delay
+func (sim *simulation) travel() time.Duration {
+	if sim.jitter == 0 {
+		return sim.delay
 	}
-	return w.delay + time.Duration(w.rng.Int64N(int64(w.jitter)))
+	return sim.delay + time.Duration(sim.rng.Int64N(int64(sim.jitter)))
 }
 
-// carried is what arrives of a datagram.
-func (w *world) carried(octets []byte) []byte {
+// carried returns a datagram as it arrives.
+func (sim *simulation) carried(octets []byte) []byte {
 	octets = bytes.Clone(octets)
-	if w.noise > 0 && w.rng.Float64() < w.noise {
-		octets[w.rng.IntN(len(octets))] ^= 1 << w.rng.IntN(8)
+	if sim.noise > 0 && sim.rng.Float64() < sim.noise {
+		octets[sim.rng.IntN(len(octets))] ^= 1 << sim.rng.IntN(8)
 	}
 	return octets
 }
@@ -224,16 +223,16 @@ func (p *pe) send(message []byte) {
 		return
 	}
 	message, peer := p.carried(message), p.peer
-	p.schedule(p.travel(), func() { // whoever lives there then
+	p.schedule(p.travel(), func() { // to the peer's Pair at that time, also if it was restarted
 		peer.step(func() { peer.pair.Receive(peer.now, message, &peer.out) })
 	})
 }
 
-// count takes note of a control message sent.
+// count records a sent control message.
 func (p *pe) count(message []byte) {
 	var m l2tp.Message
 	if err := m.Parse(message, l2tp.NewHidingKey(p.cfg.Control.Secret)); err != nil {
-		p.t.Fatalf("%s: sends what cannot be read: %v", p.name, err)
+		p.t.Fatalf("%s: sent an invalid control message: %v", p.name, err)
 	}
 	p.sent[m.Type]++
 	if m.Type == l2tp.CDN || m.Type == l2tp.StopCCN {
@@ -242,8 +241,8 @@ func (p *pe) count(message []byte) {
 	}
 }
 
-// sendFrame sends a PPP frame, if the data plane's session is there, to the peer's session of that
-// ID and cookie.
+// sendFrame sends a PPP frame to the peer's session of that ID and cookie, if the data plane's
+// session exists.
 func (p *pe) sendFrame(f Frame) {
 	s := p.sessions[f.Attempt]
 	if s == nil || !s.ready || p.mute || p.lost() {
@@ -252,13 +251,13 @@ func (p *pe) sendFrame(f Frame) {
 	octets, peer := p.carried(f.Octets), p.peer
 	p.schedule(p.travel(), func() {
 		a := peer.byID[s.cfg.PeerID]
-		if theirs := peer.sessions[a]; theirs != nil && bytes.Equal(theirs.cfg.LocalCookie, s.cfg.PeerCookie) {
+		if other := peer.sessions[a]; other != nil && bytes.Equal(other.cfg.LocalCookie, s.cfg.PeerCookie) {
 			peer.step(func() { peer.pair.Frame(peer.now, a, octets, &peer.out) })
 		}
 	})
 }
 
-// inTurn does something for a link when what was begun before is done.
+// inTurn does something for a link after its earlier actions are done.
 func (p *pe) inTurn(l *Link, do func()) {
 	at := p.now
 	if p.busy[l].After(at) {
@@ -269,17 +268,17 @@ func (p *pe) inTurn(l *Link, do func()) {
 	p.after(at.Sub(p.now), do)
 }
 
-// execute carries out an effect as package daemon does: in order for each link, and not at once.
+// execute carries out an effect as package daemon does: in order for each link, and with a delay.
 func (p *pe) execute(effect Effect) {
 	mustBe := func(l *Link, a Attempt) {
 		if p.newest[l] != a || a == 0 {
-			p.t.Fatalf("%s: %T for attempt %d of %s, which is over; now %d", p.name, effect, a, l.VPN, p.newest[l])
+			p.t.Fatalf("%s: %T for attempt %d of %s, which has ended; current attempt %d", p.name, effect, a, l.VPN, p.newest[l])
 		}
 	}
 	switch e := effect.(type) {
 	case Create:
 		if p.newest[e.Link] != 0 || e.Attempt <= p.highest {
-			p.t.Fatalf("%s: attempt %d of %s, with attempt %d not deleted", p.name, e.Attempt, e.Link.VPN, p.newest[e.Link])
+			p.t.Fatalf("%s: attempt %d of %s created before attempt %d is deleted", p.name, e.Attempt, e.Link.VPN, p.newest[e.Link])
 		}
 		p.newest[e.Link], p.highest = e.Attempt, e.Attempt
 		p.sessions[e.Attempt], p.byID[e.Session.LocalID] = &planeSession{cfg: e.Session}, e.Attempt
@@ -319,14 +318,14 @@ func (p *pe) execute(effect Effect) {
 		})
 	case Forget:
 		if p.newest[e.Link] != 0 || slices.Contains(p.pair.order, e.Link) {
-			p.t.Fatalf("%s: %s is to be forgotten, and is there", p.name, e.Link.VPN)
+			p.t.Fatalf("%s: Forget of %s, which still exists", p.name, e.Link.VPN)
 		}
 		delete(p.newest, e.Link)
 	case Repath:
 		p.repaths++
 	case Note:
 		if e.Message == "" || e.Level == Warning && e.Reason == "" {
-			p.t.Fatalf("%s: note %+v does not tell enough", p.name, e)
+			p.t.Fatalf("%s: note %+v without a message or reason", p.name, e)
 		}
 		p.notes = append(p.notes, e)
 	}
@@ -339,73 +338,74 @@ func (p *pe) checkInvariants() {
 		if l.attempt != 0 {
 			attempts++
 			if pair.byAttempt[l.attempt] != l || l.session == nil {
-				t.Fatalf("%s: attempt %d of %s is not entered, or without a session", p.name, l.attempt, l.VPN)
+				t.Fatalf("%s: attempt %d of %s is not in byAttempt, or has no session", p.name, l.attempt, l.VPN)
 			}
 		}
 		if l.session != nil {
 			sessions++
 			if pair.bySession[l.session] != l || l.session.State == control.SessionIdle {
-				t.Fatalf("%s: the session of %s is not entered, or over", p.name, l.VPN)
+				t.Fatalf("%s: the session of %s is not in bySession, or has ended", p.name, l.VPN)
 			}
 		}
 		if l.ppp != nil && !l.ready || l.open != 0 && l.ppp == nil || l.inUse && l.open == 0 {
-			t.Fatalf("%s: %s has the upper layer without the lower: %+v", p.name, l.VPN, l)
+			t.Fatalf("%s: %s has an upper layer without the lower one: %+v", p.name, l.VPN, l)
 		}
-		if l.deadline.IsZero() != (l.place == nowhere) {
-			t.Fatalf("%s: %s waits for %v at place %d", p.name, l.VPN, l.deadline, l.place)
+		if l.deadline.IsZero() != (l.heapIndex == notInHeap) {
+			t.Fatalf("%s: %s has deadline %v at index %d", p.name, l.VPN, l.deadline, l.heapIndex)
 		}
-		if l.place != nowhere {
+		if l.heapIndex != notInHeap {
 			waiting++
-			if pair.waiting[l.place] != l {
-				t.Fatalf("%s: %s is not at its place", p.name, l.VPN)
+			if pair.waiting[l.heapIndex] != l {
+				t.Fatalf("%s: %s is not at its index %d of the heap", p.name, l.VPN, l.heapIndex)
 			}
-			if parent := (l.place - 1) / 2; l.place > 0 && pair.waiting.Less(l.place, parent) {
-				t.Fatalf("%s: the deadlines are no heap", p.name)
+			if parent := (l.heapIndex - 1) / 2; l.heapIndex > 0 && pair.waiting.Less(l.heapIndex, parent) {
+				t.Fatalf("%s: the deadlines are not a heap", p.name)
 			}
 		}
 	}
 	if len(pair.byAttempt) != attempts || len(pair.bySession) != sessions || len(pair.waiting) != waiting {
-		t.Fatalf("%s: left over: %d attempts entered of %d, %d sessions of %d, %d deadlines of %d", p.name,
+		t.Fatalf("%s: %d entries for %d attempts, %d for %d sessions, %d for %d deadlines", p.name,
 			len(pair.byAttempt), attempts, len(pair.bySession), sessions, len(pair.waiting), waiting)
 	}
 }
 
-// run lets time pass.
-func (w *world) run(d time.Duration) {
-	w.t.Helper()
-	w.runUntil(w.now.Add(d), func() bool { return false })
+// run advances the clock by d.
+func (sim *simulation) run(d time.Duration) {
+	sim.t.Helper()
+	sim.runUntil(sim.now.Add(d), func() bool { return false })
 }
 
-// runUntil lets time pass until it is so, or until the given time. It reports whether it is so.
-func (w *world) runUntil(end time.Time, so func() bool) bool {
-	w.t.Helper()
+// runUntil advances the clock until the condition holds, at most to end, and reports whether it
+// holds.
+func (sim *simulation) runUntil(end time.Time, so func() bool) bool {
+	sim.t.Helper()
 	for range 10_000_000 {
 		if so() {
 			return true
 		}
 		next := end
 		var who *pe
-		for _, p := range []*pe{w.a, w.b} {
+		for _, p := range []*pe{sim.a, sim.b} {
 			if p.pair != nil {
 				if d := p.pair.Deadline(); !d.IsZero() && d.Before(next) {
 					next, who = d, p
 				}
 			}
 		}
-		if len(w.queue) > 0 && !w.queue[0].at.After(next) {
-			h := w.queue[0]
-			w.queue = w.queue[1:]
-			w.now = maxTime(w.now, h.at)
+		if len(sim.queue) > 0 && !sim.queue[0].at.After(next) {
+			h := sim.queue[0]
+			sim.queue = sim.queue[1:]
+			sim.now = maxTime(sim.now, h.at)
 			h.do()
 			continue
 		}
-		w.now = maxTime(w.now, next)
+		sim.now = maxTime(sim.now, next)
 		if who == nil {
 			return so()
 		}
-		who.step(func() { who.pair.Advance(w.now, &who.out) })
+		who.step(func() { who.pair.Advance(sim.now, &who.out) })
 	}
-	w.t.Fatal("the machines do not come to rest")
+	sim.t.Fatal("the machines do not come to rest")
 	return false
 }
 
@@ -416,15 +416,15 @@ func maxTime(a, b time.Time) time.Time {
 	return b
 }
 
-// within waits until it is so.
-func (w *world) within(d time.Duration, what string, so func() bool) {
-	w.t.Helper()
-	if !w.runUntil(w.now.Add(d), so) {
-		w.t.Fatalf("not within %v: %s\n%s\n%s", d, what, w.a, w.b)
+// within waits at most d until the condition holds.
+func (sim *simulation) within(d time.Duration, what string, so func() bool) {
+	sim.t.Helper()
+	if !sim.runUntil(sim.now.Add(d), so) {
+		sim.t.Fatalf("not within %v: %s\n%s\n%s", d, what, sim.a, sim.b)
 	}
 }
 
-// String is the PE's state in a few lines.
+// String returns the PE's state in a few lines.
 func (p *pe) String() string {
 	s := p.pair.Status()
 	text := fmt.Sprintf("%s: connection %+v, why %q", p.name, s.Connection, s.Control.Why)
@@ -435,26 +435,26 @@ func (p *pe) String() string {
 	return text
 }
 
-// allUp waits until all links that both have are up at both, and looks whether the two ends are one
-// link.
-func (w *world) allUp(d time.Duration) {
-	w.t.Helper()
-	w.within(d, "all links up", func() bool { return w.a.up() && w.b.up() && w.settled() })
-	for _, l := range w.a.pair.order {
-		if theirs := w.b.pair.links[l.VPNID]; theirs != nil {
-			x, y := w.a.sessions[l.attempt], w.b.sessions[theirs.attempt]
+// allUp waits until all links configured at both ends are up, and checks that their two ends are
+// connected to each other.
+func (sim *simulation) allUp(d time.Duration) {
+	sim.t.Helper()
+	sim.within(d, "all links up", func() bool { return sim.a.up() && sim.b.up() && sim.settled() })
+	for _, l := range sim.a.pair.order {
+		if other := sim.b.pair.links[l.VPNID]; other != nil {
+			x, y := sim.a.sessions[l.attempt], sim.b.sessions[other.attempt]
 			if x.cfg.LocalID != y.cfg.PeerID || x.cfg.PeerID != y.cfg.LocalID ||
 				!bytes.Equal(x.cfg.LocalCookie, y.cfg.PeerCookie) || !bytes.Equal(x.cfg.PeerCookie, y.cfg.LocalCookie) {
-				w.t.Fatalf("the ends of %s are not one session: %+v and %+v", l.VPN, x.cfg, y.cfg)
+				sim.t.Fatalf("the ends of %s do not form one session: %+v and %+v", l.VPN, x.cfg, y.cfg)
 			}
 		}
 	}
 }
 
-// settled reports whether nothing is on its way.
-func (w *world) settled() bool { return len(w.queue) == 0 }
+// settled reports whether no event is scheduled.
+func (sim *simulation) settled() bool { return len(sim.queue) == 0 }
 
-// up reports whether all links that the peer has too are up, in the data plane as well.
+// up reports whether all links configured at both ends are up, also in the data plane.
 func (p *pe) up() bool {
 	for _, l := range p.pair.order {
 		if p.peer.pair.links[l.VPNID] == nil {
@@ -467,27 +467,27 @@ func (p *pe) up() bool {
 	return true
 }
 
-// link is the status of link i.
+// link returns the status of link i.
 func (p *pe) link(i int) LinkStatus { return p.pair.Status().Links[i] }
 
-// down reports whether link i is not up and has a reason.
+// down returns a condition: link i is not up and has a reason.
 func (p *pe) down(i int) func() bool {
 	return func() bool { l := p.link(i); return !l.Up && l.Reason != "" }
 }
 
 func (p *pe) stop() { p.step(func() { p.pair.Stop(p.now, &p.out) }) }
 
-// gone checks that after Stop nothing is left.
-func (p *pe) gone() {
+// checkGone checks that nothing is left after Stop.
+func (p *pe) checkGone() {
 	p.t.Helper()
 	if len(p.pair.byAttempt)+len(p.pair.bySession)+len(p.pair.waiting)+len(p.sessions) != 0 {
-		p.t.Fatalf("%s: after Stop there are %d attempts, %d sessions, %d deadlines, %d sessions of the data plane", p.name,
+		p.t.Fatalf("%s: left after Stop: %d attempts, %d sessions, %d deadlines, %d sessions of the data plane", p.name,
 			len(p.pair.byAttempt), len(p.pair.bySession), len(p.pair.waiting), len(p.sessions))
 	}
 }
 
-// said counts the notes with that message.
-func (p *pe) said(message string) (n int) {
+// countNotes counts the notes with that message.
+func (p *pe) countNotes(message string) (n int) {
 	for _, note := range p.notes {
 		if note.Message == message {
 			n++
@@ -496,7 +496,7 @@ func (p *pe) said(message string) (n int) {
 	return n
 }
 
-// warnings counts the notes that warn.
+// warnings counts the notes of level Warning.
 func (p *pe) warnings() (n int) {
 	for _, note := range p.notes {
 		if note.Level == Warning {

@@ -7,39 +7,42 @@ import (
 	"github.com/l2tpvl/l2tpvl/ppp"
 )
 
-// StaticTunnel is the tunnel to a peer that speaks no L2TP control protocol, as both ends are
-// configured with it.
+// StaticTunnel is the tunnel to a peer without the L2TP control protocol, as configured at both
+// ends.
 type StaticTunnel struct{ LocalID, PeerID uint32 }
 
-// StaticSession is the session of a link to such a peer.
+// StaticSession is the session of a link to a static peer, as configured at both ends.
 type StaticSession struct {
-	LocalID, PeerID         uint32
-	LocalCookie, PeerCookie []byte // 0, 4 or 8 octets: checked on what arrives, put into what we send
+	LocalID, PeerID uint32
+
+	// The cookies have 0, 4 or 8 octets. Received messages carry LocalCookie, sent ones PeerCookie.
+	LocalCookie, PeerCookie []byte
 }
 
-// isStatic reports whether there is no signalling: then a link asks nobody, and begins with the
-// data plane.
+// isStatic reports whether the pair has no signalling. An attempt then begins with the data plane,
+// without a session request.
 func (p *Pair) isStatic() bool { return p.cfg.Static != nil }
 
-// begun starts an attempt of a static link, in its turn.
-func (l *Link) begun(out *Output) {
+// startStatic starts an attempt of a static link.
+func (l *Link) startStatic(out *Output) {
 	s := l.Static
-	l.take(control.NewStaticSession(s.LocalID, s.PeerID, s.LocalCookie, s.PeerCookie))
-	l.session.RequireSequencing(l.Sequencing) // the peer is configured for it too
+	l.setSession(control.NewStaticSession(s.LocalID, s.PeerID, s.LocalCookie, s.PeerCookie))
+	l.session.RequireSequencing(l.Sequencing) // the peer is configured with the same
 	l.create(out)
 }
 
-// beginAll has all links of a static pair that have no session start an attempt.
-func (p *Pair) beginAll(now time.Time) {
+// startAll starts an attempt of each link of a static pair without a session.
+func (p *Pair) startAll(now time.Time) {
 	for _, l := range p.order {
 		if l.session == nil {
-			l.begin(now)
+			l.start(now)
 		}
 	}
 }
 
-// bidFarewell tells the peer of a static link that the attempt is over: no CDN does, so PPP has to.
-func (l *Link) bidFarewell(now time.Time, reason string, out *Output) {
+// sendTerminate sends an LCP Terminate-Request to the peer of a static link at the end of an
+// attempt. Static links have no CDN to notify the peer.
+func (l *Link) sendTerminate(now time.Time, reason string, out *Output) {
 	if !l.pair.isStatic() || l.ppp == nil || l.paused {
 		return
 	}
@@ -50,9 +53,10 @@ func (l *Link) bidFarewell(now time.Time, reason string, out *Output) {
 	}
 }
 
-// repathStatic asks for the path anew when no link of a static pair has anything on it: the peer
-// was not heard, and nobody else finds out that this host's addresses and routes have changed.
-func (p *Pair) repathStatic(layer Layer, out *Output) {
+// reopenStaticPath requests a new path when LCP has failed and no link of a static pair has an
+// attempt left on the old one. Addresses and routes of this host may have changed, which no control
+// connection would detect here.
+func (p *Pair) reopenStaticPath(layer Layer, out *Output) {
 	if p.isStatic() && layer == LayerLCP && len(p.byAttempt) == 0 {
 		out.effect(Repath{})
 	}

@@ -12,52 +12,57 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// LinkStatus is what is known of a link at one time.
+// LinkStatus is a snapshot of a link.
 type LinkStatus struct {
 	Config   LinkConfig
 	Up       bool
-	Since    time.Time    // when it became so
-	Reason   string       // why the last attempt failed, or why it lacks a protocol; empty: no complaint
-	Layer    Layer        // where it failed, if there is a Reason
-	Refused  l2tp.CDNCode // the code of the peer's CDN, if that ended the last attempt; else 0
-	Failures int          // attempts that failed since it was last up for a while
-	CallAt   time.Time    // when it asks the peer for a session; zero: it does not wait for that
-	InLine   bool         // it asks as soon as others that have asked before have their answer
+	Since    time.Time    // when Up last changed
+	Reason   string       // why the last attempt failed or a protocol is missing; empty: neither
+	Layer    Layer        // the layer of Reason
+	Refused  l2tp.CDNCode // the code of the peer's CDN, if that ended the last attempt; otherwise 0
+	Failures int          // failed attempts since it was last up for Retry.Max or longer
+	CallAt   time.Time    // when it requests a session; zero: no request is planned
+	Queued   bool         // its session request waits until fewer are pending
 
-	Session   *SessionStatus // nil: there is none
-	Attempt   Attempt        // 0: the data plane was not asked
-	Ready     bool           // the data plane's session is there
-	PPP       *ppp.Status    // nil: PPP was not reached
+	Session   *SessionStatus // nil: no session
+	Attempt   Attempt        // 0: no session of the data plane was requested
+	Ready     bool           // the data plane's session exists
+	PPP       *ppp.Status    // nil: PPP has not started
 	Open      dataplane.Protocols
-	Interface vr.Interface       // as it was last asked for
-	Overhead  dataplane.Overhead // of what we send, with the peer's cookie
+	Interface vr.Interface       // as last requested by Configure
+	Overhead  dataplane.Overhead // of sent packets, with the peer's cookie
 	SetDown   bool               // the operator has set the interface down
-	Paused    bool               // the interface here or at the peer is down, and PPP stands still
+	Paused    bool               // the interface here or at the peer is down, and PPP is paused
 }
 
-// SessionStatus is what is known of a control session.
+// SessionStatus is a snapshot of a control session.
 type SessionStatus struct {
 	State                   control.SessionState
 	Initiator               bool
 	ID, PeerID              uint32
 	LocalCookie, PeerCookie []byte
 	Circuit, PeerCircuit    l2tp.CircuitStatus // of the two interfaces
-	Sublayer                dataplane.Sublayer // of data messages, both ways
+	Sublayer                dataplane.Sublayer // of data messages, in both directions
 }
 
-// PairStatus is what is known of a pair at one time. It shares no memory with the Pair.
+// PairStatus is a snapshot of a pair. It shares no memory with the Pair.
 type PairStatus struct {
 	Peer       string
 	Control    control.Status // its Connection is nil: see Connection
 	Connection *ConnectionStatus
-	Static     *StaticTunnel // nil: there is signalling
+	Static     *StaticTunnel // nil: the peer has signalling
 	Links      []LinkStatus
-	RTTs       ppp.RTTs                  // of the LCP echoes of all links, those of attempts that are over too
-	Astray     map[endid.VPNID]time.Time // when the peer last called for a VPN of PairConfig.Elsewhere; zero: never
-	Unknown    map[endid.VPNID]Calls     // the peer's for what has no link here, the latest of them
+	RTTs       ppp.RTTs // of the LCP echoes of all links, also those of earlier attempts
+
+	// WrongClass has the VPNs in PairConfig.OtherClass, each with the time of the peer's last
+	// session request for it on this connection; zero: never.
+	WrongClass map[endid.VPNID]time.Time
+
+	// Unknown has the peer's latest session requests for VPN-IDs without a link here.
+	Unknown map[endid.VPNID]Calls
 }
 
-// ConnectionStatus is what is known of a control connection.
+// ConnectionStatus is a snapshot of a control connection.
 type ConnectionStatus struct {
 	State                control.State
 	Since                time.Time
@@ -65,16 +70,16 @@ type ConnectionStatus struct {
 	ID, PeerID           uint32
 	HostName, VendorName string
 	RouterID             uint32
-	Nonce, PeerNonce     []byte // of its digests
+	Nonce, PeerNonce     []byte // of its message digests
 	LastHeard            time.Time
 	Counters             control.Counters
 }
 
-// Status returns the present status.
+// Status returns a snapshot of the pair.
 func (p *Pair) Status() PairStatus {
 	s := PairStatus{
 		Peer: p.cfg.Peer, Static: p.cfg.Static, Control: p.control.Status(), RTTs: p.rtts,
-		Astray: maps.Clone(p.astray), Unknown: maps.Clone(p.unknown),
+		WrongClass: maps.Clone(p.wrongClass), Unknown: maps.Clone(p.unknown),
 	}
 	if c := s.Control.Connection; c != nil {
 		s.Connection = &ConnectionStatus{
@@ -98,7 +103,7 @@ func (p *Pair) Status() PairStatus {
 func (l *Link) status() LinkStatus {
 	s := LinkStatus{
 		Config: l.LinkConfig, Up: l.inUse, Since: l.since, Reason: l.reason, Layer: l.layer, Refused: l.refused,
-		Failures: l.failures, CallAt: l.callAt, InLine: l.inLine, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
+		Failures: l.failures, CallAt: l.callAt, Queued: l.queued, Attempt: l.attempt, Ready: l.ready, Open: l.open, Interface: l.wanted,
 		Overhead: l.overhead(0), SetDown: l.setDown, Paused: l.paused,
 	}
 	if c := l.session; c != nil {
@@ -109,7 +114,7 @@ func (l *Link) status() LinkStatus {
 		status := l.ppp.Status()
 		s.PPP = &status
 		if s.Reason == "" {
-			s.Layer, s.Reason = l.lacks(&status)
+			s.Layer, s.Reason = l.missingProtocol(&status)
 		}
 	}
 	return s

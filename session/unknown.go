@@ -6,18 +6,19 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// Calls are those of the peer for one VPN-ID.
+// Calls counts the peer's session requests for one VPN-ID.
 type Calls struct {
 	Count uint64
 	Last  time.Time
 }
 
-// maxUnknown bounds how many VPN-IDs are remembered, as the peer may call for any.
+// maxUnknown is the number of unknown VPN-IDs that are remembered. The peer may request any VPN-ID,
+// so the number must be bounded.
 const maxUnknown = 64
 
-// noteUnknown remembers that the peer has called for a VPN-ID that has no link here; that which it
-// has not called for for the longest time makes room.
-func (p *Pair) noteUnknown(now time.Time, id endid.VPNID) {
+// recordUnknown records that the peer has requested a session for a VPN-ID without a link here. If
+// the table is full, the VPN-ID with the oldest request is dropped.
+func (p *Pair) recordUnknown(now time.Time, id endid.VPNID) {
 	if _, known := p.unknown[id]; !known && len(p.unknown) == maxUnknown {
 		var oldest endid.VPNID
 		last := now

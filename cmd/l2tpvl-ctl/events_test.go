@@ -18,7 +18,7 @@ var pastEvents = []api.Event{
 	{Seq: 103, Time: at(29, 0, 0, 1.5), Kind: api.EventLinkUp, Level: api.EventInfo, Message: "link up", VPN: "red", Peer: "pe2", Interface: "vl-red-pe2"},
 	{
 		Seq: 104, Time: at(29, 14, 2, 11), Kind: api.EventCallRefused, Level: api.EventWarn, Message: "session request of peer refused", Peer: "pe2",
-		Reason: `no VPN 00005e:00000009 here for "pe2"`, Details: map[string]string{"left_out": "12"},
+		Reason: `VPN-ID 00005e:00000009 is not configured for peer "pe2"`, Details: map[string]string{"left_out": "12"},
 	},
 	{
 		Seq: 105, Time: at(29, 14, 2, 12), Kind: api.EventLinkDown, Level: api.EventWarn, Message: "link down", VPN: "red", Peer: "pe2", Interface: "vl-red-pe2",

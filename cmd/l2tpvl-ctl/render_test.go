@@ -131,7 +131,7 @@ var (
 		{VPNID: "00005e:00000002", VPN: "blue", Peer: "pe2", IPsec: "required", Counterpart: api.CounterpartOtherClass, Reason: "pe2 calls for it with another `ipsec`", CalledAt: ptr(at(29, 14, 2, 11))},
 		{
 			VPNID: "00005e:00000007", VPN: "green", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartMissing,
-			Reason: `refused by pe3: no VPN 00005e:00000007 here for "pe1" (CDN result 5)`,
+			Reason: `refused by pe3: VPN-ID 00005e:00000007 is not configured for peer "pe1" (CDN result 5)`,
 		},
 		{VPNID: "00005e:00000008", VPN: "grey", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartUnknown, Reason: "waiting for pe3 to call"},
 		{VPNID: "00005e:00000070", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartThere, Reason: "no VPN has this VPN-ID here", CalledAt: ptr(at(29, 14, 2, 1)), Calls: 41},
@@ -146,7 +146,7 @@ var (
 			{Layer: "control connection", Mark: api.MarkOK, Text: "0x5f1c22ab ⇄ 0x0911e0d3, window 16"},
 			{
 				Layer: "session", Mark: api.MarkFailed,
-				Text: `refused by pe3: CDN result 5 "no VPN 00005e:00000007 here for pe1"`,
+				Text: `refused by pe3: CDN result 5 "VPN-ID 00005e:00000007 is not configured for peer pe1"`,
 			},
 			{Layer: "LCP", Mark: api.MarkSkipped},
 			{Layer: "IPCP", Mark: api.MarkSkipped, Text: "not reached"},

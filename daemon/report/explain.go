@@ -17,12 +17,12 @@ import (
 func Explain(views []View, vpn string) (x api.Explanation, found bool) {
 	astray := make(map[endid.VPNID]time.Time) // requests for it arrive at the views of the other class
 	for _, v := range views {
-		maps.Copy(astray, v.Astray)
+		maps.Copy(astray, v.WrongClass)
 	}
 	for _, v := range views {
 		for i := range v.Links {
 			if l := &v.Links[i]; l.Config.VPN == vpn {
-				v.Astray = astray
+				v.WrongClass = astray
 				v.Count()
 				return explainLink(&v, l), true
 			}

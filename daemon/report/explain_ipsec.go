@@ -143,7 +143,7 @@ func (e explainer) localText() string {
 // astrayText says that the peer has asked for the link on its connection of the other class, not
 // long ago.
 func (e explainer) astrayText(how string) string {
-	at := e.Astray[e.l.Config.VPNID]
+	at := e.WrongClass[e.l.Config.VPNID]
 	if at.IsZero() || e.Now.Sub(at) > 2*time.Minute {
 		return ""
 	}

@@ -92,6 +92,6 @@ var situationsOfIPsec = []situation{
 	}))},
 	{"another failure of IKE, and the peer asks in clear", func(v *View, l *session.LinkStatus) {
 		guarded(failing(ipsec.FailureOther, "the kernel takes no security association with pe2"))(v, l)
-		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
+		v.WrongClass = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},
 }

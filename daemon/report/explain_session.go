@@ -32,7 +32,7 @@ func (e explainer) session() finding {
 		return pending("%s has answered; the interface is being made", e.Peer)
 	case s != nil:
 		return pending("asked for by %s; being set up", e.Peer)
-	case e.l.InLine:
+	case e.l.Queued:
 		return pending("this host asks %s for it next, after other links", e.Peer)
 	case e.l.CallAt.After(e.Now):
 		return pending("left to %s to ask for; this host asks in %s%s", e.Peer, api.DurationText(e.l.CallAt.Sub(e.Now)), e.astrayText("under IPsec"))

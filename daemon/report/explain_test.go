@@ -184,7 +184,7 @@ var situations = []situation{
 	}},
 	{"in line behind others", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
-		l.InLine = true
+		l.Queued = true
 	}},
 	{"left to the peer", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
@@ -202,11 +202,11 @@ var situations = []situation{
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitConnect, ID: 0x1a, PeerID: 0x2b}
 	}},
-	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `no VPN 00005e:00000001 here for "pe1"`)},
-	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")},
+	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `VPN-ID 00005e:00000001 is not configured for peer "pe1"`)},
+	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 requires IPsec here, but this connection is clear")},
 	{"in clear, and the peer asks under IPsec", func(v *View, l *session.LinkStatus) {
-		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 is to be protected here, and this connection is clear")(v, l)
-		v.Astray = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
+		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 requires IPsec here, but this connection is clear")(v, l)
+		v.WrongClass = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},
 	{"interface set down", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.SetDown, l.Paused = false, true, true

@@ -52,7 +52,7 @@ func VPNs(views []View, configured []config.VPN) []api.VPN {
 func astrayFrom(views []View, peer string, id endid.VPNID) time.Time {
 	for i := range views {
 		if v := &views[i]; v.Peer == peer {
-			if at := v.Astray[id]; v.Now.Sub(at) < callAge {
+			if at := v.WrongClass[id]; v.Now.Sub(at) < callAge {
 				return at
 			}
 		}

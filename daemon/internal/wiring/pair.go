@@ -58,7 +58,7 @@ func Pair(cfg *config.Config, peer config.Peer, class config.IPsec) session.Pair
 				}
 				pc.Links = append(pc.Links, lc)
 			default:
-				pc.Elsewhere = append(pc.Elsewhere, vpn.VPNID)
+				pc.OtherClass = append(pc.OtherClass, vpn.VPNID)
 			}
 		}
 	}

@@ -189,7 +189,7 @@ func (f *farEnd) act(now time.Time, event control.Event) error {
 func (f *farEnd) line(of *control.Session) (*line, error) {
 	id, err := endid.FromOctets(of.RemoteEndID)
 	if err != nil {
-		return nil, fmt.Errorf("the Remote End ID is no VPN-ID: %w", err)
+		return nil, fmt.Errorf("Remote End ID is not a VPN-ID: %w", err)
 	}
 	l := f.lines[id]
 	if l == nil {
