@@ -1,5 +1,5 @@
-// Package vr describes virtual routers: which one is meant (Spec), what an interface in it should
-// look like (Interface), and which customer interfaces belong into it (Attachment).
+// Package vr describes virtual routers: the network namespace or VRF (Spec), the configuration of
+// an interface in it (Interface), and the customer interfaces that belong into it (Attachment).
 //
 // It holds values only and links nothing that touches a kernel, so that the protocol machines can
 // use it. Package vr/linux creates and configures the virtual routers that it describes.

@@ -39,7 +39,7 @@ func TestDo(t *testing.T) {
 	home := thread(t)
 	handles := []Handle{create(t), create(t)}
 
-	// Many at once, one in another: each is where it should be, and no thread stays behind.
+	// Many at once, one in another: each is where it should be, and no thread stays there.
 	var work sync.WaitGroup
 	for i := range 100 {
 		outer, inner := handles[i%2], handles[(i+1)%2]

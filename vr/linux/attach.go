@@ -14,20 +14,22 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// attachments are the interfaces that belong into one router.
+// attachments are the customer interfaces that belong into one router.
 type attachments struct {
 	wanted []vr.Attachment
-	in     *Router         // that they were put into
-	taken  map[string]bool // by name: those that we have put there, and so give back
-	told   func(name string, err error)
+	in     *Router         // the router that moved is about
+	moved  map[string]bool // by name: moved into the router by the manager, which moves them back
+	report func(name string, err error)
 }
 
-// has reports whether we have put an interface into that router.
-func (of *attachments) has(r *Router, a vr.Attachment) bool { return of.in == r && of.taken[a.Name] }
+// movedInto reports whether the manager has moved the interface a into the router r.
+func (as *attachments) movedInto(r *Router, a vr.Attachment) bool {
+	return as.in == r && as.moved[a.Name]
+}
 
-// wants are the addresses that an interface is to have.
-func (of *attachments) wants(name string) []netip.Prefix {
-	for _, a := range of.wanted {
+// addresses returns the wanted addresses of an interface.
+func (as *attachments) addresses(name string) []netip.Prefix {
+	for _, a := range as.wanted {
 		if a.Name == name {
 			return a.Addresses
 		}
@@ -35,79 +37,83 @@ func (of *attachments) wants(name string) []netip.Prefix {
 	return nil
 }
 
-// Attach has these interfaces of the daemon's own namespace be in the virtual router, set up and
-// with their addresses, now or as soon as both the router and the interface are there; so also an
-// interface that comes later or comes back, and a router that is made anew. One that is in the
-// router already is taken as it is. Those that an earlier call named, and this one does not, are
-// given back, as all are by Close: down, and without the addresses that they were given.
+// Attach sets which interfaces of the daemon's own namespace belong into a virtual router. The
+// manager moves each into the router, sets it up and adds its addresses, as soon as both the router
+// and the interface exist: also when an interface appears later or again, and when the router is
+// created again. An interface that is already in the router stays there and gets its addresses.
 //
-// told hears of each interface that was put there, and why one could not be; the error wraps
-// os.ErrNotExist for one that is not there. It is not told of one that is where it was. It may be
-// called from goroutines of the manager, and must neither block nor call it.
-func (m *Manager) Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error {
+// Interfaces that an earlier call listed and this one does not are moved back into the daemon's
+// namespace, down and without the addresses that they were given. Close does so with all.
+//
+// report is called for each interface that was moved, with nil or the error that prevented it; the
+// error wraps os.ErrNotExist for a missing interface. It is not called for an interface that needs
+// no change. It may be called from goroutines of the manager, and must neither block nor call the
+// manager.
+func (m *Manager) Attach(s vr.Spec, wanted []vr.Attachment, report func(name string, err error)) error {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
 	before := m.attachments[s]
 	if before == nil {
-		before = &attachments{taken: make(map[string]bool)}
+		before = &attachments{moved: make(map[string]bool)}
 	}
 	keep := make(map[string]bool)
 	for _, a := range wanted {
 		keep[a.Name] = true
 	}
-	err := m.giveBack(s, before, keep)
-	of := &attachments{wanted: wanted, in: before.in, taken: before.taken, told: told}
-	m.attachments[s] = of
+	err := m.detach(s, before, keep)
+	as := &attachments{wanted: wanted, in: before.in, moved: before.moved, report: report}
+	m.attachments[s] = as
 	if len(wanted) == 0 {
 		return err
 	}
 	if !m.watchingHome {
-		if e := watchLinks(m.home, m.done, m.watched.Go, m.arrived, func() {}); e != nil {
+		if e := watchLinks(m.home, m.done, m.watched.Go, m.attachChanged, func() {}); e != nil {
 			return errors.Join(err, e)
 		}
 		m.watchingHome = true
 	}
 	if r := m.router(s); r != nil {
 		for _, a := range wanted {
-			if was := before.wants(a.Name); !of.has(r, a) || !slices.Equal(was, a.Addresses) {
-				told(a.Name, errors.Join(m.attach(r, of, a), r.strip(a.Name, was, a.Addresses)))
+			if old := before.addresses(a.Name); !as.movedInto(r, a) || !slices.Equal(old, a.Addresses) {
+				report(a.Name, errors.Join(m.attach(r, as, a), r.removeOldAddresses(a.Name, old, a.Addresses)))
 			}
 		}
 	}
 	return err
 }
 
-// router is the router of that Spec, if it is held.
+// router returns the open router that s names, or nil.
 func (m *Manager) router(s vr.Spec) *Router {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.routers[s]
 }
 
-// attachTo puts all interfaces that belong into a new router there.
-func (m *Manager) attachTo(r *Router) {
+// attachAll moves all interfaces that belong into a router that was just opened.
+func (m *Manager) attachAll(r *Router) {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
-	of := m.attachments[r.spec]
-	if of == nil {
+	as := m.attachments[r.spec]
+	if as == nil {
 		return
 	}
-	for _, a := range of.wanted {
-		if !of.has(r, a) { // else it has arrived at the same time
-			of.told(a.Name, m.attach(r, of, a))
+	for _, a := range as.wanted {
+		if !as.movedInto(r, a) { // else attachChanged was faster
+			as.report(a.Name, m.attach(r, as, a))
 		}
 	}
 }
 
-// arrived looks whether an interface of the daemon's own namespace belongs into a router.
-func (m *Manager) arrived(u netlink.LinkUpdate) {
+// attachChanged moves an interface that appeared or changed in the daemon's own namespace, if it
+// belongs into a router.
+func (m *Manager) attachChanged(u netlink.LinkUpdate) {
 	if u.Header.Type == unix.RTM_DELLINK {
 		return
 	}
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
-	for s, of := range m.attachments {
-		for _, a := range of.wanted {
+	for s, as := range m.attachments {
+		for _, a := range as.wanted {
 			if a.Name != u.Attrs().Name {
 				continue
 			}
@@ -115,36 +121,36 @@ func (m *Manager) arrived(u netlink.LinkUpdate) {
 			if r == nil {
 				continue
 			}
-			// As it is now: the event may be older than what we have done since.
+			// The update may be older than the manager's last change: look at the present state.
 			if link, err := m.vrfs.find(a.Name); err != nil || r.place.vrf != 0 && r.place.vrf == link.Attrs().MasterIndex {
 				continue
 			}
-			err := m.attach(r, of, a)
+			err := m.attach(r, as, a)
 			if id, e := m.kind(s).stat(s); err != nil && (e != nil || id != r.place.id) {
-				continue // the router is going, which is what takes an interface out of a VRF
+				continue // the router is being deleted, which removes interfaces from a VRF
 			}
-			of.told(a.Name, err)
+			as.report(a.Name, err)
 		}
 	}
 }
 
-// attach puts an interface into a router, if it is not there, gives it its addresses and sets it
-// up.
-func (m *Manager) attach(r *Router, of *attachments, a vr.Attachment) error {
-	if of.in != r {
-		of.in = r
-		clear(of.taken) // what was in another router, which is gone
+// attach moves an interface into a router unless it is already there, adds its addresses and sets
+// it up.
+func (m *Manager) attach(r *Router, as *attachments, a vr.Attachment) error {
+	if as.in != r {
+		as.in = r
+		clear(as.moved) // it was about an earlier router, which was deleted
 	}
 	link, err := m.vrfs.find(a.Name)
 	switch {
-	case errors.Is(err, os.ErrNotExist) && r.place.vrf == 0: // it may be inside
+	case errors.Is(err, os.ErrNotExist) && r.place.vrf == 0: // it may be in the router's namespace
 	case err != nil:
 		return err
 	case r.place.vrf == 0 || r.place.vrf != link.Attrs().MasterIndex:
-		if err := r.take(m.vrfs.kernel, link); err != nil {
-			return fmt.Errorf("put into %s: %w", r.spec, err)
+		if err := r.moveIn(m.vrfs.kernel, link); err != nil {
+			return fmt.Errorf("move into %s: %w", r.spec, err)
 		}
-		of.taken[a.Name] = true
+		as.moved[a.Name] = true
 	}
 	return r.Do(func() error {
 		link, err := netlink.LinkByName(a.Name)
@@ -166,8 +172,8 @@ func (m *Manager) attach(r *Router, of *attachments, a vr.Attachment) error {
 	})
 }
 
-// take puts an interface of the daemon's own namespace into the router.
-func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
+// moveIn moves an interface of the daemon's own namespace into the router.
+func (r *Router) moveIn(home *netlink.Handle, link netlink.Link) error {
 	if vrf := r.place.vrf; vrf != 0 {
 		return home.LinkSetMasterByIndex(link, vrf)
 	}
@@ -179,41 +185,41 @@ func (r *Router) take(home *netlink.Handle, link netlink.Link) error {
 	return home.LinkSetNsFd(link, int(r.place.namespace))
 }
 
-// giveBack takes the interfaces that we have put into a router out of it, but for those to be kept.
-// In the daemon's own namespace they are down, and without the customer's addresses: nothing of his
-// is to be routed there.
-func (m *Manager) giveBack(s vr.Spec, of *attachments, keep map[string]bool) error {
+// detach moves the interfaces that the manager moved into a router back into the daemon's own
+// namespace, except those in keep. They are down there and without the customer's addresses, so
+// that the host routes none of the customer's packets.
+func (m *Manager) detach(s vr.Spec, as *attachments, keep map[string]bool) error {
 	r := m.router(s)
 	var err error
-	for _, a := range of.wanted {
-		if keep[a.Name] || !of.taken[a.Name] {
+	for _, a := range as.wanted {
+		if keep[a.Name] || !as.moved[a.Name] {
 			continue
 		}
-		delete(of.taken, a.Name)
+		delete(as.moved, a.Name)
 		if r == nil {
-			continue // it is where the kernel puts what was in a namespace that has gone
+			continue // the router was deleted; the kernel moved or deleted its interfaces
 		}
-		if e := r.Do(func() error { return r.expel(m.home, a) }); e != nil && !errors.Is(e, os.ErrNotExist) {
-			err = errors.Join(err, fmt.Errorf("give interface %s back: %w", a.Name, e))
+		if e := r.Do(func() error { return r.moveOut(m.home, a) }); e != nil && !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("move interface %s back to the host: %w", a.Name, e))
 		}
 	}
 	return err
 }
 
-// detachAll gives all interfaces back, for good.
+// detachAll moves all interfaces back for good.
 func (m *Manager) detachAll() error {
 	m.attaching.Lock()
 	defer m.attaching.Unlock()
 	var err error
-	for s, of := range m.attachments {
+	for s, as := range m.attachments {
 		delete(m.attachments, s)
-		err = errors.Join(err, m.giveBack(s, of, nil))
+		err = errors.Join(err, m.detach(s, as, nil))
 	}
 	return err
 }
 
-// expel takes an interface out of the router, in the namespace of the calling thread.
-func (r *Router) expel(home netns.Handle, a vr.Attachment) error {
+// moveOut moves an interface out of the router. The calling thread is in the router's namespace.
+func (r *Router) moveOut(home netns.Handle, a vr.Attachment) error {
 	link, err := netlink.LinkByName(a.Name)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
 		return os.ErrNotExist
@@ -225,7 +231,7 @@ func (r *Router) expel(home netns.Handle, a vr.Attachment) error {
 		return err
 	}
 	if r.place.vrf == 0 {
-		return netlink.LinkSetNsFd(link, int(home)) // its addresses stay behind
+		return netlink.LinkSetNsFd(link, int(home)) // the kernel removes its addresses
 	}
 	if err := removeAddresses(link, a.Addresses); err != nil {
 		return err
@@ -233,8 +239,8 @@ func (r *Router) expel(home netns.Handle, a vr.Attachment) error {
 	return netlink.LinkSetNoMaster(link)
 }
 
-// strip takes addresses off an interface, but for those to be kept.
-func (r *Router) strip(name string, old, keep []netip.Prefix) error {
+// removeOldAddresses removes the addresses in old that are not in keep from an interface.
+func (r *Router) removeOldAddresses(name string, old, keep []netip.Prefix) error {
 	old = slices.DeleteFunc(slices.Clone(old), func(p netip.Prefix) bool { return slices.Contains(keep, p) })
 	if len(old) == 0 {
 		return nil
@@ -251,7 +257,7 @@ func (r *Router) strip(name string, old, keep []netip.Prefix) error {
 	})
 }
 
-// removeAddresses takes those of the addresses off that are there.
+// removeAddresses removes addresses from an interface; it ignores missing ones.
 func removeAddresses(link netlink.Link, addresses []netip.Prefix) error {
 	for _, p := range addresses {
 		if err := netlink.AddrDel(link, &netlink.Addr{IPNet: ipNet(p)}); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {

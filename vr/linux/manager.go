@@ -1,7 +1,7 @@
 // Package linux creates and configures virtual routers on Linux, as package vr describes them.
 //
 // A virtual router is a named network namespace or a VRF. A Manager opens or creates the ones that
-// are asked for (Ensure), puts customer interfaces into them (Attach), reports when one is deleted
+// are requested (Ensure), moves customer interfaces into them (Attach), reports when one is deleted
 // by another process, and removes what it created (Release, Close). A Router runs functions inside
 // its namespace (Do) and configures the interfaces of links (Configure).
 //
@@ -23,69 +23,73 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// Directory is where the named network namespaces are.
+// Directory contains the named network namespaces.
 const Directory = "/run/netns"
 
-// Manager holds all virtual routers of the daemon. It is safe for concurrent use.
+// Manager opens, creates and removes the virtual routers of the daemon. It is safe for concurrent
+// use.
+//
+// Its mutexes are locked in this order: making, attaching, mu.
 type Manager struct {
-	deleted func(*Router)
-	turned  func(r *Router, ifname string, up bool)
-	home    netns.Handle // where the daemon lives: threads return to it
-	vrfs    *vrfs
-	watcher *fsnotify.Watcher
-	watched sync.WaitGroup
-	done    chan struct{} // closed by Close
+	deleted  func(*Router)
+	switched func(r *Router, ifname string, up bool)
+	home     netns.Handle // the daemon's own namespace
+	vrfs     *vrfs
+	watcher  *fsnotify.Watcher
+	watched  sync.WaitGroup
+	done     chan struct{} // closed by Close
 
 	mu       sync.Mutex
 	closed   bool
 	watching bool                 // for changes of VRFs
-	routers  map[vr.Spec]*Router  // those held
-	opening  sync.WaitGroup       // calls of Ensure that open one; none begins after closed is set
-	created  map[vr.Spec]identity // what we made, as long as it is there
+	routers  map[vr.Spec]*Router  // the open ones
+	opening  sync.WaitGroup       // calls of Ensure that open one; none starts after closed is set
+	created  map[vr.Spec]identity // created by the manager and not yet deleted
 
 	watches watches
-	making  sync.Map // of *sync.Mutex by Spec, before mu: a router is opened, made and released by one at a time
+	making  sync.Map // a *sync.Mutex by Spec: one caller at a time opens or releases a router
 
-	attaching    sync.Mutex // before mu
+	attaching    sync.Mutex
 	attachments  map[vr.Spec]*attachments
 	watchingHome bool // for interfaces that belong into a router
 }
 
-// kind finds and makes virtual routers of one kind.
+// kind finds and creates virtual routers of one kind. The error of stat and open for a missing one
+// is os.ErrNotExist.
 type kind interface {
-	stat(vr.Spec) (identity, error) // os.ErrNotExist if there is none
-	open(vr.Spec) (place, error)    // os.ErrNotExist if there is none
+	stat(vr.Spec) (identity, error)
+	open(vr.Spec) (place, error)
 	create(vr.Spec) (place, error)
 	remove(vr.Spec) error
 }
 
-// place is what a Spec names.
+// place is the namespace, and the VRF in it, that a Spec names.
 type place struct {
 	id        identity
 	namespace netns.Handle
 	vrf       int // index of the VRF device; 0: the namespace is the virtual router
 }
 
-// identity tells a place from all others, as long as it is there: for a namespace by its file, for
-// a VRF by its index.
+// identity distinguishes a place from all others while it exists: a namespace by its file, a VRF by
+// its index.
 type identity struct{ dev, ino uint64 }
 
-// NewManager makes a manager without virtual routers. VRFs are those of the calling thread's
+// NewManager returns a manager without virtual routers. VRFs are those of the calling thread's
 // network namespace.
 //
-// deleted is told of each router that was deleted, or replaced by another of the same name, behind
-// our back. The manager has let go of its namespace by then; the kernel frees it when nothing else
-// holds it, so interfaces that were opened inside (a TUN holds its namespace) have to be closed.
-// deleted is called from a goroutine of the manager or from within Ensure; it must neither block
-// nor call the manager. Not told: what Close removes.
+// The manager calls deleted for each router that another process deleted, or replaced by another of
+// the same name; not for those that Close removes. It has closed the router's namespace by then.
+// The kernel deletes the namespace when nothing else has it open, so interfaces that were opened
+// inside must be closed (a TUN device keeps its namespace open). deleted is called from a goroutine
+// of the manager or from within Ensure; it must neither block nor call the manager.
 //
-// turned is told of each interface in a virtual router that is there, and when it is set up or
-// down, by whomever: what it was by the time of the call may be past. It is called from goroutines
-// of the manager, must neither block nor call the manager, and may be called with a router that
-// deleted was told of.
-func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up bool)) (*Manager, error) {
+// The manager calls switched for each interface that it finds in a virtual router, and whenever an
+// interface is set up or down, by any process. The state may have changed again by then. switched
+// is called from goroutines of the manager, must neither block nor call the manager, and may be
+// called for a router after deleted was.
+func NewManager(deleted func(*Router), switched func(r *Router, ifname string, up bool)) (*Manager, error) {
 	if err := os.MkdirAll(Directory, 0o755); err != nil {
-		return nil, fmt.Errorf("virtual routers: %w", err)
+		return nil, fmt.Errorf("create the directory of network namespaces: %w", err)
 	}
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -103,14 +107,14 @@ func NewManager(deleted func(*Router), turned func(r *Router, ifname string, up 
 		return nil, errors.Join(err, home.Close(), watcher.Close())
 	}
 	m := &Manager{
-		deleted: deleted,
-		turned:  turned,
-		home:    home,
-		vrfs:    vrfs,
-		watcher: watcher,
-		done:    make(chan struct{}),
-		routers: make(map[vr.Spec]*Router),
-		created: make(map[vr.Spec]identity),
+		deleted:  deleted,
+		switched: switched,
+		home:     home,
+		vrfs:     vrfs,
+		watcher:  watcher,
+		done:     make(chan struct{}),
+		routers:  make(map[vr.Spec]*Router),
+		created:  make(map[vr.Spec]identity),
 
 		watches:     watches{of: make(map[identity]*watch)},
 		attachments: make(map[vr.Spec]*attachments),
@@ -126,20 +130,20 @@ func (m *Manager) kind(s vr.Spec) kind {
 	return namespaces{}
 }
 
-// Ensure opens the virtual router, and creates it if there is none: a namespace with the loopback
-// interface up, that forwards, or a VRF, which forwards as the host does. One that is there is left
-// as it is. The same Router is returned as long as its namespace or VRF is there. Interfaces that
-// belong into it, by Attach, are in it when Ensure returns.
+// Ensure opens a virtual router, and creates it if it is missing: a namespace with the loopback
+// interface up, which forwards packets, or a VRF, which forwards as the host does. An existing one
+// is not changed. Ensure returns the same Router while its namespace or VRF exists. When it
+// returns, the interfaces that Attach listed are in the router.
 func (m *Manager) Ensure(s vr.Spec) (*Router, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	r, lost, fresh, err := m.ensure(s)
+	r, lost, opened, err := m.ensure(s)
 	if lost != nil {
 		m.deleted(lost)
 	}
-	if fresh {
-		m.attachTo(r)
+	if opened {
+		m.attachAll(r)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("VR %s: %w", s.Name(), err)
@@ -147,10 +151,12 @@ func (m *Manager) Ensure(s vr.Spec) (*Router, error) {
 	return r, nil
 }
 
-func (m *Manager) ensure(s vr.Spec) (r, lost *Router, fresh bool, err error) {
-	defer m.alone(s)()
+// ensure is Ensure without attachments. It also returns the router of that Spec that was deleted,
+// if any, and whether r was opened by this call.
+func (m *Manager) ensure(s vr.Spec) (r, lost *Router, opened bool, err error) {
+	defer m.lockSpec(s)()
 	m.mu.Lock()
-	r, lost, err = m.held(s)
+	r, lost, err = m.find(s)
 	if r != nil || err != nil {
 		m.mu.Unlock()
 		return r, lost, false, err
@@ -159,7 +165,8 @@ func (m *Manager) ensure(s vr.Spec) (r, lost *Router, fresh bool, err error) {
 	m.mu.Unlock()
 	defer m.opening.Done()
 
-	// Other routers are made meanwhile: a kernel takes its time for a namespace.
+	// Without m.mu: other routers are created at the same time, because the kernel needs some time
+	// for a namespace.
 	kind, made := m.kind(s), false
 	at, err := kind.open(s)
 	if errors.Is(err, os.ErrNotExist) {
@@ -188,17 +195,18 @@ func (m *Manager) ensure(s vr.Spec) (r, lost *Router, fresh bool, err error) {
 	return r, lost, true, nil
 }
 
-// alone waits until nobody else opens, makes or releases the router of that Spec, and keeps others
-// from it until the call of what it returns.
-func (m *Manager) alone(s vr.Spec) (over func()) {
+// lockSpec waits until no other call opens, creates or releases the router that s names, and keeps
+// others from it until unlock is called.
+func (m *Manager) lockSpec(s vr.Spec) (unlock func()) {
 	of, _ := m.making.LoadOrStore(s, new(sync.Mutex))
 	mu := of.(*sync.Mutex)
 	mu.Lock()
 	return mu.Unlock
 }
 
-// held is the router of that Spec, if it is held still, and the one that was, if it is lost.
-func (m *Manager) held(s vr.Spec) (r, lost *Router, err error) {
+// find returns the open router that s names, or nil, and the one that was open before, if it was
+// deleted. The caller holds m.mu.
+func (m *Manager) find(s vr.Spec) (r, lost *Router, err error) {
 	if m.closed {
 		return nil, nil, os.ErrClosed
 	}
@@ -208,13 +216,13 @@ func (m *Manager) held(s vr.Spec) (r, lost *Router, err error) {
 		}
 		m.watching = true
 	}
-	lost = m.letGoIfLost(s)
+	lost = m.releaseIfLost(s)
 	return m.routers[s], lost, nil
 }
 
-// letGoIfLost lets go of a router if what it is in is no longer what its Spec names, and returns it
-// then.
-func (m *Manager) letGoIfLost(s vr.Spec) *Router {
+// releaseIfLost releases and returns the router that s names if it was deleted or replaced. The
+// caller holds m.mu.
+func (m *Manager) releaseIfLost(s vr.Spec) *Router {
 	id, err := m.kind(s).stat(s)
 	if err != nil || id != m.created[s] {
 		delete(m.created, s)
@@ -228,7 +236,7 @@ func (m *Manager) letGoIfLost(s vr.Spec) *Router {
 	return r
 }
 
-// watch looks at a namespace whenever something happened to its file.
+// watch checks a namespace whenever its file has changed.
 func (m *Manager) watch() {
 	for {
 		select {
@@ -236,32 +244,32 @@ func (m *Manager) watch() {
 			if !ok {
 				return
 			}
-			m.look(func(r *Router) bool { return r.spec.NetNS == filepath.Base(event.Name) })
-		case _, ok := <-m.watcher.Errors: // events were lost: look at all
+			m.checkLost(func(r *Router) bool { return r.spec.NetNS == filepath.Base(event.Name) })
+		case _, ok := <-m.watcher.Errors: // events were lost: check all
 			if !ok {
 				return
 			}
-			m.look(func(r *Router) bool { return r.spec.NetNS != "" })
+			m.checkLost(func(r *Router) bool { return r.spec.NetNS != "" })
 		}
 	}
 }
 
-// watchVRFs tells of the interfaces in VRFs, and looks at a VRF whenever something happened to it.
+// watchVRFs reports the interfaces in VRFs, and checks a VRF whenever it has changed.
 func (m *Manager) watchVRFs() error {
-	known := switches{}
+	known := linkStates{}
 	return watchLinks(m.home, m.done, m.watched.Go, func(u netlink.LinkUpdate) {
-		m.look(func(r *Router) bool { return r.place.vrf == int(u.Index) })
-		if up, turned := known.turned(u); turned {
+		m.checkLost(func(r *Router) bool { return r.place.vrf == int(u.Index) })
+		if up, switched := known.update(u); switched {
 			if r := m.vrf(u.Attrs().MasterIndex); r != nil {
-				m.turned(r, u.Attrs().Name, up)
+				m.switched(r, u.Attrs().Name, up)
 			}
 		}
 	}, func() {
-		m.look(func(r *Router) bool { return r.spec.VRF != "" })
+		m.checkLost(func(r *Router) bool { return r.spec.VRF != "" })
 	})
 }
 
-// vrf is the router whose VRF device has that index, or nil.
+// vrf returns the router whose VRF device has an index, or nil.
 func (m *Manager) vrf(index int) *Router {
 	if index == 0 {
 		return nil
@@ -276,12 +284,12 @@ func (m *Manager) vrf(index int) *Router {
 	return nil
 }
 
-// look lets go of those of the routers that are lost, and tells of them.
-func (m *Manager) look(at func(*Router) bool) {
+// checkLost releases and reports the routers that were deleted or replaced, of those that match.
+func (m *Manager) checkLost(match func(*Router) bool) {
 	var lost []*Router
 	m.mu.Lock()
 	for s, r := range m.routers {
-		if !m.closed && at(r) && m.letGoIfLost(s) != nil {
+		if !m.closed && match(r) && m.releaseIfLost(s) != nil {
 			lost = append(lost, r)
 		}
 	}
@@ -291,16 +299,16 @@ func (m *Manager) look(at func(*Router) bool) {
 	}
 }
 
-// Release lets go of a virtual router, and removes it if Ensure has created it. What Attach has put
-// there is given back. Nothing of it is told. No interface that is somebody's may be in there any
-// more.
+// Release closes a virtual router, and removes it if Ensure has created it. Interfaces that Attach
+// moved there are moved back. It calls none of the callbacks. The caller must have removed all
+// other interfaces from the router.
 func (m *Manager) Release(s vr.Spec) error {
-	defer m.alone(s)()
+	defer m.lockSpec(s)()
 	m.attaching.Lock()
 	var err error
-	if of := m.attachments[s]; of != nil {
+	if as := m.attachments[s]; as != nil {
 		delete(m.attachments, s)
-		err = m.giveBack(s, of, nil)
+		err = m.detach(s, as, nil)
 	}
 	m.attaching.Unlock()
 
@@ -316,7 +324,7 @@ func (m *Manager) Release(s vr.Spec) error {
 	return errors.Join(err, m.removeCreated(s))
 }
 
-// removeCreated removes what we have created, if it is there still.
+// removeCreated removes a router that the manager created, if it still exists.
 func (m *Manager) removeCreated(s vr.Spec) error {
 	id, created := m.created[s]
 	delete(m.created, s)
@@ -327,8 +335,8 @@ func (m *Manager) removeCreated(s vr.Spec) error {
 	return kind.remove(s)
 }
 
-// Close gives back what Attach has put into routers, removes what Ensure created, leaves what it
-// found, and lets go of all.
+// Close moves the interfaces of Attach back, closes all routers, and removes those that Ensure
+// created. Those that Ensure found remain.
 func (m *Manager) Close() error {
 	err := m.detachAll()
 	m.mu.Lock()

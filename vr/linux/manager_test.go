@@ -18,9 +18,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// The tests work on the real kernel, as root, in network namespaces named after this process.
+// The tests use the host's kernel, as root, in network namespaces named after this process.
 
-// ip runs ip(8) and returns its output, a line for each item.
+// ip runs ip(8) and returns the lines of its output.
 func ip(t *testing.T, args ...string) []string {
 	t.Helper()
 	out, err := exec.Command("ip", args...).CombinedOutput()
@@ -34,12 +34,12 @@ func ip(t *testing.T, args ...string) []string {
 	return lines
 }
 
-// testName is a name for a namespace that nobody else uses. What has it at the end of the test is
-// removed.
+// testName returns a name for a namespace that no other process uses. A namespace with this name is
+// removed at the end of the test.
 func testName(t *testing.T, name string) string {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Fatal("the tests of virtual routers make network namespaces: run them as root")
+		t.Fatal("the tests of virtual routers create network namespaces: run them as root")
 	}
 	name = fmt.Sprintf("%s-%d", name, os.Getpid())
 	t.Cleanup(func() {
@@ -55,7 +55,7 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// newTestManager returns a manager and the channel of the routers that it tells the deletion of.
+// newTestManager returns a manager and a channel of the routers that it reports as deleted.
 func newTestManager(t *testing.T) (*Manager, <-chan *Router) {
 	t.Helper()
 	deleted := make(chan *Router, 16)
@@ -80,7 +80,7 @@ func ensure(t *testing.T, m *Manager, name string) *Router {
 	return r
 }
 
-// threadNamespace is the identity of the network namespace of the calling thread.
+// threadNamespace returns the identity of the calling thread's network namespace.
 func threadNamespace(t *testing.T) identity {
 	id, err := statFile("/proc/thread-self/ns/net")
 	if err != nil {
@@ -89,30 +89,30 @@ func threadNamespace(t *testing.T) identity {
 	return id
 }
 
-func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
+func TestCloseRemovesOnlyCreatedRouters(t *testing.T) {
 	m, deleted := newTestManager(t)
-	ours, found := testName(t, "ours"), testName(t, "found")
+	created, found := testName(t, "created"), testName(t, "found")
 	ip(t, "netns", "add", found)
 	for _, key := range []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"} {
 		ip(t, "netns", "exec", found, "sysctl", "-w", key+"=0")
 	}
 
 	if r := ensure(t, m, found); r.Created() {
-		t.Error("a namespace that was there is said to be created")
+		t.Error("an existing namespace is marked as created")
 	}
-	r := ensure(t, m, ours)
-	if !r.Created() || r.Name() != ours {
-		t.Errorf("got %q, created %v", r.Name(), r.Created())
+	r := ensure(t, m, created)
+	if !r.Created() || r.Name() != created {
+		t.Errorf("got %q, created %v; want %q, created", r.Name(), r.Created(), created)
 	}
-	if again := ensure(t, m, ours); again != r {
-		t.Error("the second Ensure gave another router")
+	if again := ensure(t, m, created); again != r {
+		t.Error("the second Ensure returned another router")
 	}
-	if lo := ip(t, "-n", ours, "-o", "link", "show", "up"); len(lo) != 1 || !strings.HasPrefix(lo[0], "1: lo: ") {
-		t.Errorf("interfaces that are up: %q, want the loopback one alone", lo)
+	if lo := ip(t, "-n", created, "-o", "link", "show", "up"); len(lo) != 1 || !strings.HasPrefix(lo[0], "1: lo: ") {
+		t.Errorf("interfaces that are up: %q, want only the loopback interface", lo)
 	}
 
-	// A virtual router forwards; one that was made by somebody else is as that one wants it.
-	for name, want := range map[string]string{ours: "1", found: "0"} {
+	// A created router forwards packets; an existing one is not changed.
+	for name, want := range map[string]string{created: "1", found: "0"} {
 		for _, key := range []string{"net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"} {
 			if got := ip(t, "netns", "exec", name, "sysctl", "-n", key); !slices.Equal(got, []string{want}) {
 				t.Errorf("%s: %s is %q, want %s", name, key, got, want)
@@ -123,23 +123,23 @@ func TestEnsureCreatesAndCloseRemovesOnlyOurs(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if exists(ours) {
-		t.Error("the namespace that we created is there after Close")
+	if exists(created) {
+		t.Error("the namespace that Ensure created exists after Close")
 	}
 	if !exists(found) {
-		t.Error("the namespace that we found is gone after Close")
+		t.Error("the namespace that Ensure found was removed by Close")
 	}
 	if err := r.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("Do after Close: %v", err)
+		t.Errorf("Do after Close: %v, want os.ErrClosed", err)
 	}
-	if _, err := m.Ensure(vr.Spec{NetNS: ours}); !errors.Is(err, os.ErrClosed) {
-		t.Errorf("Ensure after Close: %v", err)
+	if _, err := m.Ensure(vr.Spec{NetNS: created}); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("Ensure after Close: %v, want os.ErrClosed", err)
 	}
 	if err := m.Close(); err != nil {
 		t.Errorf("second Close: %v", err)
 	}
 	if len(deleted) != 0 {
-		t.Error("what Close removed was told as deleted")
+		t.Error("a router that Close removed was reported as deleted")
 	}
 }
 
@@ -147,18 +147,18 @@ func TestEnsureRefuses(t *testing.T) {
 	m, _ := newTestManager(t)
 	for _, name := range []string{"", ".", "..", "a/b", "../x", "a\x00b", strings.Repeat("n", 256)} {
 		if _, err := m.Ensure(vr.Spec{NetNS: name}); err == nil {
-			t.Errorf("%q was taken", name)
+			t.Errorf("name %q was accepted, want an error", name)
 		}
 	}
 	for _, s := range []vr.Spec{
 		{NetNS: "red", VRF: "red", Table: 1}, {VRF: "red"}, {VRF: "a/b", Table: 1}, {VRF: strings.Repeat("v", 16), Table: 1},
 	} {
 		if _, err := m.Ensure(s); err == nil {
-			t.Errorf("%+v was taken", s)
+			t.Errorf("%+v was accepted, want an error", s)
 		}
 	}
 
-	// What `ip netns add` leaves behind when it is killed half way.
+	// The file that `ip netns add` leaves when it is killed too early.
 	stale := testName(t, "stale")
 	path := filepath.Join(Directory, stale)
 	if err := os.WriteFile(path, nil, 0); err != nil {
@@ -166,17 +166,17 @@ func TestEnsureRefuses(t *testing.T) {
 	}
 	defer os.Remove(path)
 	if _, err := m.Ensure(vr.Spec{NetNS: stale}); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("a file without a namespace: error %v, want one that names it", err)
+		t.Errorf("a file without a namespace: error %v, want one that names the file", err)
 	}
 }
 
-func TestDeletedBehindOurBack(t *testing.T) {
+func TestRouterDeletedByAnotherProcess(t *testing.T) {
 	m, deleted := newTestManager(t)
 	name, witness := testName(t, "lost"), testName(t, "witness")
 	first := ensure(t, m, name)
 
-	// The other end of a veth goes when the kernel frees the namespace, that is when nobody holds
-	// it any more.
+	// The other end of a veth pair disappears when the kernel deletes the namespace, that is when
+	// no process has it open.
 	other := ensure(t, m, witness)
 	ip(t, "-n", name, "link", "add", "v0", "type", "veth", "peer", "name", "v1", "netns", witness)
 	updates, done := make(chan netlink.LinkUpdate), make(chan struct{})
@@ -187,7 +187,7 @@ func TestDeletedBehindOurBack(t *testing.T) {
 
 	ip(t, "netns", "del", name)
 	if r := <-deleted; r != first {
-		t.Fatalf("told of %s, want %s", r.Name(), name)
+		t.Fatalf("%s was reported, want %s", r.Name(), name)
 	}
 	for u := range updates {
 		if u.Header.Type == unix.RTM_DELLINK && u.Attrs().Name == "v1" {
@@ -195,10 +195,10 @@ func TestDeletedBehindOurBack(t *testing.T) {
 		}
 	}
 	if err := first.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) || !strings.Contains(err.Error(), name) {
-		t.Errorf("Do in a deleted namespace: %v", err)
+		t.Errorf("Do in a deleted namespace: %v, want os.ErrClosed and its name", err)
 	}
 
-	// Gone and made anew by hand, before we knew or after.
+	// Deleted, and created again: first by Ensure, then by the operator before the manager noticed.
 	second := ensure(t, m, name)
 	if second == first || !second.Created() {
 		t.Error("Ensure did not create the namespace again")
@@ -207,10 +207,10 @@ func TestDeletedBehindOurBack(t *testing.T) {
 	ip(t, "netns", "add", name)
 	third := ensure(t, m, name)
 	if r := <-deleted; r != second {
-		t.Error("the replacement was not told")
+		t.Error("the replaced router was not reported")
 	}
 	if third.Created() {
-		t.Error("the namespace made by hand is said to be created by us")
+		t.Error("the namespace created by the operator is marked as created by the manager")
 	}
 	if err := third.Do(func() error {
 		if id := threadNamespace(t); id != third.place.id {
@@ -224,7 +224,7 @@ func TestDeletedBehindOurBack(t *testing.T) {
 		t.Error(err)
 	}
 	if !exists(name) {
-		t.Error("Close removed a namespace that was made by hand")
+		t.Error("Close removed a namespace that the operator created")
 	}
 }
 
@@ -233,7 +233,7 @@ func TestDo(t *testing.T) {
 	home := threadNamespace(t)
 	routers := []*Router{ensure(t, m, testName(t, "red")), ensure(t, m, testName(t, "blue"))}
 
-	// Many at once, one in another: each is where it should be, and no thread stays behind.
+	// Many at once, one in another: each is in its namespace, and no thread stays there.
 	var work sync.WaitGroup
 	for i := range 100 {
 		r, inner := routers[i%2], routers[(i+1)%2]
@@ -261,13 +261,13 @@ func TestDo(t *testing.T) {
 	}
 	work.Wait()
 
-	failure := errors.New("no luck")
+	failure := errors.New("failure")
 	if err := routers[0].Do(func() error { return failure }); !errors.Is(err, failure) ||
 		!strings.Contains(err.Error(), routers[0].Name()) {
-		t.Errorf("error %v, want it to wrap f's own and to name the router", err)
+		t.Errorf("error %v, want it to wrap the function's error and to name the router", err)
 	}
 	if err := routers[0].Do(func() error { runtime.Goexit(); return nil }); err == nil {
-		t.Error("no error from a function that ended its goroutine")
+		t.Error("a function that ended its goroutine: no error")
 	}
 	tasks, err := filepath.Glob("/proc/self/task/*/ns/net")
 	if err != nil {

@@ -35,7 +35,7 @@ func (n namespaces) create(s vr.Spec) (place, error) {
 
 func (namespaces) remove(s vr.Spec) error { return removeNamespace(pathOf(s)) }
 
-// statFile is the identity of what is at path.
+// statFile returns the identity of the namespace that is mounted at path.
 func statFile(path string) (identity, error) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -50,10 +50,12 @@ func openNamespace(path string) (netns.Handle, identity, error) {
 	if err != nil {
 		return netns.None, identity{}, err
 	}
-	// A file without a namespace is there while `ip netns add` runs, or when a namespace was
+	// The file exists without a namespace while `ip netns add` runs, and after a namespace was
 	// unmounted by hand.
 	if kind, err := unix.IoctlRetInt(int(handle), unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
-		return netns.None, identity{}, errors.Join(fmt.Errorf("%s is a file without a network namespace: remove it, unless it is just being made", path), handle.Close())
+		return netns.None, identity{}, errors.Join(
+			fmt.Errorf("%s is a file without a network namespace: remove it, unless `ip netns add` is still running", path),
+			handle.Close())
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(handle), &st); err != nil {
@@ -62,8 +64,8 @@ func openNamespace(path string) (netns.Handle, identity, error) {
 	return handle, identity{dev: st.Dev, ino: st.Ino}, nil
 }
 
-// createNamespace makes a network namespace at path with its loopback interface up. It forwards: it
-// is a router.
+// createNamespace creates a network namespace at path, with its loopback interface up. It forwards
+// packets, because it is a router.
 func createNamespace(path string) error {
 	if err := shareDirectory(); err != nil {
 		return err
@@ -81,7 +83,7 @@ func createNamespace(path string) error {
 		if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Name: "lo"}}); err != nil {
 			return err
 		}
-		return forward()
+		return enableForwarding()
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("create network namespace %s: %w", path, err), removeNamespace(path))
@@ -89,8 +91,9 @@ func createNamespace(path string) error {
 	return nil
 }
 
-// forward has the namespace of the calling thread forward packets, IPv6 ones if it knows IPv6.
-func forward() error {
+// enableForwarding makes the namespace of the calling thread forward packets: IPv4, and IPv6 if the
+// host supports it.
+func enableForwarding() error {
 	if err := writeSysctl("ipv4/ip_forward", "1"); err != nil {
 		return err
 	}
@@ -100,16 +103,16 @@ func forward() error {
 	return nil
 }
 
-// sharing is so that Directory does not become a mount point twice.
+// sharing makes sure that Directory does not become a mount point twice.
 var sharing sync.Mutex
 
-// shareDirectory makes Directory a shared mount, as ip-netns(8) does: so that namespaces are seen,
-// and can be deleted, in other mount namespaces too.
+// shareDirectory makes Directory a shared mount, as ip-netns(8) does, so that namespaces are
+// visible and can be deleted in other mount namespaces, too.
 func shareDirectory() error {
 	sharing.Lock()
 	defer sharing.Unlock()
 	err := unix.Mount("", Directory, "", unix.MS_SHARED|unix.MS_REC, "")
-	if errors.Is(err, unix.EINVAL) { // no mount point yet
+	if errors.Is(err, unix.EINVAL) { // not a mount point yet
 		if err = unix.Mount(Directory, Directory, "", unix.MS_BIND|unix.MS_REC, ""); err == nil {
 			err = unix.Mount("", Directory, "", unix.MS_SHARED|unix.MS_REC, "")
 		}
@@ -120,9 +123,11 @@ func shareDirectory() error {
 	return nil
 }
 
-// removeNamespace takes the name away from a namespace; the kernel frees it when nobody holds it.
+// removeNamespace removes the name of a namespace. The kernel deletes the namespace when no process
+// has it open or is inside.
 func removeNamespace(path string) error {
-	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: not mounted
+	// EINVAL: not mounted.
+	if err := unix.Unmount(path, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("unmount %s: %w", path, err)
 	}
 	return os.Remove(path)

@@ -13,7 +13,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// Router is one virtual router. It is safe for concurrent use. It is a dataplane.Namespace.
+// Router is an open virtual router. It is safe for concurrent use. It is a dataplane.Namespace.
 type Router struct {
 	spec    vr.Spec
 	created bool
@@ -21,22 +21,23 @@ type Router struct {
 
 	mu       sync.RWMutex
 	released bool
-	unwatch  func() // nil: nobody watches it
+	unwatch  func() // nil: its interfaces are not watched
 }
 
-// Spec is what the router was asked for by.
+// Spec returns the Spec that the router was opened for.
 func (r *Router) Spec() vr.Spec { return r.spec }
 
-// Name is the name of the network namespace or of the VRF.
+// Name returns the name of the network namespace or of the VRF.
 func (r *Router) Name() string { return r.spec.Name() }
 
 // Created reports whether the manager created the namespace or VRF, and so removes it at the end.
 func (r *Router) Created() bool { return r.created }
 
-// Do runs f on a thread that is inside the router's namespace; that of a VRF is the daemon's own,
-// and an interface that f makes there gets into the VRF by Configure. f must not leave the thread:
-// what it starts on other goroutines runs elsewhere. A thread that cannot go back is thrown away.
-// Errors name the router; after the router was deleted or the manager closed, they wrap
+// Do runs f on a thread that is inside the router's namespace. The namespace of a VRF is the
+// daemon's own; Configure moves an interface that f creates there into the VRF. What f starts on
+// other goroutines runs elsewhere (package netns).
+//
+// Errors name the router. After the router was deleted or the manager was closed, they wrap
 // os.ErrClosed.
 func (r *Router) Do(f func() error) error {
 	if err := netns.Run(r.enter, f); err != nil {
@@ -45,8 +46,8 @@ func (r *Router) Do(f func() error) error {
 	return nil
 }
 
-// IsUp reports whether the interface of that name is set up. An absent interface gives an error
-// that wraps os.ErrNotExist.
+// IsUp reports whether an interface is set up. The error for a missing interface wraps
+// os.ErrNotExist.
 func (r *Router) IsUp(ifname string) (up bool, err error) {
 	err = r.Do(func() error {
 		link, err := netlink.LinkByName(ifname)
@@ -62,7 +63,7 @@ func (r *Router) IsUp(ifname string) (up bool, err error) {
 	return up, err
 }
 
-// enter puts the thread into the namespace.
+// enter moves the calling thread into the router's namespace.
 func (r *Router) enter() error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -72,7 +73,7 @@ func (r *Router) enter() error {
 	return netns.Enter(r.place.namespace)
 }
 
-// release lets go of the namespace.
+// release closes the router's namespace.
 func (r *Router) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +81,7 @@ func (r *Router) release() {
 	if r.unwatch != nil {
 		r.unwatch()
 	}
-	if r.place.vrf == 0 { // else it is the daemon's
+	if r.place.vrf == 0 { // otherwise it is the manager's own handle
 		_ = r.place.namespace.Close() // of a descriptor that is only read: no error of interest
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeSysctl sets a parameter below net in the namespace of the calling thread, where it is not so
-// yet.
+// writeSysctl sets a parameter below /proc/sys/net in the namespace of the calling thread, unless
+// it already has that value.
 func writeSysctl(key, value string) error {
 	path := filepath.Join("/proc/sys/net", key)
 	now, err := os.ReadFile(path)
@@ -21,18 +21,18 @@ func writeSysctl(key, value string) error {
 	}
 	err = os.WriteFile(path, []byte(value), 0)
 	if errors.Is(err, unix.EROFS) {
-		return writeOwnSysctl(key, value)
+		return writePrivateSysctl(key, value)
 	}
 	return err
 }
 
-// writeOwnSysctl does the same where /proc/sys is read-only, as it is in containers: by a view of
-// /proc of our own, which is mounted nowhere. The parameters of a namespace that we have made are
-// ours to set.
-func writeOwnSysctl(key, value string) error {
-	proc, err := ownProc()
+// writePrivateSysctl does the same where /proc/sys is read-only, as it is in containers: through a
+// private instance of /proc that is not mounted anywhere. The daemon may set the parameters of the
+// namespaces that it creates.
+func writePrivateSysctl(key, value string) error {
+	proc, err := privateProc()
 	if err != nil {
-		return fmt.Errorf("/proc/sys is read-only, and %w", err)
+		return fmt.Errorf("/proc/sys is read-only, and cannot open another /proc: %w", err)
 	}
 	fd, err := unix.Openat(proc, filepath.Join("sys/net", key), unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -43,8 +43,8 @@ func writeOwnSysctl(key, value string) error {
 	return errors.Join(err, file.Close())
 }
 
-// ownProc is a descriptor of a /proc that is mounted nowhere; it stays open.
-var ownProc = sync.OnceValues(func() (int, error) {
+// privateProc returns the descriptor of a /proc that is not mounted anywhere; it stays open.
+var privateProc = sync.OnceValues(func() (int, error) {
 	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
 	if err != nil {
 		return 0, os.NewSyscallError("fsopen", err)

@@ -14,7 +14,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// vrfs are the VRFs of the namespace that the daemon lives in.
+// vrfs are the VRFs of the daemon's own namespace.
 type vrfs struct {
 	home   netns.Handle
 	kernel *netlink.Handle // in home
@@ -30,7 +30,7 @@ func newVRFs(home netns.Handle) (*vrfs, error) {
 
 func (v *vrfs) close() { v.kernel.Close() }
 
-// find returns the device of that name.
+// find returns the network device with a name. The error for a missing one is os.ErrNotExist.
 func (v *vrfs) find(name string) (netlink.Link, error) {
 	link, err := v.kernel.LinkByName(name)
 	if errors.As(err, new(netlink.LinkNotFoundError)) {
@@ -47,8 +47,8 @@ func (v *vrfs) stat(s vr.Spec) (identity, error) {
 	return identityOfLink(link), nil
 }
 
-// identityOfLink tells one device from all others: the kernel counts on, and does not give an index
-// again.
+// identityOfLink distinguishes a device from all others: the kernel counts indices up and does not
+// use one again.
 func identityOfLink(link netlink.Link) identity { return identity{ino: uint64(link.Attrs().Index)} }
 
 func (v *vrfs) open(s vr.Spec) (place, error) {
@@ -58,23 +58,24 @@ func (v *vrfs) open(s vr.Spec) (place, error) {
 	}
 	vrf, ok := link.(*netlink.Vrf)
 	if !ok {
-		return place{}, fmt.Errorf("%s is an interface of type %s: want a VRF or no such interface", s.VRF, link.Type())
+		return place{}, fmt.Errorf("%s is an interface of type %s: want a VRF, or no interface with this name", s.VRF, link.Type())
 	}
 	if vrf.Table != s.Table {
-		return place{}, fmt.Errorf("the VRF has routing table %d: want %d", vrf.Table, s.Table)
+		return place{}, fmt.Errorf("the existing VRF has routing table %d: want %d", vrf.Table, s.Table)
 	}
 	return place{id: identityOfLink(link), namespace: v.home, vrf: vrf.Index}, nil
 }
 
-// create makes the VRF, up. What it has no route to is unreachable, instead of being looked up in
-// the main table: a packet of a customer must not find its way into the provider's network.
+// create creates the VRF and sets it up. Destinations without a route are unreachable: the kernel
+// would otherwise look them up in the main table, and route customers' packets into the provider's
+// network.
 func (v *vrfs) create(s vr.Spec) (place, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name = s.VRF
 	link := &netlink.Vrf{LinkAttrs: attrs, Table: s.Table}
 	err := v.kernel.LinkAdd(link)
 	if errors.Is(err, unix.EOPNOTSUPP) {
-		return place{}, errors.New("the kernel has no VRFs (load the module vrf)")
+		return place{}, errors.New("the kernel does not support VRFs: modprobe vrf")
 	}
 	if err != nil {
 		return place{}, fmt.Errorf("create VRF: %w", err)
@@ -84,7 +85,7 @@ func (v *vrfs) create(s vr.Spec) (place, error) {
 	}
 	for _, route := range lastResort(s.Table) {
 		if e := v.kernel.RouteReplace(&route); e != nil && !noIPv6(&route, e) {
-			err = errors.Join(err, fmt.Errorf("add route to unreachable %v in table %d: %w", route.Dst, s.Table, e))
+			err = errors.Join(err, fmt.Errorf("add unreachable route %v to table %d: %w", route.Dst, s.Table, e))
 		}
 	}
 	if err != nil {
@@ -93,7 +94,7 @@ func (v *vrfs) create(s vr.Spec) (place, error) {
 	return v.open(s)
 }
 
-// remove removes the VRF. Interfaces that are still in it go on outside.
+// remove removes the VRF. Interfaces that are still in it remain outside.
 func (v *vrfs) remove(s vr.Spec) error {
 	link, err := v.find(s.VRF)
 	if err == nil {
@@ -104,25 +105,25 @@ func (v *vrfs) remove(s vr.Spec) error {
 	}
 	for _, route := range lastResort(s.Table) {
 		if e := v.kernel.RouteDel(&route); e != nil && !errors.Is(e, unix.ESRCH) && !noIPv6(&route, e) {
-			err = errors.Join(err, fmt.Errorf("remove route to unreachable %v in table %d: %w", route.Dst, s.Table, e))
+			err = errors.Join(err, fmt.Errorf("remove unreachable route %v from table %d: %w", route.Dst, s.Table, e))
 		}
 	}
 	return err
 }
 
-// lastResort are the routes of a VRF's table for what no other route is for.
+// lastResort returns the routes of a VRF's table for destinations without another route.
 func lastResort(table uint32) []netlink.Route {
 	var routes []netlink.Route
 	for _, all := range []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()} {
 		routes = append(routes, netlink.Route{
 			Dst: ipNet(netip.PrefixFrom(all, 0)), Type: unix.RTN_UNREACHABLE, Protocol: RouteProtocol,
-			Table: int(table), Priority: math.MaxInt32, // behind the default routes of routing daemons
+			Table: int(table), Priority: math.MaxInt32, // after default routes of routing daemons
 		})
 	}
 	return routes
 }
 
-// noIPv6 reports whether a route was refused as the host has no IPv6.
+// noIPv6 reports whether the kernel refused a route because the host has no IPv6.
 func noIPv6(route *netlink.Route, err error) bool {
 	return route.Dst.IP.To4() == nil && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EAFNOSUPPORT))
 }

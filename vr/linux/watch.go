@@ -9,21 +9,21 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// watchLinks has changed called, from one goroutine, with each interface that the namespace has and
-// with each that is made, changes or vanishes, until done is closed. When events were lost it
-// begins anew with all there are, after a call of lost. The goroutine is started by goes.
-func watchLinks(ns netns.Handle, done <-chan struct{}, goes func(func()), changed func(netlink.LinkUpdate), lost func()) error {
+// watchLinks calls changed for each interface of the namespace, and then for each that is created,
+// changes or is deleted, until done is closed. When notifications of the kernel were lost, it calls
+// lost and starts again with all interfaces. All calls are from one goroutine, which start starts.
+func watchLinks(ns netns.Handle, done <-chan struct{}, start func(func()), changed func(netlink.LinkUpdate), lost func()) error {
 	updates, cancel, err := subscribe(ns)
 	if err != nil {
-		return fmt.Errorf("watch for changes of interfaces: %w", err)
+		return fmt.Errorf("watch interfaces for changes: %w", err)
 	}
-	goes(func() {
+	start(func() {
 		for {
-			if follow(updates, done, cancel, changed) {
+			if deliver(updates, done, cancel, changed) {
 				return
 			}
 			if updates, cancel, err = subscribe(ns); err != nil {
-				return // no file descriptor left: links will find out by themselves
+				return // out of file descriptors: links notice changes by themselves
 			}
 			lost()
 		}
@@ -31,9 +31,9 @@ func watchLinks(ns netns.Handle, done <-chan struct{}, goes func(func()), change
 	return nil
 }
 
-// follow calls changed with each update until there are no more. It reports whether done was
-// closed.
-func follow(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func(), changed func(netlink.LinkUpdate)) (over bool) {
+// deliver calls changed with each update until updates is closed or done is. It reports whether
+// done was closed.
+func deliver(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func(), changed func(netlink.LinkUpdate)) (over bool) {
 	defer func() {
 		cancel()
 		for range updates { // so that the sender ends
@@ -52,15 +52,15 @@ func follow(updates <-chan netlink.LinkUpdate, done <-chan struct{}, cancel func
 	}
 }
 
-// subscribe asks the kernel for all interfaces of the namespace and for what becomes of them. The
-// channel is closed after cancel, or when events were lost.
+// subscribe requests all interfaces of the namespace from the kernel, and notifications of their
+// changes. The channel is closed after cancel, or when notifications were lost.
 func subscribe(ns netns.Handle) (updates <-chan netlink.LinkUpdate, cancel func(), err error) {
 	to, stop := make(chan netlink.LinkUpdate), make(chan struct{})
 	cancel = func() { close(stop) }
 	err = netlink.LinkSubscribeWithOptions(to, stop, netlink.LinkSubscribeOptions{
 		Namespace: &ns, ListExisting: true,
 		ErrorCallback:     func(error) {}, // the channel is closed then
-		ReceiveBufferSize: linkEvents, ReceiveBufferForceSize: true,
+		ReceiveBufferSize: receiveBuffer, ReceiveBufferForceSize: true,
 	})
 	if err != nil {
 		cancel()
@@ -68,28 +68,28 @@ func subscribe(ns netns.Handle) (updates <-chan netlink.LinkUpdate, cancel func(
 	return to, cancel, err
 }
 
-// linkEvents is the room for events of interfaces that wait to be read, in octets: thousands of
-// links at once.
-const linkEvents = 4 << 20
+// receiveBuffer is the size, in octets, of the buffer for notifications that are not yet read:
+// enough for thousands of links at once.
+const receiveBuffer = 4 << 20
 
-// interfaceState is an interface, and whether it is set up.
-type interfaceState struct {
+// linkState is an interface and whether it is set up.
+type linkState struct {
 	name string
 	up   bool
 }
 
-// switches say which interfaces, by their indices, are set up.
-type switches map[int32]interfaceState
+// linkStates are the known interfaces by their indices.
+type linkStates map[int32]linkState
 
-// turned takes note of what became of an interface. It reports whether it was set up or down, or
-// was not known before.
-func (s switches) turned(u netlink.LinkUpdate) (up, turned bool) {
+// update records a change of an interface. It reports whether the interface is set up, and whether
+// that changed or the interface is new.
+func (s linkStates) update(u netlink.LinkUpdate) (up, switched bool) {
 	if u.Header.Type == unix.RTM_DELLINK {
 		delete(s, u.Index)
 		return false, false
 	}
 	up = u.Flags&unix.IFF_UP != 0
 	before, known := s[u.Index]
-	s[u.Index] = interfaceState{u.Attrs().Name, up}
+	s[u.Index] = linkState{u.Attrs().Name, up}
 	return up, !known || up != before.up
 }

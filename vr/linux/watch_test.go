@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// newWatchingManager returns a manager and what it tells of interfaces, a line each.
-func newWatchingManager(t *testing.T) (m *Manager, turns <-chan string) {
+// newWatchingManager returns a manager and the interfaces that it reports, a line each.
+func newWatchingManager(t *testing.T) (m *Manager, reports <-chan string) {
 	t.Helper()
-	told := make(chan string, 64)
+	lines := make(chan string, 64)
 	m, err := NewManager(func(*Router) {}, func(r *Router, ifname string, up bool) {
-		told <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
+		lines <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -22,34 +22,34 @@ func newWatchingManager(t *testing.T) (m *Manager, turns <-chan string) {
 			t.Error(err)
 		}
 	})
-	return m, told
+	return m, lines
 }
 
-func TestInterfacesTurnedAreTold(t *testing.T) {
-	m, turns := newWatchingManager(t)
-	name, other := testName(t, "turned"), testName(t, "other")
+func TestInterfacesSetUpOrDownAreReported(t *testing.T) {
+	m, reports := newWatchingManager(t)
+	name, other := testName(t, "switched"), testName(t, "other")
 	want := func(lines ...string) {
 		t.Helper()
 		for _, line := range lines {
-			if got := <-turns; got != line {
-				t.Fatalf("told %q, want %q", got, line)
+			if got := <-reports; got != line {
+				t.Fatalf("reported %q, want %q", got, line)
 			}
 		}
 	}
 	ip(t, "netns", "add", name)
 	ip(t, "-n", name, "link", "set", "lo", "up")
 	r := ensure(t, m, name)
-	want(name + " lo true") // what is there already
+	want(name + " lo true") // an existing interface
 	if again := ensure(t, m, name); again != r {
-		t.Fatal("the second Ensure gave another router")
+		t.Fatal("the second Ensure returned another router")
 	}
 
 	ip(t, "-n", name, "link", "add", "vl-a", "type", "veth", "peer", "name", "vl-b")
 	want(name+" vl-b false", name+" vl-a false")
 	ip(t, "-n", name, "link", "set", "vl-a", "up")
 	want(name + " vl-a true")
-	ip(t, "-n", name, "link", "set", "vl-a", "mtu", "1400") // no turn
-	ip(t, "-n", name, "link", "set", "vl-b", "up")          // gives vl-a carrier: no turn either
+	ip(t, "-n", name, "link", "set", "vl-a", "mtu", "1400") // not reported
+	ip(t, "-n", name, "link", "set", "vl-b", "up")          // vl-a gets a carrier: not reported
 	want(name + " vl-b true")
 
 	for ifname, up := range map[string]bool{"vl-a": true, "lo": true} {
@@ -63,12 +63,12 @@ func TestInterfacesTurnedAreTold(t *testing.T) {
 		t.Errorf("vl-a is up: %v, %v", up, err)
 	}
 	if _, err := r.IsUp("vl-c"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("of an interface that is not there: %v", err)
+		t.Errorf("a missing interface: %v, want os.ErrNotExist", err)
 	}
 
-	// One that takes the name and index of another is new; routers are told apart.
+	// An interface with the name and index of a deleted one is new. Routers are kept apart.
 	ip(t, "-n", name, "link", "delete", "vl-a")
-	want(name + " vl-b false") // its peer, which goes too
+	want(name + " vl-b false") // its peer, which is deleted, too
 	ip(t, "-n", name, "link", "add", "vl-a", "type", "veth", "peer", "name", "vl-b")
 	want(name+" vl-b false", name+" vl-a false")
 	ensure(t, m, other)

@@ -10,60 +10,60 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// watches are of namespaces, one of each, however many names it has and so routers are in it: the
-// kernel tells each socket of all that becomes of any interface.
+// watches are the watched namespaces, each once, although it may have several names and so contain
+// several routers: the kernel sends every notification to every socket.
 type watches struct {
 	mu sync.Mutex
 	of map[identity]*watch
 }
 
-// watch tells the routers in one namespace of its interfaces.
+// watch reports the interfaces of one namespace for all routers in it.
 type watch struct {
-	start func() error // has effect once
+	start func() error // starts the watch at the first call
 	done  chan struct{}
 	users int // guarded by watches.mu
 
 	mu      sync.Mutex
 	routers []*Router
-	known   switches
+	known   linkStates
 }
 
-// watchNamespace tells of the interfaces in the router's namespace until it is released.
+// watchNamespace reports the interfaces of the router's namespace until the router is released.
 func (m *Manager) watchNamespace(r *Router) error {
-	w := m.use(r.place)
+	w := m.acquireWatch(r.place)
 	if err := w.start(); err != nil {
-		m.leave(r.place.id, w)
+		m.releaseWatch(r.place.id, w)
 		return err
 	}
 	r.unwatch = func() {
 		w.remove(r)
-		m.leave(r.place.id, w)
+		m.releaseWatch(r.place.id, w)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.routers = append(w.routers, r)
 	for _, state := range w.known {
-		m.turned(r, state.name, state.up)
+		m.switched(r, state.name, state.up)
 	}
 	return nil
 }
 
-// use is the watch of a namespace, with one user more.
-func (m *Manager) use(at place) *watch {
+// acquireWatch returns the watch of a namespace and counts one more user of it.
+func (m *Manager) acquireWatch(at place) *watch {
 	m.watches.mu.Lock()
 	defer m.watches.mu.Unlock()
 	w := m.watches.of[at.id]
 	if w == nil {
-		w = &watch{done: make(chan struct{}), known: switches{}}
-		w.start = sync.OnceValue(func() error { return m.begin(w, at.namespace) })
+		w = &watch{done: make(chan struct{}), known: linkStates{}}
+		w.start = sync.OnceValue(func() error { return m.startWatch(w, at.namespace) })
 		m.watches.of[at.id] = w
 	}
 	w.users++
 	return w
 }
 
-// leave ends the watch after its last user.
-func (m *Manager) leave(id identity, w *watch) {
+// releaseWatch ends the watch after its last user.
+func (m *Manager) releaseWatch(id identity, w *watch) {
 	m.watches.mu.Lock()
 	defer m.watches.mu.Unlock()
 	if w.users--; w.users == 0 {
@@ -72,12 +72,12 @@ func (m *Manager) leave(id identity, w *watch) {
 	}
 }
 
-// begin begins to watch.
-func (m *Manager) begin(w *watch, of netns.Handle) error {
-	// Of its own, as the router that began may go before others.
+// startWatch starts to watch a namespace.
+func (m *Manager) startWatch(w *watch, of netns.Handle) error {
+	// A handle of its own, because the router whose handle this is may be released before others.
 	ns, err := netns.Duplicate(of)
 	if err != nil {
-		return fmt.Errorf("watch for changes of interfaces: %w", err)
+		return fmt.Errorf("watch interfaces for changes: %w", err)
 	}
 	run := func(f func()) {
 		m.watched.Go(func() {
@@ -88,9 +88,9 @@ func (m *Manager) begin(w *watch, of netns.Handle) error {
 	err = watchLinks(ns, w.done, run, func(u netlink.LinkUpdate) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if up, turned := w.known.turned(u); turned {
+		if up, switched := w.known.update(u); switched {
 			for _, r := range w.routers {
-				m.turned(r, u.Attrs().Name, up)
+				m.switched(r, u.Attrs().Name, up)
 			}
 		}
 	}, func() {})

@@ -12,10 +12,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// A namespace of two names is watched once, and the routers of both are told, as long as they are
-// there.
+// A namespace with two names is watched once, for the routers of both names, until each is
+// released.
 func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
-	m, turns := newWatchingManager(t)
+	m, reports := newWatchingManager(t)
 	first, second := testName(t, "first"), testName(t, "second")
 	ip(t, "netns", "add", first)
 	ip(t, "-n", first, "link", "set", "lo", "up")
@@ -27,25 +27,25 @@ func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
 	}
 	want := func(lines ...string) {
 		t.Helper()
-		told := make(map[string]bool)
+		got := make(map[string]bool)
 		for range lines {
-			told[<-turns] = true
+			got[<-reports] = true
 		}
-		if got := slices.Sorted(maps.Keys(told)); !slices.Equal(got, lines) {
-			t.Fatalf("told %q, want %q", got, lines)
+		if got := slices.Sorted(maps.Keys(got)); !slices.Equal(got, lines) {
+			t.Fatalf("reported %q, want %q", got, lines)
 		}
 	}
 	ensure(t, m, first)
 	want(first + " lo true")
 	ensure(t, m, second)
-	want(second + " lo true") // what the other has been told
+	want(second + " lo true") // as it was reported for the other
 	if n := len(m.watches.of); n != 1 {
 		t.Errorf("%d namespaces are watched, want 1", n)
 	}
 	ip(t, "-n", first, "link", "set", "lo", "down")
 	want(first+" lo false", second+" lo false")
 
-	if err := m.Release(vr.Spec{NetNS: first}); err != nil { // that which began to watch
+	if err := m.Release(vr.Spec{NetNS: first}); err != nil { // the one that started the watch
 		t.Fatal(err)
 	}
 	ip(t, "-n", first, "link", "set", "lo", "up")
@@ -54,11 +54,11 @@ func TestRoutersInOneNamespaceShareItsWatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := len(m.watches.of); n != 0 {
-		t.Errorf("%d namespaces are watched without a router in them", n)
+		t.Errorf("%d namespaces are watched without a router in them, want 0", n)
 	}
 }
 
-func TestEnsureSideBySide(t *testing.T) {
+func TestEnsureConcurrently(t *testing.T) {
 	m, _ := newTestManager(t)
 	name, other := testName(t, "side"), testName(t, "by-side")
 	var group errgroup.Group
@@ -74,7 +74,7 @@ func TestEnsureSideBySide(t *testing.T) {
 	}
 	for i, r := range routers {
 		if r != routers[i%2] || !r.Created() {
-			t.Errorf("Ensure %d gave %v, created %v; want the one router of each name, created", i, r.Spec(), r.Created())
+			t.Errorf("Ensure %d returned %v, created %v; want the one router of each name, created", i, r.Spec(), r.Created())
 		}
 	}
 }

@@ -16,18 +16,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// RouteProtocol is the protocol that our routes carry in the kernel's table, which tells them from
-// the operator's and routing daemons' ones: `ip route show proto 115`. It is the IP protocol number
-// of L2TP.
+// RouteProtocol is the protocol of the daemon's routes in the kernel's tables. It distinguishes
+// them from routes of the operator and of routing daemons: `ip route show proto 115`. It is the IP
+// protocol number of L2TP.
 const RouteProtocol = 115
 
-// address is an address of an interface, comparable. Without a peer, peer is local.
+// address is an address of an interface, comparable. Without a peer address, peer is local.
 type address struct {
 	local netip.Addr
 	peer  netip.Prefix
 }
 
-// addressesOf are those that c wants.
+// addressesOf returns the addresses of the configuration c.
 func addressesOf(c vr.Interface) []address {
 	var as []address
 	if c.Local.IsValid() {
@@ -50,16 +50,16 @@ func addressesOf(c vr.Interface) []address {
 	return as
 }
 
-// linkLocal is fe80:: with that interface identifier.
+// linkLocal returns fe80:: with an interface identifier.
 func linkLocal(identifier uint64) netip.Addr {
 	a := [16]byte{0xfe, 0x80}
 	binary.BigEndian.PutUint64(a[8:], identifier)
 	return netip.AddrFrom16(a)
 }
 
-// Configure makes the interface of that name be exactly c, whatever it was, and puts it into the
-// VRF if the router is one: addresses that c does not have are removed, and routes of ours; routes
-// of others stay. An absent interface gives an error that wraps os.ErrNotExist.
+// Configure gives an interface exactly the configuration c, and moves it into the VRF if the router
+// is one. It removes all addresses that are not in c, and all routes of RouteProtocol; routes of
+// other protocols stay. The error for a missing interface wraps os.ErrNotExist.
 func (r *Router) Configure(ifname string, c vr.Interface) error {
 	return r.Do(func() error {
 		if err := r.configure(ifname, c); err != nil {
@@ -69,7 +69,7 @@ func (r *Router) Configure(ifname string, c vr.Interface) error {
 	})
 }
 
-// configure does the work of Configure, in the namespace of the calling thread.
+// configure is Configure in the namespace of the calling thread.
 func (r *Router) configure(ifname string, c vr.Interface) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -87,11 +87,11 @@ func (r *Router) configure(ifname string, c vr.Interface) error {
 	if err != nil {
 		return err
 	}
-	// Before it has addresses and is up: the routes to them go into the table of the VRF that it is
-	// in by then.
+	// Before it has addresses and is up: the kernel adds the routes to them to the table of the VRF
+	// that the interface is in at that time.
 	if vrf := r.place.vrf; vrf != 0 && vrf != link.Attrs().MasterIndex {
 		if err := kernel.LinkSetMasterByIndex(link, vrf); err != nil {
-			return fmt.Errorf("put into %s: %w", r.spec, err)
+			return fmt.Errorf("move into %s: %w", r.spec, err)
 		}
 	}
 	if c.MTU != 0 && c.MTU != link.Attrs().MTU {
@@ -102,16 +102,18 @@ func (r *Router) configure(ifname string, c vr.Interface) error {
 	if err := prepareIPv6(ifname, c.NeedsIPv6()); err != nil {
 		return err
 	}
-	// First of all, as the kernel forgets the route to the IPv6 peer when an interface goes up that
-	// has its address.
+	// Before the addresses: if an interface already has them when it is set up, the kernel loses
+	// the route to the IPv6 peer.
+	state := "up"
 	if c.Up {
 		err = kernel.LinkSetUp(link)
 	} else {
-		c.LinkLocal, c.Addresses, c.Routes = 0, nil, nil // the kernel drops them
+		state = "down"
+		c.LinkLocal, c.Addresses, c.Routes = 0, nil, nil // the kernel removes them
 		err = kernel.LinkSetDown(link)
 	}
 	if err != nil {
-		return fmt.Errorf("set up %v: %w", c.Up, err)
+		return fmt.Errorf("set %s: %w", state, err)
 	}
 	if err := setAddresses(kernel, link, addressesOf(c)); err != nil {
 		return err
@@ -119,7 +121,7 @@ func (r *Router) configure(ifname string, c vr.Interface) error {
 	return setRoutes(kernel, link, r.table(), c.Routes)
 }
 
-// table is the routing table of the router.
+// table returns the number of the router's routing table.
 func (r *Router) table() int {
 	if r.spec.VRF == "" {
 		return unix.RT_TABLE_MAIN
@@ -127,9 +129,9 @@ func (r *Router) table() int {
 	return int(r.spec.Table)
 }
 
-// prepareIPv6 stops the kernel from making up link-local addresses, and from soliciting and
-// believing router advertisements: the other end is a router as we are. It switches IPv6 on if it
-// is wanted.
+// prepareIPv6 stops the kernel from generating link-local addresses, and from soliciting and
+// accepting router advertisements: the peer is a router, and so is the local end. It enables IPv6
+// if it is wanted.
 func prepareIPv6(ifname string, wanted bool) error {
 	parameters := [][2]string{
 		{"addr_gen_mode", "1"}, // IN6_ADDR_GEN_MODE_NONE
@@ -144,7 +146,7 @@ func prepareIPv6(ifname string, wanted bool) error {
 			return nil
 		}
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("IPv6 is wanted, but this host or interface has none: %w", err)
+			return fmt.Errorf("IPv6 is configured, but the host or the interface does not support it: %w", err)
 		}
 		if err != nil {
 			return err
@@ -153,9 +155,9 @@ func prepareIPv6(ifname string, wanted bool) error {
 	return nil
 }
 
-// setAddresses makes the interface have those addresses and no others.
+// setAddresses gives an interface exactly the wanted addresses.
 func setAddresses(kernel *netlink.Handle, link netlink.Link, wanted []address) error {
-	now, err := settled(func() ([]netlink.Addr, error) { return kernel.AddrList(link, netlink.FAMILY_ALL) })
+	now, err := dump(func() ([]netlink.Addr, error) { return kernel.AddrList(link, netlink.FAMILY_ALL) })
 	if err != nil {
 		return fmt.Errorf("list addresses: %w", err)
 	}
@@ -163,7 +165,10 @@ func setAddresses(kernel *netlink.Handle, link netlink.Link, wanted []address) e
 	for _, a := range now {
 		if key := addressOf(a); slices.Contains(wanted, key) {
 			have = append(have, key)
-		} else if err := kernel.AddrDel(link, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) { // gone with another
+			continue
+		}
+		// EADDRNOTAVAIL: the kernel removed it together with another one.
+		if err := kernel.AddrDel(link, &a); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
 			return fmt.Errorf("remove address %v: %w", a.IPNet, err)
 		}
 	}
@@ -178,7 +183,7 @@ func setAddresses(kernel *netlink.Handle, link netlink.Link, wanted []address) e
 	return nil
 }
 
-// addressOf is what a is for us.
+// addressOf converts an address from netlink.
 func addressOf(a netlink.Addr) address {
 	peer := a.Peer
 	if peer == nil {
@@ -190,7 +195,7 @@ func addressOf(a netlink.Addr) address {
 	return address{local.Unmap(), netip.PrefixFrom(peerAddr.Unmap(), bits)}
 }
 
-// netlink is the address as the kernel is told.
+// netlink converts an address for netlink.
 func (a address) netlink() *netlink.Addr {
 	peer := ipNet(a.peer)
 	na := &netlink.Addr{IPNet: &net.IPNet{IP: a.local.AsSlice(), Mask: peer.Mask}}
@@ -198,8 +203,8 @@ func (a address) netlink() *netlink.Addr {
 		na.Peer = peer
 	}
 	if a.local.Is6() {
-		// Both identifiers were agreed upon (RFC 5072 section 4.1), and nobody else is there: there
-		// is nothing to detect.
+		// Both identifiers were negotiated (RFC 5072, section 4.1), and the link has only two ends:
+		// no duplicate address to detect.
 		na.Flags = unix.IFA_F_NODAD
 		if a.local.IsLinkLocalUnicast() {
 			na.Scope = unix.RT_SCOPE_LINK
@@ -208,11 +213,11 @@ func (a address) netlink() *netlink.Addr {
 	return na
 }
 
-// setRoutes makes these prefixes, and no others of ours, be routed into the interface.
+// setRoutes gives an interface exactly the wanted routes of RouteProtocol.
 func setRoutes(kernel *netlink.Handle, link netlink.Link, table int, wanted []netip.Prefix) error {
-	ours := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol, Table: table}
-	now, err := settled(func() ([]netlink.Route, error) {
-		return kernel.RouteListFiltered(netlink.FAMILY_ALL, ours,
+	template := &netlink.Route{LinkIndex: link.Attrs().Index, Protocol: RouteProtocol, Table: table}
+	now, err := dump(func() ([]netlink.Route, error) {
+		return kernel.RouteListFiltered(netlink.FAMILY_ALL, template,
 			netlink.RT_FILTER_OIF|netlink.RT_FILTER_PROTOCOL|netlink.RT_FILTER_TABLE)
 	})
 	if err != nil {
@@ -224,20 +229,20 @@ func setRoutes(kernel *netlink.Handle, link netlink.Link, table int, wanted []ne
 	}
 	for _, route := range now {
 		if p := prefixOf(route.Dst); want[p] {
-			delete(want, p) // have it
+			delete(want, p) // it exists
 		} else if err := kernel.RouteDel(&route); err != nil {
 			return fmt.Errorf("remove route to %v: %w", p, err)
 		}
 	}
 	for p := range want {
-		route := *ours
+		route := *template
 		route.Dst = ipNet(p)
 		if p.Addr().Is4() {
 			route.Scope = unix.RT_SCOPE_LINK
 		}
 		err := kernel.RouteAdd(&route)
 		if errors.Is(err, unix.EEXIST) {
-			return fmt.Errorf("route to %v: the VR has such a route already, through another interface or by hand: %w", p, err)
+			return fmt.Errorf("route to %v: the VR already has this route, through another interface or added by the operator: %w", p, err)
 		}
 		if err != nil {
 			return fmt.Errorf("add route to %v: %w", p, err)

@@ -9,15 +9,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// patience is the time after which settled gives up.
+// patience is the time after which dump gives up.
 const patience = 10 * time.Second
 
 var pauses = timing.Backoff{Min: time.Millisecond, Max: 50 * time.Millisecond}
 
-// settled lists things of the kernel, again for as long as it says that others have changed
-// meanwhile, so that the list may lack some: with many links in one namespace, all of which come
-// up, that is often.
-func settled[T any](list func() ([]T, error)) ([]T, error) {
+// dump returns the kernel's list of some objects. It repeats list while the kernel reports that the
+// objects changed during the dump, so that the list may be incomplete. That is frequent while many
+// links in one namespace come up.
+func dump[T any](list func() ([]T, error)) ([]T, error) {
 	spent := time.Duration(0)
 	for tries := 0; ; tries++ {
 		all, err := list()

@@ -23,8 +23,7 @@ func prefixes(texts ...string) []netip.Prefix {
 	return ps
 }
 
-// addTUN makes a TUN device of that name in r, as a data plane does. It stays without somebody who
-// has it open.
+// addTUN adds a persistent TUN device to r; it exists although no process has it open.
 func addTUN(t *testing.T, r *Router, name string) {
 	t.Helper()
 	err := r.Do(func() error {
@@ -38,9 +37,9 @@ func addTUN(t *testing.T, r *Router, name string) {
 	}
 }
 
-// seen is what ip(8) shows of the interface: its MTU and whether it is up, its addresses, its
-// routes in table main.
-func seen(t *testing.T, ns, ifname string) []string {
+// shown returns what ip(8) shows of an interface: its MTU and whether it is up, its addresses, and
+// its routes in table main.
+func shown(t *testing.T, ns, ifname string) []string {
 	t.Helper()
 	var lines []string
 	add := func(pattern string, args ...string) {
@@ -56,17 +55,17 @@ func seen(t *testing.T, ns, ifname string) []string {
 	add(`(inet6? .*?) *(?:\\|$)`, "-o", "address", "show", "dev", ifname)
 	add(`(.*)`, "-4", "route", "show", "dev", ifname)
 	add(`(.*)`, "-6", "route", "show", "dev", ifname)
-	for i, line := range lines { // a TUN that nobody has open has no carrier
+	for i, line := range lines { // a TUN device that no process has open has no carrier
 		lines[i] = strings.Join(strings.Fields(strings.ReplaceAll(line, "linkdown", "")), " ")
 	}
 	return lines
 }
 
-// TestConfigure takes one interface from shape to shape. Each is as it should be whatever came
-// before, and a second Configure changes nothing.
+// TestConfigure configures one interface again and again. The result does not depend on the
+// configuration before, and a second call of Configure changes nothing.
 func TestConfigure(t *testing.T) {
 	m, _ := newTestManager(t)
-	r := ensure(t, m, testName(t, "shapes"))
+	r := ensure(t, m, testName(t, "configure"))
 	addTUN(t, r, "vl0")
 
 	numbered := vr.Interface{
@@ -126,8 +125,8 @@ func TestConfigure(t *testing.T) {
 			"fd00::1 proto kernel metric 256 pref medium",
 			"fe80::/64 proto kernel metric 256 pref medium",
 		}},
-		{"they go while down", vr.Interface{Addresses: prefixes("2001:db8::1/64")}, []string{"mtu 1400"}},
-		{"one IPv4 address alone", vr.Interface{Up: true, Local: numbered.Local}, []string{
+		{"no IPv6 addresses while down", vr.Interface{Addresses: prefixes("2001:db8::1/64")}, []string{"mtu 1400"}},
+		{"one IPv4 address only", vr.Interface{Up: true, Local: numbered.Local}, []string{
 			"mtu 1400", "UP", "inet 10.255.0.0/32 scope global vl0",
 		}},
 		{"unnumbered with routes", vr.Interface{Up: true, Routes: prefixes("192.0.2.0/24")}, []string{
@@ -140,11 +139,10 @@ func TestConfigure(t *testing.T) {
 				t.Fatalf("%s, %s: %v", step.name, time, err)
 			}
 			want := slices.Sorted(slices.Values(step.want))
-			got := slices.Sorted(slices.Values(seen(t, r.Name(), "vl0")))
-			// The kernel adds the routes that belong to an IPv6 address a little later than the
-			// address.
+			got := slices.Sorted(slices.Values(shown(t, r.Name(), "vl0")))
+			// The kernel adds the routes of an IPv6 address shortly after the address.
 			for tries := 0; !slices.Equal(got, want) && tries < 100; tries++ {
-				got = slices.Sorted(slices.Values(seen(t, r.Name(), "vl0")))
+				got = slices.Sorted(slices.Values(shown(t, r.Name(), "vl0")))
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("%s, %s:\ngot:\n  %s\nwant:\n  %s", step.name, time,
@@ -154,8 +152,8 @@ func TestConfigure(t *testing.T) {
 	}
 }
 
-// Routes of others, through the same interface, are none of our business.
-func TestConfigureLeavesRoutesOfOthers(t *testing.T) {
+// Routes of other protocols through the same interface are not changed.
+func TestConfigureKeepsOtherRoutes(t *testing.T) {
 	m, _ := newTestManager(t)
 	r := ensure(t, m, testName(t, "others"))
 	addTUN(t, r, "vl0")
@@ -169,7 +167,7 @@ func TestConfigureLeavesRoutesOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ip(t, "-n", r.Name(), "-4", "route"); len(got) != 1 || !strings.HasPrefix(got[0], "203.0.113.0/24 ") {
-		t.Errorf("routes %q, want the one of OSPF alone", got)
+		t.Errorf("routes %q, want only the OSPF one", got)
 	}
 }
 
@@ -186,31 +184,30 @@ func TestConfigureErrors(t *testing.T) {
 		name, ifname string
 		c            vr.Interface
 		want         error  // wrapped, nil: any
-		say          string // in the text, beside the names of VR and interface
+		text         string // in the error, besides the names of VR and interface
 	}{
 		{"no such interface", "vl9", vr.Interface{}, os.ErrNotExist, "interface vl9"},
 		{"MTU out of bounds", "vl0", vr.Interface{MTU: 10}, nil, "MTU 10"},
 		{"MTU too small for IPv6", "vl0", vr.Interface{MTU: 1279, Up: true, LinkLocal: 1}, nil, "1280"},
-		{"IPv6 address in the place of IPv4's", "vl0", vr.Interface{Local: netip.IPv6LinkLocalAllNodes()}, nil, "IPv4"},
-		{"route that another link has", "vl1", route, os.ErrExist, "192.0.2.0/24"},
+		{"IPv6 address as IPv4 address", "vl0", vr.Interface{Local: netip.IPv6LinkLocalAllNodes()}, nil, "IPv4"},
+		{"route of another link", "vl1", route, os.ErrExist, "192.0.2.0/24"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := r.Configure(tt.ifname, tt.c)
 			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 				t.Fatalf("got %v, want %v", err, tt.want)
 			}
-			for _, say := range []string{r.Name(), tt.ifname, tt.say} {
-				if !strings.Contains(err.Error(), say) {
-					t.Errorf("error %q does not name %q", err, say)
+			for _, text := range []string{r.Name(), tt.ifname, tt.text} {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("error %q does not contain %q", err, text)
 				}
 			}
 		})
 	}
 }
 
-// A host that has IPv6 switched off takes part with IPv4; where IPv6 is asked for it is switched on
-// for the interface.
-func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
+// On a host with IPv6 disabled, IPv4 works; Configure enables IPv6 on an interface that needs it.
+func TestConfigureWithIPv6Disabled(t *testing.T) {
 	m, _ := newTestManager(t)
 	r := ensure(t, m, testName(t, "off"))
 	if err := r.Do(func() error {
@@ -226,18 +223,18 @@ func TestConfigureWithIPv6SwitchedOff(t *testing.T) {
 	addTUN(t, r, "vl0")
 	c := vr.Interface{MTU: 1400, Up: true, Local: netip.MustParseAddr("10.0.0.1"), Peer: netip.MustParseAddr("10.0.0.2")}
 	if err := r.Configure("vl0", c); err != nil {
-		t.Errorf("IPv4 alone: %v", err)
+		t.Errorf("only IPv4: %v", err)
 	}
-	c.MTU, c.LinkLocal = 576, 0 // here the kernel takes IPv6 off the interface altogether
+	c.MTU, c.LinkLocal = 576, 0 // with this MTU the kernel removes IPv6 from the interface
 	if err := r.Configure("vl0", c); err != nil {
-		t.Errorf("IPv4 alone with a small MTU: %v", err)
+		t.Errorf("only IPv4, small MTU: %v", err)
 	}
 	c.MTU, c.LinkLocal = 1400, 7
 	if err := r.Configure("vl0", c); err != nil {
 		t.Errorf("with IPv6: %v", err)
 	}
 	want := fmt.Sprintf("inet6 %v/64 scope link nodad", linkLocal(7))
-	if got := seen(t, r.Name(), "vl0"); !slices.Contains(got, want) {
-		t.Errorf("got %q, want %q among it", got, want)
+	if got := shown(t, r.Name(), "vl0"); !slices.Contains(got, want) {
+		t.Errorf("got %q, want %q in it", got, want)
 	}
 }
