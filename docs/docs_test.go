@@ -19,16 +19,12 @@ import (
 
 var update = flag.Bool("update", false, "write the table of keys into configuration.md")
 
-// pages returns the text of README.md, CHANGELOG.md, CONTRIBUTING.md and all pages of this folder,
-// by path.
+// pages returns the text of all pages of this folder and its decisions, and of those at the top of
+// the repository, by path.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	paths, err := filepath.Glob("*.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	pages := map[string]string{}
-	for _, path := range append(paths, "../README.md", "../CHANGELOG.md", "../CONTRIBUTING.md") {
+	for _, path := range slices.Concat(glob(t, "*.md"), glob(t, "decisions/*.md"), glob(t, "../*.md")) {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -36,6 +32,15 @@ func pages(t *testing.T) map[string]string {
 		pages[path] = string(text)
 	}
 	return pages
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(pattern)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
 }
 
 var (

@@ -25,7 +25,7 @@ const protectedVPN = "red"
 // unavailableReason returns why IPsec cannot be shown on this machine, or "" if it can.
 func (d *demo) unavailableReason() string {
 	if _, err := exec.LookPath("charon-systemd"); err != nil {
-		return "strongSwan is not installed: apt install charon-systemd strongswan-swanctl"
+		return "strongSwan is not installed: apt install charon-systemd strongswan-swanctl libstrongswan-standard-plugins"
 	}
 	if err := d.PE1.NS.Do(guard.ProbeESP); err != nil {
 		return err.Error()
