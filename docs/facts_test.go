@@ -15,19 +15,19 @@ import (
 var stated = []struct{ page, phrase, folder, constant, value string }{
 	{"decisions/one-loop-per-peer-and-class.md", "The mailbox holds 1,024 entries", "daemon", "mailboxSize", "1024"},
 	{"decisions/one-effect-queue-per-link.md", "32 at a time", "daemon", "parallel", "32"},
-	{"decisions/events.md", "The last 4,096 events", "daemon/internal/events", "Kept", "4096"},
-	{"architecture.md", "keeps the last 4,096", "daemon/internal/events", "Kept", "4096"},
+	{"decisions/events.md", "The last 4,096 events", "daemon/internal/events", "kept", "4096"},
+	{"architecture.md", "keeps the last 4,096", "daemon/internal/events", "kept", "4096"},
 	{"architecture.md", "waits up\nto 3 s", "daemon", "stopTimeout", "3 * time.Second"},
 	{"decisions/sockets.md", "silent for 10 s", "daemon", "homeAfter", "10 * time.Second"},
 	{"decisions/live-change.md", "all other waits end after 20 s", "daemon", "patience", "20 * time.Second"},
-	{"decisions/admission.md", "| half-open connections of a peer | 4 |", "l2tp/control", "maxOffers", "4"},
+	{"decisions/admission.md", "| half-open connections of a peer | 4 |", "l2tp/control", "maxIncoming", "4"},
 	{"decisions/admission.md", "| closing connections of a peer | 8 |", "l2tp/control", "maxClosing", "8"},
-	{"decisions/admission.md", "500 per second from all peers together", "daemon/internal/listen", "callsPerSecond", "500"},
+	{"decisions/admission.md", "500 per second from all peers together", "daemon/internal/listen", "messagesPerSecond", "500"},
 	{"decisions/protection-classes.md", "at most one second", "daemon", "viewTimeout", "time.Second"},
 	{"decisions/key-manager.md", "without an answer for 15 s", "ipsec/strongswan", "patience", "15 * time.Second"},
 	{"decisions/key-manager.md", "no association exists for 10 s", "ipsec/strongswan", "hintDelay", "10 * time.Second"},
 	{"decisions/sequence-numbers.md", "for 10 ms", "dataplane/kernel", "reorderTimeout", "10 * time.Millisecond"},
-	{"performance.md", "at most 256 sessions of one peer at a time", "session", "maxAsking", "256"},
+	{"performance.md", "at most 256 sessions of one peer at a time", "session", "maxPending", "256"},
 }
 
 func TestStatedNumbers(t *testing.T) {
@@ -59,12 +59,12 @@ func constants(t *testing.T, folder, name string) (values []string) {
 	return values
 }
 
-var inCode = regexp.MustCompile("`([a-z][a-zA-Z0-9_./-]*)`")
+var codeSpan = regexp.MustCompile("`([a-z][a-zA-Z0-9_./-]*)`")
 
 // A path in a page that begins with a folder of the repository names an existing file or folder.
 func TestNamedFilesExist(t *testing.T) {
 	for page, text := range pages(t) {
-		for _, match := range inCode.FindAllStringSubmatch(text, -1) {
+		for _, match := range codeSpan.FindAllStringSubmatch(text, -1) {
 			path := strings.TrimSuffix(match[1], "...")
 			first, _, nested := strings.Cut(path, "/")
 			if info, err := os.Stat(filepath.Join("..", first)); err != nil || !info.IsDir() || !nested {
