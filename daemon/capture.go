@@ -2,17 +2,17 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"iter"
-	"net/http"
 	"net/netip"
 	"slices"
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
@@ -31,12 +31,10 @@ type overheard struct {
 	missed   uint64
 }
 
-// Bounds of captures: what may wait for a client, how many clients a peer may have, and what one
-// may have in all, since the dissector remembers sessions.
+// Bounds of captures: what may wait for a client, and how many clients a peer may have.
 const (
-	tapSize      = 1024
-	maxTaps      = 8
-	maxOverheard = 100_000
+	tapSize = 1024
+	maxTaps = 8
 )
 
 func (l *loop) tapSent(now time.Time, message []byte) {
@@ -93,26 +91,18 @@ func (l *loop) listenIn(t *tap, d *dissect.Dissector) bool {
 	return true
 }
 
-// capture answers with the control messages of a peer, on its connections of all classes.
-func (d *Daemon) capture(r *http.Request) (iter.Seq[[]api.Captured], error) {
-	name := r.PathValue("peer")
+// Capture implements rest.Backend. It captures on the peer's connections of all classes.
+func (d *Daemon) Capture(ctx context.Context, name string, count int) (iter.Seq[[]api.Captured], error) {
 	loops := slices.DeleteFunc(slices.Clone(d.loops()), func(l *loop) bool { return l.name.peer != name })
 	if len(loops) == 0 {
-		return nil, notFound("no peer %q is configured here", name)
+		return nil, rest.NotFound("no peer %q is configured here", name)
 	}
-	count := maxOverheard
-	if text := r.URL.Query().Get("count"); text != "" {
-		var err error
-		if count, err = strconv.Atoi(text); err != nil || count < 0 || count > maxOverheard {
-			return nil, refused(http.StatusBadRequest, "count is %q; want a number of messages, %d at most", text, maxOverheard)
-		}
-	}
-	peer, err := ask(r.Context(), loops[0], func(time.Time) config.Peer { return loops[0].peer })
+	peer, err := ask(ctx, loops[0], func(time.Time) config.Peer { return loops[0].peer })
 	if err != nil {
 		return nil, err
 	}
 	if peer.IsStatic() {
-		return nil, refused(http.StatusConflict, "peer %s has no control connection (signalling: static)", name)
+		return nil, rest.Conflict("peer %s has no control connection (signalling: static)", name)
 	}
 	t, words := &tap{heard: make(chan overheard, tapSize)}, dissect.New(secretsOf(&peer), false)
 	leave := func() {
@@ -121,9 +111,9 @@ func (d *Daemon) capture(r *http.Request) (iter.Seq[[]api.Captured], error) {
 		}
 	}
 	for _, l := range loops {
-		added, err := ask(r.Context(), l, func(time.Time) bool { return l.listenIn(t, words) })
+		added, err := ask(ctx, l, func(time.Time) bool { return l.listenIn(t, words) })
 		if err == nil && !added {
-			err = refused(http.StatusConflict, "peer %s is being captured %d times already; end one of these", name, maxTaps)
+			err = rest.Conflict("peer %s is being captured %d times already; end one of these", name, maxTaps)
 		}
 		if err != nil {
 			leave()
@@ -143,7 +133,7 @@ func (d *Daemon) capture(r *http.Request) (iter.Seq[[]api.Captured], error) {
 				}
 			case <-loops[0].over:
 				return
-			case <-r.Context().Done():
+			case <-ctx.Done():
 				return
 			}
 		}

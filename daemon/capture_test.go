@@ -18,19 +18,17 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
 // captureOf collects what is captured of the one peer until the end of the function that it
 // returns.
-func (p *pe) captureOf(t *testing.T, query string) (end func() []api.Captured) {
+func (p *pe) captureOf(t *testing.T, count int) (end func() []api.Captured) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	r := request(t).WithContext(ctx)
-	r.URL.RawQuery = query
-	r.SetPathValue("peer", p.cfg().Peers[0].Name)
-	batches, err := p.capture(r)
+	batches, err := p.Capture(ctx, p.cfg().Peers[0].Name, count)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +83,7 @@ func TestCapture(t *testing.T) {
 					a.isUp(t)
 					begun.Store(true)
 				}
-				end := a.captureOf(t, "")
+				end := a.captureOf(t, 100_000)
 				if !late {
 					b.start(t)
 				}
@@ -120,7 +118,7 @@ func TestCapture(t *testing.T) {
 				}
 				document := parseDocument(t)
 				text, _ := json.Marshal(captured[0])
-				if err := document.validate(t, api.PathCapture+"/{peer}", http.MethodGet, "200", linesType, text); err != nil {
+				if err := document.validate(t, api.PathCapture+"/{peer}", http.MethodGet, "200", rest.LinesType, text); err != nil {
 					t.Error(err)
 				}
 			})
@@ -155,30 +153,22 @@ func TestCaptureBounds(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.start(t)
 		b.start(t)
-		try := func(peer, query string) error {
-			r := request(t)
-			r.URL.RawQuery = query
-			r.SetPathValue("peer", peer)
-			_, err := a.capture(r)
-			return err
-		}
 		var ends []func() []api.Captured
 		for range maxTaps {
-			ends = append(ends, a.captureOf(t, "count=3"))
+			ends = append(ends, a.captureOf(t, 3))
 		}
 		synctest.Wait()
 		for _, tt := range []struct {
-			peer, query string
-			status      int
-			text        string
+			peer   string
+			status int
+			text   string
 		}{
-			{"pe9", "", 404, `no peer "pe9" is configured here`},
-			{"pe2", "count=many", 400, `count is "many"; want a number of messages, 100000 at most`},
-			{"pe2", "", 409, "peer pe2 is being captured 8 times already; end one of these"},
+			{"pe9", 404, `no peer "pe9" is configured here`},
+			{"pe2", 409, "peer pe2 is being captured 8 times already; end one of these"},
 		} {
-			err := try(tt.peer, tt.query)
-			if r, ok := errors.AsType[*refusal](err); !ok || r.status != tt.status || r.text != tt.text {
-				t.Errorf("%s?%s: %v", tt.peer, tt.query, err)
+			_, err := a.Capture(t.Context(), tt.peer, 1)
+			if r, ok := errors.AsType[*rest.Error](err); !ok || r.Status != tt.status || r.Text != tt.text {
+				t.Errorf("%s: %v", tt.peer, err)
 			}
 		}
 		pass(time.Minute)

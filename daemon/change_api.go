@@ -10,10 +10,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/config/plan"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 )
 
-// planFile answers what a configuration would change.
-func (d *Daemon) planFile(_ *http.Request, in api.Configuration) (api.Plan, error) {
+// Plan implements rest.Backend.
+func (d *Daemon) Plan(in api.Configuration) (api.Plan, error) {
 	read, err := d.reader(in)
 	if err != nil {
 		return api.Plan{}, err
@@ -26,8 +27,8 @@ func (d *Daemon) planFile(_ *http.Request, in api.Configuration) (api.Plan, erro
 	return describePlan(plan.Make(from, to), from), nil
 }
 
-// applyFile has a configuration run.
-func (d *Daemon) applyFile(_ *http.Request, in api.Configuration) (api.Plan, error) {
+// Apply implements rest.Backend.
+func (d *Daemon) Apply(in api.Configuration) (api.Plan, error) {
 	read, err := d.reader(in)
 	if err != nil {
 		return api.Plan{}, err
@@ -44,8 +45,8 @@ func (d *Daemon) applyFile(_ *http.Request, in api.Configuration) (api.Plan, err
 	return told, nil
 }
 
-// reloadFile has the daemon's own configuration file run.
-func (d *Daemon) reloadFile(*http.Request, struct{}) (api.Plan, error) {
+// Reload implements rest.Backend.
+func (d *Daemon) Reload() (api.Plan, error) {
 	from := d.cfg()
 	p, err := d.reread()
 	if err != nil {
@@ -57,7 +58,7 @@ func (d *Daemon) reloadFile(*http.Request, struct{}) (api.Plan, error) {
 // reader reads the configuration that comes with a request.
 func (d *Daemon) reader(in api.Configuration) (func() (*config.Config, error), error) {
 	if !filepath.IsAbs(in.File) {
-		return nil, refused(http.StatusBadRequest, "file is %q; want an absolute path: relative names in the configuration start at its folder", in.File)
+		return nil, rest.BadRequest("file is %q; want an absolute path: relative names in the configuration start at its folder", in.File)
 	}
 	return func() (*config.Config, error) {
 		cfg, err := config.Parse(in.File, []byte(in.Text))
@@ -87,13 +88,13 @@ func (d *Daemon) ownFileNote() string {
 // refusalOf says what was wrong with a configuration; other errors stay as they are.
 func refusalOf(err error) error {
 	if mistakes, ok := errors.AsType[*mistakesError](err); ok {
-		return &refusal{
-			status: http.StatusUnprocessableEntity, text: "the configuration has mistakes; nothing is changed",
-			details: strings.Split(mistakes.Error(), "\n"),
+		return &rest.Error{
+			Status: http.StatusUnprocessableEntity, Text: "the configuration has mistakes; nothing is changed",
+			Details: strings.Split(mistakes.Error(), "\n"),
 		}
 	}
 	if restart, ok := errors.AsType[*restartError](err); ok {
-		return refused(http.StatusConflict, "%v", restart)
+		return rest.Conflict("%v", restart)
 	}
 	return err
 }

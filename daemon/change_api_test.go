@@ -8,6 +8,7 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 )
 
 // anotherFile is a configuration as a client sends it.
@@ -38,19 +39,19 @@ func TestRequireIPsecHoldsForClients(t *testing.T) {
 	a.runs(t, anotherFile)
 	for _, requires := range []bool{false, true} {
 		a.reloads.RequireIPsec = requires
-		for name, ask := range map[string]func(*http.Request, api.Configuration) (api.Plan, error){"plan": a.planFile, "apply": a.applyFile} {
+		for name, ask := range map[string]func(api.Configuration) (api.Plan, error){"plan": a.Plan, "apply": a.Apply} {
 			if name == "apply" && !requires {
 				continue // it would, with loops that do not run here
 			}
-			_, err := ask(request(t), anotherFile)
+			_, err := ask(anotherFile)
 			if !requires {
 				if err != nil {
 					t.Errorf("%s: %v", name, err)
 				}
 				continue
 			}
-			r, ok := errors.AsType[*refusal](err)
-			if !ok || r.status != http.StatusUnprocessableEntity || len(r.details) != 2 || !strings.Contains(r.details[0], "--require-ipsec") {
+			r, ok := errors.AsType[*rest.Error](err)
+			if !ok || r.Status != http.StatusUnprocessableEntity || len(r.Details) != 2 || !strings.Contains(r.Details[0], "--require-ipsec") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}

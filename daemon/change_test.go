@@ -1,9 +1,8 @@
 package daemon
 
 import (
+	"context"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
-	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
@@ -42,7 +40,7 @@ func untouched(t *testing.T, vpn string, pes ...*pe) func() {
 		if l.State != api.LinkUp {
 			t.Fatalf("%s is %s at %s: %s", vpn, l.State, p.cfg().Local.HostName, l.Reason)
 		}
-		for _, s := range ask0(t, fromViews(p.countedViews, report.Sessions)) {
+		for _, s := range ask0(t, p.Sessions) {
 			if s.VPN == vpn {
 				return at{l.Since, s.LocalID}
 			}
@@ -63,10 +61,10 @@ func untouched(t *testing.T, vpn string, pes ...*pe) func() {
 	}
 }
 
-// ask0 asks a handler that takes nothing.
-func ask0[T any](t *testing.T, f func(*http.Request) (T, error)) T {
+// ask0 returns an answer of the API that needs no parameters.
+func ask0[T any](t *testing.T, f func(context.Context) (T, error)) T {
 	t.Helper()
-	answer, err := f(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
+	answer, err := f(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +175,7 @@ func TestChangeOfAPeer(t *testing.T) {
 		pass(time.Minute)
 		a.isUp(t)
 		blue()
-		if peers := ask0(t, fromViews(a.views, report.Peers)); len(peers) != 2 {
+		if peers := ask0(t, a.Peers); len(peers) != 2 {
 			t.Errorf("peers %+v", peers)
 		}
 
@@ -200,7 +198,7 @@ func TestChangeOfAPeer(t *testing.T) {
 		blue()
 
 		oa.change(t, func(cfg *config.Config) { cfg.Peers, cfg.VPNs = cfg.Peers[:1], cfg.VPNs[:1] })
-		if len(ask0(t, fromViews(a.views, report.Peers))) != 1 || len(a.loops()) != 1 {
+		if len(ask0(t, a.Peers)) != 1 || len(a.loops()) != 1 {
 			t.Error("the peer is there still")
 		}
 		if _, open, sessions := a.plane.count(); open != 1 || sessions != 1 {
@@ -385,7 +383,7 @@ func TestAnswersDuringChanges(t *testing.T) {
 		go func() {
 			defer close(over)
 			for range 200 {
-				ask0(t, fromViews(a.views, report.Links))
+				ask0(t, a.Links)
 				time.Sleep(50 * time.Millisecond)
 			}
 		}()

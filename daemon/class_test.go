@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,7 +8,6 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
-	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // reconfigure changes the configuration of a daemon that is not started.
@@ -18,20 +16,10 @@ func (p *pe) reconfigure(change func(*config.Config)) {
 	p.remake()
 }
 
-// request asks the daemon without a socket.
-func request(t *testing.T) *http.Request {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
 // allPeers are what the API tells of them.
 func (p *pe) allPeers(t *testing.T) []api.Peer {
 	t.Helper()
-	peers, err := fromViews(p.views, report.Peers)(request(t))
+	peers, err := p.Peers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,10 +29,7 @@ func (p *pe) allPeers(t *testing.T) []api.Peer {
 // explained is what the API explains of a link.
 func (p *pe) explained(t *testing.T, vpn, peer string) api.Explanation {
 	t.Helper()
-	r := request(t)
-	r.SetPathValue("vpn", vpn)
-	r.SetPathValue("peer", peer)
-	x, err := p.explain(r)
+	x, err := p.Explain(t.Context(), vpn, peer)
 	if err != nil {
 		t.Fatal(err)
 	}

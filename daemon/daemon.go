@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/events"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
+	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/dataplane/kernel"
 	"github.com/l2tpvl/l2tpvl/ipsec"
@@ -121,16 +124,16 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 		zap.String("dataplane", d.plane.Name()), zap.String("because", d.because()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
 
 	// The socket comes first: it tells whether another daemon is serving the same configuration.
-	server, err := d.listenAPI(ctx)
+	server, err := rest.ListenUnix(ctx, d.cfg().API.Socket, d.cfg().API.Group, rest.Handler(d), d.log)
 	if err != nil {
 		return err
 	}
-	defer server.close()
-	page, err := d.listenMetrics()
+	defer server.Close()
+	metrics, err := d.listenMetrics()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = page.Close() }()
+	defer metrics.Close()
 
 	d.makeRoom()
 	if d.vrs, err = routers(); err != nil {
@@ -145,19 +148,46 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 
 	d.startLoops(ctx)
 	var serving sync.WaitGroup
-	serving.Go(server.serve)
-	serving.Go(page.serve)
+	serving.Go(func() { d.serveAPI(server) })
+	serving.Go(func() { d.serveMetrics(metrics) })
 	serving.Go(func() { d.reload(ctx) })
 	d.awaitEnd(ctx)
 	d.listeners.Close()
-	server.close()
-	_ = page.Close()
+	server.Close()
+	metrics.Close()
 	serving.Wait()
 	if err := d.vrs.Close(); err != nil {
 		return fmt.Errorf("remove virtual routers: %w", err)
 	}
 	d.log.Info("stopped")
 	return nil
+}
+
+// listenMetrics opens the port of the metrics; nil: none is configured.
+func (d *Daemon) listenMetrics() (*rest.Server, error) {
+	at := d.cfg().Metrics.Listen
+	if !at.IsValid() {
+		return nil, nil
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", report.Collector(d.snapshot).Handler())
+	server, err := rest.ListenTCP(at, mux)
+	if err != nil {
+		return nil, fmt.Errorf("metrics.listen: %w", err)
+	}
+	return server, nil
+}
+
+func (d *Daemon) serveAPI(s *rest.Server) {
+	if err := s.Serve(); err != nil {
+		d.events.Publish(api.Event{Kind: api.EventAPIEnded, Level: api.EventError, Message: "the API has ended", Reason: err.Error()})
+	}
+}
+
+func (d *Daemon) serveMetrics(s *rest.Server) {
+	if err := s.Serve(); err != nil {
+		d.log.Error("the metrics page has ended", zap.String("reason", err.Error()))
+	}
 }
 
 // ensureRouters makes the virtual routers, so that customers' interfaces can be put into them

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"net/http"
 	"net/netip"
 	"slices"
 	"sync"
@@ -515,11 +514,7 @@ func (p *pe) look(t *testing.T) *report.View {
 // links are what the API tells of them.
 func (p *pe) allLinks(t *testing.T) []api.Link {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	links, err := fromViews(p.views, report.Links)(request)
+	links, err := p.Links(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
-	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
 // The pieces of the overhead and the bounds make up the MTU that the interface has.
@@ -16,14 +15,14 @@ func TestMTUs(t *testing.T) {
 		a.reconfigure(func(c *config.Config) { c.VPNs[1].MTU = 1300 })
 		a.start(t)
 		pass(time.Second)
-		before, err := fromViews(a.views, report.MTUs)(request(t))
+		before, err := a.MTUs(t.Context())
 		if err != nil || len(before) != 2 || before[0].MTU != 0 || before[0].Up || before[0].MSS4 != 0 || before[0].Overhead.Cookie != 0 {
 			t.Errorf("before the peer is there: %+v, %v", before, err)
 		}
 		b.start(t)
 		pass(10 * time.Second)
 		a.isUp(t)
-		mtus, err := fromViews(a.views, report.MTUs)(request(t))
+		mtus, err := a.MTUs(t.Context())
 		if err != nil || len(mtus) != 2 || mtus[0].VPN != "green" {
 			t.Fatalf("%+v, %v", mtus, err)
 		}

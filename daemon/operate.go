@@ -3,11 +3,11 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
+	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/endid"
 )
@@ -22,12 +22,11 @@ type target struct {
 func (t target) String() string { return t.vpn + " ⇄ " + t.peer }
 
 // target finds the link that a request names; one of the operators alone may ask.
-func (d *Daemon) target(r *http.Request) (target, error) {
-	name := linkName{r.PathValue("vpn"), r.PathValue("peer")}
+func (d *Daemon) target(name linkName) (target, error) {
 	now := d.running.Load()
 	lc, found := linksOf(now.cfg)[name]
 	if !found {
-		return target{}, notFound("no link of VPN %q to peer %q is configured here", name.vpn, name.peer)
+		return target{}, rest.NotFound("no link of VPN %q to peer %q is configured here", name.vpn, name.peer)
 	}
 	for _, l := range now.loops {
 		if l.name == (loopName{name.peer, lc.link.Class()}) {
@@ -55,28 +54,19 @@ func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api
 }
 
 // operate finds a link, and does something to it, as the only one who changes anything.
-func (d *Daemon) operate(r *http.Request, f func(target) (api.Done, error)) (api.Done, error) {
+func (d *Daemon) operate(vpn, peer string, f func(target) (api.Done, error)) (api.Done, error) {
 	d.operators.mu.Lock()
 	defer d.operators.mu.Unlock()
-	t, err := d.target(r)
+	t, err := d.target(linkName{vpn, peer})
 	if err != nil {
 		return api.Done{}, err
 	}
 	return f(t)
 }
 
-// disable takes a link down and keeps it so.
-func (d *Daemon) disable(r *http.Request, _ struct{}) (api.Done, error) {
-	return d.setDisabled(r, true)
-}
-
-// enable lets it come up again.
-func (d *Daemon) enable(r *http.Request, _ struct{}) (api.Done, error) {
-	return d.setDisabled(r, false)
-}
-
-func (d *Daemon) setDisabled(r *http.Request, disabled bool) (api.Done, error) {
-	return d.operate(r, func(t target) (api.Done, error) {
+// SetDisabled implements rest.Backend.
+func (d *Daemon) SetDisabled(ctx context.Context, vpn, peer string, disabled bool) (api.Done, error) {
+	return d.operate(vpn, peer, func(t target) (api.Done, error) {
 		var done string
 		switch was := d.operators.disabled[t.linkName]; {
 		case disabled && was:
@@ -90,35 +80,35 @@ func (d *Daemon) setDisabled(r *http.Request, disabled bool) (api.Done, error) {
 		default:
 			done = fmt.Sprintf("%s was not taken down by an operator", t)
 		}
-		return t.do(r.Context(), done, func(now time.Time) {
+		return t.do(ctx, done, func(now time.Time) {
 			t.loop.pair.SetDisabled(now, t.id, disabled, &t.loop.out)
 		})
 	})
 }
 
-// resetLink ends a link's session, and has it begin anew.
-func (d *Daemon) resetLink(r *http.Request, _ struct{}) (api.Done, error) {
-	return d.operate(r, func(t target) (api.Done, error) {
+// ResetLink implements rest.Backend.
+func (d *Daemon) ResetLink(ctx context.Context, vpn, peer string) (api.Done, error) {
+	return d.operate(vpn, peer, func(t target) (api.Done, error) {
 		if d.operators.disabled[t.linkName] {
-			return api.Done{}, refused(http.StatusConflict, "%s is taken down by an operator: `l2tpvl-ctl up %s %s` lets it come up", t, t.vpn, t.peer)
+			return api.Done{}, rest.Conflict("%s is taken down by an operator: `l2tpvl-ctl up %s %s` lets it come up", t, t.vpn, t.peer)
 		}
-		return t.do(r.Context(), fmt.Sprintf("%s is reset, and begins anew", t), func(now time.Time) {
+		return t.do(ctx, fmt.Sprintf("%s is reset, and begins anew", t), func(now time.Time) {
 			t.loop.pair.ResetLink(now, t.id, &t.loop.out)
 		})
 	})
 }
 
-// resetPeer ends the control connections to a peer, and has them begin anew.
-func (d *Daemon) resetPeer(r *http.Request, _ struct{}) (api.Done, error) {
+// ResetPeer implements rest.Backend.
+func (d *Daemon) ResetPeer(ctx context.Context, peer string) (api.Done, error) {
 	d.operators.mu.Lock()
 	defer d.operators.mu.Unlock()
-	peer, found, done := r.PathValue("peer"), false, ""
+	found, done := false, ""
 	for _, l := range d.loops() {
 		if l.name.peer != peer {
 			continue
 		}
 		found = true
-		links, err := ask(r.Context(), l, func(now time.Time) int {
+		links, err := ask(ctx, l, func(now time.Time) int {
 			l.pair.Reset(now, &l.out)
 			return len(l.pair.Status().Links)
 		})
@@ -134,7 +124,7 @@ func (d *Daemon) resetPeer(r *http.Request, _ struct{}) (api.Done, error) {
 		}
 	}
 	if !found {
-		return api.Done{}, notFound("no peer %q is configured here", peer)
+		return api.Done{}, rest.NotFound("no peer %q is configured here", peer)
 	}
 	return api.Done{Done: done}, nil
 }

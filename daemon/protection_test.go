@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/l2tpvl/l2tpvl/config"
 	"github.com/l2tpvl/l2tpvl/daemon/api"
-	"github.com/l2tpvl/l2tpvl/daemon/report"
 	"github.com/l2tpvl/l2tpvl/dataplane"
 	"github.com/l2tpvl/l2tpvl/endid"
 	"github.com/l2tpvl/l2tpvl/ipsec"
@@ -73,7 +71,7 @@ func (p *pe) linkOf(t *testing.T, vpn string) api.Link {
 // protectionsOf are what the API tells of IPsec.
 func (p *pe) protectionsOf(t *testing.T) []api.Protection {
 	t.Helper()
-	all, err := fromViews(p.views, report.Protections)(request(t))
+	all, err := p.Protections(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +324,7 @@ func TestFloorDropsAreTold(t *testing.T) {
 		a.guard.status.DroppedOut, a.guard.status.DroppedIn = 3, 5
 		a.start(t)
 		pass(time.Second)
-		status, err := a.status(request(t))
+		status, err := a.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -348,12 +346,8 @@ func TestSlowGuard(t *testing.T) {
 		a.guard.set(func(g *fakeGuard) { g.slow = time.Hour })
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		start := time.Now()
-		links, err := fromViews(a.views, report.Links)(r)
+		links, err := a.Links(ctx)
 		if err != nil || len(links) != 2 || time.Since(start) > 3*time.Second {
 			t.Errorf("after %v: %d links, %v", time.Since(start), len(links), err)
 		}

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,11 +89,7 @@ func TestStaticLinks(t *testing.T) {
 // drops are the counts of what was dropped.
 func (p *pe) drops(t *testing.T) map[string]uint64 {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	status, err := p.status(request)
+	status, err := p.Status(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

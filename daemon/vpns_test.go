@@ -24,7 +24,7 @@ func TestVPNs(t *testing.T) {
 		type row struct{ id, vpn, counterpart, reason string }
 		compare := func(p *pe, want []row) {
 			t.Helper()
-			vpns, err := p.vpns(request(t))
+			vpns, err := p.VPNs(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestVPNs(t *testing.T) {
 		// What was called for long ago is not told any more.
 		a.stop()
 		pass(11 * time.Minute)
-		vpns, err := b.vpns(request(t))
+		vpns, err := b.VPNs(t.Context())
 		if err != nil || len(vpns) != 3 {
 			t.Errorf("%+v, %v; want our own three", vpns, err)
 		}
@@ -84,7 +84,7 @@ func TestVPNOfAnotherClass(t *testing.T) {
 		a.start(t)
 		b.start(t)
 		pass(30 * time.Second)
-		vpns, err := a.vpns(request(t))
+		vpns, err := a.VPNs(t.Context())
 		if err != nil || len(vpns) != 2 || vpns[1].Counterpart != api.CounterpartOtherClass || vpns[1].IPsec != "required" || vpns[1].CalledAt == nil {
 			t.Errorf("%+v, %v", vpns, err)
 		}

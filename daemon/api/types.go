@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// OpenAPI describes the API in JSON, following the OpenAPI Specification 3.1. `go test ./daemon
-// -update` generates it from the daemon's table of routes and from the types of this package with
-// their comments.
+// OpenAPI describes the API in JSON, following the OpenAPI Specification 3.1. `go test
+// ./daemon/internal/rest -update` generates it from the table of routes and from the types of this
+// package with their comments.
 //
 //go:embed openapi.json
 var OpenAPI []byte

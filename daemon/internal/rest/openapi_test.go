@@ -1,4 +1,4 @@
-package daemon
+package rest
 
 import (
 	"bytes"
@@ -20,11 +20,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-var update = flag.Bool("update", false, "write api/openapi.json")
+var update = flag.Bool("update", false, "write daemon/api/openapi.json")
 
 // openapi.json is what the table of routes and the types say.
 func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {
-	want, err := json.MarshalIndent(describe(t, new(Daemon).routes()), "", "  ")
+	all := routes(nil)
+	document := describe(t, all)
+	operations := 0
+	for _, path := range document["paths"].(object) {
+		operations += len(path.(object))
+	}
+	if operations != len(all) {
+		t.Errorf("the document has %d operations, and the table %d routes", operations, len(all))
+	}
+	want, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,9 +42,9 @@ func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("daemon/api/openapi.json is not what the routes and types are: run go test ./daemon -update")
+		t.Fatal("daemon/api/openapi.json is not what the routes and types are: run go test ./daemon/internal/rest -update")
 	}
-	if err := os.WriteFile("api/openapi.json", want, 0o644); err != nil {
+	if err := os.WriteFile("../../api/openapi.json", want, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -44,7 +53,7 @@ type object = map[string]any
 
 // describe writes the OpenAPI document.
 func describe(t *testing.T, routes []route) object {
-	w := describer{t: t, source: readSource(t, "api"), schemas: object{}}
+	w := describer{t: t, source: readSource(t, "../../api"), schemas: object{}}
 	paths := object{}
 	for _, r := range routes {
 		at, _ := paths[r.path].(object)
@@ -112,7 +121,7 @@ func (w *describer) operation(r route) object {
 	}
 	done := object{"description": "Done.", "content": w.json(r.response)}
 	if r.lines {
-		done = object{"description": "One such value a line.", "content": object{linesType: object{"schema": w.schema(r.response)}}}
+		done = object{"description": "One such value a line.", "content": object{LinesType: object{"schema": w.schema(r.response)}}}
 	}
 	op["responses"] = object{
 		"200":     done,
@@ -303,4 +312,18 @@ func words(comments ...*ast.CommentGroup) string {
 		}
 	}
 	return ""
+}
+
+// Every kind that session and ipsec tell of is one of the API's.
+func TestKindsOfNotesAreEvents(t *testing.T) {
+	known := readSource(t, "../../api").values["EventKind"]
+	notes := readSource(t, "../../../session").values["NoteKind"]
+	if len(notes) == 0 {
+		t.Error("session has no kinds of notes")
+	}
+	for _, kind := range notes {
+		if !slices.Contains(known, kind) {
+			t.Errorf("session.Note has the kind %q, and api.Event has not", kind)
+		}
+	}
 }

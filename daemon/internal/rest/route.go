@@ -1,9 +1,8 @@
-package daemon
+package rest
 
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net/http"
@@ -11,37 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/l2tpvl/l2tpvl/daemon/api"
-	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
-
-// routes is the API: daemon/api/openapi.json, which describes it, is written from this table.
-func (d *Daemon) routes() []route {
-	return []route{
-		get(api.PathStatus, "The daemon as a whole", d.status),
-		get(api.PathLinks, "All virtual links", fromViews(d.views, report.Links)),
-		get(api.PathPeers, "The control connections to all peers", fromViews(d.views, report.Peers)),
-		get(api.PathIPsec, "How IPsec protects the links to each peer that require it", fromViews(d.views, report.Protections)),
-		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them", fromViews(d.countedViews, report.Sessions)),
-		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone", d.vpns),
-		get(api.PathMTU, "The MTU of all links, and what takes how much of the path's", fromViews(d.views, report.MTUs)),
-		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do", d.explain),
-		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like", d.followEvents).
-			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").
-			with("follow", "If true, go on with what happens."),
-		stream(api.PathCapture+"/{peer}", "The control messages of a peer, from now on", d.capture).
-			with("count", "End after this many messages."),
-		post(api.PathPlan, "What a configuration would change; nothing is done", d.planFile),
-		post(api.PathApply, "Have a configuration run: what the plan says, and nothing else", d.applyFile),
-		post(api.PathReload, "Have the daemon's own configuration file run as it is now", d.reloadFile),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Up, "Let a link come up that was taken down", d.enable),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Down, "Take a link down, and keep it down", d.disable),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Reset, "End a link's session, and begin anew", d.resetLink),
-		post(api.PathPeers+"/{peer}/"+api.Reset, "End the control connections to a peer, and begin anew", d.resetPeer),
-		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
-	}
-}
 
 // route is one thing that the API can be asked for.
 type route struct {
@@ -92,7 +61,7 @@ func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, err
 			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 			decoder.DisallowUnknownFields()
 			if err := decoder.Decode(&in); err != nil {
-				refuse(w, malformed(err))
+				writeError(w, malformed(err))
 				return
 			}
 		}
@@ -111,10 +80,10 @@ func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out
 		handler: func(w http.ResponseWriter, r *http.Request) {
 			batches, err := f(r)
 			if err != nil {
-				refuse(w, err)
+				writeError(w, err)
 				return
 			}
-			w.Header().Set("Content-Type", linesType)
+			w.Header().Set("Content-Type", LinesType)
 			out, connection := json.NewEncoder(w), http.NewResponseController(w)
 			patience := time.Minute
 			if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
@@ -136,61 +105,34 @@ func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out
 	}
 }
 
-// linesType is the media type of JSON that comes one value a line.
-const linesType = "application/x-ndjson"
+// LinesType is the media type of JSON that comes one value a line.
+const LinesType = "application/x-ndjson"
 
 // malformed is what to say of a request that is not the JSON it should be.
-func malformed(err error) *refusal {
+func malformed(err error) *Error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return refused(http.StatusRequestEntityTooLarge, "the request is longer than %d octets", maxRequest)
+		return newError(http.StatusRequestEntityTooLarge, "the request is longer than %d octets", maxRequest)
 	}
 	if errors.Is(err, io.EOF) {
-		return refused(http.StatusBadRequest, "the request is empty; want JSON")
+		return BadRequest("the request is empty; want JSON")
 	}
-	return refused(http.StatusBadRequest, "the request: %v", err)
+	return BadRequest("the request: %v", err)
 }
 
 // answer tells what came of a request.
 func answer(w http.ResponseWriter, out any, err error) {
 	if err != nil {
-		refuse(w, err)
+		writeError(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(out) // an error here is a client that has gone
 }
 
-// refusal is an error whose HTTP status is known.
-type refusal struct {
-	status int
-	text   string
-	// details are what is wrong one by one, if it is several things.
-	details []string
-}
+// Handler serves the API of a backend.
+func Handler(b Backend) http.Handler { return handler(routes(b)) }
 
-func (e *refusal) Error() string { return e.text }
-
-func refused(status int, format string, args ...any) *refusal {
-	return &refusal{status: status, text: fmt.Sprintf(format, args...)}
-}
-
-// notFound is about what a client has named, and is not there.
-func notFound(format string, args ...any) *refusal {
-	return refused(http.StatusNotFound, format, args...)
-}
-
-// refuse answers with an error; one that is no refusal is the daemon's own trouble.
-func refuse(w http.ResponseWriter, err error) {
-	r, known := errors.AsType[*refusal](err)
-	if !known {
-		r = refused(http.StatusServiceUnavailable, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(r.status)
-	_ = json.NewEncoder(w).Encode(api.Error{Error: r.text, Details: r.details})
-}
-
-// handler serves the routes, and says what would be right where a request is for none of them.
+// handler serves the routes. Its errors name what would be right.
 func handler(routes []route) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -204,11 +146,11 @@ func handler(routes []route) http.Handler {
 		}
 		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			refuse(w, refused(http.StatusMethodNotAllowed, "%s %s: want %s", r.Method, r.URL.Path, allowed[0]))
+			writeError(w, newError(http.StatusMethodNotAllowed, "%s %s: want %s", r.Method, r.URL.Path, allowed[0]))
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, notFound("no %s in this API", r.URL.Path))
+		writeError(w, NotFound("no %s in this API", r.URL.Path))
 	})
 	return mux
 }
@@ -225,7 +167,7 @@ func (r route) checkQuery(w http.ResponseWriter, request *http.Request) {
 			if known != nil {
 				hint = "it takes " + strings.Join(known, ", ")
 			}
-			refuse(w, refused(http.StatusBadRequest, "%s has no parameter %q; %s", r.path, name, hint))
+			writeError(w, BadRequest("%s has no parameter %q; %s", r.path, name, hint))
 			return
 		}
 	}

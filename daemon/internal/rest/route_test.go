@@ -1,11 +1,17 @@
-package daemon
+package rest
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
 // A route that changes something takes what is right, and says what is wrong with all else.
@@ -17,7 +23,7 @@ func TestPost(t *testing.T) {
 		post("/v1/paint", "Paints", func(r *http.Request, in wish) (string, error) {
 			switch {
 			case in.Colour == "plaid":
-				return "", &refusal{status: http.StatusUnprocessableEntity, text: "two mistakes", details: []string{"plaid", "is none"}}
+				return "", &Error{Status: http.StatusUnprocessableEntity, Text: "two mistakes", Details: []string{"plaid", "is none"}}
 			case in.Colour == "black":
 				return "", errors.New("out of black\nand of white")
 			}
@@ -46,6 +52,42 @@ func TestPost(t *testing.T) {
 		h.ServeHTTP(got, httptest.NewRequestWithContext(t.Context(), tt.method, tt.target, strings.NewReader(tt.body)))
 		if text := strings.TrimSpace(got.Body.String()); got.Code != tt.status || text != tt.want {
 			t.Errorf("%s %s %.40s: %d %s, want %d %s", tt.method, tt.target, tt.body, got.Code, text, tt.status, tt.want)
+		}
+	}
+}
+
+// captureBackend is a Backend that captures nothing.
+type captureBackend struct {
+	Backend
+	count int // as requested
+}
+
+func (b *captureBackend) Capture(_ context.Context, _ string, count int) (iter.Seq[[]api.Captured], error) {
+	b.count = count
+	return func(func([]api.Captured) bool) {}, nil
+}
+
+func TestCaptureCount(t *testing.T) {
+	for query, want := range map[string]string{
+		"?count=0":      "0",
+		"?count=100000": "100000",
+		"":              "100000",
+		"?count=many":   `count is "many"; want a number of messages, 100000 at most`,
+		"?count=-1":     `count is "-1"; want a number of messages, 100000 at most`,
+		"?count=100001": `count is "100001"; want a number of messages, 100000 at most`,
+	} {
+		b, w := new(captureBackend), httptest.NewRecorder()
+		Handler(b).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/v1/capture/pe2"+query, nil))
+		got := strconv.Itoa(b.count)
+		if w.Code == http.StatusBadRequest {
+			var e api.Error
+			if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil {
+				t.Fatal(err)
+			}
+			got = e.Error
+		}
+		if got != want {
+			t.Errorf("%q: %d, %s; want %s", query, w.Code, got, want)
 		}
 	}
 }
