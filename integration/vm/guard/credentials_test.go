@@ -20,19 +20,19 @@ func testImpostor(t *testing.T, r *rig) {
 		p.Auth.LocalID, p.Auth.RemoteID = local+".example.net", remote+".example.net"
 		return p
 	}
-	r.must(s.protect(named(s.peer, "pe1", "pe2")))
-	r.must(impostor.protect(named(impostor.peer, "pe2", "pe1")))
-	r.passes() // each is who it is
+	r.Must(s.protect(named(s.peer, "pe1", "pe2")))
+	r.Must(impostor.protect(named(impostor.peer, "pe2", "pe1")))
+	r.waitTraffic() // each is who it is
 
 	r.variant.overIPv6 = true
 	pe3, forged := named(r.peer(s.pe), "pe1", "pe3"), named(r.peer(impostor.pe), "pe3", "pe1")
 	r.variant.overIPv6 = false
 	pe3.Name, pe3.Starts, pe3.Auth.PSK = "pe3", false, []byte("a secret of pe1 and pe3")
 	forged.Name, forged.Starts = "forged", true
-	since := s.heard()
-	r.must(s.protect(pe3))
-	r.must(impostor.protect(forged))
-	r.wait("pe1 to refuse pe2 as pe3", func() (bool, string, error) {
+	since := s.eventCount()
+	r.Must(s.protect(pe3))
+	r.Must(impostor.protect(forged))
+	r.Wait("pe1 to refuse pe2 as pe3", func() (bool, string, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, e := range s.events[since:] {
@@ -44,11 +44,11 @@ func testImpostor(t *testing.T, r *rig) {
 			return e.Peer == "pe3" && e.Text == "the pre-shared key of pe3 is not ours"
 		}), fmt.Sprintf("%+v", s.events[since:]), nil
 	})
-	r.must(s.guard.Release(pe3.Name))
-	r.must(impostor.guard.Release(forged.Name))
-	r.passes()
+	r.Must(s.guard.Release(pe3.Name))
+	r.Must(impostor.guard.Release(forged.Name))
+	r.waitTraffic()
 	r.protect(variant{})
-	r.passes()
+	r.waitTraffic()
 }
 
 // left is what a run that was killed has left in strongSwan.
@@ -82,33 +82,33 @@ secrets {
 func testWithdrawn(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
-	r.must(s.guard.Close())
-	r.stands()
+	r.Must(s.guard.Close())
+	r.waitNoTraffic()
 	file := filepath.Join(r.Dir, "left.conf")
-	r.must(os.WriteFile(file, fmt.Appendf(nil, left, s.peer.Name, s.peer.Flow.Local, s.peer.Flow.Remote, port), 0o600))
+	r.Must(os.WriteFile(file, fmt.Appendf(nil, left, s.peer.Name, s.peer.Flow.Local, s.peer.Flow.Remote, port), 0o600))
 	out, err := s.charon.Swanctl("--load-all", "--file", file)
 	if err != nil {
 		r.Fatalf("%v: %s", err, out)
 	}
-	r.passes()
+	r.waitTraffic()
 	_, err = s.charon.Do("unload-shared", map[string]string{"id": "ike-left"})
-	r.must(err)
+	r.Must(err)
 
 	s.newGuard()
 	wrong := s.peer
 	wrong.Auth.PSK = []byte("the secret of today")
-	since := s.heard()
-	r.must(s.protect(wrong))
-	s.told(since, ipsec.AuthenticationFailed)
-	r.stands()
-	r.must(s.protect(s.peer))
-	r.passes()
+	since := s.eventCount()
+	r.Must(s.protect(wrong))
+	s.waitEvent(since, ipsec.AuthenticationFailed)
+	r.waitNoTraffic()
+	r.Must(s.protect(s.peer))
+	r.waitTraffic()
 }
 
 // keys are the private keys that strongSwan has.
 func (s *side) keys() []string {
 	answer, err := s.charon.Do("get-keys", nil)
-	s.r.must(err)
+	s.r.Must(err)
 	names, _ := answer.Get("keys").([]string)
 	return names
 }
@@ -121,37 +121,37 @@ func testOthersKey(t *testing.T, r *rig) {
 	if n := len(s.keys()); n != 1 {
 		t.Fatalf("%d keys, want ours", n)
 	}
-	s.silence()
-	r.must(s.guard.Release(s.peer.Name))
+	s.Stop()
+	r.Must(s.guard.Release(s.peer.Name))
 	if keys := s.keys(); len(keys) != 0 {
 		t.Errorf("keys %q are left", keys)
 	}
 	answer, err := s.charon.Do("load-key", map[string]string{"type": "any", "data": string(s.peer.Auth.PrivateKey)})
-	r.must(err)
+	r.Must(err)
 	theirs, _ := answer.Get("id").(string)
-	r.must(s.protect(s.peer))
-	s.talk()
-	r.passes()
-	s.silence()
-	r.must(s.guard.Release(s.peer.Name))
+	r.Must(s.protect(s.peer))
+	s.startTraffic()
+	r.waitTraffic()
+	s.Stop()
+	r.Must(s.guard.Release(s.peer.Name))
 	if keys := s.keys(); !slices.Contains(keys, theirs) {
 		t.Errorf("keys %q, want theirs, %s", strings.Join(keys, " "), theirs)
 	}
 	_, err = s.charon.Do("unload-key", map[string]string{"id": theirs})
-	r.must(err)
+	r.Must(err)
 }
 
 // What was released while strongSwan was away, or slow, is removed when it is back.
 func testReleasedWhileAway(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
-	since := s.heard()
-	r.must(s.charon.Pause())
-	s.told(since, ipsec.ManagerGone)
-	s.silence()
-	r.must(s.guard.Release(s.peer.Name))
-	r.must(s.charon.Resume())
-	r.wait("nothing of ours", func() (bool, string, error) {
+	since := s.eventCount()
+	r.Must(s.charon.Pause())
+	s.waitEvent(since, ipsec.ManagerGone)
+	s.Stop()
+	r.Must(s.guard.Release(s.peer.Name))
+	r.Must(s.charon.Resume())
+	r.Wait("nothing of ours", func() (bool, string, error) {
 		connections, err := s.charon.Connections()
 		return !slices.Contains(connections, "l2tpvl-"+s.peer.Name) && !s.hasSecret(), fmt.Sprintf("%q", connections), err
 	})

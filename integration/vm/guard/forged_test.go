@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
-// elsewhere and elsewhere6 are addresses on the provider's network that neither router protects
+// unprotected and unprotected6 are addresses on the provider's network that neither router protects
 // anything for.
 var (
-	elsewhere  = netip.MustParseAddr("192.0.2.201")
-	elsewhere6 = netip.MustParseAddr("2001:db8::c9")
+	unprotected  = netip.MustParseAddr("192.0.2.201")
+	unprotected6 = netip.MustParseAddr("2001:db8::c9")
 )
 
 // Source NAT gives packets a source that no policy of IPsec is for, after the hook that has seen
@@ -29,12 +30,12 @@ func testSourceNAT(t *testing.T, r *rig) {
 	for _, v := range []variant{{}, {overIPv6: true}, {overIP: true}} {
 		r.begin(t, v)
 		for _, s := range r.sides { // what comes would make the flow known before NAT sees its first packet
-			s.silence()
+			s.Stop()
 		}
 		s := r.sides[0]
-		family, to, protocol := "ip", elsewhere, "udp dport "+strconv.Itoa(port)
+		family, to, protocol := "ip", unprotected, "udp dport "+strconv.Itoa(port)
 		if v.overIPv6 {
-			family, to = "ip6", elsewhere6
+			family, to = "ip6", unprotected6
 		}
 		if v.overIP {
 			protocol = "meta l4proto 115"
@@ -42,14 +43,14 @@ func testSourceNAT(t *testing.T, r *rig) {
 		s.run("nft", "add table inet nat; add chain inet nat post { type nat hook postrouting priority srcnat; }; add rule inet nat post "+
 			protocol+" snat "+family+" to "+to.String())
 		before := s.status().DroppedOut
-		s.talk()
-		r.wait("packets that the floor drops", func() (bool, string, error) {
+		s.startTraffic()
+		r.Wait("packets that the floor drops", func() (bool, string, error) {
 			status := s.status()
-			return status.DroppedOut > before+10, asJSON(status) + s.run("nft", "list", "ruleset"), nil
+			return status.DroppedOut > before+10, labtest.AsJSON(status) + s.run("nft", "list", "ruleset"), nil
 		})
 		s.run("nft", "delete table inet nat")
 		r.protect(v)
-		r.passes()
+		r.waitTraffic()
 	}
 }
 
@@ -57,12 +58,12 @@ func testSourceNAT(t *testing.T, r *rig) {
 func testHiddenTransport(t *testing.T, r *rig) {
 	r.begin(t, variant{overIPv6: true})
 	s := r.sides[0]
-	r.sides[1].silence()
-	r.stands()
+	r.sides[1].Stop()
+	r.waitNoTraffic()
 	from, at := r.address(s.pe.Peer), r.address(s.pe)
 	options := append([]byte{unix.IPPROTO_UDP, 1, 1, 12}, make([]byte, 12)...)
 	whole := slices.Concat(options, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), []byte("not of pe2")))
-	before := s.received.Load()
+	before := s.Received()
 	const count = 20
 	for i := range byte(count) {
 		first := slices.Concat([]byte{unix.IPPROTO_DSTOPTS, 0, 0, 1, 0, 0, 0, i}, whole[:8])
@@ -70,15 +71,15 @@ func testHiddenTransport(t *testing.T, r *rig) {
 		s.inject(lab.IPPacket(from, at, unix.IPPROTO_FRAGMENT, first))
 		s.inject(lab.IPPacket(from, at, unix.IPPROTO_FRAGMENT, second))
 	}
-	r.wait("the count of dropped fragments", func() (bool, string, error) {
+	r.Wait("the count of dropped fragments", func() (bool, string, error) {
 		n, rules := s.dropped(`frag nexthdr (?:60|ipv6-opts) `)
 		return n == 2*count, rules, nil
 	})
-	if n := s.received.Load() - before; n > 0 {
+	if n := s.Received() - before; n > 0 {
 		t.Errorf("%d packets in clear were taken", n)
 	}
 	r.protect(r.variant)
-	r.passes()
+	r.waitTraffic()
 }
 
 // The kernel finds sessions by their ID alone.
@@ -86,7 +87,7 @@ func testForgedSession(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
 	var protected, others atomic.Uint64
-	r.must(s.pe.NS.Do(func() error {
+	r.Must(s.pe.NS.Do(func() error {
 		conn, err := net.ListenIP("ip4:115", &net.IPAddr{IP: s.pe.Address.AsSlice()})
 		if err != nil {
 			return err
@@ -110,10 +111,10 @@ func testForgedSession(t *testing.T, r *rig) {
 	const count = 20
 	for range count {
 		for _, id := range []uint32{0x80000000, 0xfffffffe, 0x7fffffff} {
-			s.inject(lab.IPPacket(elsewhere, s.pe.Address, unix.IPPROTO_L2TP, append(binary.BigEndian.AppendUint32(nil, id), "not of pe2"...)))
+			s.inject(lab.IPPacket(unprotected, s.pe.Address, unix.IPPROTO_L2TP, append(binary.BigEndian.AppendUint32(nil, id), "not of pe2"...)))
 		}
 	}
-	r.wait("the count of dropped packets, and the others", func() (bool, string, error) {
+	r.Wait("the count of dropped packets, and the others", func() (bool, string, error) {
 		n, rules := s.dropped(`@th,0,8 \S+ \S+ meta l4proto \S+ `)
 		return n == 2*count && others.Load() == count, rules, nil
 	})
@@ -126,8 +127,8 @@ func testForgedSession(t *testing.T, r *rig) {
 func (s *side) inject(packet []byte) {
 	s.r.Helper()
 	to, err := s.pe.NS.HardwareAddr(lab.ProviderInterface)
-	s.r.must(err)
-	s.r.must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, packet))
+	s.r.Must(err)
+	s.r.Must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, packet))
 }
 
 // dropped is how many packets the rules of the floor have dropped that match the pattern.
@@ -136,7 +137,7 @@ func (s *side) dropped(rule string) (n int, rules string) {
 	rules = s.run("nft", "list", "ruleset")
 	for _, found := range regexp.MustCompile(rule+`counter packets (\d+)`).FindAllStringSubmatch(rules, -1) {
 		packets, err := strconv.Atoi(found[1])
-		s.r.must(err)
+		s.r.Must(err)
 		n += packets
 	}
 	return n, strings.TrimSpace(rules)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
@@ -41,9 +42,7 @@ func TestGuard(t *testing.T) {
 		{"a floor that cannot be restored is told, and tried again", testRestoredLater},
 		{"the floor outlives its maker, and is tidied", testFloorStays},
 	} {
-		t.Run(part.name, func(t *testing.T) { part.run(t, r) })
-		r.TB = t
-		if t.Failed() {
+		if !r.Subtest(t, part.name, func(t *testing.T) { part.run(t, r) }) {
 			break
 		}
 	}
@@ -59,11 +58,11 @@ func testKinds(t *testing.T, r *rig) {
 		{"protocol 115, IPv6, secret", variant{overIP: true, overIPv6: true}},
 		{"UDP, IPv4, secret", variant{}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
+		r.Subtest(t, tt.name, func(t *testing.T) {
 			r.begin(t, tt.variant)
-			before := r.watch.Seen().ESP
-			r.passes()
-			if r.watch.Seen().ESP == before {
+			before := r.Leaks.Seen().ESP
+			r.waitTraffic()
+			if r.Leaks.Seen().ESP == before {
 				t.Error("no ESP was seen")
 			}
 			for _, s := range r.sides {
@@ -72,7 +71,7 @@ func testKinds(t *testing.T, r *rig) {
 					status.IKE.Proposal != "aes256gcm16-prfsha384-ecp256" || len(status.Children) != 1 ||
 					status.Children[0].Algorithms != "aes256gcm16" || len(status.Missing) > 0 || status.Manager != "strongSwan 5.9.8" ||
 					status.LastError != "" {
-					t.Fatalf("%s: status %s", s.pe.Name, asJSON(status))
+					t.Fatalf("%s: status %s", s.pe.Name, labtest.AsJSON(status))
 				}
 				if until := time.Until(status.Children[0].RekeyAt); until < 30*time.Minute || until > time.Hour {
 					t.Errorf("%s: new keys in %v, want an hour at most", s.pe.Name, until)
@@ -88,26 +87,26 @@ func testRekey(t *testing.T, r *rig) {
 		s := r.sides[i%2]
 		spi := s.status().Children[0].LocalSPI
 		_, err := s.charon.Do("rekey", map[string]string{"child": "l2tpvl-" + s.peer.Name})
-		r.must(err)
-		r.wait("other SPIs", func() (bool, string, error) {
+		r.Must(err)
+		r.Wait("other SPIs", func() (bool, string, error) {
 			status := s.status()
-			return len(status.Children) > 0 && status.Children[0].LocalSPI != spi, asJSON(status.Children), nil
+			return len(status.Children) > 0 && status.Children[0].LocalSPI != spi, labtest.AsJSON(status.Children), nil
 		})
 	}
 	for _, s := range r.sides {
-		since := s.heard()
+		since := s.eventCount()
 		spi := s.status().IKE.LocalSPI
 		_, err := s.charon.Do("rekey", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
-		r.must(err)
-		s.told(since, ipsec.IKERekeyed)
+		r.Must(err)
+		s.waitEvent(since, ipsec.IKERekeyed)
 		if now := s.status().IKE.LocalSPI; now == spi {
 			t.Errorf("%s: the IKE SA has the SPI %s still", s.pe.Name, now)
 		}
 	}
-	r.passes()
+	r.waitTraffic()
 	for _, s := range r.sides {
-		s.told(0, ipsec.ChildRekeyed)
-		s.settles()
+		s.waitEvent(0, ipsec.ChildRekeyed)
+		s.waitOnePair()
 	}
 }
 
@@ -134,7 +133,7 @@ secrets {
 func (s *side) loadUnrelated() {
 	s.r.Helper()
 	file := filepath.Join(s.r.Dir, "unrelated.conf")
-	s.r.must(os.WriteFile(file, []byte(unrelated), 0o600))
+	s.r.Must(os.WriteFile(file, []byte(unrelated), 0o600))
 	out, err := s.charon.Swanctl("--load-all", "--file", file)
 	if err != nil {
 		s.r.Fatalf("%v: %s", err, out)
@@ -144,7 +143,7 @@ func (s *side) loadUnrelated() {
 // hasSecret reports whether strongSwan has the side's pre-shared key.
 func (s *side) hasSecret() bool {
 	answer, err := s.charon.Do("get-shared", nil)
-	s.r.must(err)
+	s.r.Must(err)
 	names, _ := answer.Get("keys").([]string)
 	return slices.Contains(names, "l2tpvl-"+s.peer.Name)
 }
@@ -157,11 +156,11 @@ func testBlows(t *testing.T, r *rig) {
 	}{
 		{"swanctl --terminate", func(s *side) {
 			_, err := s.charon.Do("terminate", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
-			r.must(err)
+			r.Must(err)
 		}, nil},
 		{"swanctl --terminate of the CHILD SA", func(s *side) {
 			_, err := s.charon.Do("terminate", map[string]string{"child": "l2tpvl-" + s.peer.Name})
-			r.must(err)
+			r.Must(err)
 		}, nil},
 		{"swanctl --load-all of somebody else", (*side).loadUnrelated, (*side).hasSecret},
 		{"policies flushed", func(s *side) { s.run("ip", "xfrm", "policy", "flush") }, nil},
@@ -170,37 +169,37 @@ func testBlows(t *testing.T, r *rig) {
 			return strings.Contains(s.run("nft", "list", "tables"), "inet l2tpvl\n")
 		}},
 		{"charon ended and started", func(s *side) {
-			r.must(s.charon.Stop())
-			r.stands()
-			r.must(s.charon.Start(r.ctx))
+			r.Must(s.charon.Stop())
+			r.waitNoTraffic()
+			r.Must(s.charon.Start(r.Ctx))
 		}, nil},
 		{"charon killed and started", func(s *side) {
-			r.must(s.charon.Kill())
-			r.must(s.charon.Start(r.ctx))
+			r.Must(s.charon.Kill())
+			r.Must(s.charon.Start(r.Ctx))
 		}, nil},
-		{"asked to begin anew", func(s *side) { r.must(s.guard.Reconnect(s.peer.Name)) }, nil},
+		{"asked to begin anew", func(s *side) { r.Must(s.guard.Reconnect(s.peer.Name)) }, nil},
 	} {
 		for _, s := range r.sides {
-			t.Run(blow.name+" on "+s.pe.Name, func(t *testing.T) {
+			r.Subtest(t, blow.name+" on "+s.pe.Name, func(t *testing.T) {
 				r.begin(t, variant{})
-				before := s.settles()
+				before := s.waitOnePair()
 				mended := blow.mended
 				if mended == nil {
-					mended = func(s *side) bool { return s.settles() != before }
+					mended = func(s *side) bool { return s.waitOnePair() != before }
 				}
 				blow.do(s)
-				r.wait("the mending", func() (bool, string, error) { return mended(s), "not mended", nil })
-				r.passes()
+				r.Wait("the mending", func() (bool, string, error) { return mended(s), "not mended", nil })
+				r.waitTraffic()
 				for _, s := range r.sides {
-					s.settles()
+					s.waitOnePair()
 				}
 			})
 		}
 	}
 	for _, s := range r.sides {
-		s.told(0, ipsec.ManagerGone)
-		s.told(0, ipsec.ManagerBack)
-		s.told(0, ipsec.FloorRestored)
+		s.waitEvent(0, ipsec.ManagerGone)
+		s.waitEvent(0, ipsec.ManagerBack)
+		s.waitEvent(0, ipsec.FloorRestored)
 	}
 }
 
@@ -209,33 +208,33 @@ func testBlows(t *testing.T, r *rig) {
 func testFlushedWhileAway(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	for _, s := range r.sides {
-		r.must(s.charon.Stop())
+		r.Must(s.charon.Stop())
 	}
-	r.stands()
+	r.waitNoTraffic()
 	for _, s := range r.sides {
-		since := s.heard()
+		since := s.eventCount()
 		before := s.status().DroppedOut
 		for range 10 {
 			s.run("nft", "flush", "ruleset")
 		}
-		s.told(since, ipsec.FloorRestored)
-		r.wait("the floor", func() (bool, string, error) {
+		s.waitEvent(since, ipsec.FloorRestored)
+		r.Wait("the floor", func() (bool, string, error) {
 			tables := s.run("nft", "list", "tables")
 			return strings.Contains(tables, "inet l2tpvl\n"), tables, nil
 		})
-		r.wait("packets that the floor drops", func() (bool, string, error) {
+		r.Wait("packets that the floor drops", func() (bool, string, error) {
 			status := s.status()
-			return status.DroppedOut > before+10, asJSON(status), nil
+			return status.DroppedOut > before+10, labtest.AsJSON(status), nil
 		})
 		status := s.status()
 		if status.Up() || status.Manager != "" || len(status.Missing) != 1 || !strings.Contains(status.Missing[0], "apt install charon-systemd") {
-			t.Errorf("%s: status %s", s.pe.Name, asJSON(status))
+			t.Errorf("%s: status %s", s.pe.Name, labtest.AsJSON(status))
 		}
 	}
 	for _, s := range r.sides {
-		r.must(s.charon.Start(r.ctx))
+		r.Must(s.charon.Start(r.Ctx))
 	}
-	r.passes()
+	r.waitTraffic()
 }
 
 func testWrongSecret(t *testing.T, r *rig) {
@@ -243,60 +242,60 @@ func testWrongSecret(t *testing.T, r *rig) {
 	s, other := r.sides[0], r.sides[1]
 	wrong := s.peer
 	wrong.Auth.PSK = []byte("another secret")
-	since, otherSince := s.heard(), other.heard()
-	r.must(s.protect(wrong))
-	r.passes() // what has been agreed on with the old one stays
-	r.must(s.guard.Reconnect(s.peer.Name))
-	s.told(since, ipsec.AuthenticationFailed)
-	other.told(otherSince, ipsec.AuthenticationFailed)
-	r.stands()
+	since, otherSince := s.eventCount(), other.eventCount()
+	r.Must(s.protect(wrong))
+	r.waitTraffic() // what has been agreed on with the old one stays
+	r.Must(s.guard.Reconnect(s.peer.Name))
+	s.waitEvent(since, ipsec.AuthenticationFailed)
+	other.waitEvent(otherSince, ipsec.AuthenticationFailed)
+	r.waitNoTraffic()
 	if status := s.status(); status.LastError != "pe2 refused our authentication: AUTHENTICATION_FAILED" {
-		t.Errorf("pe1: status %s", asJSON(status))
+		t.Errorf("pe1: status %s", labtest.AsJSON(status))
 	}
 	if status := other.status(); status.LastError != "the pre-shared key of pe1 is not ours" {
-		t.Errorf("pe2: status %s", asJSON(status))
+		t.Errorf("pe2: status %s", labtest.AsJSON(status))
 	}
 	for _, s := range r.sides {
-		if strings.Contains(asJSON(s.status())+fmt.Sprint(s.events), "secret") {
+		if strings.Contains(labtest.AsJSON(s.status())+fmt.Sprint(s.events), "secret") {
 			t.Errorf("%s tells a secret", s.pe.Name)
 		}
 	}
-	r.must(s.protect(s.peer))
-	r.passes()
+	r.Must(s.protect(s.peer))
+	r.waitTraffic()
 }
 
 func testWrongCA(t *testing.T, r *rig) {
 	r.begin(t, variant{certificates: true})
 	s, other := r.sides[0], r.sides[1]
 	ca, err := lab.NewCA("somebody's")
-	r.must(err)
+	r.Must(err)
 	forged := s.peer
 	forged.Auth.Certificate, forged.Auth.PrivateKey, err = ca.Issue(s.peer.Auth.LocalID)
-	r.must(err)
-	since, otherSince := s.heard(), other.heard()
-	r.must(s.protect(forged)) // another certificate: begins anew by itself
-	other.told(otherSince, ipsec.AuthenticationFailed)
-	s.told(since, ipsec.AuthenticationFailed)
-	r.stands()
+	r.Must(err)
+	since, otherSince := s.eventCount(), other.eventCount()
+	r.Must(s.protect(forged)) // another certificate: begins anew by itself
+	other.waitEvent(otherSince, ipsec.AuthenticationFailed)
+	s.waitEvent(since, ipsec.AuthenticationFailed)
+	r.waitNoTraffic()
 	if status := other.status(); !strings.Contains(status.LastError, "pe1 has shown no certificate of a CA that we trust, or not its key") {
-		t.Errorf("pe2: status %s", asJSON(status))
+		t.Errorf("pe2: status %s", labtest.AsJSON(status))
 	}
-	r.must(s.protect(s.peer))
-	r.passes()
+	r.Must(s.protect(s.peer))
+	r.waitTraffic()
 }
 
 func testDeadPeer(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
-	since := s.heard()
-	r.must(r.CutProvider())
-	s.told(since, ipsec.IKEDown)
-	r.wait("the reason", func() (bool, string, error) {
+	since := s.eventCount()
+	r.Must(r.CutProvider())
+	s.waitEvent(since, ipsec.IKEDown)
+	r.Wait("the reason", func() (bool, string, error) {
 		status := s.status()
-		return strings.Contains(status.LastError, "does not answer IKE"), asJSON(status), nil
+		return strings.Contains(status.LastError, "does not answer IKE"), labtest.AsJSON(status), nil
 	})
-	r.must(r.RestoreProvider())
-	r.passes()
+	r.Must(r.RestoreProvider())
+	r.waitTraffic()
 }
 
 // Packets as somebody on the provider's network could make them.
@@ -305,7 +304,7 @@ func testInjected(t *testing.T, r *rig) {
 		r.begin(t, v)
 		s := r.sides[0]
 		to, err := s.pe.NS.HardwareAddr(lab.ProviderInterface)
-		r.must(err)
+		r.Must(err)
 		before := s.status().DroppedIn
 		const count = 50
 		from, at := r.address(s.pe.Peer), r.address(s.pe)
@@ -314,13 +313,13 @@ func testInjected(t *testing.T, r *rig) {
 			if !v.overIP {
 				protocol, payload = 17, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), payload)
 			}
-			r.must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, lab.IPPacket(from, at, protocol, payload)))
+			r.Must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, lab.IPPacket(from, at, protocol, payload)))
 		}
-		r.wait("the count of dropped packets", func() (bool, string, error) {
+		r.Wait("the count of dropped packets", func() (bool, string, error) {
 			status := s.status()
-			return status.DroppedIn == before+count, asJSON(status), nil
+			return status.DroppedIn == before+count, labtest.AsJSON(status), nil
 		})
-		r.passes()
+		r.waitTraffic()
 	}
 }
 
@@ -331,18 +330,18 @@ func testNeighbour(t *testing.T, r *rig) {
 		for _, done := range []func() error{
 			func() error { return s.guard.Reconnect(s.peer.Name) },
 			s.tidy,
-			func() error { s.silence(); return s.guard.Release(s.peer.Name) },
+			func() error { s.Stop(); return s.guard.Release(s.peer.Name) },
 		} {
-			r.must(done())
+			r.Must(done())
 			conns, err := s.charon.Connections()
-			r.must(err)
+			r.Must(err)
 			traps := s.run("ip", "xfrm", "policy")
 			if !slices.Contains(conns, "office") || !strings.Contains(traps, "10.99.0.0/16") {
 				t.Errorf("%s has nothing of the neighbour's any more: %q\n%s", s.pe.Name, conns, traps)
 			}
 		}
 		conns, err := s.charon.Connections()
-		r.must(err)
+		r.Must(err)
 		if slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
 			t.Errorf("%s has connections of ours still: %q", s.pe.Name, conns)
 		}
@@ -355,8 +354,8 @@ func testNeighbour(t *testing.T, r *rig) {
 func testFloorStays(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
-	r.must(s.guard.Close()) // traffic goes on: that of a socket which somebody else has, say
-	r.stands()
+	r.Must(s.guard.Close()) // traffic goes on: that of a socket which somebody else has, say
+	r.waitNoTraffic()
 	if rules := s.run("nft", "list", "ruleset"); !strings.Contains(rules, "table inet l2tpvl {") || strings.Contains(rules, "owner") {
 		t.Errorf("the floor that is left is %q", rules)
 	}
@@ -364,21 +363,21 @@ func testFloorStays(t *testing.T, r *rig) {
 		t.Errorf("strongSwan has still (%v): %q", err, conns)
 	}
 	time.Sleep(time.Second)
-	r.checkWatch()
+	r.CheckLeaks()
 
 	s.newGuard()
 	other := s.peer
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
-	r.must(s.protect(other))
+	r.Must(s.protect(other))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || !strings.Contains(rules, "1709") {
 		t.Errorf("the floor of an earlier run is not taken over: %s", rules)
 	}
-	r.must(s.protect(s.peer))
-	r.must(s.tidy())
-	r.passes()
-	r.must(s.guard.Release("pe9"))
+	r.Must(s.protect(s.peer))
+	r.Must(s.tidy())
+	r.waitTraffic()
+	r.Must(s.guard.Release("pe9"))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || strings.Contains(rules, "1709") {
 		t.Errorf("the floor is not what is protected now: %s", rules)
 	}
-	r.passes()
+	r.waitTraffic()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
 // ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in
@@ -19,25 +20,25 @@ func TestHeals(t *testing.T) {
 	w := newWorld(t, variant{planes: bothKernel})
 	red := w.PE1.Sites["red"]
 	w.heals("an interface deleted", []string{"red"}, func() {
-		w.must(red.VR.IP("link delete " + w.link(w.PE1, "red").Interface))
+		w.Must(red.VR.IP("link delete " + w.Link(w.PE1, "red").Interface))
 	})
 	w.heals("all L2TP sessions deleted", w.VPNs, func() {
 		for _, session := range w.l2tp(w.PE1, "session") {
 			id := ids.FindAllString(session, 2)
-			w.must(w.PE1.NS.IP(fmt.Sprintf("l2tp del session session_id %s tunnel_id %s", id[0], id[1])))
+			w.Must(w.PE1.NS.IP(fmt.Sprintf("l2tp del session session_id %s tunnel_id %s", id[0], id[1])))
 		}
 	})
 	w.heals("the L2TP tunnel deleted", w.VPNs, func() {
-		w.must(w.PE1.NS.IP("l2tp del tunnel tunnel_id " + ids.FindString(w.l2tp(w.PE1, "tunnel")[0])))
+		w.Must(w.PE1.NS.IP("l2tp del tunnel tunnel_id " + ids.FindString(w.l2tp(w.PE1, "tunnel")[0])))
 	})
 	w.heals("a namespace deleted", []string{"red"}, func() {
 		before := time.Now()
-		w.must(red.VR.Delete())
-		w.wait("the wire of the old namespace to vanish", func() (bool, string, error) {
+		w.Must(red.VR.Delete())
+		w.Wait("the wire of the old namespace to vanish", func() (bool, string, error) {
 			names, err := red.Host.Interfaces()
-			return err == nil && !slices.Contains(names, "eth0"), asJSON(names), err
+			return err == nil && !slices.Contains(names, "eth0"), labtest.AsJSON(names), err
 		})
-		w.waitUp(before, "red")
+		w.WaitUp(before, "red")
 		w.attach(w.PE1, "red")
 	})
 	w.stop()
@@ -48,9 +49,9 @@ func TestVRFHeals(t *testing.T) {
 	w := newWorld(t, variant{planes: bothKernel, vrfs: true})
 	w.heals("a VRF deleted", []string{"red"}, func() {
 		before := time.Now()
-		w.must(w.PE1.NS.IP("link delete red"))
-		w.waitUp(before, "red")
-		w.must(w.PE1.NS.IP(fmt.Sprintf("link set %s master red", lab.CustomerInterface("red"))))
+		w.Must(w.PE1.NS.IP("link delete red"))
+		w.WaitUp(before, "red")
+		w.Must(w.PE1.NS.IP(fmt.Sprintf("link set %s master red", lab.CustomerInterface("red"))))
 	})
 	w.stop()
 }
@@ -65,8 +66,8 @@ func TestKilledAndRestarted(t *testing.T) {
 			w := newWorld(t, variant{planes: bothKernel, encapsulation: encapsulation})
 			for _, pe := range w.PEs() {
 				w.heals(pe.Name+" killed", w.VPNs, func() {
-					w.must(pe.Daemon.Kill())
-					w.must(pe.Restart(w.ctx))
+					w.Must(pe.Daemon.Kill())
+					w.Must(pe.Restart(w.Ctx))
 				})
 			}
 			w.found = true // the first daemons' namespaces, by the second ones
@@ -82,12 +83,12 @@ func (w *world) heals(what string, vpns []string, broken func()) {
 	w.waitPing(w.VPNs...)
 	start := time.Now()
 	broken()
-	w.waitUp(start, vpns...)
+	w.WaitUp(start, vpns...)
 	w.waitPing(w.VPNs...)
 	w.Logf("%s: healed within %s", what, time.Since(start).Round(10*time.Millisecond))
 	for _, pe := range w.PEs() {
 		for _, vpn := range w.VPNs {
-			if l := w.link(pe, vpn); l.Since.After(start) != slices.Contains(vpns, vpn) {
+			if l := w.Link(pe, vpn); l.Since.After(start) != slices.Contains(vpns, vpn) {
 				w.Errorf("%s: %s's link of %s has been up since %s, and %s was at %s", what, pe.Name, vpn, l.Since, what, start)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
 // The demo's two VPNs over every kind of data plane, virtual router, encapsulation and peer: links
@@ -71,7 +72,7 @@ func (w *world) checkKernel(pe *lab.PE, device string) {
 		w.Errorf("%s has the kernel's sessions %q, want %d", pe.Name, got, sessions)
 	}
 	for _, vpn := range w.VPNs {
-		name := w.link(pe, vpn).Interface
+		name := w.Link(pe, vpn).Interface
 		out, err := exec.Command("ip", "-details", "-n", string(w.router(pe, vpn)), "link", "show", name).CombinedOutput()
 		if err != nil || !strings.Contains(string(out), " "+device+" ") {
 			w.Errorf("%s, %s: want interface %s of kind %s, got %v: %s", pe.Name, vpn, name, device, err, out)
@@ -82,8 +83,8 @@ func (w *world) checkKernel(pe *lab.PE, device string) {
 // checkWords sees that the daemon tells of its links as they are.
 func (w *world) checkWords(pe *lab.PE, device string, mtu int) {
 	w.Helper()
-	status, err := pe.Client().Status(w.ctx)
-	w.must(err)
+	status, err := pe.Client().Status(w.Ctx)
+	w.Must(err)
 	want := w.planes[pe.Number-1]
 	if want == "auto" {
 		want = "kernel"
@@ -96,10 +97,10 @@ func (w *world) checkWords(pe *lab.PE, device string, mtu int) {
 		w.Errorf("%s says that its peer has userspace: %v, want %v: %q", pe.Name, said, other, status.DataPlaneReason)
 	}
 	for _, vpn := range w.VPNs {
-		if l := w.link(pe, vpn); l.MTU != mtu || l.Reason != "" {
+		if l := w.Link(pe, vpn); l.MTU != mtu || l.Reason != "" {
 			w.Errorf("%s, %s: MTU %d, reason %q; want MTU %d and none", pe.Name, vpn, l.MTU, l.Reason, mtu)
 		}
-		text, err := pe.Ctl(w.ctx, "explain", vpn, pe.Peer.Name)
+		text, err := pe.Ctl(w.Ctx, "explain", vpn, pe.Peer.Name)
 		if err != nil || !strings.Contains(text, " is UP since ") || strings.Contains(text, "✗") || !strings.Contains(text, fmt.Sprintf("MTU %d", mtu)) {
 			w.Errorf("%s explains %s so: %v\n%s", pe.Name, vpn, err, text)
 		}
@@ -111,15 +112,15 @@ func (w *world) checkTransfers() {
 	w.Helper()
 	const octets = 1 << 20
 	for _, vpn := range w.VPNs {
-		got, err := w.PE1.Sites[vpn].Transfer(w.ctx, w.PE2.Sites[vpn], octets)
-		w.must(err)
+		got, err := w.PE1.Sites[vpn].Transfer(w.Ctx, w.PE2.Sites[vpn], octets)
+		w.Must(err)
 		if !got.Intact() {
 			w.Errorf("%s: SHA-256 %x was sent and %x received", vpn, got.Sent, got.Received)
 		}
 	}
 	for _, pe := range w.PEs() {
-		sessions, err := pe.Client().Sessions(w.ctx)
-		w.must(err)
+		sessions, err := pe.Client().Sessions(w.Ctx)
+		w.Must(err)
 		for _, s := range sessions {
 			if numbered := s.Sublayer == "default, sequence numbers"; numbered != (w.sequencing != "") {
 				w.Errorf("%s, %s: sublayer %q", pe.Name, s.VPN, s.Sublayer)
@@ -130,7 +131,7 @@ func (w *world) checkTransfers() {
 				much = c.RxOctets
 			}
 			if much < octets || much > 2*octets || c.RxPackets == 0 || c.TxPackets == 0 {
-				w.Errorf("%s, %s: %d octets were sent; the counters are %s", pe.Name, s.VPN, octets, asJSON(c))
+				w.Errorf("%s, %s: %d octets were sent; the counters are %s", pe.Name, s.VPN, octets, labtest.AsJSON(c))
 			}
 		}
 	}
@@ -140,12 +141,12 @@ func (w *world) checkTransfers() {
 // does so.
 func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
 	w.Helper()
-	out, err := pe.NS.Command(w.ctx, "nstat", "--zeros", "--ignore", "--noupdate", "--json", "IpFragCreates", "Ip6FragCreates").Output()
-	w.must(err)
+	out, err := pe.NS.Command(w.Ctx, "nstat", "--zeros", "--ignore", "--noupdate", "--json", "IpFragCreates", "Ip6FragCreates").Output()
+	w.Must(err)
 	var counts struct {
 		Kernel struct{ IpFragCreates, Ip6FragCreates int }
 	}
-	w.must(json.Unmarshal(out, &counts))
+	w.Must(json.Unmarshal(out, &counts))
 	if c := counts.Kernel; c.IpFragCreates != 0 || (c.Ip6FragCreates != 0) != kernelDoes {
 		w.Errorf("%s has sent %d fragments over IPv4 and %d over IPv6; want none and %v. If it is the kernel that has changed, "+
 			"dataplane: auto may take it for IPv6 peers", pe.Name, c.IpFragCreates, c.Ip6FragCreates, map[bool]string{false: "none", true: "some"}[kernelDoes])
@@ -158,20 +159,20 @@ func (w *world) checkIsolation() {
 	w.Helper()
 	const port = 7
 	for _, vpn := range w.VPNs {
-		stop, err := w.PE2.Sites[vpn].Answer(w.ctx, port, vpn)
-		w.must(err)
+		stop, err := w.PE2.Sites[vpn].Answer(w.Ctx, port, vpn)
+		w.Must(err)
 		defer stop()
 	}
 	for _, vpn := range w.VPNs {
 		at := netip.AddrPortFrom(w.PE2.Sites[vpn].Address, port)
-		if answer, err := w.PE1.Sites[vpn].Ask(w.ctx, at); err != nil || answer != vpn {
+		if answer, err := w.PE1.Sites[vpn].Ask(w.Ctx, at); err != nil || answer != vpn {
 			w.Errorf("%s asks who is at %s, and %q answers: %v", vpn, at, answer, err)
 		}
 	}
-	w.must(w.PE2.Sites["blue"].Host.IP("link set eth0 down"))
+	w.Must(w.PE2.Sites["blue"].Host.IP("link set eth0 down"))
 	for vpn, to := range map[string]netip.Addr{"blue": w.PE2.Sites["blue"].Address, "red": w.PE2.Address} {
-		pong, err := w.PE1.Sites[vpn].Host.Ping(w.ctx, to, lab.Ping{Count: 2})
-		w.must(err)
+		pong, err := w.PE1.Sites[vpn].Host.Ping(w.Ctx, to, lab.Ping{Count: 2})
+		w.Must(err)
 		if pong.Received != 0 {
 			w.Errorf("%s is answered from %s, which is not there for it:\n%s", vpn, to, pong.Output)
 		}

@@ -1,64 +1,47 @@
 package links
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/integration/lab"
+	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-const (
-	testTimeout = 2 * time.Minute  // of one test as a whole
-	waitTimeout = 40 * time.Second // of one thing that a test waits for
-)
-
-// world is a lab whose daemons have one way to carry links. What fails in it ends the test; at the
-// end the lab is removed.
+// world is a lab whose daemons carry links in one way.
 type world struct {
-	testing.TB
-	*lab.Lab
+	*labtest.Rig
 	variant
-	ctx   context.Context
-	found bool // the daemons have not made the virtual routers, but found them
+	found bool // the virtual routers existed before the daemons
 }
 
 // variant is how links are carried.
 type variant struct {
-	planes        [2]string // what the configurations of PE1 and PE2 say
+	planes        [2]string // "dataplane" of PE1 and PE2
 	vrfs          bool      // the virtual routers are VRFs, not namespaces
 	overIPv6      bool      // the peers have IPv6 addresses
-	encapsulation string    // empty: what there is without the key
-	sequencing    string    // what PE1 alone asks for; empty: what there is without the key
+	encapsulation string    // empty: the default
+	sequencing    string    // of PE1 alone; empty: the default
 }
 
+// newWorld starts both daemons and waits until all links are up.
 func newWorld(t *testing.T, v variant) *world {
 	t.Helper()
-	l, err := lab.New(lab.Options{Bin: vm.Programs()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
-	w := &world{TB: t, Lab: l, variant: v, ctx: ctx}
-	t.Cleanup(func() {
-		cancel()
-		w.finish()
-	})
+	w := &world{variant: v, Rig: labtest.New(t, labtest.Options{
+		Options:     lab.Options{Bin: vm.Programs()},
+		TestTimeout: 2 * time.Minute, WaitTimeout: 40 * time.Second,
+	})}
 	for _, pe := range w.PEs() {
-		if v.vrfs { // whether packets are forwarded is the host's to say there
-			w.must(pe.Forward())
+		if v.vrfs { // forwarding is then a setting of the PE's namespace
+			w.Must(pe.Forward())
 		}
-		w.must(pe.Start(ctx, w.config(pe)))
+		w.Must(pe.Start(w.Ctx, w.config(pe)))
 	}
-	w.waitUp(time.Time{}, w.VPNs...)
+	w.WaitUp(time.Time{}, w.VPNs...)
 	for _, pe := range w.PEs() {
 		for _, vpn := range w.VPNs {
 			w.attach(pe, vpn)
@@ -88,40 +71,13 @@ func (w *world) config(pe *lab.PE) lab.Config {
 	return c
 }
 
-// finish removes the lab, after a failure with the last words of the daemons.
-func (w *world) finish() {
-	for _, pe := range w.PEs() {
-		if log, err := os.ReadFile(pe.LogFile()); w.Failed() && err == nil {
-			w.Logf("log of %s:\n%s", pe.Name, log)
-		}
-	}
-	if err := w.Close(); err != nil {
-		w.Error(err)
-	}
-}
-
-func (w *world) must(err error) {
-	w.Helper()
-	if err != nil {
-		w.Fatal(err)
-	}
-}
-
-// wait waits for something, looking again and again.
-func (w *world) wait(what string, look func() (done bool, seen string, err error)) {
-	w.Helper()
-	ctx, cancel := context.WithTimeout(w.ctx, waitTimeout)
-	defer cancel()
-	w.must(lab.Wait(ctx, what, look))
-}
-
 // attach joins a customer's host to its virtual router.
 func (w *world) attach(pe *lab.PE, vpn string) {
 	w.Helper()
 	if w.vrfs {
-		w.must(pe.AttachVRF(vpn))
+		w.Must(pe.AttachVRF(vpn))
 	} else {
-		w.must(pe.Sites[vpn].Attach())
+		w.Must(pe.Sites[vpn].Attach())
 	}
 }
 
@@ -133,38 +89,12 @@ func (w *world) router(pe *lab.PE, vpn string) lab.Namespace {
 	return pe.Sites[vpn].VR
 }
 
-// link is a VPN's link as a PE's daemon tells.
-func (w *world) link(pe *lab.PE, vpn string) api.Link {
-	w.Helper()
-	links, err := pe.Client().Links(w.ctx)
-	w.must(err)
-	i := slices.IndexFunc(links, func(l api.Link) bool { return l.VPN == vpn })
-	if i < 0 {
-		w.Fatalf("%s tells of no link of %s", pe.Name, vpn)
-	}
-	return links[i]
-}
-
-// waitUp waits until links are up at both ends and carry both protocols, and have come up after
-// that time.
-func (w *world) waitUp(after time.Time, vpns ...string) {
-	w.Helper()
-	for _, pe := range w.PEs() {
-		for _, vpn := range vpns {
-			w.wait(fmt.Sprintf("%s's link of %s to be up", pe.Name, vpn), func() (bool, string, error) {
-				l := w.link(pe, vpn)
-				return l.State == api.LinkUp && l.Since.After(after) && slices.Equal(l.Protocols, []string{"ipv4", "ipv6"}), asJSON(l), nil
-			})
-		}
-	}
-}
-
 // waitPing waits until a ping passes from host to host.
 func (w *world) waitPing(vpns ...string) {
 	w.Helper()
 	for _, vpn := range vpns {
-		w.wait("a ping in "+vpn, func() (bool, string, error) {
-			pong, err := w.PE1.Sites[vpn].Host.Ping(w.ctx, w.PE2.Sites[vpn].Address, lab.Ping{Count: 1})
+		w.Wait("a ping in "+vpn, func() (bool, string, error) {
+			pong, err := w.PE1.Sites[vpn].Host.Ping(w.Ctx, w.PE2.Sites[vpn].Address, lab.Ping{Count: 1})
 			return pong.Received == 1, pong.Output, err
 		})
 	}
@@ -193,7 +123,7 @@ func (w *world) l2tp(pe *lab.PE, what string) []string {
 func (w *world) stop() {
 	w.Helper()
 	for _, pe := range w.PEs() {
-		w.must(pe.Daemon.Stop(w.ctx))
+		w.Must(pe.Daemon.Stop(w.Ctx))
 	}
 	for _, pe := range w.PEs() {
 		for _, what := range []string{"tunnel", "session"} {
@@ -202,7 +132,7 @@ func (w *world) stop() {
 			}
 		}
 		names, err := pe.NS.Interfaces()
-		w.must(err)
+		w.Must(err)
 		for _, name := range names {
 			if name != "lo" && name != lab.ProviderInterface && !strings.HasPrefix(name, "cust-") {
 				w.Errorf("%s has left interface %s", pe.Name, name)
@@ -218,18 +148,10 @@ func (w *world) stop() {
 				continue
 			}
 			names, err := vr.Interfaces()
-			w.must(err)
+			w.Must(err)
 			if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "vl-") }) {
 				w.Errorf("%s has left interfaces in %s: %q", pe.Name, vr, names)
 			}
 		}
 	}
-}
-
-func asJSON(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
 }
