@@ -25,7 +25,7 @@ type fakeGuard struct {
 }
 
 func newFakeGuard() *fakeGuard {
-	return &fakeGuard{peers: make(map[string]ipsec.Peer), status: ipsec.Status{Manager: "fake"}}
+	return &fakeGuard{peers: make(map[string]ipsec.Peer), status: ipsec.Status{KeyManager: "fake"}}
 }
 
 func (g *fakeGuard) Protect(p ipsec.Peer) error {

@@ -206,7 +206,7 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 		close(release)
 		a.guard.set(func(g *fakeGuard) { g.refused = nil })
 		asked := len(a.guard.tried)
-		a.guardEvent(ipsec.Event{Kind: ipsec.ManagerBack, Text: "strongSwan is back"})
+		a.guardEvent(ipsec.Event{Kind: ipsec.KeyManagerBack, Text: "strongSwan is back"})
 		synctest.Wait()
 		if n := len(a.guard.tried); n != asked+1 {
 			t.Errorf("when the manager is back the guard is asked %d times", n-asked)

@@ -2,8 +2,8 @@ package ipsec
 
 import "testing"
 
-// The sizes that the kernel computes for transport mode (esp4_get_mtu, esp6_get_mtu), and those of
-// RFC 4303's figure.
+// The sizes are those that the kernel computes for transport mode (esp4_get_mtu, esp6_get_mtu), and
+// those of the packet format in RFC 4303.
 func TestRoom(t *testing.T) {
 	for _, tt := range []struct {
 		mtu, header  int
@@ -22,8 +22,10 @@ func TestRoom(t *testing.T) {
 		{1500, 20, []string{"aes256gcm8"}, false, 1474},
 		{1500, 20, []string{"aes128ccm96-esn"}, false, 1470},
 		{1500, 20, []string{"chacha20poly1305-x25519"}, false, 1466},
-		{1500, 20, []string{"aes256-sha256"}, false, 1458},        // 1500-20-8-16-16 = 1440, a multiple of 16
-		{1500, 20, []string{"aes256-sha512-ecp256"}, false, 1442}, // 1500-20-8-16-32 = 1424, a multiple of 16
+		// 1500-20-8-16-16 = 1440, a multiple of 16.
+		{1500, 20, []string{"aes256-sha256"}, false, 1458},
+		// 1500-20-8-16-32 = 1424, a multiple of 16.
+		{1500, 20, []string{"aes256-sha512-ecp256"}, false, 1442},
 		{1500, 20, []string{"aes128ctr-sha1"}, false, 1470},
 		{1500, 20, []string{"3des-sha1"}, false, 1466},
 		{1500, 20, []string{"aes256gcm16", "aes256-sha256"}, false, 1458},
@@ -31,10 +33,10 @@ func TestRoom(t *testing.T) {
 	} {
 		got := Room(tt.mtu, tt.header, tt.algorithms, tt.encapsulated)
 		if got != tt.want {
-			t.Errorf("%+v: %d", tt, got)
+			t.Errorf("%+v: got %d", tt, got)
 		}
 	}
 	if got := Room(40, 20, []string{"aes256gcm16"}, false); got > 20 {
-		t.Errorf("room for %d octets in 40", got)
+		t.Errorf("room for a packet of %d octets in 40, want no payload", got)
 	}
 }

@@ -1,10 +1,12 @@
-// Package ipsec says what protection is: what this router and a peer say to each other as L2TP goes
-// as ESP in transport mode (RFC 4301, RFC 4303) under keys that IKEv2 (RFC 7296) agrees on, or not
-// at all.
+// Package ipsec defines the protection of L2TP between this router and a peer by IPsec: a protected
+// flow passes as ESP in transport mode (RFC 4301, RFC 4303), under keys that IKEv2 (RFC 7296)
+// negotiates, or not at all.
 //
-// It has two parts, and the second does not trust the first. A key manager (strongSwan) makes and
-// keeps the security associations. A floor, ours alone, drops every packet of a protected flow that
-// would leave or has arrived without ESP, whatever the key manager does.
+// A [Guard] joins two parts, the second of which does not trust the first. The key manager
+// (strongSwan) establishes and rekeys the security associations. The floor, nftables rules of our
+// own, drops every packet of a protected flow that leaves or arrives without ESP, whatever the key
+// manager does. The package has the types alone, and [Room], which computes the space that ESP
+// leaves in a packet; the parts are in the packages floor, strongswan and guard.
 package ipsec
 
 import (
@@ -14,45 +16,47 @@ import (
 
 // Guard protects flows. It is safe for concurrent use.
 type Guard interface {
-	// Protect puts the floor under the peer's flow and has the key manager take its configuration.
-	// It returns once the floor stands, whether or not there are security associations yet: from
-	// then on a socket may be opened, and what it sends passes as ESP or not at all. An error means
-	// that no socket may be opened; it says what is missing and what would help. Protect of a name
-	// that is protected already changes it to what is given, and at no moment opens it.
+	// Protect installs the floor for the peer's flow and makes the key manager load its
+	// configuration. It returns once the floor is in place, with or without security associations:
+	// from then on a socket may be opened, whose packets leave as ESP or not at all. After an error
+	// no socket may be opened; the error says what is missing and how to provide it. Protect of a
+	// protected name replaces its configuration, without a moment in which the flow is not
+	// protected.
 	Protect(Peer) error
 
-	// Release takes back what Protect has done for the peer of that name: connection, security
-	// associations, and last the floor. No socket may be open any more.
+	// Release removes what Protect has installed for the peer of that name: connection, security
+	// associations, and last the floor. All sockets of the flow must be closed before.
 	Release(name string) error
 
-	// Reconnect asks the key manager to begin anew with the peer of that name, at once.
+	// Reconnect makes the key manager end the security associations with the peer of that name and
+	// establish new ones at once. Until then the floor drops the flow's packets.
 	Reconnect(name string) error
 
-	// Tidy takes back what an earlier run has left for peers that are neither protected now nor of
-	// these names, which are to be. Of the floor it takes nothing back before all of these are
-	// protected, so call it again then.
+	// Tidy removes what an earlier run has left for peers that are neither protected nor among
+	// these names, which are those of peers to be protected. It removes nothing of the floor before
+	// all of these are protected: call it again then.
 	Tidy(names []string) error
 
-	// Status is what is known of the peer of that name. It asks the kernel and the key manager, so
-	// it may take a moment.
+	// Status returns the protection of the peer of that name. It queries the kernel and the key
+	// manager, which may take seconds.
 	Status(name string) Status
 
-	// Close leaves the floor as it is: our sockets may not be the last to send. It ends the
-	// security associations.
+	// Close ends the security associations. The floor stays, because sockets of the flow may still
+	// be open.
 	Close() error
 }
 
-// Event tells of a peer what has just happened.
+// Event is a change in the protection of a peer.
 type Event struct {
-	Peer string
+	Peer string // empty: the event concerns all peers
 	Kind EventKind
-	Text string // in words, one line
+	Text string // one line for the operator
 }
 
-// EventKind is what has happened.
+// EventKind is a kind of event.
 type EventKind string
 
-// The events.
+// The kinds of events. Those of key manager and floor concern all peers.
 const (
 	IKEUp                EventKind = "ike-up"
 	IKEDown              EventKind = "ike-down"
@@ -61,20 +65,23 @@ const (
 	ChildDown            EventKind = "child-down"
 	ChildRekeyed         EventKind = "child-rekeyed"
 	AuthenticationFailed EventKind = "authentication-failed"
-	ManagerGone          EventKind = "manager-gone" // of the key manager as a whole; Peer is empty
-	ManagerBack          EventKind = "manager-back"
-	FloorLost            EventKind = "floor-lost"     // somebody has removed or changed it, and it could not be restored so far; Peer is empty
-	FloorRestored        EventKind = "floor-restored" // somebody had removed it; Peer is empty
+	KeyManagerGone       EventKind = "manager-gone"
+	KeyManagerBack       EventKind = "manager-back"
+
+	// FloorLost: another process has changed the floor, and restoring it has failed so far.
+	FloorLost EventKind = "floor-lost"
+	// FloorRestored: another process had changed the floor.
+	FloorRestored EventKind = "floor-restored"
 )
 
-// Peer is a flow and how it is protected.
+// Peer is a flow and the configuration of its protection.
 type Peer struct {
 	Name   string
 	Flow   Flow
 	Auth   Auth
 	IKE    IKE
 	Child  Child
-	Starts bool // we start the IKE SA; exactly one of the two sides does
+	Starts bool // this side initiates the IKE SA; true at exactly one of the two sides
 }
 
 // Flow is L2TP between two addresses: over UDP between two ports, or as IP protocol 115.
@@ -83,90 +90,96 @@ type Flow struct {
 	LocalPort, RemotePort uint16     // UDP ports; both 0: protocol 115
 }
 
-// ProtectedSessionIDs is the bit that the IDs of our sessions have which are protected, and those
-// of others have not. While anything is protected, nobody sends us data over IP in clear for a
-// session with this bit, whatever his address.
+// ProtectedSessionIDs is a bit that is set in the local IDs of protected sessions, and clear in
+// those of others. While anything is protected, the floor drops unencrypted data messages over IP
+// for sessions with this bit, from any source.
 const ProtectedSessionIDs = 1 << 31
 
-// Auth is how the two sides prove who they are (RFC 7296 section 2.15).
+// Auth is how the two sides authenticate each other (RFC 7296, section 2.15). Identities are
+// written as strongSwan does.
 type Auth struct {
-	LocalID  string // our IKE identity, as strongSwan writes them; empty: the address, or the certificate's subject
-	RemoteID string // the peer's; empty: its address. With certificates it must be given, as it says whose is the peer's
+	LocalID string // our IKE identity; empty: the local address, or the certificate's subject
 
-	PSK []byte // pre-shared key; nil: certificates. A fmt verb must not show it: it is never in a Status or an error
+	// RemoteID is the peer's IKE identity; empty: its address. It is required with certificates,
+	// because it says which certificate is the peer's.
+	RemoteID string
+
+	// PSK is the pre-shared key; nil: certificates. It is never part of a Status or an error. Do
+	// not print an Auth.
+	PSK []byte
 
 	Certificate []byte   // PEM
 	PrivateKey  []byte   // PEM
-	CAs         [][]byte // PEM; the peer's certificate must be issued by one of these
+	CAs         [][]byte // PEM; one of these must have issued the peer's certificate
 }
 
-// IKE is how the IKE SA is kept.
+// IKE configures the IKE SA.
 type IKE struct {
 	Proposals []string      // as strongSwan writes them: "aes256gcm16-prfsha384-ecp256"
-	Rekey     time.Duration // rekeyed after so long, with some jitter
-	DPD       time.Duration // silence after which the peer is probed (RFC 7296 section 2.4)
+	Rekey     time.Duration // lifetime of the keys, less some jitter
+	DPD       time.Duration // silence after which the peer is probed (RFC 7296, section 2.4)
 }
 
-// Child is how the pair of security associations that carries the flow is kept.
+// Child configures the CHILD SA, the pair of security associations that carries the flow.
 type Child struct {
-	Proposals    []string      // "aes256gcm16-ecp256": the group is what gives perfect forward secrecy
-	Rekey        time.Duration // rekeyed after so long, with some jitter
-	RekeyOctets  uint64        // or after so many octets; 0: by time alone
-	ReplayWindow int           // in packets (RFC 4303 section 3.4.3)
+	Proposals    []string      // "aes256gcm16-ecp256"; the group provides perfect forward secrecy
+	Rekey        time.Duration // lifetime of the keys, less some jitter
+	RekeyOctets  uint64        // octets after which the keys are renewed too; 0: by time alone
+	ReplayWindow int           // in packets (RFC 4303, section 3.4.3)
 }
 
-// Status is the protection of one peer as it is now.
+// Status is the present protection of one peer.
 type Status struct {
-	Missing []string // what this host lacks for it, each in a sentence that says what would help
+	Missing []string // what this host lacks for IPsec, each with its remedy
 
-	Floor        bool   // the floor stands
-	DroppedOut   uint64 // packets that would have left in clear
-	DroppedIn    uint64 // packets that arrived in clear
-	LastError    string // why there is no IKE SA, as far as is known: the last failure and when
-	LastErrorAt  time.Time
-	Failure      Failure // what kind of failure that was
-	IKE          *IKESA  // nil: there is none
-	Children     []ChildSA
-	Manager      string // what makes the associations, with its version: "strongSwan 5.9.8"; empty: it does not answer
-	ManagerError string // why it does not
+	Floor           bool   // the floor is in place
+	DroppedOut      uint64 // packets dropped because they would have left unencrypted
+	DroppedIn       uint64 // packets dropped because they arrived unencrypted
+	LastError       string // the last failure to establish SAs; empty: none, or SAs are up
+	LastErrorAt     time.Time
+	Failure         Failure // the kind of LastError
+	IKE             *IKESA  // nil: no IKE SA
+	Children        []ChildSA
+	KeyManager      string // with its version: "strongSwan 5.9.8"; empty: it does not answer
+	KeyManagerError string // why it does not answer, or has refused the configuration
 }
 
 // Up reports whether packets pass.
 func (s *Status) Up() bool { return s.Floor && len(s.Children) > 0 }
 
-// Failure is a kind of failure to make an IKE SA or ESP's.
+// Failure is a kind of failure to establish an IKE SA or a CHILD SA.
 type Failure string
 
-// The failures that an operator does different things about.
+// The kinds of failures that have different remedies.
 const (
 	FailureOther          Failure = ""
-	FailureAuthentication Failure = "authentication" // one side does not believe the other: keys, certificates or identities differ
-	FailureProposal       Failure = "proposal"       // they have no algorithms in common
+	FailureAuthentication Failure = "authentication" // keys, certificates or identities differ
+	FailureProposal       Failure = "proposal"       // no common algorithms
 	FailureSilent         Failure = "silent"         // the peer does not answer
-	FailureFlow           Failure = "flow"           // the peer does not want this flow protected so: addresses, ports or mode differ
+	FailureFlow           Failure = "flow"           // addresses, ports or mode of the flow differ
 )
 
 // IKESA is an IKE SA.
 type IKESA struct {
-	State               string // strongSwan's word: "CONNECTING", "ESTABLISHED"
+	State               string // strongSwan's name of the state: "CONNECTING", "ESTABLISHED"
 	LocalID, RemoteID   string
 	LocalSPI, RemoteSPI string // hexadecimal
 	Initiator           bool
 	Proposal            string // "aes256gcm16-prfsha384-ecp256"
 	Established         time.Time
-	RekeyAt             time.Time // zero: never
+	RekeyAt             time.Time // zero: not planned
 }
 
-// ChildSA is a pair of security associations in the kernel.
+// ChildSA is a CHILD SA: a pair of security associations in the kernel.
 type ChildSA struct {
 	State                string // "INSTALLED", "REKEYING"
-	LocalSPI, RemoteSPI  string // of what arrives, of what leaves; hexadecimal
+	LocalSPI, RemoteSPI  string // of received and of sent packets; hexadecimal
 	Algorithms           string // "aes256gcm16"
-	Encapsulated         bool   // in UDP, for a NAT (RFC 3948)
+	Encapsulated         bool   // in UDP, because of a NAT (RFC 3948)
 	Installed            time.Time
 	RekeyAt              time.Time
 	RxOctets, TxOctets   uint64
 	RxPackets, TxPackets uint64
-	Replays              uint64 // packets that were dropped as repeated or too old
-	IntegrityFailures    uint64 // packets whose integrity check failed
+	Replays              uint64 // packets dropped because they were repeated or too old
+	IntegrityFailures    uint64 // packets dropped because their integrity check failed
 }

@@ -26,8 +26,8 @@ func (e explainer) shield() *ipsec.Status {
 func (e explainer) ipsec() finding {
 	s := e.shield()
 	switch {
-	case s.Floor && s.Manager == "":
-		return broken(fmt.Sprintf("strongSwan does not answer%s; nothing is sent in clear instead%s", because(s.ManagerError), e.astrayText("in clear")), e.managerAdvice())
+	case s.Floor && s.KeyManager == "":
+		return broken(fmt.Sprintf("strongSwan does not answer%s; nothing is sent in clear instead%s", because(s.KeyManagerError), e.astrayText("in clear")), e.managerAdvice())
 	case len(s.Missing) > 0:
 		return broken("this host lacks what it takes; nothing is sent in clear instead"+e.astrayText("in clear"), strings.Join(s.Missing, " "))
 	case e.noProtection() != nil:

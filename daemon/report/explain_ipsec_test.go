@@ -28,7 +28,7 @@ func guarded(s ipsec.Status) func(*View, *session.LinkStatus) {
 
 // waiting is a protection that stands, without security associations.
 func waiting(change func(*ipsec.Status)) ipsec.Status {
-	s := ipsec.Status{Floor: true, Manager: "strongSwan 5.9.8"}
+	s := ipsec.Status{Floor: true, KeyManager: "strongSwan 5.9.8"}
 	change(&s)
 	return s
 }
@@ -68,8 +68,8 @@ var situationsOfIPsec = []situation{
 		guarded(ipsec.Status{})(v, l)
 		v.Path.Protected = false
 	}},
-	{"strongSwan dead", guarded(ipsec.Status{Floor: true, ManagerError: "dial unix /run/charon.vici: connection refused"})},
-	{"the floor is gone", guarded(ipsec.Status{Manager: "strongSwan 5.9.8"})},
+	{"strongSwan dead", guarded(ipsec.Status{Floor: true, KeyManagerError: "dial unix /run/charon.vici: connection refused"})},
+	{"the floor is gone", guarded(ipsec.Status{KeyManager: "strongSwan 5.9.8"})},
 	{"IKE on its way", guarded(waiting(func(s *ipsec.Status) { s.IKE = &ipsec.IKESA{State: "CONNECTING"} }))},
 	{"IKE is the peer's to start", guarded(waiting(func(*ipsec.Status) {}))},
 	{"IKE is ours to start", func(v *View, l *session.LinkStatus) {
@@ -81,17 +81,17 @@ var situationsOfIPsec = []situation{
 		guarded(failing(ipsec.FailureAuthentication, "the certificate of pe2 is not of a CA that we trust, or not valid now"))(v, l)
 		v.Config.IKE.PSK = nil
 	}},
-	{"no algorithms in common", guarded(failing(ipsec.FailureProposal, "pe2 takes none of our proposals: NO_PROPOSAL_CHOSEN"))},
+	{"no algorithms in common", guarded(failing(ipsec.FailureProposal, "pe2 does not know this router, or accepts none of its proposals: NO_PROPOSAL_CHOSEN"))},
 	{"IKE silent", guarded(failing(ipsec.FailureSilent, "no answer of pe2 to IKE (UDP ports 500 and 4500)"))},
 	{"IKE up, and other packets protected", guarded(waiting(func(s *ipsec.Status) {
 		s.IKE = &ipsec.IKESA{State: ikeEstablished, Established: before(time.Minute)}
-		s.Failure, s.LastError, s.LastErrorAt = ipsec.FailureFlow, "pe2 protects something else between our addresses: TS_UNACCEPTABLE", before(time.Minute)
+		s.Failure, s.LastError, s.LastErrorAt = ipsec.FailureFlow, "pe2 protects another flow between the two addresses: TS_UNACCEPTABLE; want the same ports and encapsulation at both ends", before(time.Minute)
 	}))},
 	{"IKE up, ESP not", guarded(waiting(func(s *ipsec.Status) {
 		s.IKE = &ipsec.IKESA{State: ikeEstablished, Established: before(time.Minute)}
 	}))},
 	{"another failure of IKE, and the peer asks in clear", func(v *View, l *session.LinkStatus) {
-		guarded(failing(ipsec.FailureOther, "the kernel takes no security association with pe2"))(v, l)
+		guarded(failing(ipsec.FailureOther, "the kernel refuses the security association with pe2"))(v, l)
 		v.WrongClass = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},
 }

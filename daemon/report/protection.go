@@ -14,7 +14,7 @@ func (v *View) protection() api.Protection {
 	p := api.Protection{
 		Peer: v.Peer, Address: v.Config.Where(), Up: s.Up(), Starts: v.Config.Starts(v.Local.Addr()),
 		Reason: v.unprotectedReason(), LastError: s.LastError, LastErrorAt: known(s.LastErrorAt), Missing: s.Missing,
-		Manager: s.Manager, ManagerError: s.ManagerError,
+		Manager: s.KeyManager, ManagerError: s.KeyManagerError,
 		Floor: s.Floor, DroppedOut: s.DroppedOut, DroppedIn: s.DroppedIn, ESP: []api.ESP{},
 	}
 	if !p.Up && p.Reason == "" {
@@ -68,8 +68,8 @@ func (v *View) unprotectedReason() string {
 	switch {
 	case s == nil || s.Up():
 		return ""
-	case s.Floor && s.Manager == "":
-		return "strongSwan does not answer" + because(s.ManagerError)
+	case s.Floor && s.KeyManager == "":
+		return "strongSwan does not answer" + because(s.KeyManagerError)
 	case len(s.Missing) > 0:
 		return "IPsec cannot be had: " + s.Missing[0]
 	case v.noProtection() != nil:

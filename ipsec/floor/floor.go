@@ -1,10 +1,15 @@
-// Package floor drops, in the kernel, every packet of a protected flow that would leave or has
-// arrived without ESP. It knows nothing of who makes the security associations, and stands whatever
-// becomes of them.
+// Package floor makes the kernel drop every packet of a protected flow that leaves or arrives
+// without ESP. It knows nothing of the key manager, and its rules hold whatever becomes of the
+// security associations.
 //
-// It is two tables of nf_tables with the same rules. One stays until somebody takes it away, so
-// also when we are stopped or killed. The other belongs to our socket: nobody else can change it,
-// `nft flush ruleset` neither, but the kernel removes it with us. So there is one at all times.
+// The floor is two nftables tables with the same rules. One lasts until it is deleted, so
+// also after this process has stopped or was killed. The other is owned by our netlink socket: no
+// other process can change it, `nft flush ruleset` does not delete it, and the kernel removes it
+// with the socket. So one of them is in place at all times.
+//
+// A [Floor] is opened with [New] in the network namespace that it protects. [Floor.Install] and
+// [Floor.Remove] change the flows; [Floor.Claim] and [Floor.Tidy] take over what an earlier run has
+// left.
 package floor
 
 import (
@@ -22,35 +27,36 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// The tables, of family inet.
+// The names of the tables, of family inet.
 const (
 	lasting = "l2tpvl"
 	owned   = "l2tpvl-owned"
 )
 
-// The flag of a table that belongs to a socket, of linux/netfilter/nf_tables.h.
+// tableOwner is NFT_TABLE_F_OWNER of linux/netfilter/nf_tables.h: the table belongs to a socket.
 const tableOwner = 0x2
 
-// Floor is the floor in the network namespace of the thread that has called New. It is safe for
+// Floor is the floor in the network namespace of the thread that called New. It is safe for
 // concurrent use.
 type Floor struct {
-	changed  func(stands bool, why string) // called after somebody has taken the floor away
+	changed  func(restored bool, why string) // called after another process has changed the floor
 	watcher  *netlink.Conn
 	watching sync.WaitGroup
 	closing  chan struct{}
 
 	mu      sync.Mutex
 	conn    *netlink.Conn
-	claimed bool     // the owned table is there, and ours
-	tables  []string // those that have our rules: empty before the first Put
-	flows   map[string]ipsec.Flow
-	tidied  bool // nothing of an earlier run is there
+	claimed bool                  // the owned table exists and is ours
+	tables  []string              // the tables that have our rules; empty before the first Install
+	flows   map[string]ipsec.Flow // by peer
+	tidied  bool                  // no rules of an earlier run are left
 }
 
-// New finds out whether this kernel can have a floor. It puts nothing there yet, and leaves what an
-// earlier run has left. When somebody else takes the floor away changed is told whether it stands
-// again, or that this has failed so far.
-func New(changed func(stands bool, why string)) (*Floor, error) {
+// New opens the floor, and returns an error if this kernel cannot have one. It installs no rules,
+// and leaves those of an earlier run in place. After another process has changed the rules, New's
+// goroutine restores them and calls changed: with true once they are restored, with false if the
+// first attempt has failed.
+func New(changed func(restored bool, why string)) (*Floor, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, missing(err)
@@ -65,8 +71,9 @@ func New(changed func(stands bool, why string)) (*Floor, error) {
 	return f, nil
 }
 
-// Left reports whether there is a floor, of this run or an earlier one.
-func Left() (bool, error) {
+// Exists reports whether the network namespace of the calling thread has a floor, of this run or an
+// earlier one.
+func Exists() (bool, error) {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return false, err
@@ -75,26 +82,26 @@ func Left() (bool, error) {
 	return exists(conn, lasting)
 }
 
-// missing says what a kernel lacks that answers with that error.
+// missing explains what a kernel lacks that answers with that error.
 func missing(err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("no right to use nf_tables: %w; want CAP_NET_ADMIN, as root has", err)
+		return fmt.Errorf("no permission to use nf_tables: %w; want CAP_NET_ADMIN, which root has", err)
 	}
-	return fmt.Errorf("this kernel has no nf_tables, which is to drop what is not encrypted: %w; "+
-		"want a kernel with CONFIG_NF_TABLES_INET, as Debian's linux-image-amd64, and in a container `modprobe nf_tables` on its host", err)
+	return fmt.Errorf("this kernel has no nf_tables, which must drop unencrypted packets: %w; "+
+		"want a kernel with CONFIG_NF_TABLES_INET, such as Debian's linux-image-amd64; in a container, run `modprobe nf_tables` on its host", err)
 }
 
 func exists(conn *netlink.Conn, table string) (bool, error) {
-	_, err := ask(conn, unix.NFT_MSG_GETTABLE, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
+	_, err := query(conn, unix.NFT_MSG_GETTABLE, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// Put puts the floor under a peer's flow, in place of that under another flow of the peer. It is
-// there when Put returns.
-func (f *Floor) Put(peer string, flow ipsec.Flow) error {
+// Install installs the rules for a peer's flow, in place of those for an earlier flow of the peer.
+// They are in effect when it returns.
+func (f *Floor) Install(peer string, flow ipsec.Flow) error {
 	flow.Remote = flow.Remote.Unmap().WithZone("")
 	flow.Local = flow.Local.Unmap().WithZone("")
 	f.mu.Lock()
@@ -108,8 +115,8 @@ func (f *Floor) Put(peer string, flow ipsec.Flow) error {
 	f.flows[peer] = flow
 	var b batch
 	for _, table := range f.tables {
-		b.addCounter(table, counter(out, peer))
-		b.addCounter(table, counter(in, peer))
+		b.addCounter(table, counter(outgoing, peer))
+		b.addCounter(table, counter(incoming, peer))
 		f.address(&b, table, flow.Remote)
 		if had && before.Remote != flow.Remote {
 			f.address(&b, table, before.Remote)
@@ -126,8 +133,8 @@ func (f *Floor) Put(peer string, flow ipsec.Flow) error {
 	return missing(err)
 }
 
-// Take takes the floor away from under a peer's flow.
-func (f *Floor) Take(peer string) error {
+// Remove removes the rules for a peer's flow. Without any flow it removes the tables.
+func (f *Floor) Remove(peer string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	flow, ok := f.flows[peer]
@@ -135,23 +142,23 @@ func (f *Floor) Take(peer string) error {
 		return nil
 	}
 	delete(f.flows, peer)
-	if len(f.flows) == 0 && f.tidied { // leave no trace
+	if len(f.flows) == 0 && f.tidied {
 		return f.end()
 	}
 	var b batch
 	for _, table := range f.tables {
 		if f.adopted(table) {
-			continue // with the next Tidy
+			continue // Tidy will remove them
 		}
 		f.address(&b, table, flow.Remote)
-		b.deleteCounter(table, counter(out, peer))
-		b.deleteCounter(table, counter(in, peer))
+		b.deleteCounter(table, counter(outgoing, peer))
+		b.deleteCounter(table, counter(incoming, peer))
 	}
 	return b.send(f.conn)
 }
 
-// Claim reports whether the floor in this network namespace is ours to change, and not another
-// process's.
+// Claim makes this process the owner of the floor in this network namespace. It reports whether it
+// is: another process may own the floor.
 func (f *Floor) Claim() (bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -162,7 +169,7 @@ func (f *Floor) Claim() (bool, error) {
 	return err == nil, err
 }
 
-// Tidy takes away what earlier runs have left under flows that are not ours now.
+// Tidy removes the rules of earlier runs for flows that are not installed now.
 func (f *Floor) Tidy() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -182,7 +189,7 @@ func (f *Floor) Tidy() error {
 // end removes the tables.
 func (f *Floor) end() error {
 	var b batch
-	b.addTable(lasting, 0) // so that there is one to be removed
+	b.addTable(lasting, 0) // deleting a table that does not exist would be an error
 	b.deleteTable(lasting)
 	if f.claimed {
 		b.deleteTable(owned)
@@ -191,43 +198,43 @@ func (f *Floor) end() error {
 	return b.send(f.conn)
 }
 
-// Standing reports whether the floor is there, with rules. The kernel is asked.
-func (f *Floor) Standing(peer string) bool {
+// Installed reports whether the rules for a peer's flow are in place. It queries the kernel.
+func (f *Floor) Installed(peer string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	flow, ok := f.flows[peer]
 	if !ok {
 		return false
 	}
-	for _, w := range []way{out, in} {
-		for _, h := range w.hooks {
+	for _, d := range []direction{outgoing, incoming} {
+		for _, h := range d.hooks {
 			if n, err := uses(f.conn, lasting, h.chain); err != nil || n == 0 {
 				return false
 			}
 		}
-		// The map's jump is one use, the rules are the others.
-		if n, err := uses(f.conn, lasting, chainOf(w, flow.Remote)); err != nil || n < 2 {
+		// The jump of the map is one use, each rule is another.
+		if n, err := uses(f.conn, lasting, chainOf(d, flow.Remote)); err != nil || n < 2 {
 			return false
 		}
 	}
 	return true
 }
 
-// Drops are the packets of a peer's flow that were dropped: those that would have left, those that
-// had arrived.
-func (f *Floor) Drops(peer string) (left, arrived uint64) {
+// Drops returns how many packets of a peer's flow were dropped because they would have left, or
+// have arrived, unencrypted.
+func (f *Floor) Drops(peer string) (out, in uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, table := range f.tables { // a packet that one has dropped does not come to the other
-		n, _ := packets(f.conn, table, counter(out, peer)) // 0 if there is none
-		left += n
-		n, _ = packets(f.conn, table, counter(in, peer))
-		arrived += n
+	for _, table := range f.tables { // a packet that one table drops does not reach the other
+		n, _ := packets(f.conn, table, counter(outgoing, peer)) // 0 without the counter
+		out += n
+		n, _ = packets(f.conn, table, counter(incoming, peer))
+		in += n
 	}
-	return left, arrived
+	return out, in
 }
 
-// Close leaves the floor: the table that lasts.
+// Close releases the floor's sockets. The lasting table stays.
 func (f *Floor) Close() error {
 	close(f.closing)
 	err := f.watcher.Close()
@@ -237,9 +244,9 @@ func (f *Floor) Close() error {
 	return errors.Join(err, f.conn.Close())
 }
 
-// begin makes the tables, or takes over the one that an earlier run has left, with its rules.
+// begin adds the tables. If an earlier run has left the lasting one, its rules stay.
 func (f *Floor) begin() error {
-	if err := f.claim(); err != nil { // another process's floor is not touched
+	if err := f.claim(); err != nil { // another process owns the floor
 		return err
 	}
 	tables := []string{lasting}
@@ -251,7 +258,7 @@ func (f *Floor) begin() error {
 		if table == lasting {
 			b.addTable(lasting, 0)
 		}
-		frame(&b, table)
+		addFrame(&b, table)
 		if err := b.send(f.conn); err != nil {
 			return missing(err)
 		}
@@ -260,8 +267,8 @@ func (f *Floor) begin() error {
 	return nil
 }
 
-// claim makes the owned table, without anything in it. So there is one process that has a floor in
-// a network namespace.
+// claim adds the owned table, empty. The kernel refuses it to a second process, so one process has
+// a floor in a network namespace.
 func (f *Floor) claim() error {
 	if f.claimed {
 		return nil
@@ -269,7 +276,7 @@ func (f *Floor) claim() error {
 	var b batch
 	b.addTable(owned, tableOwner)
 	err := b.send(f.conn)
-	// Of a process that has just ended the table may still be there.
+	// The table of a process that has just ended may still exist.
 	for deadline := time.Now().Add(2 * time.Second); errors.Is(err, unix.EPERM) && time.Now().Before(deadline); {
 		time.Sleep(50 * time.Millisecond)
 		err = b.send(f.conn)
@@ -277,14 +284,14 @@ func (f *Floor) claim() error {
 	switch {
 	case err == nil:
 		f.claimed = true
-	case errors.Is(err, unix.EOPNOTSUPP): // before Linux 5.12 no table belongs to anybody
+	case errors.Is(err, unix.EOPNOTSUPP): // Linux has owned tables since 5.12
 	default:
-		return fmt.Errorf("table inet %s: %w; want one daemon in a network namespace", owned, err)
+		return fmt.Errorf("table inet %s: %w; want one daemon in each network namespace", owned, err)
 	}
 	return nil
 }
 
-// renew replaces the lasting table by one with the present flows and nothing else.
+// renew replaces the lasting table by one with the rules for the present flows alone.
 func (f *Floor) renew() error {
 	b := f.replacement()
 	return b.send(f.conn)
@@ -296,11 +303,11 @@ func (f *Floor) replacement() batch {
 	b.addTable(lasting, 0)
 	b.deleteTable(lasting)
 	b.addTable(lasting, 0)
-	frame(&b, lasting)
+	addFrame(&b, lasting)
 	addresses := map[netip.Addr]bool{}
 	for _, peer := range slices.Sorted(maps.Keys(f.flows)) {
-		b.addCounter(lasting, counter(out, peer))
-		b.addCounter(lasting, counter(in, peer))
+		b.addCounter(lasting, counter(outgoing, peer))
+		b.addCounter(lasting, counter(incoming, peer))
 		addresses[f.flows[peer].Remote] = true
 	}
 	for _, address := range slices.SortedFunc(maps.Keys(addresses), netip.Addr.Compare) {
@@ -309,10 +316,11 @@ func (f *Floor) replacement() batch {
 	return b
 }
 
-// adopted reports whether the table has rules of an earlier run, which stay until Tidy.
+// adopted reports whether the table may have rules of an earlier run, which stay until Tidy.
 func (f *Floor) adopted(table string) bool { return table == lasting && !f.tidied }
 
-// address makes the chains of an address what the flows there want, none if there are no flows.
+// address rewrites the chains of an address for the present flows there, and removes them if there
+// are none.
 func (f *Floor) address(b *batch, table string, address netip.Addr) {
 	var peers []string
 	for peer, flow := range f.flows {
@@ -325,20 +333,20 @@ func (f *Floor) address(b *batch, table string, address netip.Addr) {
 	if address.Is6() {
 		family = 1
 	}
-	for _, w := range []way{out, in} {
-		chain := chainOf(w, address)
+	for _, d := range []direction{outgoing, incoming} {
+		chain := chainOf(d, address)
 		b.addChain(table, chain)
 		if !f.adopted(table) {
-			b.emptyChain(table, chain)
+			b.flushChain(table, chain)
 		}
-		b.addJump(table, w.maps[family].name, address.AsSlice(), chain)
+		b.addJump(table, d.maps[family].name, address.AsSlice(), chain)
 		for _, peer := range peers {
-			for _, match := range matches(w, f.flows[peer], family) {
-				b.addRule(table, chain, append(match, count(counter(w, peer)), decide(verdictDrop))...)
+			for _, match := range matches(d, f.flows[peer], family) {
+				b.addRule(table, chain, append(match, count(counter(d, peer)), conclude(verdictDrop))...)
 			}
 		}
 		if len(peers) == 0 && !f.adopted(table) {
-			b.deleteJump(table, w.maps[family].name, address.AsSlice(), chain)
+			b.deleteJump(table, d.maps[family].name, address.AsSlice(), chain)
 			b.deleteChain(table, chain)
 		}
 	}

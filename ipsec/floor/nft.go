@@ -10,25 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// familyInet is the family of our tables: IPv4 and IPv6 at once.
+// familyInet is the family of our tables: IPv4 and IPv6 together.
 const familyInet = unix.NFPROTO_INET
 
-// answerTimeout bounds the wait for the kernel, which answers a batch before sendmsg returns.
+// answerTimeout bounds the wait for the kernel, which queues the answer to a batch before sendmsg
+// returns.
 const answerTimeout = 5 * time.Second
 
-// registers of a rule.
+// Registers of a rule.
 const (
 	regVerdict = unix.NFT_REG_VERDICT
 	reg1       = unix.NFT_REG_1
 )
 
-// batch is a change of tables that the kernel makes as a whole, between two packets, or not at all.
+// batch is a change of tables that the kernel carries out as a whole, between two packets, or not
+// at all.
 type batch struct {
 	messages []netlink.Message
 	err      error
 }
 
-// attributes encodes netlink attributes, in network byte order as nf_tables has them.
+// attributes encodes netlink attributes in network byte order, as nf_tables requires.
 func attributes(build func(*netlink.AttributeEncoder)) ([]byte, error) {
 	e := netlink.NewAttributeEncoder()
 	e.ByteOrder = binary.BigEndian
@@ -36,7 +38,7 @@ func attributes(build func(*netlink.AttributeEncoder)) ([]byte, error) {
 	return e.Encode()
 }
 
-// request is a message of nf_tables, without the flags that say what to do with it.
+// request returns a message to nf_tables, without the flags that depend on its kind.
 func request(kind uint16, build func(*netlink.AttributeEncoder)) (netlink.Message, error) {
 	data, err := attributes(build)
 	return netlink.Message{
@@ -52,13 +54,13 @@ func (b *batch) add(kind uint16, flags netlink.HeaderFlags, build func(*netlink.
 	b.err = errors.Join(b.err, err)
 }
 
-// send has the kernel carry the batch out.
+// send makes the kernel carry out the batch.
 func (b *batch) send(conn *netlink.Conn) error {
 	if b.err != nil || len(b.messages) == 0 {
 		return b.err
 	}
-	// One acknowledgement, of the last message, for all; what fails is reported without being asked
-	// for.
+	// The acknowledgement of the last message stands for all of them. The kernel reports each
+	// failure without a request.
 	b.messages[len(b.messages)-1].Header.Flags |= netlink.Acknowledge
 	bracket := func(kind netlink.HeaderType) netlink.Message {
 		return netlink.Message{
@@ -72,7 +74,7 @@ func (b *batch) send(conn *netlink.Conn) error {
 		return err
 	}
 	err := receive(conn, answerTimeout)
-	for left := err; left != nil; { // one error for each message that failed: read them all
+	for left := err; left != nil; { // each failed message has an error: read them all
 		left = receive(conn, 100*time.Millisecond)
 		if netlinkTimeout(left) {
 			break
@@ -97,8 +99,8 @@ func netlinkTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-// ask asks for one thing.
-func ask(conn *netlink.Conn, kind uint16, build func(*netlink.AttributeEncoder)) (*netlink.AttributeDecoder, error) {
+// query sends a request that has one answer, and returns its attributes.
+func query(conn *netlink.Conn, kind uint16, build func(*netlink.AttributeEncoder)) (*netlink.AttributeDecoder, error) {
 	m, err := request(kind, build)
 	if err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func ask(conn *netlink.Conn, kind uint16, build func(*netlink.AttributeEncoder))
 		return nil, err
 	}
 	if len(answers) != 1 || len(answers[0].Data) < 4 {
-		return nil, fmt.Errorf("%d answers of the kernel's nf_tables, want 1", len(answers))
+		return nil, fmt.Errorf("%d answers from nf_tables, want 1", len(answers))
 	}
 	d, err := netlink.NewAttributeDecoder(answers[0].Data[4:])
 	if err == nil {
@@ -131,7 +133,7 @@ func (b *batch) deleteTable(table string) {
 	b.add(unix.NFT_MSG_DELTABLE, 0, func(e *netlink.AttributeEncoder) { e.String(unix.NFTA_TABLE_NAME, table) })
 }
 
-// addHook adds a chain that all packets pass at a hook.
+// addHook adds a base chain: all packets pass it at a hook.
 func (b *batch) addHook(table, chain string, hook uint32, priority int32) {
 	b.add(unix.NFT_MSG_NEWCHAIN, netlink.Create, func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_CHAIN_TABLE, table)
@@ -159,8 +161,8 @@ func (b *batch) deleteChain(table, chain string) {
 	})
 }
 
-// emptyChain removes the rules of a chain.
-func (b *batch) emptyChain(table, chain string) {
+// flushChain removes the rules of a chain.
+func (b *batch) flushChain(table, chain string) {
 	b.add(unix.NFT_MSG_DELRULE, 0, func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_RULE_TABLE, table)
 		e.String(unix.NFTA_RULE_CHAIN, chain)
@@ -190,9 +192,9 @@ func counterName(table, name string) func(*netlink.AttributeEncoder) {
 	}
 }
 
-// packets is how many packets a counter has counted.
+// packets returns the number of packets that a counter has counted.
 func packets(conn *netlink.Conn, table, name string) (uint64, error) {
-	d, err := ask(conn, unix.NFT_MSG_GETOBJ, counterName(table, name))
+	d, err := query(conn, unix.NFT_MSG_GETOBJ, counterName(table, name))
 	if err != nil {
 		return 0, err
 	}
@@ -213,9 +215,9 @@ func packets(conn *netlink.Conn, table, name string) (uint64, error) {
 	return n, d.Err()
 }
 
-// uses is how many rules a chain has, and how often others jump to it.
+// uses returns the number of rules in a chain plus the number of jumps to it.
 func uses(conn *netlink.Conn, table, chain string) (n uint32, err error) {
-	d, err := ask(conn, unix.NFT_MSG_GETCHAIN, func(e *netlink.AttributeEncoder) {
+	d, err := query(conn, unix.NFT_MSG_GETCHAIN, func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_CHAIN_TABLE, table)
 		e.String(unix.NFTA_CHAIN_NAME, chain)
 	})
@@ -230,12 +232,12 @@ func uses(conn *netlink.Conn, table, chain string) (n uint32, err error) {
 	return n, d.Err()
 }
 
-// addressMap is a map from addresses to the chain that looks at packets of this address.
+// addressMap is a map from an address to the chain with the rules for this address.
 type addressMap struct {
 	name    string
-	keyType uint32 // as nft(8) names it
+	keyType uint32 // nft(8)'s number of the type
 	keyLen  uint32
-	id      uint32 // within a batch
+	id      uint32 // unique within a batch
 }
 
 func (b *batch) addMap(table string, m addressMap) {
@@ -293,7 +295,7 @@ func verdict(code int32, chain string) func(*netlink.AttributeEncoder) error {
 	}
 }
 
-// expression is one step of a rule. A step that does not match ends the rule.
+// expression is one step of a rule. A step that does not match ends the rule for this packet.
 type expression struct {
 	name string
 	data func(*netlink.AttributeEncoder)
@@ -319,7 +321,7 @@ func (b *batch) addRule(table, chain string, steps ...expression) {
 	})
 }
 
-// meta loads a fact about the packet into register 1.
+// meta loads metadata of the packet into register 1.
 func meta(key uint32) expression {
 	return expression{"meta", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_META_DREG, reg1)
@@ -327,7 +329,7 @@ func meta(key uint32) expression {
 	}}
 }
 
-// route loads a fact about the packet's way out into register 1.
+// route loads a property of the packet's route into register 1.
 func route(key uint32) expression {
 	return expression{"rt", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_RT_DREG, reg1)
@@ -345,8 +347,8 @@ func payload(base, offset, length uint32) expression {
 	}}
 }
 
-// fragmentHeader loads octets of IPv6's fragment header into register 1, and does not match where
-// there is none.
+// fragmentHeader loads octets of the IPv6 fragment header into register 1. It does not match
+// packets without one.
 func fragmentHeader(offset, length uint32) expression {
 	return expression{"exthdr", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_EXTHDR_DREG, reg1)
@@ -362,10 +364,10 @@ func equal(octets ...byte) expression { return compare(unix.NFT_CMP_EQ, octets) 
 // differs matches if register 1 does not begin with these octets.
 func differs(octets ...byte) expression { return compare(unix.NFT_CMP_NEQ, octets) }
 
-// below matches if register 1 begins with a lower octet.
+// below matches if the first octet of register 1 is lower.
 func below(octet byte) expression { return compare(unix.NFT_CMP_LT, []byte{octet}) }
 
-// atLeast matches if register 1 does not begin with a lower octet.
+// atLeast matches if the first octet of register 1 is not lower.
 func atLeast(octet byte) expression { return compare(unix.NFT_CMP_GTE, []byte{octet}) }
 
 func compare(how uint32, octets []byte) expression {
@@ -376,7 +378,7 @@ func compare(how uint32, octets []byte) expression {
 	}}
 }
 
-// jump goes on with the chain that the map has for register 1, if it has one.
+// jump continues in the chain that the map has for register 1, if it has one.
 func jump(m addressMap) expression {
 	return expression{"lookup", func(e *netlink.AttributeEncoder) {
 		e.String(unix.NFTA_LOOKUP_SET, m.name)
@@ -386,6 +388,7 @@ func jump(m addressMap) expression {
 	}}
 }
 
+// count adds the packet to a named counter.
 func count(counter string) expression {
 	return expression{"objref", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_OBJREF_IMM_TYPE, unix.NFT_OBJECT_COUNTER)
@@ -393,7 +396,7 @@ func count(counter string) expression {
 	}}
 }
 
-// counted counts packets for who looks at the rules.
+// counted counts the packets that reach this step, for operators who list the rules.
 func counted() expression {
 	return expression{"counter", func(e *netlink.AttributeEncoder) {
 		e.Uint64(unix.NFTA_COUNTER_BYTES, 0)
@@ -401,8 +404,8 @@ func counted() expression {
 	}}
 }
 
-// decide ends the chain.
-func decide(code int32) expression {
+// conclude ends the chain with a verdict.
+func conclude(code int32) expression {
 	return expression{"immediate", func(e *netlink.AttributeEncoder) {
 		e.Uint32(unix.NFTA_IMMEDIATE_DREG, regVerdict)
 		e.Nested(unix.NFTA_IMMEDIATE_DATA, verdict(code, ""))

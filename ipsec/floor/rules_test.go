@@ -107,13 +107,13 @@ func TestRulesInKernel(t *testing.T) {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 				t.Skip("no network namespace can be made here: ", err)
 			}
-			f, err := New(func(stands bool, why string) { t.Error("floor changed:", stands, why) })
+			f, err := New(func(restored bool, why string) { t.Error("floor changed:", restored, why) })
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
 			for _, peer := range slices.Sorted(maps.Keys(cases[name])) {
-				if err := f.Put(peer, cases[name][peer]); err != nil {
+				if err := f.Install(peer, cases[name][peer]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -137,8 +137,8 @@ func TestRulesInKernel(t *testing.T) {
 				t.Errorf("table %s has other rules than table %s:\n%s", owned, lasting, ofOwned)
 			}
 			for peer := range cases[name] {
-				if !f.Standing(peer) {
-					t.Errorf("the floor under %s is not in place", peer)
+				if !f.Installed(peer) {
+					t.Errorf("the floor of %s is not in place", peer)
 				}
 			}
 		})

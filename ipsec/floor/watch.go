@@ -11,7 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// watch begins to restore the lasting table whenever somebody else has changed it.
+// watch starts a goroutine that restores the lasting table whenever another process has changed it.
 func (f *Floor) watch() error {
 	watcher, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
@@ -26,19 +26,19 @@ func (f *Floor) watch() error {
 	}
 	f.watcher = watcher
 	f.watching.Go(func() {
-		var told time.Time
+		var restored time.Time
 		for {
 			messages, err := watcher.Receive()
-			if err != nil && !errors.Is(err, unix.ENOBUFS) { // closed
+			if err != nil && !errors.Is(err, unix.ENOBUFS) { // the socket is closed
 				return
 			}
-			changed := err != nil // news were lost
+			changed := err != nil // notifications were lost
 			for _, m := range messages {
 				changed = changed || m.Header.PID != ours && concerns(m, lasting)
 			}
-			if changed { // the news of one change come in parts
-				f.restore(time.Since(told) > time.Second)
-				told = time.Now()
+			if changed { // one change may cause several notifications: report it once
+				f.restore(time.Since(restored) > time.Second)
+				restored = time.Now()
 			}
 		}
 	})
@@ -48,12 +48,12 @@ func (f *Floor) watch() error {
 // restoreRetry spaces the attempts to restore the floor.
 var restoreRetry = timing.Backoff{Min: 100 * time.Millisecond, Max: 10 * time.Second}
 
-// restore makes the lasting table what it should be. A failure is told, whether or not it is time
-// to tell anything.
-func (f *Floor) restore(tell bool) {
-	const what = "somebody has changed the table inet " + lasting + " of nf_tables"
+// restore replaces the lasting table by one with the right rules. It reports success if report is
+// true, or if it has reported a failure before.
+func (f *Floor) restore(report bool) {
+	const what = "another process has changed the nftables table inet " + lasting
 	wanted, failed := false, false
-	done := insist(f.closing, func() (err error) {
+	done := retry(f.closing, func() (err error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		wanted = len(f.flows) > 0
@@ -63,23 +63,23 @@ func (f *Floor) restore(tell bool) {
 		return err
 	}, func(err error) {
 		failed = true
-		f.changed(false, what+", and it could not be restored, which is tried again: "+err.Error())
+		f.changed(false, what+"; could not restore it, trying again: "+err.Error())
 	})
-	if done && wanted && (tell || failed) {
-		f.changed(true, what+"; it is restored")
+	if done && wanted && (report || failed) {
+		f.changed(true, what+"; restored it")
 	}
 }
 
-// insist does something again, with pauses, until it succeeds or closing is closed. It tells the
-// first failure.
-func insist(closing <-chan struct{}, try func() error, tell func(error)) bool {
+// retry calls try, with pauses, until it succeeds or closing is closed. It reports the first
+// failure, and returns whether try has succeeded.
+func retry(closing <-chan struct{}, try func() error, report func(error)) bool {
 	for failures := 0; ; failures++ {
 		err := try()
 		if err == nil {
 			return true
 		}
 		if failures == 0 {
-			tell(err)
+			report(err)
 		}
 		select {
 		case <-closing:
@@ -89,7 +89,7 @@ func insist(closing <-chan struct{}, try func() error, tell func(error)) bool {
 	}
 }
 
-// concerns reports whether a message is about that table.
+// concerns reports whether a notification is about that table.
 func concerns(m netlink.Message, table string) bool {
 	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 || m.Data[0] != familyInet ||
 		m.Header.Type&0xff == unix.NFT_MSG_NEWGEN {
@@ -101,14 +101,16 @@ func concerns(m netlink.Message, table string) bool {
 	}
 	d.ByteOrder = binary.BigEndian
 	for d.Next() {
-		if d.Type() == unix.NFTA_TABLE_NAME { // the first attribute of a message of every kind is the table's name
+		// In messages of every kind the attribute of this type is the table's name.
+		if d.Type() == unix.NFTA_TABLE_NAME {
 			return d.String() == table
 		}
 	}
 	return false
 }
 
-// portID is how the kernel names the socket as the author of changes.
+// portID returns the netlink port ID of a socket, by which notifications name the author of a
+// change.
 func portID(conn *netlink.Conn) (uint32, error) {
 	raw, err := conn.SyscallConn()
 	if err != nil {

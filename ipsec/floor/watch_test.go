@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// The floor that is gone is put there again until it stands, and the failure is told once.
-func TestInsist(t *testing.T) {
+// A failing restoration is repeated until it succeeds, and the failure is reported once.
+func TestRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		closing := make(chan struct{})
-		start, tries, told := time.Now(), 0, 0
-		done := insist(closing, func() error {
+		start, tries, reported := time.Now(), 0, 0
+		done := retry(closing, func() error {
 			if tries++; tries <= 10 {
 				return errors.New("no memory")
 			}
 			return nil
-		}, func(error) { told++ })
-		if took := time.Since(start); !done || tries != 11 || told != 1 || took < 30*time.Second || took > time.Minute {
-			t.Errorf("done %v after %d tries in %v, told %d times", done, tries, took, told)
+		}, func(error) { reported++ })
+		if took := time.Since(start); !done || tries != 11 || reported != 1 || took < 30*time.Second || took > time.Minute {
+			t.Errorf("done %v after %d attempts in %v, reported %d times", done, tries, took, reported)
 		}
 
 		time.AfterFunc(time.Hour, func() { close(closing) })
 		start = time.Now()
-		done = insist(closing, func() error { return errors.New("no memory") }, func(error) {})
+		done = retry(closing, func() error { return errors.New("no memory") }, func(error) {})
 		if took := time.Since(start); done || took != time.Hour {
-			t.Errorf("done %v after %v, though it was closed after an hour", done, took)
+			t.Errorf("done %v after %v, want an end when it is closed after an hour", done, took)
 		}
 	})
 }

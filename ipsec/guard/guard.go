@@ -1,4 +1,11 @@
-// Package guard protects flows: it puts the floor and the key manager together.
+// Package guard protects flows by IPsec: it joins the floor (package floor) and the key manager
+// (package strongswan) to an ipsec.Guard.
+//
+// The order of the two is its purpose. The floor of a flow is installed before the key manager gets
+// the flow's configuration, and removed after the key manager has removed it; so the flow's packets
+// leave as ESP or not at all. A [Guard] opens both with the first flow: a router without protected
+// links loads no kernel modules and contacts no strongSwan. It does not decide which flows are
+// protected, and opens no sockets of them.
 package guard
 
 import (
@@ -11,36 +18,38 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// Options say how to protect.
+// Options configure a Guard.
 type Options struct {
-	Socket string            // charon's VICI socket; empty: strongswan.DefaultSocket
-	Events func(ipsec.Event) // is called for each event, one after another, and must not block for long; nil: nobody listens
+	Socket string // charon's VICI socket; empty: strongswan.DefaultSocket
+
+	// Events is called for each event, one at a time, and must return soon. It may be nil.
+	Events func(ipsec.Event)
 }
 
 // Guard is an ipsec.Guard with strongSwan as the key manager.
 type Guard struct {
 	options Options
 	parts   parts
-	begun   sync.Once
+	opening sync.Once
 
-	floor   rules
-	manager keyManager
-	missing []error // what the kernel lacks; then there is neither floor nor manager
+	floor      rules
+	keyManager keyManager
+	missing    []error // what the host lacks; not empty: nothing can be protected
 
-	telling sync.Mutex
+	notifying sync.Mutex // held while Options.Events runs
 }
 
 var _ ipsec.Guard = (*Guard)(nil)
 
-// New makes a guard. It touches nothing before the first Protect: who does not use IPsec has no
-// modules loaded for it. Where the kernel lacks something, Protect will say so.
+// New makes a guard, and changes nothing outside the process. If the host lacks something, the
+// first Protect returns an error that says so.
 func New(o Options) *Guard { return &Guard{options: o, parts: realParts} }
 
-// begin finds out what there is, in the network namespace of the calling thread. It may have the
-// kernel load modules, which takes its time.
-func (g *Guard) begin() { g.begun.Do(g.start) }
+// open opens floor and key manager once, in the network namespace of the calling thread. It may
+// make the kernel load modules, which takes up to seconds.
+func (g *Guard) open() { g.opening.Do(g.openParts) }
 
-func (g *Guard) start() {
+func (g *Guard) openParts() {
 	if err := g.parts.probe(); err != nil {
 		g.missing = append(g.missing, err)
 	}
@@ -49,88 +58,88 @@ func (g *Guard) start() {
 		g.missing = append(g.missing, err)
 	}
 	if len(g.missing) == 0 {
-		if g.manager, err = g.parts.openManager(g.options.Socket, g.event); err != nil {
+		if g.keyManager, err = g.parts.openKeyManager(g.options.Socket, g.notify); err != nil {
 			g.missing = append(g.missing, err)
 		}
 	}
 }
 
-func (g *Guard) floorChanged(stands bool, why string) {
+func (g *Guard) floorChanged(restored bool, why string) {
 	kind := ipsec.FloorLost
-	if stands {
+	if restored {
 		kind = ipsec.FloorRestored
 	}
-	g.event(ipsec.Event{Kind: kind, Text: why})
+	g.notify(ipsec.Event{Kind: kind, Text: why})
 }
 
-func (g *Guard) event(e ipsec.Event) {
+func (g *Guard) notify(e ipsec.Event) {
 	if g.options.Events == nil {
 		return
 	}
-	g.telling.Lock()
-	defer g.telling.Unlock()
+	g.notifying.Lock()
+	defer g.notifying.Unlock()
 	g.options.Events(e)
 }
 
 // Protect implements ipsec.Guard.
 func (g *Guard) Protect(p ipsec.Peer) error {
-	g.begin()
+	g.open()
 	if len(g.missing) > 0 {
 		return errors.Join(g.missing...)
 	}
 	if !p.Flow.Remote.IsValid() || (p.Flow.LocalPort == 0) != (p.Flow.RemotePort == 0) {
-		return fmt.Errorf("%s: want the peer's address, and two ports or none", p.Name)
+		return fmt.Errorf("%s: want the peer's address, and either both UDP ports or none", p.Name)
 	}
-	if err := g.floor.Put(p.Name, p.Flow); err != nil {
+	if err := g.floor.Install(p.Name, p.Flow); err != nil {
 		return err
 	}
-	return g.manager.Set(p)
+	return g.keyManager.Set(p)
 }
 
 // Release implements ipsec.Guard.
 func (g *Guard) Release(name string) error {
-	g.begin()
+	g.open()
 	if len(g.missing) > 0 {
 		return nil // nothing was protected
 	}
-	g.manager.Remove(name)
-	return g.floor.Take(name)
+	g.keyManager.Remove(name)
+	return g.floor.Remove(name)
 }
 
 // Reconnect implements ipsec.Guard.
 func (g *Guard) Reconnect(name string) error {
-	g.begin()
+	g.open()
 	if len(g.missing) > 0 {
 		return errors.Join(g.missing...)
 	}
-	return g.manager.Reconnect(name)
+	return g.keyManager.Reconnect(name)
 }
 
-// Tidy implements ipsec.Guard. An earlier run that has protected something has left at least the
-// floor.
+// Tidy implements ipsec.Guard. An earlier run that has protected a flow has left the floor, if
+// anything.
 func (g *Guard) Tidy(names []string) error {
-	if left, err := g.parts.floorLeft(); err != nil || !left {
-		return nil // a kernel that has no floors has none left
+	if exists, err := g.parts.floorExists(); err != nil || !exists {
+		return nil // a kernel without nf_tables has no floor either
 	}
-	g.begin()
+	g.open()
 	if g.floor == nil {
 		return nil
 	}
-	if ours, err := g.floor.Claim(); err != nil || !ours { // another daemon's, which runs
+	if ours, err := g.floor.Claim(); err != nil || !ours { // it belongs to a running daemon
 		return err
 	}
-	if g.manager != nil {
-		g.manager.Tidy(names)
+	if g.keyManager != nil {
+		g.keyManager.Tidy(names)
 	}
-	if slices.ContainsFunc(names, func(name string) bool { return !g.floor.Standing(name) }) {
-		return nil // what is left of the floor may be what they have as yet
+	if slices.ContainsFunc(names, func(name string) bool { return !g.floor.Installed(name) }) {
+		return nil // their only rules may be those of the earlier run
 	}
 	return g.floor.Tidy()
 }
 
 // Status implements ipsec.Guard.
 func (g *Guard) Status(name string) ipsec.Status {
-	g.begin()
+	g.open()
 	var s ipsec.Status
 	for _, err := range g.missing {
 		s.Missing = append(s.Missing, err.Error())
@@ -138,22 +147,22 @@ func (g *Guard) Status(name string) ipsec.Status {
 	if len(g.missing) > 0 {
 		return s
 	}
-	s.Floor = g.floor.Standing(name)
+	s.Floor = g.floor.Installed(name)
 	s.DroppedOut, s.DroppedIn = g.floor.Drops(name)
-	g.manager.Status(name, &s)
-	if s.Manager == "" {
+	g.keyManager.Status(name, &s)
+	if s.KeyManager == "" {
 		s.Missing = append(s.Missing, fmt.Sprintf("strongSwan does not run (%s): apt install charon-systemd strongswan-swanctl "+
-			"libstrongswan-standard-plugins; systemctl enable --now strongswan", cmp.Or(s.ManagerError, "not asked yet")))
+			"libstrongswan-standard-plugins; systemctl enable --now strongswan", cmp.Or(s.KeyManagerError, "not contacted yet")))
 	}
 	return s
 }
 
 // Close implements ipsec.Guard.
 func (g *Guard) Close() error {
-	g.begun.Do(func() { g.missing = append(g.missing, errors.New("the guard is closed")) })
+	g.opening.Do(func() { g.missing = append(g.missing, errors.New("the IPsec guard is closed")) })
 	var err error
-	if g.manager != nil {
-		err = g.manager.Close()
+	if g.keyManager != nil {
+		err = g.keyManager.Close()
 	}
 	if g.floor != nil {
 		err = errors.Join(err, g.floor.Close())

@@ -26,7 +26,7 @@ type fake struct {
 	charon    string           // version of the key manager; empty: it does not answer
 	charonErr string
 
-	floorChanged func(stands bool, why string)
+	floorChanged func(restored bool, why string)
 	notify       func(ipsec.Event)
 }
 
@@ -35,8 +35,8 @@ func guarded(f *fake, events func(ipsec.Event)) *Guard {
 	f.installed = map[string]bool{}
 	g := New(Options{Socket: "/run/test.vici", Events: events})
 	g.parts = parts{
-		probe:     func() error { return f.call("probe") },
-		floorLeft: func() (bool, error) { return f.left, f.error("left") },
+		probe:       func() error { return f.call("probe") },
+		floorExists: func() (bool, error) { return f.left, f.error("exists") },
 		openFloor: func(changed func(bool, string)) (rules, error) {
 			if err := f.call("open-floor"); err != nil {
 				return nil, err
@@ -44,12 +44,12 @@ func guarded(f *fake, events func(ipsec.Event)) *Guard {
 			f.floorChanged = changed
 			return fakeFloor{f}, nil
 		},
-		openManager: func(socket string, notify func(ipsec.Event)) (keyManager, error) {
-			if err := f.call("open-manager " + socket); err != nil {
+		openKeyManager: func(socket string, notify func(ipsec.Event)) (keyManager, error) {
+			if err := f.call("open-key-manager " + socket); err != nil {
 				return nil, err
 			}
 			f.notify = notify
-			return fakeManager{f}, nil
+			return fakeKeyManager{f}, nil
 		},
 	}
 	return g
@@ -78,16 +78,16 @@ func (f *fake) took() string {
 
 type fakeFloor struct{ f *fake }
 
-func (o fakeFloor) Put(peer string, flow ipsec.Flow) error {
-	err := o.f.call("put " + peer + " " + flow.Remote.String())
+func (o fakeFloor) Install(peer string, flow ipsec.Flow) error {
+	err := o.f.call("install " + peer + " " + flow.Remote.String())
 	o.f.mu.Lock()
 	defer o.f.mu.Unlock()
 	o.f.installed[peer] = o.f.installed[peer] || err == nil
 	return err
 }
 
-func (o fakeFloor) Take(peer string) error {
-	err := o.f.call("take " + peer)
+func (o fakeFloor) Remove(peer string) error {
+	err := o.f.call("remove-floor " + peer)
 	o.f.mu.Lock()
 	defer o.f.mu.Unlock()
 	delete(o.f.installed, peer)
@@ -98,24 +98,26 @@ func (o fakeFloor) Claim() (bool, error) { return !o.f.foreign, o.f.error("claim
 func (o fakeFloor) Tidy() error          { return o.f.call("tidy-floor") }
 func (o fakeFloor) Close() error         { return o.f.call("close-floor") }
 
-func (o fakeFloor) Standing(peer string) bool {
+func (o fakeFloor) Installed(peer string) bool {
 	o.f.mu.Lock()
 	defer o.f.mu.Unlock()
 	return o.f.installed[peer]
 }
 
-func (o fakeFloor) Drops(string) (left, arrived uint64) { return 3, 5 }
+func (o fakeFloor) Drops(string) (out, in uint64) { return 3, 5 }
 
-type fakeManager struct{ f *fake }
+type fakeKeyManager struct{ f *fake }
 
-func (o fakeManager) Set(p ipsec.Peer) error      { return o.f.call("set " + p.Name) }
-func (o fakeManager) Remove(name string)          { _ = o.f.call("remove " + name) }
-func (o fakeManager) Reconnect(name string) error { return o.f.call("reconnect " + name) }
-func (o fakeManager) Tidy(names []string)         { _ = o.f.call("tidy-manager " + strings.Join(names, ",")) }
-func (o fakeManager) Close() error                { return o.f.call("close-manager") }
+func (o fakeKeyManager) Set(p ipsec.Peer) error      { return o.f.call("set " + p.Name) }
+func (o fakeKeyManager) Remove(name string)          { _ = o.f.call("remove " + name) }
+func (o fakeKeyManager) Reconnect(name string) error { return o.f.call("reconnect " + name) }
+func (o fakeKeyManager) Tidy(names []string) {
+	_ = o.f.call("tidy-key-manager " + strings.Join(names, ","))
+}
+func (o fakeKeyManager) Close() error { return o.f.call("close-key-manager") }
 
-func (o fakeManager) Status(_ string, status *ipsec.Status) {
-	status.Manager, status.ManagerError = o.f.charon, o.f.charonErr
+func (o fakeKeyManager) Status(_ string, status *ipsec.Status) {
+	status.KeyManager, status.KeyManagerError = o.f.charon, o.f.charonErr
 	if o.f.charon != "" {
 		status.Children = []ipsec.ChildSA{{State: "INSTALLED"}}
 	}
@@ -132,7 +134,7 @@ func wantCalls(t *testing.T, f *fake, want string) {
 	}
 }
 
-const opening = "probe; open-floor; open-manager /run/test.vici"
+const opening = "probe; open-floor; open-key-manager /run/test.vici"
 
 // A router without protected links loads no kernel modules and contacts no strongSwan.
 func TestNothingBeforeProtect(t *testing.T) {
@@ -160,12 +162,12 @@ func TestOrder(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{"first Protect", func() error { return g.Protect(pe("pe2")) }, opening + "; put pe2 192.0.2.2; set pe2"},
-		{"another peer", func() error { return g.Protect(pe("pe3")) }, "put pe3 192.0.2.2; set pe3"},
-		{"a change", func() error { return g.Protect(pe("pe2")) }, "put pe2 192.0.2.2; set pe2"},
+		{"first Protect", func() error { return g.Protect(pe("pe2")) }, opening + "; install pe2 192.0.2.2; set pe2"},
+		{"another peer", func() error { return g.Protect(pe("pe3")) }, "install pe3 192.0.2.2; set pe3"},
+		{"a change", func() error { return g.Protect(pe("pe2")) }, "install pe2 192.0.2.2; set pe2"},
 		{"Reconnect", func() error { return g.Reconnect("pe2") }, "reconnect pe2"},
-		{"Release", func() error { return g.Release("pe2") }, "remove pe2; take pe2"},
-		{"Close", g.Close, "close-manager; close-floor"},
+		{"Release", func() error { return g.Release("pe2") }, "remove pe2; remove-floor pe2"},
+		{"Close", g.Close, "close-key-manager; close-floor"},
 	} {
 		if err := step.do(); err != nil {
 			t.Errorf("%s: %v", step.name, err)
@@ -187,12 +189,12 @@ func TestErrorsOfParts(t *testing.T) {
 		do    func(*Guard) error
 		want  string // the calls
 	}{
-		{"put", func(g *Guard) error { return g.Protect(pe("pe3")) }, "put pe3 192.0.2.2"},
-		{"set", func(g *Guard) error { return g.Protect(pe("pe3")) }, "put pe3 192.0.2.2; set pe3"},
-		{"take", func(g *Guard) error { return g.Release("pe2") }, "remove pe2; take pe2"},
+		{"install", func(g *Guard) error { return g.Protect(pe("pe3")) }, "install pe3 192.0.2.2"},
+		{"set", func(g *Guard) error { return g.Protect(pe("pe3")) }, "install pe3 192.0.2.2; set pe3"},
+		{"remove-floor", func(g *Guard) error { return g.Release("pe2") }, "remove pe2; remove-floor pe2"},
 		{"reconnect", func(g *Guard) error { return g.Reconnect("pe2") }, "reconnect pe2"},
-		{"close-manager", (*Guard).Close, "close-manager; close-floor"},
-		{"close-floor", (*Guard).Close, "close-manager; close-floor"},
+		{"close-key-manager", (*Guard).Close, "close-key-manager; close-floor"},
+		{"close-floor", (*Guard).Close, "close-key-manager; close-floor"},
 	} {
 		f := &fake{}
 		g := guarded(f, nil)
@@ -243,7 +245,7 @@ func TestMissingParts(t *testing.T) {
 		{map[string]error{"probe": noESP}, "probe; open-floor", "close-floor", []error{noESP}},
 		{map[string]error{"open-floor": noFloor}, "probe; open-floor", "", []error{noFloor}},
 		{map[string]error{"probe": noESP, "open-floor": noFloor}, "probe; open-floor", "", []error{noESP, noFloor}},
-		{map[string]error{"open-manager": noXFRM}, opening, "close-floor", []error{noXFRM}},
+		{map[string]error{"open-key-manager": noXFRM}, opening, "close-floor", []error{noXFRM}},
 	} {
 		f := &fake{fail: tt.fail, left: true}
 		g := guarded(f, nil)
@@ -290,15 +292,15 @@ func TestTidy(t *testing.T) {
 		err     error
 	}{
 		{"nothing is left", &fake{}, nil, []string{"pe2"}, "", nil},
-		{"a kernel without nf_tables", &fake{left: true, fail: map[string]error{"left": broken}}, nil, nil, "", nil},
-		{"no peer is configured", &fake{left: true}, nil, nil, opening + "; tidy-manager ; tidy-floor", nil},
-		{"a peer is not protected yet", &fake{left: true}, []string{"pe2"}, []string{"pe2", "pe3"}, "tidy-manager pe2,pe3", nil},
-		{"all peers are protected", &fake{left: true}, []string{"pe2", "pe3"}, []string{"pe2", "pe3"}, "tidy-manager pe2,pe3; tidy-floor", nil},
+		{"a kernel without nf_tables", &fake{left: true, fail: map[string]error{"exists": broken}}, nil, nil, "", nil},
+		{"no peer is configured", &fake{left: true}, nil, nil, opening + "; tidy-key-manager ; tidy-floor", nil},
+		{"a peer is not protected yet", &fake{left: true}, []string{"pe2"}, []string{"pe2", "pe3"}, "tidy-key-manager pe2,pe3", nil},
+		{"all peers are protected", &fake{left: true}, []string{"pe2", "pe3"}, []string{"pe2", "pe3"}, "tidy-key-manager pe2,pe3; tidy-floor", nil},
 		{"another daemon's floor", &fake{left: true, foreign: true}, nil, nil, opening, nil},
 		{"the owner is unknown", &fake{left: true, fail: map[string]error{"claim": broken}}, nil, nil, opening, broken},
-		{"the floor cannot be removed", &fake{left: true, fail: map[string]error{"tidy-floor": broken}}, nil, nil, opening + "; tidy-manager ; tidy-floor", broken},
+		{"the floor cannot be removed", &fake{left: true, fail: map[string]error{"tidy-floor": broken}}, nil, nil, opening + "; tidy-key-manager ; tidy-floor", broken},
 		{"no floor can be opened", &fake{left: true, fail: map[string]error{"open-floor": broken}}, nil, nil, "probe; open-floor", nil},
-		{"no key manager can be opened", &fake{left: true, fail: map[string]error{"open-manager": broken}}, nil, nil, opening + "; tidy-floor", nil},
+		{"no key manager can be opened", &fake{left: true, fail: map[string]error{"open-key-manager": broken}}, nil, nil, opening + "; tidy-floor", nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := tt.fake
@@ -324,7 +326,7 @@ func TestStatus(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := g.Status("pe2")
-	if !s.Up() || !s.Floor || s.DroppedOut != 3 || s.DroppedIn != 5 || s.Manager != "strongSwan 5.9.8" || len(s.Missing) != 0 {
+	if !s.Up() || !s.Floor || s.DroppedOut != 3 || s.DroppedIn != 5 || s.KeyManager != "strongSwan 5.9.8" || len(s.Missing) != 0 {
 		t.Errorf("status %+v", s)
 	}
 	f.installed["pe2"] = false
@@ -332,7 +334,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status without a floor: %+v", s)
 	}
 	f.charon = ""
-	for _, tt := range []struct{ err, want string }{{"connection refused", "(connection refused)"}, {"", "(not asked yet)"}} {
+	for _, tt := range []struct{ err, want string }{{"connection refused", "(connection refused)"}, {"", "(not contacted yet)"}} {
 		f.charonErr = tt.err
 		if s := g.Status("pe2"); len(s.Missing) != 1 || !strings.Contains(s.Missing[0], tt.want) || !strings.Contains(s.Missing[0], "systemctl enable --now strongswan") {
 			t.Errorf("status without strongSwan: %+v, want advice with %s", s, tt.want)
@@ -403,7 +405,7 @@ func TestConcurrency(t *testing.T) {
 	if err := g.Close(); err != nil {
 		t.Error(err)
 	}
-	for call, want := range map[string]int{"probe": 1, "open-floor": 1, "open-manager": 1} {
+	for call, want := range map[string]int{"probe": 1, "open-floor": 1, "open-key-manager": 1} {
 		n := 0
 		for _, got := range f.calls {
 			if word, _, _ := strings.Cut(got, " "); word == call {

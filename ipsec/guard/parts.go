@@ -8,16 +8,16 @@ import (
 
 // rules are the methods of floor.Floor that a guard uses.
 type rules interface {
-	Put(peer string, flow ipsec.Flow) error
-	Take(peer string) error
+	Install(peer string, flow ipsec.Flow) error
+	Remove(peer string) error
 	Claim() (bool, error)
 	Tidy() error
-	Standing(peer string) bool
-	Drops(peer string) (left, arrived uint64)
+	Installed(peer string) bool
+	Drops(peer string) (out, in uint64)
 	Close() error
 }
 
-// keyManager are the methods of strongswan.Manager that a guard uses.
+// keyManager are the methods of strongswan.KeyManager that a guard uses.
 type keyManager interface {
 	Set(ipsec.Peer) error
 	Remove(name string)
@@ -29,23 +29,23 @@ type keyManager interface {
 
 // parts are the functions by which a guard reaches the kernel and strongSwan. Tests replace them.
 type parts struct {
-	probe       func() error         // ProbeESP
-	floorLeft   func() (bool, error) // floor.Left
-	openFloor   func(changed func(stands bool, why string)) (rules, error)
-	openManager func(socket string, notify func(ipsec.Event)) (keyManager, error)
+	probe          func() error         // ProbeESP
+	floorExists    func() (bool, error) // floor.Exists
+	openFloor      func(changed func(restored bool, why string)) (rules, error)
+	openKeyManager func(socket string, notify func(ipsec.Event)) (keyManager, error)
 }
 
 var realParts = parts{
-	probe:     ProbeESP,
-	floorLeft: floor.Left,
-	openFloor: func(changed func(stands bool, why string)) (rules, error) {
+	probe:       ProbeESP,
+	floorExists: floor.Exists,
+	openFloor: func(changed func(restored bool, why string)) (rules, error) {
 		f, err := floor.New(changed)
 		if err != nil {
-			return nil, err // and no interface that holds a nil pointer
+			return nil, err // not an interface that holds a nil pointer
 		}
 		return f, nil
 	},
-	openManager: func(socket string, notify func(ipsec.Event)) (keyManager, error) {
+	openKeyManager: func(socket string, notify func(ipsec.Event)) (keyManager, error) {
 		m, err := strongswan.New(socket, notify)
 		if err != nil {
 			return nil, err

@@ -12,10 +12,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// prefix begins the names of all that is ours in charon. What has other names we leave alone.
+// prefix begins the names of our connections and secrets in charon. Those with other names belong
+// to other programs.
 const prefix = "l2tpvl-"
 
-// connection is the argument of load-conn, as swanctl.conf(5) has it.
+// connection is the argument of load-conn; see swanctl.conf(5).
 type connection struct {
 	Version     string           `vici:"version"`
 	LocalAddrs  []string         `vici:"local_addrs"`
@@ -56,19 +57,19 @@ type secret struct {
 	Owners []string `vici:"owners"`
 }
 
-// check says why charon could not take the peer, as far as we can tell.
+// check returns an error for a peer that charon would refuse, or could not authenticate.
 func check(p ipsec.Peer) error {
 	if p.Auth.PSK == nil && p.Auth.RemoteID == "" {
-		return errors.New("want the identity in the peer's certificate: without it every holder of a certificate of the same CA could be the peer")
+		return errors.New("want the identity in the peer's certificate: without it, every certificate of the same CA would be accepted as the peer's")
 	}
 	if p.Auth.PSK == nil && len(p.Auth.CAs) == 0 {
-		return errors.New("want a CA that has issued the peer's certificate")
+		return errors.New("want the certificate of the CA that has issued the peer's certificate")
 	}
 	return nil
 }
 
-// connectionOf is how charon is to keep the SAs with a peer. It installs no traps: we ask for the
-// SAs, on one of the two sides alone, and until they are there the floor has the packets.
+// connectionOf returns charon's configuration for the SAs with a peer. It has no trap policies: one
+// of the two sides initiates the SAs explicitly, and until they are up the floor drops the packets.
 func connectionOf(p ipsec.Peer) connection {
 	c := connection{
 		Version:     "2",
@@ -77,7 +78,7 @@ func connectionOf(p ipsec.Peer) connection {
 		RekeyTime:   seconds(p.IKE.Rekey),
 		DPDDelay:    seconds(p.IKE.DPD),
 		Unique:      "replace",
-		Tries:       "1", // we try again ourselves
+		Tries:       "1", // decide repeats attempts
 		Local:       authentication{ID: localID(p)},
 		Remote:      authentication{ID: remoteID(p)},
 		Children: map[string]child{prefix + p.Name: {
@@ -105,7 +106,7 @@ func connectionOf(p ipsec.Peer) connection {
 	return c
 }
 
-// selector selects what of an address belongs to the flow.
+// selector returns the traffic selector for one end of the flow.
 func selector(f ipsec.Flow, port uint16) string {
 	if f.LocalPort == 0 && f.RemotePort == 0 {
 		return "dynamic[115]"
@@ -127,17 +128,18 @@ func remoteID(p ipsec.Peer) string {
 	return p.Auth.RemoteID
 }
 
-// secretOf is a peer's pre-shared key, which is the peer's alone: charon tries each whose owners
-// have the peer's identity or ours, so with ours among them each peer could pass for any other.
+// secretOf returns charon's configuration of a peer's pre-shared key. Only the peer is its owner:
+// charon tries each key whose owners include the peer's identity or ours, so with ours among them
+// each peer could authenticate as any other.
 func secretOf(p ipsec.Peer) secret {
 	return secret{ID: prefix + p.Name, Type: "IKE", Data: string(p.Auth.PSK), Owners: []string{remoteID(p)}}
 }
 
-// seconds is a time as charon takes it. A rekey after 0 s would be none at all.
+// seconds formats a time for charon, as at least 1 s: 0 s would switch rekeying off.
 func seconds(d time.Duration) string { return strconv.Itoa(int(max(d, time.Second)/time.Second)) + "s" }
 
-// sameSAs reports whether SAs of one configuration may stay under the other: lifetimes and the
-// secret count from the next on.
+// sameSAs reports whether SAs of one configuration may stay under the other. Lifetimes and the
+// pre-shared key apply to the next SAs.
 func sameSAs(a, b ipsec.Peer) bool {
 	same := func(a, b [][]byte) bool {
 		return slices.EqualFunc(a, b, func(a, b []byte) bool { return string(a) == string(b) })
@@ -148,12 +150,14 @@ func sameSAs(a, b ipsec.Peer) bool {
 		slices.Equal(a.Child.Proposals, b.Child.Proposals) && a.Child.ReplayWindow == b.Child.ReplayWindow
 }
 
-// carries reports whether a CHILD SA with these traffic selectors, as charon writes them, is for
-// the flow: "192.0.2.1/32[udp/1701]", "192.0.2.1/32[l2tp]".
+// carries reports whether a CHILD SA with these traffic selectors carries the flow. Charon writes
+// them as "192.0.2.1/32[udp/1701]" or "192.0.2.1/32[l2tp]".
 func carries(f ipsec.Flow, local, remote []string) bool {
 	return selects(local, f.Local, f, f.LocalPort) && selects(remote, f.Remote, f, f.RemotePort)
 }
 
+// selects reports whether the only selector is that of one end of the flow. Charon may write port
+// 1701 as "l2tp" or "l2f", and protocol 115 as "l2tp".
 func selects(selectors []string, address netip.Addr, f ipsec.Flow, port uint16) bool {
 	if len(selectors) != 1 {
 		return false

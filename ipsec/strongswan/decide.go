@@ -48,13 +48,13 @@ func (x *peer) inspect(sas []ikeSA, inKernel installed) survey {
 // the next decision. It does no I/O; it records attempts and failures in x.
 func (x *peer) decide(sas []ikeSA, inKernel installed, now time.Time) (*action, time.Time) {
 	found := x.inspect(sas, inKernel)
-	incompleteAgain := found.incomplete && x.vanished
-	x.vanished = found.incomplete
+	incompleteAgain := found.incomplete && x.incomplete
+	x.incomplete = found.incomplete
 	if found.incomplete && !incompleteAgain { // charon may be changing the kernel right now
 		return nil, now.Add(settleTime)
 	}
 	if x.restart || found.foreign || incompleteAgain {
-		x.restart, x.vanished, x.attempts, x.nextAt = false, false, 0, time.Time{}
+		x.restart, x.incomplete, x.attempts, x.nextAt = false, false, 0, time.Time{}
 		if len(sas) > 0 {
 			return terminate(x.connection()), now
 		}
@@ -78,7 +78,7 @@ func (x *peer) connection() string { return prefix + x.want.Name }
 // same time, or after a restart of one side: the side that starts keeps the newest.
 func (x *peer) keep(found survey, now time.Time) (*action, time.Time) {
 	x.attempts, x.nextAt, x.lostAt, x.hinted = 0, time.Time{}, time.Time{}, false
-	next := now.Add(lookInterval)
+	next := now.Add(compareInterval)
 	if !x.want.Starts || len(found.established) < 2 {
 		return nil, next
 	}
@@ -98,7 +98,7 @@ func (x *peer) keep(found survey, now time.Time) (*action, time.Time) {
 // SAs that no longer exist here until its dead peer detection finds out. An attempt from this side
 // informs it.
 func (x *peer) hint(found survey, now time.Time) (*action, time.Time) {
-	next := now.Add(lookInterval)
+	next := now.Add(compareInterval)
 	if x.hinted || len(found.sas) > 0 {
 		return nil, next
 	}
@@ -111,7 +111,7 @@ func (x *peer) hint(found survey, now time.Time) (*action, time.Time) {
 
 // establish decides while no CHILD SA carries the flow, on the side that starts.
 func (x *peer) establish(found survey, now time.Time) (*action, time.Time) {
-	next := now.Add(lookInterval)
+	next := now.Add(compareInterval)
 	underWay := len(found.sas) > 0 && x.attempts > 0 && now.Sub(x.askedAt) < patience
 	connecting := len(found.sas) > len(found.established)
 	switch {

@@ -40,7 +40,8 @@ var complete = installed{
 	states:   map[uint32]netlink.XfrmStateStats{0xc0000001: {}, 0xc0000002: {}},
 }
 
-// decideCommand returns the command of decide as text, with the number of the IKE SA if it names one.
+// decideCommand returns the command of decide as text, with the number of the IKE SA if it names
+// one.
 func decideCommand(x *peer, sas []ikeSA, inKernel installed) (command string, at time.Time) {
 	act, at := x.decide(sas, inKernel, testTime)
 	if act == nil {
@@ -61,34 +62,34 @@ func TestDecide(t *testing.T) {
 		in   installed
 		want string // the commands
 	}{
-		{"nothing there, we start", peer{want: ipsec.Peer{Starts: true}}, nil, whole, "initiate"},
-		{"nothing there, too early for the next try", peer{want: ipsec.Peer{Starts: true}, attempts: 2, nextAt: now.Add(time.Second)}, nil, whole, ""},
-		{"a try under way", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-5 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
-		{"a try without an answer", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-20 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, "terminate"},
-		{"the peer calls", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
+		{"no SAs, this side starts", peer{want: ipsec.Peer{Starts: true}}, nil, whole, "initiate"},
+		{"no SAs, too early for the next attempt", peer{want: ipsec.Peer{Starts: true}, attempts: 2, nextAt: now.Add(time.Second)}, nil, whole, ""},
+		{"an attempt is under way", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-5 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
+		{"an attempt without an answer", peer{want: ipsec.Peer{Starts: true}, attempts: 1, askedAt: now.Add(-20 * time.Second)}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, "terminate"},
+		{"the peer initiates", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "CONNECTING", 0)}, whole, ""},
 		{"an IKE SA without ESP", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute)}, whole, "initiate"},
-		{"all is well", peer{want: ipsec.Peer{Starts: true}}, up, whole, ""},
-		{"the keys are being renewed", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, child("REKEYING"))}, whole, ""},
+		{"SAs are up", peer{want: ipsec.Peer{Starts: true}}, up, whole, ""},
+		{"SAs are being rekeyed", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, child("REKEYING"))}, whole, ""},
 		{"two IKE SAs", peer{want: ipsec.Peer{Starts: true}}, append([]ikeSA{sa("2", "ESTABLISHED", 10*time.Second, child("INSTALLED"))}, up...), whole, "terminate 1"},
-		{"two IKE SAs, and the peer sees to it", peer{}, append([]ikeSA{sa("2", "ESTABLISHED", 10*time.Second, child("INSTALLED"))}, up...), whole, ""},
-		{"something else is protected", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, otherChild("INSTALLED"))}, whole, "terminate"},
-		{"gone from the kernel, at the first look", peer{}, up, installed{}, ""},
-		{"gone from the kernel, at the second", peer{vanished: true}, up, installed{}, "terminate"},
-		{"asked to begin anew", peer{restart: true}, up, whole, "terminate"},
-		{"nothing there, the peer starts", peer{}, nil, whole, ""},
-		{"nothing there for long", peer{lostAt: now.Add(-time.Minute)}, nil, whole, "initiate"},
-		{"nothing there, and the peer knows", peer{lostAt: now.Add(-time.Minute), hinted: true}, nil, whole, ""},
+		{"two IKE SAs, and the peer starts", peer{}, append([]ikeSA{sa("2", "ESTABLISHED", 10*time.Second, child("INSTALLED"))}, up...), whole, ""},
+		{"another flow is protected", peer{want: ipsec.Peer{Starts: true}}, []ikeSA{sa("1", "ESTABLISHED", time.Minute, otherChild("INSTALLED"))}, whole, "terminate"},
+		{"missing in the kernel, once", peer{}, up, installed{}, ""},
+		{"missing in the kernel, again", peer{incomplete: true}, up, installed{}, "terminate"},
+		{"restart requested", peer{restart: true}, up, whole, "terminate"},
+		{"no SAs, the peer starts", peer{}, nil, whole, ""},
+		{"no SAs for long, the peer starts", peer{lostAt: now.Add(-time.Minute)}, nil, whole, "initiate"},
+		{"no SAs, and the peer is informed", peer{lostAt: now.Add(-time.Minute), hinted: true}, nil, whole, ""},
 	} {
 		tt.peer.want.Name, tt.peer.want.Flow = "pe2", flow
 		got, at := decideCommand(&tt.peer, tt.sas, tt.in)
-		if got != tt.want || at.After(now.Add(lookInterval)) {
-			t.Errorf("%s: %q, want %q; the next look in %v", tt.name, got, tt.want, at.Sub(now))
+		if got != tt.want || at.After(now.Add(compareInterval)) {
+			t.Errorf("%s: command %q, want %q; next decision in %v", tt.name, got, tt.want, at.Sub(now))
 		}
 	}
 }
 
-// Each case is one decision, with the time of the next one and what decide has noted of the peer.
-func TestDecideTimesAndNotes(t *testing.T) {
+// Each case is one decision, with the time of the next one and the state of the peer after it.
+func TestDecideTimesAndState(t *testing.T) {
 	now, past := testTime, func(d time.Duration) time.Time { return testTime.Add(-d) }
 	starter := func(x peer) peer { x.want.Starts = true; return x }
 	up := []ikeSA{testSA("1", "ESTABLISHED", time.Minute, testChild("INSTALLED"))}
@@ -101,60 +102,60 @@ func TestDecideTimesAndNotes(t *testing.T) {
 		sas      []ikeSA
 		in       installed
 		want     string        // the command
-		wait     time.Duration // until the next look; -1: until the next attempt
+		wait     time.Duration // until the next decision; -1: until the next attempt
 		wantPeer peer
 	}{
 		{
-			"a CHILD SA carries traffic: all notes of trouble end",
+			"a CHILD SA carries traffic: what was noted of failures is cleared",
 			starter(peer{attempts: 3, askedAt: past(time.Second), nextAt: now.Add(time.Hour), lostAt: past(time.Minute), hinted: true}),
-			up, complete, "", lookInterval,
+			up, complete, "", compareInterval,
 			starter(peer{askedAt: past(time.Second)}),
 		},
 		{
-			"a restart ends SAs, and every note of attempts",
+			"a restart ends the SAs and clears the attempts",
 			starter(peer{restart: true, attempts: 3, nextAt: now.Add(time.Hour), lostAt: past(time.Hour)}),
 			up, complete, "terminate", 0,
 			starter(peer{lostAt: past(time.Hour)}),
 		},
 		{
-			"a restart without SAs starts at once, however late the next attempt was to be",
+			"a restart without SAs starts at once, even if the next attempt was planned later",
 			starter(peer{restart: true, attempts: 9, nextAt: now.Add(time.Hour)}),
 			nil, complete, "initiate", -1,
 			starter(peer{attempts: 1, askedAt: now, lostAt: now}),
 		},
 		{
 			"a restart without SAs of the other side waits for the peer",
-			peer{restart: true, attempts: 9}, nil, complete, "", lookInterval,
+			peer{restart: true, attempts: 9}, nil, complete, "", compareInterval,
 			peer{lostAt: now},
 		},
 		{
-			"missing in the kernel for the first time: look again soon",
+			"missing in the kernel for the first time: compare again soon",
 			starter(peer{attempts: 1, restart: true}), up, installed{}, "", settleTime,
-			starter(peer{attempts: 1, restart: true, vanished: true}),
+			starter(peer{attempts: 1, restart: true, incomplete: true}),
 		},
 		{
 			"missing in the kernel again: restart",
-			starter(peer{attempts: 1, vanished: true}), up, installed{}, "terminate", 0,
+			starter(peer{attempts: 1, incomplete: true}), up, installed{}, "terminate", 0,
 			starter(peer{}),
 		},
 		{
-			"missing once, and there again",
-			peer{vanished: true}, up, complete, "", lookInterval,
+			"missing once, and present again",
+			peer{incomplete: true}, up, complete, "", compareInterval,
 			peer{},
 		},
 		{
 			"a policy is missing in the kernel",
 			peer{}, up, installed{states: complete.states}, "", settleTime,
-			peer{vanished: true},
+			peer{incomplete: true},
 		},
 		{
 			"charon is rekeying, so the kernel is not asked for the old SA",
-			peer{}, []ikeSA{testSA("1", "ESTABLISHED", time.Minute, testChild("REKEYED"))}, installed{}, "", lookInterval,
+			peer{}, []ikeSA{testSA("1", "ESTABLISHED", time.Minute, testChild("REKEYED"))}, installed{}, "", compareInterval,
 			peer{},
 		},
 		{
 			"a CHILD SA of another flow that is being set up is left alone",
-			peer{lostAt: past(time.Second)}, []ikeSA{testSA("1", "ESTABLISHED", time.Minute, otherChild("CREATED"))}, complete, "", lookInterval,
+			peer{lostAt: past(time.Second)}, []ikeSA{testSA("1", "ESTABLISHED", time.Minute, otherChild("CREATED"))}, complete, "", compareInterval,
 			peer{lostAt: past(time.Second)},
 		},
 		{
@@ -164,32 +165,32 @@ func TestDecideTimesAndNotes(t *testing.T) {
 		},
 		{
 			"two IKE SAs: the older ends",
-			starter(peer{}), append([]ikeSA{newer}, up...), complete, "terminate 1", lookInterval,
+			starter(peer{}), append([]ikeSA{newer}, up...), complete, "terminate 1", compareInterval,
 			starter(peer{}),
 		},
 		{
-			"two IKE SAs, the newest of them too young to decide",
-			starter(peer{}), append([]ikeSA{testSA("2", "ESTABLISHED", time.Second/2, testChild("INSTALLED"))}, up...), complete, "", lookInterval,
+			"two IKE SAs, the newest established just now",
+			starter(peer{}), append([]ikeSA{testSA("2", "ESTABLISHED", time.Second/2, testChild("INSTALLED"))}, up...), complete, "", compareInterval,
 			starter(peer{}),
 		},
 		{
 			"the other side notes since when there are no SAs",
-			peer{}, nil, complete, "", lookInterval,
+			peer{}, nil, complete, "", compareInterval,
 			peer{lostAt: now},
 		},
 		{
-			"the other side looks when the hint is due",
+			"the other side waits until the hint is due",
 			peer{lostAt: past(hintDelay - time.Second)}, nil, complete, "", time.Second,
 			peer{lostAt: past(hintDelay - time.Second)},
 		},
 		{
 			"the other side gives one hint",
-			peer{lostAt: past(hintDelay)}, nil, complete, "initiate", lookInterval,
+			peer{lostAt: past(hintDelay)}, nil, complete, "initiate", compareInterval,
 			peer{lostAt: past(hintDelay), hinted: true},
 		},
 		{
-			"the other side gives no hint while the peer makes an SA",
-			peer{lostAt: past(time.Hour)}, connecting, complete, "", lookInterval,
+			"the other side gives no hint while the peer initiates",
+			peer{lostAt: past(time.Hour)}, connecting, complete, "", compareInterval,
 			peer{lostAt: past(time.Hour)},
 		},
 		{
@@ -199,13 +200,13 @@ func TestDecideTimesAndNotes(t *testing.T) {
 		},
 		{
 			"an attempt is under way",
-			starter(peer{attempts: 2, askedAt: past(patience - time.Second), lostAt: past(time.Minute)}), connecting, complete, "", lookInterval,
+			starter(peer{attempts: 2, askedAt: past(patience - time.Second), lostAt: past(time.Minute)}), connecting, complete, "", compareInterval,
 			starter(peer{attempts: 2, askedAt: past(patience - time.Second), lostAt: past(time.Minute)}),
 		},
 		{
 			"an established IKE SA without a CHILD SA: charon has time to make one",
 			starter(peer{attempts: 1, askedAt: past(time.Second), lostAt: past(time.Minute)}),
-			[]ikeSA{testSA("1", "ESTABLISHED", time.Second)}, complete, "", lookInterval,
+			[]ikeSA{testSA("1", "ESTABLISHED", time.Second)}, complete, "", compareInterval,
 			starter(peer{attempts: 1, askedAt: past(time.Second), lostAt: past(time.Minute)}),
 		},
 		{
@@ -214,13 +215,13 @@ func TestDecideTimesAndNotes(t *testing.T) {
 			starter(peer{attempts: 2, nextAt: now.Add(time.Second), lostAt: past(time.Minute)}),
 		},
 		{
-			"the next attempt is due later than the next look",
-			starter(peer{attempts: 2, nextAt: now.Add(time.Hour), lostAt: past(time.Minute)}), nil, complete, "", lookInterval,
+			"the next attempt is due later than the next comparison",
+			starter(peer{attempts: 2, nextAt: now.Add(time.Hour), lostAt: past(time.Minute)}), nil, complete, "", compareInterval,
 			starter(peer{attempts: 2, nextAt: now.Add(time.Hour), lostAt: past(time.Minute)}),
 		},
 		{
-			"the peer makes an SA: it has as much time as an attempt of ours",
-			starter(peer{}), connecting, complete, "", lookInterval,
+			"the peer initiates: it has as much time as an attempt of ours",
+			starter(peer{}), connecting, complete, "", compareInterval,
 			starter(peer{attempts: 1, askedAt: now, lostAt: now}),
 		},
 		{
@@ -247,11 +248,11 @@ func TestDecideTimesAndNotes(t *testing.T) {
 			}
 			if tt.wait < 0 { // an attempt: the next one is due after a back-off with jitter
 				if pause := x.nextAt.Sub(now); pause < time.Second/2 || pause >= time.Second || !at.Equal(x.nextAt) {
-					t.Errorf("next attempt in %v and next look in %v, want both in 0.5 s to 1 s", pause, at.Sub(now))
+					t.Errorf("next attempt in %v and next decision in %v, want both in 0.5 s to 1 s", pause, at.Sub(now))
 				}
 				want.nextAt = x.nextAt
 			} else if at.Sub(now) != tt.wait {
-				t.Errorf("next look in %v, want %v", at.Sub(now), tt.wait)
+				t.Errorf("next decision in %v, want %v", at.Sub(now), tt.wait)
 			}
 			if !reflect.DeepEqual(x, want) {
 				t.Errorf("the peer is\n%+v, want\n%+v", x, want)

@@ -11,13 +11,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// kernel is what the kernel knows of IPsec in our network namespace.
+// kernel queries the IPsec state of the kernel in one network namespace.
 type kernel struct{ handle *netlink.Handle }
 
-// installed is what charon should have put into the kernel.
+// installed is the part of the kernel's IPsec state that charon installs.
 type installed struct {
-	policies map[string]bool // by the flow that they let out
-	states   map[uint32]netlink.XfrmStateStats
+	policies map[string]bool                   // outgoing policies with a template, by policyKey
+	states   map[uint32]netlink.XfrmStateStats // SAs of ESP, by SPI
 }
 
 func (k kernel) installed() (installed, error) {
@@ -52,7 +52,7 @@ func (k kernel) states() (map[uint32]netlink.XfrmStateStats, error) {
 	return all, nil
 }
 
-// has reports whether what a CHILD SA needs is in the kernel.
+// has reports whether the kernel has both SAs and the outgoing policy of a CHILD SA.
 func (i installed) has(f ipsec.Flow, c childSA) bool {
 	_, in := i.states[spi(c.LocalSPI)]
 	_, out := i.states[spi(c.RemoteSPI)]
@@ -63,6 +63,7 @@ func (i installed) has(f ipsec.Flow, c childSA) bool {
 	return in && out && i.policies[policyKey(f.Remote, protocol, int(f.LocalPort), int(f.RemotePort))]
 }
 
+// policyKey identifies the flow of an outgoing policy.
 func policyKey(remote netip.Addr, protocol, localPort, remotePort int) string {
 	key := binary.BigEndian.AppendUint16(remote.WithZone("").AsSlice(), uint16(protocol))
 	return string(binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(key, uint16(localPort)), uint16(remotePort)))

@@ -12,7 +12,7 @@ import (
 // load makes charon's configuration what is wanted: it removes peers, loads those that are missing,
 // and unloads what nothing needs any more. A refusal of charon is recorded with the peer; an error
 // means that charon is gone.
-func (m *Manager) load(s caller) error {
+func (m *KeyManager) load(s caller) error {
 	has, err := readInventory(s)
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (m *Manager) load(s caller) error {
 }
 
 // tidied records that Tidy for these names is done, unless Tidy was called again meanwhile.
-func (m *Manager) tidied(names []string) {
+func (m *KeyManager) tidied(names []string) {
 	if names == nil {
 		return
 	}
@@ -54,9 +54,9 @@ func (m *Manager) tidied(names []string) {
 	}
 }
 
-// loaded notes what has come of loading a peer. A key is ours if nobody else had charon have it
-// before.
-func (m *Manager) loaded(name string, version int, keyID string, ours bool, refused error) {
+// loaded records charon's answer to the configuration of a peer. A private key is ours if no other
+// program had loaded it before.
+func (m *KeyManager) loaded(name string, version int, keyID string, ours bool, refused error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if keyID != "" && ours {
@@ -75,7 +75,7 @@ func (m *Manager) loaded(name string, version int, keyID string, ours bool, refu
 
 // loadPeer makes charon load the configuration of one peer, and records its answer. An error means
 // that charon is gone.
-func (m *Manager) loadPeer(s caller, x peer, foreignKeys []string) error {
+func (m *KeyManager) loadPeer(s caller, x peer, foreignKeys []string) error {
 	if x.stale {
 		if err := forget(s, x.connection()); err != nil {
 			return err
@@ -111,14 +111,14 @@ func loadKey(s caller, a ipsec.Auth) (id string, err error) {
 	return fields{answer}.text("id"), nil
 }
 
-// unload ends what charon has of a peer that is to be removed.
-func (m *Manager) unload(s caller, name string) error {
+// unload removes a peer from charon, and then from m.
+func (m *KeyManager) unload(s caller, name string) error {
 	if err := forget(s, prefix+name); err != nil {
 		return err
 	}
 	m.mu.Lock()
 	x := m.peers[name]
-	if !x.removed { // wanted again meanwhile
+	if !x.removed { // set again meanwhile
 		m.mu.Unlock()
 		return nil
 	}
@@ -131,8 +131,8 @@ func (m *Manager) unload(s caller, name string) error {
 	return err
 }
 
-// unloadKeys has charon forget the private keys of ours that no peer needs any more.
-func (m *Manager) unloadKeys(s caller) error {
+// unloadKeys makes charon unload our private keys that no peer needs any more.
+func (m *KeyManager) unloadKeys(s caller) error {
 	m.mu.Lock()
 	unused := maps.Clone(m.keys)
 	for _, x := range m.peers {
@@ -150,8 +150,8 @@ func (m *Manager) unloadKeys(s caller) error {
 	return nil
 }
 
-// forget has charon have no connection, no SAs and no secret of that name. The connection goes
-// first, so that the peer cannot come back.
+// forget removes connection, SAs and secret of that name from charon. The connection is the first,
+// so that the peer cannot establish SAs again.
 func forget(s caller, name string) error {
 	return errors.Join(
 		unlessRefused(s.call("unload-conn", map[string]string{"name": name})),
@@ -160,7 +160,7 @@ func forget(s caller, name string) error {
 	)
 }
 
-// unlessRefused is the error of a call whose refusal means that there was nothing to do.
+// unlessRefused returns the error of a call whose refusal means that there was nothing to remove.
 func unlessRefused(_ any, err error) error {
 	if errors.Is(err, errLost) {
 		return err
@@ -168,12 +168,12 @@ func unlessRefused(_ any, err error) error {
 	return nil
 }
 
-// endAll has charon forget all of ours.
-func (m *Manager) endAll(s caller) {
+// endAll removes everything of ours from charon.
+func (m *KeyManager) endAll(s caller) {
 	m.mu.Lock()
 	for _, x := range m.peers {
 		x.removed = true
 	}
 	m.mu.Unlock()
-	_ = m.load(s) // without charon there is nothing to end
+	_ = m.load(s) // an error means that charon is gone, and its SAs with it
 }

@@ -77,15 +77,15 @@ func (c *fakeCharon) call(command string, arguments any) (*vici.Message, error) 
 	return answer, err
 }
 
-// took returns the commands since the last call of took, as one text.
-func (c *fakeCharon) took() string {
+// takeCommands returns the commands since the last call of takeCommands, as one text.
+func (c *fakeCharon) takeCommands() string {
 	all := strings.Join(c.commands, "; ")
 	c.commands = nil
 	return all
 }
 
-func loadManager(peers ...*peer) *Manager {
-	m := &Manager{peers: map[string]*peer{}, keys: map[string]bool{}}
+func newLoading(peers ...*peer) *KeyManager {
+	m := &KeyManager{peers: map[string]*peer{}, keys: map[string]bool{}}
 	for _, x := range peers {
 		m.peers[x.want.Name] = x
 	}
@@ -103,18 +103,18 @@ func withKey(name, key string) *peer {
 // Each case is one load, or several.
 func TestLoad(t *testing.T) {
 	const forgetPE2 = "unload-conn l2tpvl-pe2; terminate l2tpvl-pe2; unload-shared l2tpvl-pe2"
-	check := func(t *testing.T, m *Manager, c *fakeCharon, want string) {
+	check := func(t *testing.T, m *KeyManager, c *fakeCharon, want string) {
 		t.Helper()
 		if err := m.load(c); err != nil {
 			t.Fatal(err)
 		}
-		if got := c.took(); got != want {
+		if got := c.takeCommands(); got != want {
 			t.Errorf("commands\n%s\nwant\n%s", got, want)
 		}
 	}
 
 	t.Run("peers are loaded once, in the order of their names", func(t *testing.T) {
-		m, c := loadManager(withPSK("pe3"), withKey("pe2", "a")), &fakeCharon{}
+		m, c := newLoading(withPSK("pe3"), withKey("pe2", "a")), &fakeCharon{}
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe2; load-shared l2tpvl-pe3; load-conn l2tpvl-pe3")
 		check(t, m, c, "")
 		if x := m.peers["pe2"]; !x.loaded || x.keyID != "key of a" || !m.keys["key of a"] {
@@ -122,7 +122,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	t.Run("a connection that charon has lost is loaded again", func(t *testing.T) {
-		m, c := loadManager(withPSK("pe2"), withKey("pe3", "a")), &fakeCharon{}
+		m, c := newLoading(withPSK("pe2"), withKey("pe3", "a")), &fakeCharon{}
 		check(t, m, c, "load-shared l2tpvl-pe2; load-conn l2tpvl-pe2; load-key key of a; load-conn l2tpvl-pe3")
 		c.connections = []string{"l2tpvl-pe3"}
 		check(t, m, c, "load-shared l2tpvl-pe2; load-conn l2tpvl-pe2")
@@ -131,18 +131,18 @@ func TestLoad(t *testing.T) {
 		c.keys = nil
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe3")
 	})
-	t.Run("what an earlier run has left goes first", func(t *testing.T) {
+	t.Run("the configuration of an earlier run is removed first", func(t *testing.T) {
 		x := withPSK("pe2")
 		x.stale = true
-		m, c := loadManager(x), &fakeCharon{connections: []string{"l2tpvl-pe2"}, secrets: []string{"l2tpvl-pe2"}}
+		m, c := newLoading(x), &fakeCharon{connections: []string{"l2tpvl-pe2"}, secrets: []string{"l2tpvl-pe2"}}
 		check(t, m, c, forgetPE2+"; load-shared l2tpvl-pe2; load-conn l2tpvl-pe2")
 		check(t, m, c, "")
 	})
-	t.Run("a refusal is kept, and not tried again before a change", func(t *testing.T) {
+	t.Run("a refused configuration is not loaded again before it changes", func(t *testing.T) {
 		done := make(chan struct{})
 		x := withPSK("pe2")
 		x.waiting = []chan struct{}{done}
-		m, c := loadManager(x), &fakeCharon{refuse: "load-conn"}
+		m, c := newLoading(x), &fakeCharon{refuse: "load-conn"}
 		check(t, m, c, "load-shared l2tpvl-pe2; load-conn l2tpvl-pe2")
 		<-done
 		if got := fmt.Sprint(x.refused); got != "strongSwan refuses the configuration for pe2: no" || x.loaded {
@@ -154,7 +154,7 @@ func TestLoad(t *testing.T) {
 	})
 	t.Run("a removed peer is forgotten, with its key", func(t *testing.T) {
 		done := make(chan struct{})
-		m, c := loadManager(withKey("pe2", "a")), &fakeCharon{}
+		m, c := newLoading(withKey("pe2", "a")), &fakeCharon{}
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe2")
 		m.peers["pe2"].removed, m.peers["pe2"].waiting = true, []chan struct{}{done}
 		check(t, m, c, forgetPE2+"; unload-key key of a")
@@ -163,22 +163,22 @@ func TestLoad(t *testing.T) {
 			t.Errorf("peers %v, keys %v are left", m.peers, m.keys)
 		}
 	})
-	t.Run("a key that another peer needs stays", func(t *testing.T) {
-		m, c := loadManager(withKey("pe2", "a"), withKey("pe3", "a")), &fakeCharon{}
+	t.Run("a key that another peer needs is not unloaded", func(t *testing.T) {
+		m, c := newLoading(withKey("pe2", "a"), withKey("pe3", "a")), &fakeCharon{}
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe2; load-key key of a; load-conn l2tpvl-pe3")
 		m.peers["pe2"].removed = true
 		check(t, m, c, forgetPE2)
 		m.peers["pe3"].removed = true
 		check(t, m, c, "unload-conn l2tpvl-pe3; terminate l2tpvl-pe3; unload-shared l2tpvl-pe3; unload-key key of a")
 	})
-	t.Run("a key that another program has loaded stays", func(t *testing.T) {
-		m, c := loadManager(withKey("pe2", "a")), &fakeCharon{keys: []string{"key of a"}}
+	t.Run("a key that another program has loaded is not unloaded", func(t *testing.T) {
+		m, c := newLoading(withKey("pe2", "a")), &fakeCharon{keys: []string{"key of a"}}
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe2")
 		m.peers["pe2"].removed = true
 		check(t, m, c, forgetPE2)
 	})
 	t.Run("a key of ours that charon has lost belongs to the program that loads it next", func(t *testing.T) {
-		m, c := loadManager(withKey("pe2", "a")), &fakeCharon{}
+		m, c := newLoading(withKey("pe2", "a")), &fakeCharon{}
 		m.keys["key of b"] = true
 		check(t, m, c, "load-key key of a; load-conn l2tpvl-pe2")
 		if m.keys["key of b"] {
@@ -186,7 +186,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	t.Run("tidy forgets leftovers, and no name of a present or future peer", func(t *testing.T) {
-		m, c := loadManager(withPSK("pe2")), &fakeCharon{
+		m, c := newLoading(withPSK("pe2")), &fakeCharon{
 			connections: []string{"office", "l2tpvl-pe3", "l2tpvl-pe4"}, secrets: []string{"l2tpvl-pe5", "office"},
 		}
 		m.tidy = []string{"pe3"}
@@ -206,7 +206,7 @@ func TestLoad(t *testing.T) {
 		for _, command := range []string{"get-conns", "get-shared", "get-keys", "load-shared", "load-conn", "unload-conn", "terminate", "unload-shared"} {
 			removed := withPSK("pe3")
 			removed.removed = true
-			m := loadManager(withPSK("pe2"), removed)
+			m := newLoading(withPSK("pe2"), removed)
 			if err := m.load(&fakeCharon{lost: command}); !errors.Is(err, errLost) {
 				t.Errorf("%s: %v", command, err)
 			}
@@ -216,7 +216,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	t.Run("everything ends", func(t *testing.T) {
-		m, c := loadManager(withPSK("pe2"), withKey("pe3", "a")), &fakeCharon{connections: []string{"office"}}
+		m, c := newLoading(withPSK("pe2"), withKey("pe3", "a")), &fakeCharon{connections: []string{"office"}}
 		if err := m.load(c); err != nil {
 			t.Fatal(err)
 		}

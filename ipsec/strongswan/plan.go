@@ -37,11 +37,11 @@ type loading struct {
 	load        []peer   // copies of the peers as they are wanted now, by name
 	foreignKeys []string // private keys that another program has loaded
 	leftovers   []string // names, in charon, of connections and secrets of earlier runs
-	tidy        []string // the names that Tidy has excepted from leftovers; nil: there is nothing to tidy
+	tidy        []string // the argument of the pending Tidy; nil: none is pending
 }
 
 // plan compares what is wanted with what charon has loaded. The caller holds m.mu.
-func (m *Manager) plan(has inventory) loading {
+func (m *KeyManager) plan(has inventory) loading {
 	// A key of ours that charon has lost belongs to the program that loads it next.
 	maps.DeleteFunc(m.keys, func(id string, _ bool) bool { return !slices.Contains(has.keys, id) })
 	todo := loading{
@@ -65,7 +65,7 @@ func (m *Manager) plan(has inventory) loading {
 
 // leftovers returns the names of connections and secrets in charon that neither a peer nor one of
 // the names in m.tidy needs.
-func (m *Manager) leftovers(has inventory) []string {
+func (m *KeyManager) leftovers(has inventory) []string {
 	wanted := map[string]bool{}
 	for _, name := range m.tidy {
 		wanted[prefix+name] = true

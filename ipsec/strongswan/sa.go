@@ -13,26 +13,26 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// ikeSA is an IKE SA as charon tells of it.
+// ikeSA is an IKE SA in charon.
 type ikeSA struct {
 	ipsec.IKESA
 	connection string
-	id         string // charon's own number, growing
+	id         string // charon's unique ID
 	children   []childSA
 }
 
-// childSA is a CHILD SA as charon tells of it.
+// childSA is a CHILD SA in charon.
 type childSA struct {
 	ipsec.ChildSA
 	localTS, remoteTS []string
 }
 
-// carriesTraffic reports whether the SA is in the kernel, to be used.
+// carriesTraffic reports whether the SA should be in the kernel.
 func (c childSA) carriesTraffic() bool {
 	return slices.Contains([]string{"INSTALLED", "REKEYING", "REKEYED"}, c.State)
 }
 
-// fields reads what it asks for out of a message.
+// fields reads the fields of a message. Missing ones are empty, or zero.
 type fields struct{ m *vici.Message }
 
 func (f fields) text(key string) string {
@@ -46,12 +46,12 @@ func (f fields) list(key string) []string {
 }
 
 func (f fields) number(key string) uint64 {
-	n, _ := strconv.ParseUint(f.text(key), 10, 64) // 0 if it is not there
+	n, _ := strconv.ParseUint(f.text(key), 10, 64)
 	return n
 }
 
-// moment is the time that lies as many seconds before or after now as the field says; zero if it is
-// not there.
+// moment returns the time that is the field's number of seconds before now, with sign -1, or after
+// now, with sign 1. It is zero without the field.
 func (f fields) moment(key string, now time.Time, sign time.Duration) time.Time {
 	if f.text(key) == "" {
 		return time.Time{}
@@ -59,7 +59,7 @@ func (f fields) moment(key string, now time.Time, sign time.Duration) time.Time 
 	return now.Add(sign * time.Duration(f.number(key)) * time.Second)
 }
 
-// parse reads an event list-sa.
+// parse returns the IKE SAs in an event list-sa.
 func parse(m *vici.Message, now time.Time) []ikeSA {
 	var sas []ikeSA
 	for _, name := range m.Keys() {
@@ -113,8 +113,9 @@ func parseChild(f fields, now time.Time) childSA {
 	}
 }
 
-// words are charon's names of algorithms, as they come in SAs, in the words of its proposals.
-var words = map[string]string{
+// keywords are the keywords that proposals have for algorithms, by charon's names of algorithms in
+// SAs. %s is the length of the key.
+var keywords = map[string]string{
 	"AES_GCM_16": "aes%sgcm16", "AES_GCM_12": "aes%sgcm12", "AES_GCM_8": "aes%sgcm8", "AES_CBC": "aes%s", "AES_CTR": "aes%sctr",
 	"AES_CCM_16": "aes%sccm16", "CHACHA20_POLY1305": "chacha20poly1305",
 	"HMAC_SHA1_96": "sha1", "HMAC_SHA2_256_128": "sha256", "HMAC_SHA2_384_192": "sha384", "HMAC_SHA2_512_256": "sha512",
@@ -122,7 +123,7 @@ var words = map[string]string{
 	"CURVE_25519": "x25519", "CURVE_448": "x448",
 }
 
-// proposal is what was agreed on, as one writes it in a proposal: "aes256gcm16-prfsha384-ecp256".
+// proposal returns the negotiated algorithms as a proposal: "aes256gcm16-prfsha384-ecp256".
 func proposal(f fields) string {
 	var parts []string
 	for _, key := range []string{"encr-alg", "integ-alg", "prf-alg", "dh-group"} {
@@ -130,11 +131,11 @@ func proposal(f fields) string {
 		if name == "" {
 			continue
 		}
-		word := cmp.Or(words[name], strings.ToLower(strings.ReplaceAll(name, "_", "")))
-		if strings.Contains(word, "%s") {
-			word = fmt.Sprintf(word, f.text("encr-keysize"))
+		keyword := cmp.Or(keywords[name], strings.ToLower(strings.ReplaceAll(name, "_", "")))
+		if strings.Contains(keyword, "%s") {
+			keyword = fmt.Sprintf(keyword, f.text("encr-keysize"))
 		}
-		parts = append(parts, word)
+		parts = append(parts, keyword)
 	}
 	return strings.Join(parts, "-")
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// run keeps a connection to charon, and serves it.
-func (m *Manager) run() {
-	was := false // charon was there
+// run connects to charon again and again, and serves each connection.
+func (m *KeyManager) run() {
+	answered := false
 	for first := true; ; first = false {
-		gone := m.serve(func() {
+		err := m.serve(func() {
 			if !first {
-				m.tell(ipsec.Event{Kind: ipsec.ManagerBack, Text: "strongSwan is there; its configuration is loaded"})
+				m.notify(ipsec.Event{Kind: ipsec.KeyManagerBack, Text: "strongSwan answers again; its configuration is loaded"})
 			}
-			was = true
+			answered = true
 		})
 		select {
 		case <-m.closing:
@@ -30,15 +30,15 @@ func (m *Manager) run() {
 		default:
 		}
 		m.mu.Lock()
-		m.session, m.err = nil, gone
+		m.session, m.err = nil, err
 		for _, x := range m.peers {
 			x.loaded, x.refused, x.attempts, x.nextAt, x.hinted = false, nil, 0, time.Time{}, false
 			x.release()
 		}
 		m.mu.Unlock()
-		if was {
-			m.tell(ipsec.Event{Kind: ipsec.ManagerGone, Text: gone.Error()})
-			was = false
+		if answered {
+			m.notify(ipsec.Event{Kind: ipsec.KeyManagerGone, Text: err.Error()})
+			answered = false
 		}
 		select {
 		case <-m.closing:
@@ -48,12 +48,12 @@ func (m *Manager) run() {
 	}
 }
 
-// The events of charon that are heard.
-var heard = []string{"ike-updown", "child-updown", "ike-rekey", "child-rekey", "log"}
+// charonEvents are the names of the events that handleEvent understands.
+var charonEvents = []string{"ike-updown", "child-updown", "ike-rekey", "child-rekey", "log"}
 
-// serve does everything with one charon, until it is gone, and returns why. It calls begun when
-// charon has answered.
-func (m *Manager) serve(begun func()) error {
+// serve connects to charon and makes it do what is wanted until the connection is lost, and returns
+// why it is lost. It calls ready after the first comparison.
+func (m *KeyManager) serve(ready func()) error {
 	session, err := dial(m.socket)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (m *Manager) serve(begun func()) error {
 		return err
 	}
 	defer listener.Close()
-	if err := listener.Subscribe(heard...); err != nil {
+	if err := listener.Subscribe(charonEvents...); err != nil {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}
 	events := make(chan vici.Event, 1<<12)
@@ -78,26 +78,26 @@ func (m *Manager) serve(begun func()) error {
 	m.session, m.err, m.version = session, nil, strings.TrimSpace("strongSwan "+f.text("version"))
 	m.mu.Unlock()
 
-	ears := ears{m: m, callers: map[string]string{}}
+	handler := eventHandler{m: m, initiators: map[string]string{}}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	lookAt := time.Now() // the next time at the latest
+	compareAt := time.Now()
 	for started := false; ; {
-		timer.Reset(time.Until(lookAt))
+		timer.Reset(time.Until(compareAt))
 		select {
 		case <-m.closing:
 			m.endAll(session)
 			return nil
 		case e, ok := <-events:
 			if !ok {
-				return fmt.Errorf("%w: its socket was closed", errLost)
+				return fmt.Errorf("%w: it has closed the connection", errLost)
 			}
-			if ears.hear(e) {
-				lookAt = timing.Earliest(lookAt, time.Now())
+			if handler.handleEvent(e) {
+				compareAt = timing.Earliest(compareAt, time.Now())
 			}
 			continue
 		case <-m.watcher.changed:
-			lookAt = timing.Earliest(lookAt, time.Now().Add(settleTime))
+			compareAt = timing.Earliest(compareAt, time.Now().Add(settleTime))
 			continue
 		case <-m.wake:
 		case <-timer.C:
@@ -107,16 +107,17 @@ func (m *Manager) serve(begun func()) error {
 			return err
 		}
 		if !started {
-			begun()
+			ready()
 			started = true
 		}
-		lookAt = next
+		compareAt = next
 	}
 }
 
-// compare compares what is wanted with what is there, and acts. It returns when to compare again,
-// and an error if charon is gone.
-func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error) {
+// compare compares the wanted SAs with those of charon and the kernel, and sends charon the
+// commands that correct the difference. It returns the time of the next comparison, or an error if
+// charon does not answer.
+func (m *KeyManager) compare(s *session, now time.Time) (next time.Time, err error) {
 	if err := m.load(s); err != nil {
 		return next, err
 	}
@@ -134,9 +135,9 @@ func (m *Manager) compare(s *session, now time.Time) (next time.Time, err error)
 	}
 	inKernel, err := m.kernel.installed()
 	if err != nil {
-		return next, fmt.Errorf("asking the kernel for its security associations: %w", err)
+		return next, fmt.Errorf("listing the kernel's security associations: %w", err)
 	}
-	next = now.Add(lookInterval)
+	next = now.Add(compareInterval)
 	m.mu.Lock()
 	var acts []*action
 	for _, name := range slices.Sorted(maps.Keys(m.peers)) {

@@ -7,15 +7,16 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// Status fills in what charon and the kernel know of a peer.
-func (m *Manager) Status(name string, status *ipsec.Status) {
+// Status fills in the SAs with a peer, and what is known of charon. It queries charon and the
+// kernel.
+func (m *KeyManager) Status(name string, status *ipsec.Status) {
 	m.mu.Lock()
 	session := m.session
 	if session != nil {
-		status.Manager = m.version
+		status.KeyManager = m.version
 	}
 	if m.err != nil {
-		status.ManagerError = m.err.Error()
+		status.KeyManagerError = m.err.Error()
 	}
 	var flow ipsec.Flow
 	x := m.peers[name]
@@ -23,7 +24,7 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 		status.LastError, status.LastErrorAt, status.Failure = x.failure, x.failureAt, x.failureKind
 		flow = x.want.Flow
 		if x.refused != nil {
-			status.ManagerError = x.refused.Error()
+			status.KeyManagerError = x.refused.Error()
 		}
 	}
 	m.mu.Unlock()
@@ -32,10 +33,10 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 	}
 	messages, err := session.list(prefix + name)
 	if err != nil {
-		status.ManagerError = err.Error()
+		status.KeyManagerError = err.Error()
 		return
 	}
-	states, _ := m.kernel.states() // without them the counts are missing
+	states, _ := m.kernel.states() // without them the counters are zero
 	var newest *ikeSA
 	for _, message := range messages {
 		for _, sa := range parse(message, time.Now()) {
@@ -56,13 +57,13 @@ func (m *Manager) Status(name string, status *ipsec.Status) {
 	if newest != nil {
 		status.IKE = &newest.IKESA
 	}
-	if len(status.Children) > 0 { // what had failed has not any more
+	if len(status.Children) > 0 { // the last failure is over
 		status.LastError, status.LastErrorAt, status.Failure = "", time.Time{}, ipsec.FailureOther
 	}
 	slices.SortFunc(status.Children, func(a, b ipsec.ChildSA) int { return b.Installed.Compare(a.Installed) })
 }
 
-// rank says which of two IKE SAs is to be shown.
+// rank orders IKE SAs: Status shows the last one of the highest rank.
 func rank(sa ikeSA) int {
 	return slices.Index([]string{"CONNECTING", "REKEYED", "REKEYING", "ESTABLISHED"}, sa.State)
 }

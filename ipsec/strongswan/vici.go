@@ -11,20 +11,21 @@ import (
 	"github.com/strongswan/govici/vici"
 )
 
-// callTimeout bounds one question. govici gives a connection up that is silent for 5 s in a call.
+// callTimeout bounds one command. It is below 5 s, because govici closes a connection that is
+// silent for 5 s during a call.
 const callTimeout = 4 * time.Second
 
 // session is a connection to charon for commands. It is safe for concurrent use.
 type session struct {
 	mu  sync.Mutex
 	s   *vici.Session
-	sas chan vici.Event // what list-sas streams
+	sas chan vici.Event // the events list-sa, which list-sas causes
 }
 
-// errLost is the error of a call that charon has not answered.
+// errLost is the error of a command that charon has not answered.
 var errLost = errors.New("strongSwan does not answer")
 
-// refusal is charon's own word that it will not do something.
+// refusal is charon's message that it has not carried out a command.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -42,8 +43,8 @@ func dial(socket string) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	// govici's own way of streaming may take the end of the stream for earlier than its last
-	// events. Events that are subscribed to are there, in order, when the answer is.
+	// govici's own streaming may report the end of a stream before its last events. Events that
+	// are subscribed to have arrived, in order, when the answer does.
 	if err := s.Subscribe("list-sa"); err != nil {
 		s.Close()
 		return nil, fmt.Errorf("%w: %w", errLost, err)
@@ -55,7 +56,8 @@ func dial(socket string) (*session, error) {
 
 func (c *session) Close() error { return c.s.Close() }
 
-// call carries out a command. Its error is a refusal if charon has answered, else an errLost.
+// call sends a command and returns its answer. Its error is a refusal if charon has answered, else
+// errLost.
 func (c *session) call(command string, fields any) (*vici.Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,12 +86,12 @@ func (c *session) callLocked(command string, fields any) (*vici.Message, error) 
 	}
 }
 
-// caller carries out a command of charon, with call's errors.
+// caller sends commands to charon; see session.call.
 type caller interface {
 	call(command string, fields any) (*vici.Message, error)
 }
 
-// names carries out a command that answers with a list of names.
+// names sends a command whose answer is a list of names.
 func names(c caller, command, field string) ([]string, error) {
 	answer, err := c.call(command, nil)
 	if err != nil {
@@ -99,15 +101,15 @@ func names(c caller, command, field string) ([]string, error) {
 	return list, nil
 }
 
-// list is the IKE SAs of a connection, or of all, as charon tells of them.
+// list returns charon's messages about the IKE SAs of a connection, or of all if it is empty.
 func (c *session) list(connection string) ([]*vici.Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	question := map[string]string{} // not "noblock": that leaves out an SA with which charon is busy
+	arguments := map[string]string{} // no "noblock": it omits SAs that charon is working on
 	if connection != "" {
-		question["ike"] = connection
+		arguments["ike"] = connection
 	}
-	if _, err := c.callLocked("list-sas", question); err != nil {
+	if _, err := c.callLocked("list-sas", arguments); err != nil {
 		return nil, err
 	}
 	var all []*vici.Message

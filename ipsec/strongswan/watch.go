@@ -9,17 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel's groups of news, of linux/xfrm.h.
+// Multicast groups of linux/xfrm.h.
 const (
 	groupSA     = 3 // XFRMNLGRP_SA
 	groupPolicy = 4 // XFRMNLGRP_POLICY
 )
 
-// xfrmWatcher tells when policies or associations were removed in the kernel: by charon, or by
-// somebody else, of which charon does not learn.
+// xfrmWatcher watches for policies and SAs that are removed from the kernel: by charon, or by
+// another process, which charon does not notice.
 type xfrmWatcher struct {
 	conn    *netlink.Conn
-	changed chan struct{}
+	changed chan struct{} // receives a value after a removal
 	ended   chan struct{}
 }
 
@@ -62,7 +62,7 @@ func (w *xfrmWatcher) run() {
 	}
 }
 
-// Close ends it.
+// Close ends the watcher's goroutine.
 func (w *xfrmWatcher) Close() error {
 	err := w.conn.Close()
 	<-w.ended

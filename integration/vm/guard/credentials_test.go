@@ -41,7 +41,7 @@ func testImpostor(t *testing.T, r *rig) {
 			}
 		}
 		return slices.ContainsFunc(s.events[since:], func(e ipsec.Event) bool {
-			return e.Peer == "pe3" && e.Text == "the pre-shared key of pe3 is not ours"
+			return e.Peer == "pe3" && e.Text == "the pre-shared key of pe3 differs from ours"
 		}), fmt.Sprintf("%+v", s.events[since:]), nil
 	})
 	r.Must(s.guard.Release(pe3.Name))
@@ -147,7 +147,7 @@ func testReleasedWhileAway(t *testing.T, r *rig) {
 	s := r.sides[0]
 	since := s.eventCount()
 	r.Must(s.charon.Pause())
-	s.waitEvent(since, ipsec.ManagerGone)
+	s.waitEvent(since, ipsec.KeyManagerGone)
 	s.Stop()
 	r.Must(s.guard.Release(s.peer.Name))
 	r.Must(s.charon.Resume())

@@ -69,7 +69,7 @@ func testKinds(t *testing.T, r *rig) {
 				status := s.status()
 				if !status.Up() || status.IKE == nil || status.IKE.State != "ESTABLISHED" || status.IKE.Initiator != s.peer.Starts ||
 					status.IKE.Proposal != "aes256gcm16-prfsha384-ecp256" || len(status.Children) != 1 ||
-					status.Children[0].Algorithms != "aes256gcm16" || len(status.Missing) > 0 || status.Manager != "strongSwan 5.9.8" ||
+					status.Children[0].Algorithms != "aes256gcm16" || len(status.Missing) > 0 || status.KeyManager != "strongSwan 5.9.8" ||
 					status.LastError != "" {
 					t.Fatalf("%s: status %s", s.pe.Name, labtest.AsJSON(status))
 				}
@@ -197,8 +197,8 @@ func testBlows(t *testing.T, r *rig) {
 		}
 	}
 	for _, s := range r.sides {
-		s.waitEvent(0, ipsec.ManagerGone)
-		s.waitEvent(0, ipsec.ManagerBack)
+		s.waitEvent(0, ipsec.KeyManagerGone)
+		s.waitEvent(0, ipsec.KeyManagerBack)
 		s.waitEvent(0, ipsec.FloorRestored)
 	}
 }
@@ -227,7 +227,7 @@ func testFlushedWhileAway(t *testing.T, r *rig) {
 			return status.DroppedOut > before+10, labtest.AsJSON(status), nil
 		})
 		status := s.status()
-		if status.Up() || status.Manager != "" || len(status.Missing) != 1 || !strings.Contains(status.Missing[0], "apt install charon-systemd") {
+		if status.Up() || status.KeyManager != "" || len(status.Missing) != 1 || !strings.Contains(status.Missing[0], "apt install charon-systemd") {
 			t.Errorf("%s: status %s", s.pe.Name, labtest.AsJSON(status))
 		}
 	}
@@ -252,7 +252,7 @@ func testWrongSecret(t *testing.T, r *rig) {
 	if status := s.status(); status.LastError != "pe2 refused our authentication: AUTHENTICATION_FAILED" {
 		t.Errorf("pe1: status %s", labtest.AsJSON(status))
 	}
-	if status := other.status(); status.LastError != "the pre-shared key of pe1 is not ours" {
+	if status := other.status(); status.LastError != "the pre-shared key of pe1 differs from ours" {
 		t.Errorf("pe2: status %s", labtest.AsJSON(status))
 	}
 	for _, s := range r.sides {
@@ -277,7 +277,7 @@ func testWrongCA(t *testing.T, r *rig) {
 	other.waitEvent(otherSince, ipsec.AuthenticationFailed)
 	s.waitEvent(since, ipsec.AuthenticationFailed)
 	r.waitNoTraffic()
-	if status := other.status(); !strings.Contains(status.LastError, "pe1 has shown no certificate of a CA that we trust, or not its key") {
+	if status := other.status(); !strings.Contains(status.LastError, "pe1 has no certificate of a configured CA, or not its private key") {
 		t.Errorf("pe2: status %s", labtest.AsJSON(status))
 	}
 	r.Must(s.protect(s.peer))

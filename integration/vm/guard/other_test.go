@@ -20,7 +20,7 @@ func testOtherDaemon(t *testing.T, r *rig) {
 	r.Must(s.pe.NS.Do(func() error { return second.Tidy(nil) }))
 	other := s.peer
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
-	if err := s.pe.NS.Do(func() error { return second.Protect(other) }); err == nil || !strings.Contains(err.Error(), "want one daemon in a network namespace") {
+	if err := s.pe.NS.Do(func() error { return second.Protect(other) }); err == nil || !strings.Contains(err.Error(), "want one daemon in each network namespace") {
 		t.Errorf("the second daemon protects something here: %v", err)
 	}
 	r.Must(second.Close())

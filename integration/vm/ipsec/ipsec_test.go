@@ -242,7 +242,7 @@ func testDisagreement(t *testing.T, r *rig) {
 	r.Must(r.PE2.Start(r.Ctx, wrong))
 	r.waitTraffic("blue")
 	r.waitExplained(r.PE1, "AUTHENTICATION_FAILED")
-	r.waitExplained(r.PE2, "the pre-shared key of pe1 is not ours")
+	r.waitExplained(r.PE2, "the pre-shared key of pe1 differs from ours")
 	r.waitNoTraffic("red")
 	r.Must(r.PE2.Daemon.Stop(r.Ctx))
 	r.Must(r.PE2.Start(r.Ctx, r.config(r.PE2, mixed)))
