@@ -68,13 +68,13 @@ func describe(t *testing.T, routes []route) object {
 		"info": object{
 			"title":   "l2tpvld",
 			"version": "1",
-			"description": "What l2tpvld tells about its virtual links, and what can be changed while it runs. Version 1 only grows: " +
-				"a client has to pass over members, and values of states, that it does not know.",
+			"description": "The virtual links of l2tpvld: show, explain and change them while it runs. Later releases only add to version 1: " +
+				"a client must ignore unknown members and accept unknown values of strings.",
 			"license": object{"name": "Apache 2.0", "identifier": "Apache-2.0"},
 		},
 		"servers": []any{object{
 			"url":         "http://l2tpvld",
-			"description": "The Unix socket in the configuration's api.socket; the host in the URL is of no importance.",
+			"description": "The Unix socket that the configuration key api.socket names; the host in the URL is ignored.",
 		}},
 		"paths":      paths,
 		"components": object{"schemas": w.schemas},
@@ -102,7 +102,7 @@ func (w *describer) operation(r route) object {
 	for _, part := range inBraces.FindAllStringSubmatch(r.path, -1) {
 		doc := named[part[1]]
 		if doc == "" {
-			w.t.Errorf("%s: say what {%s} stands for, in openapi_test.go", r.path, part[1])
+			w.t.Errorf("%s: {%s} has no description in openapi_test.go", r.path, part[1])
 		}
 		parameters = append(parameters, object{
 			"name": part[1], "in": "path", "required": true, "description": doc, "schema": object{"type": "string"},
@@ -119,13 +119,13 @@ func (w *describer) operation(r route) object {
 	if r.request != nil {
 		op["requestBody"] = object{"required": true, "content": w.json(r.request)}
 	}
-	done := object{"description": "Done.", "content": w.json(r.response)}
+	done := object{"description": "Success.", "content": w.json(r.response)}
 	if r.lines {
-		done = object{"description": "One such value a line.", "content": object{LinesType: object{"schema": w.schema(r.response)}}}
+		done = object{"description": "One such value on each line.", "content": object{LinesType: object{"schema": w.schema(r.response)}}}
 	}
 	op["responses"] = object{
 		"200":     done,
-		"default": object{"description": "Not done, and why.", "content": w.json(reflect.TypeFor[api.Error]())},
+		"default": object{"description": "Failure, with the reason.", "content": w.json(reflect.TypeFor[api.Error]())},
 	}
 	return op
 }
@@ -199,7 +199,7 @@ func (w *describer) define(t reflect.Type) {
 	w.schemas[t.Name()] = s
 	text := w.source.docs[t.Name()]
 	if text == "" {
-		w.t.Errorf("api.%s says nothing of itself", t.Name())
+		w.t.Errorf("api.%s has no comment", t.Name())
 	}
 	s["description"] = text
 	if t.Kind() == reflect.String {
@@ -234,9 +234,11 @@ func (w *describer) members(t reflect.Type, properties object, required *[]any) 
 			of = of.Elem() // where it is there, it is not null
 		}
 		member := w.schema(of)
-		if doc := w.source.docs[t.Name()+"."+f.Name]; doc != "" {
-			member["description"] = doc
+		doc := w.source.docs[t.Name()+"."+f.Name]
+		if doc == "" {
+			w.t.Errorf("api.%s.%s has no comment", t.Name(), f.Name)
 		}
+		member["description"] = doc
 		properties[name] = member
 		if !optional {
 			*required = append(*required, name)

@@ -48,51 +48,51 @@ type Backend interface {
 // routes returns the API: daemon/api/openapi.json, which describes it, is written from this table.
 func routes(b Backend) []route {
 	return []route{
-		get(api.PathStatus, "The daemon as a whole", func(r *http.Request) (api.Status, error) { return b.Status(r.Context()) }),
-		get(api.PathLinks, "All virtual links", func(r *http.Request) ([]api.Link, error) { return b.Links(r.Context()) }),
-		get(api.PathPeers, "The control connections to all peers", func(r *http.Request) ([]api.Peer, error) { return b.Peers(r.Context()) }),
-		get(api.PathIPsec, "How IPsec protects the links to each peer that require it",
+		get(api.PathStatus, "Show the status of the daemon", func(r *http.Request) (api.Status, error) { return b.Status(r.Context()) }),
+		get(api.PathLinks, "List the virtual links", func(r *http.Request) ([]api.Link, error) { return b.Links(r.Context()) }),
+		get(api.PathPeers, "List the control connections and static tunnels to the peers", func(r *http.Request) ([]api.Peer, error) { return b.Peers(r.Context()) }),
+		get(api.PathIPsec, "Show the IPsec protection of each peer that has protected links",
 			func(r *http.Request) ([]api.Protection, error) { return b.Protections(r.Context()) }),
-		get(api.PathSessions, "The L2TP sessions of all links, and what runs in them",
+		get(api.PathSessions, "List the L2TP sessions with their PPP states and traffic",
 			func(r *http.Request) ([]api.Session, error) { return b.Sessions(r.Context()) }),
-		get(api.PathVPNs, "Which VPN-IDs both ends have, and which one of them alone",
+		get(api.PathVPNs, "Compare the VPN-IDs configured at both ends",
 			func(r *http.Request) ([]api.VPN, error) { return b.VPNs(r.Context()) }),
-		get(api.PathMTU, "The MTU of all links, and what takes how much of the path's",
+		get(api.PathMTU, "Show how the MTU of each link is calculated",
 			func(r *http.Request) ([]api.MTU, error) { return b.MTUs(r.Context()) }),
-		get(api.PathExplain+"/{vpn}/{peer}", "Why a link is as it is, and what to do",
+		get(api.PathExplain+"/{vpn}/{peer}", "Explain the state of a link, and what to do",
 			func(r *http.Request) (api.Explanation, error) {
 				return b.Explain(r.Context(), r.PathValue("vpn"), r.PathValue("peer"))
 			}),
-		stream(api.PathEvents, "What has happened, and if wished what happens: link up, link down, and the like",
+		stream(api.PathEvents, "Show recent events and, if requested, follow new ones",
 			func(r *http.Request) (iter.Seq[[]api.Event], error) { return events(b, r) }).
-			with("since", "Only events after the one of this sequence number, or from this time on (RFC 3339).").
-			with("follow", "If true, go on with what happens."),
-		stream(api.PathCapture+"/{peer}", "The control messages of a peer, from now on",
+			with("since", "Only events after the one with this sequence number, or from this time on (RFC 3339).").
+			with("follow", "If true, continue with new events."),
+		stream(api.PathCapture+"/{peer}", "Capture the control messages exchanged with a peer, from now on",
 			func(r *http.Request) (iter.Seq[[]api.Captured], error) { return capture(b, r) }).
-			with("count", "End after this many messages."),
-		post(api.PathPlan, "What a configuration would change; nothing is done",
+			with("count", "Number of messages after which the capture ends."),
+		post(api.PathPlan, "Show what a configuration would change, without changing it",
 			func(_ *http.Request, in api.Configuration) (api.Plan, error) { return b.Plan(in) }),
-		post(api.PathApply, "Have a configuration run: what the plan says, and nothing else",
+		post(api.PathApply, "Apply a configuration: make exactly the changes of its plan",
 			func(_ *http.Request, in api.Configuration) (api.Plan, error) { return b.Apply(in) }),
-		post(api.PathReload, "Have the daemon's own configuration file run as it is now",
+		post(api.PathReload, "Reload the daemon's own configuration file",
 			func(*http.Request, struct{}) (api.Plan, error) { return b.Reload() }),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Up, "Let a link come up that was taken down",
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Up, "Bring up a link that was taken down",
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.SetDisabled(r.Context(), r.PathValue("vpn"), r.PathValue("peer"), false)
 			}),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Down, "Take a link down, and keep it down",
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Down, "Take a link down and keep it down",
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.SetDisabled(r.Context(), r.PathValue("vpn"), r.PathValue("peer"), true)
 			}),
-		post(api.PathLinks+"/{vpn}/{peer}/"+api.Reset, "End a link's session, and begin anew",
+		post(api.PathLinks+"/{vpn}/{peer}/"+api.Reset, "Reset a link: end its session and start a new attempt",
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.ResetLink(r.Context(), r.PathValue("vpn"), r.PathValue("peer"))
 			}),
-		post(api.PathPeers+"/{peer}/"+api.Reset, "End the control connections to a peer, and begin anew",
+		post(api.PathPeers+"/{peer}/"+api.Reset, "Reset the control connections to a peer, with all their links",
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.ResetPeer(r.Context(), r.PathValue("peer"))
 			}),
-		get(api.PathOpenAPI, "This description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
+		get(api.PathOpenAPI, "Show this description of the API", func(*http.Request) (json.RawMessage, error) { return api.OpenAPI, nil }),
 	}
 }
 
