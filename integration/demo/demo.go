@@ -220,7 +220,7 @@ func (d *demo) transfer(ctx context.Context) error {
 }
 
 // replies describes the result of a ping.
-func replies(p lab.Pong) string { return fmt.Sprintf("%d of %d replies", p.Received, p.Sent) }
+func replies(p lab.PingResult) string { return fmt.Sprintf("%d of %d replies", p.Received, p.Sent) }
 
 // inspect runs the commands with which an operator inspects the PEs.
 func (d *demo) inspect(ctx context.Context) error {

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// askTimeout bounds one question of Ask.
+// askTimeout limits the duration of one Ask.
 const askTimeout = 3 * time.Second
 
-// Answer has the site's host answer every TCP connection to the port with a text, until stop is
+// Answer makes the site's host answer every TCP connection to the port with a text, until stop is
 // called.
 func (s *Site) Answer(ctx context.Context, port uint16, text string) (stop func(), err error) {
 	listener, err := s.Host.Listen(ctx, netip.AddrPortFrom(s.Address, port))
@@ -26,14 +26,14 @@ func (s *Site) Answer(ctx context.Context, port uint16, text string) (stop func(
 			if err != nil {
 				return // stopped
 			}
-			_, _ = io.WriteString(conn, text) // what is lost is missed by who asks
+			_, _ = io.WriteString(conn, text) // after an error the client receives less
 			conn.Close()
 		}
 	}()
 	return func() { listener.Close() }, nil
 }
 
-// Ask connects from the site's host and returns what is answered there.
+// Ask connects from the site's host by TCP and returns the answer.
 func (s *Site) Ask(ctx context.Context, at netip.AddrPort) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -47,7 +47,7 @@ func (s *Site) Ask(ctx context.Context, at netip.AddrPort) (string, error) {
 	return string(answer), err
 }
 
-// Count is how often the octets are in a capture that was stopped.
+// Count returns how often the octets occur in a capture that was stopped.
 func (c *Capture) Count(octets []byte) (int, error) {
 	captured, err := os.ReadFile(c.File)
 	return bytes.Count(captured, octets), err

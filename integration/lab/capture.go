@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Capture writes what passes an interface, both ways, to a file that Wireshark reads. It misses
-// nothing: what was sent before Stop is in the file, or Stop reports the loss.
+// Capture writes the packets of an interface, in both directions, to a file that Wireshark reads.
+// It is complete: all packets before Stop are in the file, or Stop returns an error.
 type Capture struct {
 	// File is the path of the capture, complete once Stop has returned.
 	File string
@@ -29,13 +29,13 @@ type Capture struct {
 const (
 	pcapMagicNanoseconds = 0xa1b23c4d
 	pcapEthernet         = 1   // LINKTYPE_ETHERNET
-	pcapRaw              = 101 // LINKTYPE_RAW: an IP packet, as a TUN device carries it
+	pcapRaw              = 101 // LINKTYPE_RAW: an IP packet, as on a TUN device
 	maxFrame             = 1 << 17
 	receiveBuffer        = 64 << 20
 )
 
-// StartCapture begins to capture at an interface of the namespace. It returns once every further
-// packet is captured. The file is removed with the lab.
+// StartCapture starts a capture at an interface of the namespace. After it returns every packet is
+// captured. The file is removed with the lab.
 func (l *Lab) StartCapture(n Namespace, iface string) (*Capture, error) {
 	file, err := os.Create(filepath.Join(l.Dir, fmt.Sprintf("%s-%s-%s.pcap", n, iface, randomHex(2))))
 	if err != nil {
@@ -44,7 +44,7 @@ func (l *Lab) StartCapture(n Namespace, iface string) (*Capture, error) {
 	socket, linkType, err := openPacketSocket(n, iface)
 	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("capturing at %s of %s: %w", iface, n, err)
+		return nil, fmt.Errorf("capture at %s of namespace %s: %w", iface, n, err)
 	}
 	c := &Capture{
 		File:   file.Name(),
@@ -58,15 +58,15 @@ func (l *Lab) StartCapture(n Namespace, iface string) (*Capture, error) {
 	return c, nil
 }
 
-// openPacketSocket opens a socket that gets every packet of the interface, and says what its frames
-// are.
+// openPacketSocket opens a socket that receives every packet of the interface, and returns the pcap
+// link type of its frames.
 func openPacketSocket(n Namespace, iface string) (socket *os.File, linkType uint32, err error) {
 	err = n.Do(func() error {
 		device, err := net.InterfaceByName(iface)
 		if err != nil {
 			return err
 		}
-		// Protocol 0 until bound, so that nothing of another interface comes in.
+		// Protocol 0 until it is bound, so that no packets of other interfaces are received.
 		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
 			return err
@@ -114,9 +114,9 @@ func (c *Capture) read() error {
 	return drain(c.socket, buf, c.writeFrame)
 }
 
-// drain takes the frames that were waiting when reading was stopped. Its error tells of frames that
-// were lost before.
-func drain(socket *os.File, buf []byte, take func(frame []byte)) error {
+// drain passes the frames that are still in the socket to handle. It returns an error if frames
+// were lost.
+func drain(socket *os.File, buf []byte, handle func(frame []byte)) error {
 	conn, err := socket.SyscallConn()
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func drain(socket *os.File, buf []byte, take func(frame []byte)) error {
 				failed = err
 				return
 			}
-			take(buf[:n])
+			handle(buf[:n])
 		}
 		stats, err := unix.GetsockoptTpacketStats(int(fd), unix.SOL_PACKET, unix.PACKET_STATISTICS)
 		if err == nil && stats.Drops > 0 {

@@ -14,13 +14,13 @@ import (
 	"github.com/strongswan/govici/vici"
 )
 
-// charonTimeout bounds the start of charon, and its end.
+// charonTimeout limits the duration of the start of charon, and of its end.
 const charonTimeout = 2 * time.Minute
 
-// Charon is strongSwan's charon on a PE, with its own socket and nothing of the machine's
-// configuration.
+// Charon is strongSwan's charon on a PE. It has its own socket and does not use the configuration
+// of this machine.
 type Charon struct {
-	// Socket is where it speaks VICI, and LogFile what it has said since the lab began.
+	// Socket is the path of its VICI socket, LogFile that of its log.
 	Socket, LogFile string
 
 	pe    *PE
@@ -29,8 +29,8 @@ type Charon struct {
 	ended chan struct{}
 }
 
-// charonConf is charon's own configuration. It gives a peer up sooner than by default, so that
-// tests see it happen.
+// charonConf is charon's configuration. Retransmissions end sooner than by default, so that tests
+// need not wait long until charon gives up a peer.
 const charonConf = `
 charon {
 	load_modular = yes
@@ -61,7 +61,7 @@ charon-systemd {
 }
 `
 
-// StartCharon starts charon on the PE. It returns once charon listens.
+// StartCharon starts charon on the PE, and returns when charon listens on its socket.
 func (pe *PE) StartCharon(ctx context.Context) (*Charon, error) {
 	c := &Charon{
 		Socket: pe.lab.path(pe.Name + ".vici"), LogFile: pe.lab.path(pe.Name + "-charon.log"),
@@ -73,7 +73,7 @@ func (pe *PE) StartCharon(ctx context.Context) (*Charon, error) {
 	return c, c.Start(ctx)
 }
 
-// Start starts it again.
+// Start starts charon again after Stop or Kill, and returns when it listens on its socket.
 func (c *Charon) Start(ctx context.Context) error {
 	cmd := c.pe.NS.Command(context.Background(), "charon-systemd")
 	cmd.Env = append(os.Environ(), "STRONGSWAN_CONF="+c.conf)
@@ -88,7 +88,7 @@ func (c *Charon) Start(ctx context.Context) error {
 	}
 	c.cmd, c.ended = cmd, make(chan struct{})
 	go func(ended chan struct{}) {
-		_ = cmd.Wait() // how it has ended tells the log
+		_ = cmd.Wait() // the log has the reason of its end
 		close(ended)
 	}(c.ended)
 	ctx, cancel := context.WithTimeout(ctx, charonTimeout)
@@ -102,16 +102,16 @@ func (c *Charon) Start(ctx context.Context) error {
 	})
 }
 
-// Stop ends it as its service would, by SIGTERM.
+// Stop ends charon by SIGTERM, as its systemd service does.
 func (c *Charon) Stop() error { return c.end(syscall.SIGTERM) }
 
-// Kill ends it so that it can do nothing more, by SIGKILL.
+// Kill ends charon by SIGKILL, without a clean shutdown.
 func (c *Charon) Kill() error { return c.end(syscall.SIGKILL) }
 
-// Pause has it do nothing until Resume, as if it was slow.
+// Pause stops charon by SIGSTOP until Resume.
 func (c *Charon) Pause() error { return c.cmd.Process.Signal(syscall.SIGSTOP) }
 
-// Resume ends a Pause.
+// Resume continues charon after Pause.
 func (c *Charon) Resume() error { return c.cmd.Process.Signal(syscall.SIGCONT) }
 
 func (c *Charon) end(signal syscall.Signal) error {
@@ -122,11 +122,11 @@ func (c *Charon) end(signal syscall.Signal) error {
 	case <-c.ended:
 		return nil
 	case <-time.After(charonTimeout):
-		return errors.Join(fmt.Errorf("charon of %s has not ended by %s", c.pe.Name, signal), c.cmd.Process.Kill())
+		return errors.Join(fmt.Errorf("charon of %s did not end after signal %s", c.pe.Name, signal), c.cmd.Process.Kill())
 	}
 }
 
-// Do carries out a command of VICI. It takes far less time than swanctl.
+// Do calls a VICI command. It is much faster than Swanctl.
 func (c *Charon) Do(command string, arguments map[string]string) (*vici.Message, error) {
 	session, err := vici.NewSession(vici.WithSocketPath(c.Socket))
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *Charon) Do(command string, arguments map[string]string) (*vici.Message,
 	return session.Call(context.Background(), command, m)
 }
 
-// Connections are the names of the connections that charon has.
+// Connections returns the names of charon's connections.
 func (c *Charon) Connections() ([]string, error) {
 	answer, err := c.Do("get-conns", nil)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *Charon) Connections() ([]string, error) {
 	return names, nil
 }
 
-// Swanctl runs swanctl(8) towards this charon and returns what it printed.
+// Swanctl runs swanctl(8) with this charon's socket and returns its output.
 func (c *Charon) Swanctl(args ...string) (output string, err error) {
 	cmd := exec.Command("swanctl", append(args, "--uri", "unix://"+c.Socket)...)
 	cmd.Env = append(os.Environ(), "STRONGSWAN_CONF="+c.conf)

@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Config is a configuration of l2tpvld as an operator writes it; the keys are those of the file.
+// Config is a configuration of l2tpvld as an operator writes it, with the keys of the file.
 type Config struct {
 	Local     Local           `yaml:"local"`
 	DataPlane string          `yaml:"dataplane,omitempty"`
@@ -26,7 +26,7 @@ type Local struct {
 	VICISocket string `yaml:"vici_socket,omitempty"`
 }
 
-// Peer is one of the key "peers".
+// Peer is one entry of the key "peers".
 type Peer struct {
 	Address        string     `yaml:"address"`
 	LocalAddress   string     `yaml:"local_address,omitempty"`
@@ -79,7 +79,7 @@ type Retransmit struct {
 	Retries int    `yaml:"retries,omitempty"`
 }
 
-// VPN is one of the key "vpns".
+// VPN is one entry of the key "vpns".
 type VPN struct {
 	VPNID string `yaml:"vpn_id"`
 	VR    VR     `yaml:"vr"`
@@ -115,7 +115,7 @@ type VR struct {
 	Table int    `yaml:"table,omitempty"`
 }
 
-// Link is one of the key "links" of a VPN.
+// Link is one entry of the key "links" of a VPN.
 type Link struct {
 	Peer        string   `yaml:"peer"`
 	IPsec       string   `yaml:"ipsec,omitempty"`
@@ -143,13 +143,11 @@ type Log struct {
 	Format string `yaml:"format,omitempty"`
 }
 
-// YAML is the text of the configuration file.
+// YAML returns the text of the configuration file.
 func (c Config) YAML() ([]byte, error) { return yaml.Marshal(c) }
 
-// Config is a configuration with which the PE links all its sites to those of its peer. The caller
-// may change it.
-//
-// The ends of the link have the same addresses in each VPN, as the customers have.
+// Config returns a configuration with a link of each VPN to the PE's peer. The caller may change
+// it. The links have the same addresses in each VPN, as the customers do.
 func (pe *PE) Config() Config {
 	c := Config{
 		Local: Local{HostName: pe.Name, RouterID: pe.Address.String()},
@@ -175,8 +173,8 @@ func (pe *PE) Config() Config {
 	return c
 }
 
-// Protect has IPsec protect a VPN's links, under keys that the PEs agree on by a pre-shared key;
-// PE1 starts. The PE's own charon is asked, and none but that.
+// Protect returns c with IPsec required for a VPN's links, with IKE by a pre-shared key that PE1
+// starts. The daemon uses the PE's own charon: see PE.StartCharon.
 func (pe *PE) Protect(c Config, vpn string) Config {
 	v := c.VPNs[vpn]
 	v.IPsec = "required"
@@ -192,7 +190,7 @@ func (pe *PE) Protect(c Config, vpn string) Config {
 	return c
 }
 
-// AddLinks adds a peer, and a link of each VPN to it.
+// AddLinks adds a peer to a configuration, and a link of each VPN to it.
 func (pe *PE) AddLinks(c Config, peer *PE) {
 	c.Peers[peer.Name] = Peer{Address: peer.Address.String(), SecretFile: pe.lab.SecretFile()}
 	for name, vpn := range c.VPNs {
@@ -201,12 +199,12 @@ func (pe *PE) AddLinks(c Config, peer *PE) {
 	}
 }
 
-// VPNID is the VPN-ID of the VPN with that place in Lab.VPNs.
+// VPNID returns the VPN-ID of the VPN with this index in Lab.VPNs.
 func VPNID(place int) string { return fmt.Sprintf("00005e:%08x", place+1) }
 
-// Quick shortens the timers, so that what breaks is noticed within seconds. The echoes of two
-// links, from both ends, are four in five seconds: however they fall, some two of them leave a
-// silence in which a Hello is due.
+// Quick returns c with short timers, so that failures are detected within seconds. Two links have
+// four echoes in 5 s, counting both ends. However they are distributed, two of them are far enough
+// apart for a HELLO after 1 s without messages.
 func (c Config) Quick() Config {
 	for name, peer := range c.Peers {
 		peer.Hello = "1s"

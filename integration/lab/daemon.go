@@ -15,8 +15,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// startTimeout bounds the time from the start of a daemon to its first answer, which comes when it
-// has its virtual routers; of thousands they take a while. It does not wait for links.
+// startTimeout limits the time from the start of a daemon to its first answer. The daemon answers
+// when it has set up its virtual routers, which takes long for thousands of them. It does not wait
+// for links.
 const startTimeout = 10 * time.Minute
 
 // Daemon is one run of l2tpvld on a PE.
@@ -29,7 +30,7 @@ type Daemon struct {
 }
 
 // Start writes the configuration and starts the PE's daemon. It returns when the daemon's API
-// answers.
+// responds.
 func (pe *PE) Start(ctx context.Context, c Config) error {
 	text, err := c.YAML()
 	if err != nil {
@@ -41,7 +42,7 @@ func (pe *PE) Start(ctx context.Context, c Config) error {
 	return pe.Restart(ctx)
 }
 
-// Reload writes another configuration and tells the daemon, which must be running, to read it.
+// Reload writes another configuration and makes the running daemon read it, by SIGHUP.
 func (pe *PE) Reload(c Config) error {
 	text, err := c.YAML()
 	if err != nil {
@@ -53,8 +54,7 @@ func (pe *PE) Reload(c Config) error {
 	return pe.Daemon.cmd.Process.Signal(syscall.SIGHUP)
 }
 
-// Restart starts the PE's daemon with the configuration that it had before. The daemon must not be
-// running.
+// Restart starts the PE's daemon with its previous configuration. The daemon must not be running.
 func (pe *PE) Restart(ctx context.Context) error {
 	log, err := os.OpenFile(pe.LogFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -62,11 +62,11 @@ func (pe *PE) Restart(ctx context.Context) error {
 	}
 	defer log.Close()
 	d := &Daemon{pe: pe, ended: make(chan struct{})}
-	// Its life is bounded by Stop, Kill and the lab's end, not by ctx.
+	// The process is ended by Stop, Kill or Lab.Close, not by the end of ctx.
 	d.cmd = pe.NS.Command(context.Background(), pe.lab.tool("l2tpvld"), "--config", pe.ConfigFile())
 	d.cmd.Stdout, d.cmd.Stderr = log, log
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}    // a Ctrl-C at the terminal is ours to handle
-	d.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1") // a data race fails the test that meets it
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}    // Ctrl-C does not reach it
+	d.cmd.Env = append(os.Environ(), "GORACE=halt_on_error=1") // a data race fails the test
 	if err := d.cmd.Start(); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (pe *PE) Restart(ctx context.Context) error {
 		select {
 		case <-d.ended:
 			cancel()
-			return false, "", fmt.Errorf("l2tpvld ended: %v: %s", d.err, pe.lastLog())
+			return false, "", fmt.Errorf("l2tpvld of %s ended: %v: %s", pe.Name, d.err, pe.lastLog())
 		default:
 		}
 		_, err := pe.Client().Status(ctx)
@@ -90,8 +90,8 @@ func (pe *PE) Restart(ctx context.Context) error {
 	})
 }
 
-// Stop asks the daemon to shut down and waits until it has. It is an error if the daemon does not
-// end well by itself before ctx does; then it is killed.
+// Stop ends the daemon by SIGTERM. It returns an error if the exit status is not 0, or if the
+// daemon does not end before ctx does; then it kills the daemon.
 func (d *Daemon) Stop(ctx context.Context) error {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stopping l2tpvld of %s: %w: %v", d.pe.Name, err, d.err)
@@ -99,7 +99,7 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	select {
 	case <-d.ended:
 	case <-ctx.Done():
-		return errors.Join(fmt.Errorf("l2tpvld of %s did not end when asked to: %w", d.pe.Name, ctx.Err()), d.Kill())
+		return errors.Join(fmt.Errorf("l2tpvld of %s did not end after SIGTERM: %w", d.pe.Name, ctx.Err()), d.Kill())
 	}
 	if d.err != nil {
 		return fmt.Errorf("l2tpvld of %s ended: %w", d.pe.Name, d.err)
@@ -107,17 +107,17 @@ func (d *Daemon) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Kill ends the daemon by SIGKILL, as a crash would, and waits until it is gone.
+// Kill ends the daemon by SIGKILL, like a crash, and waits for its end.
 func (d *Daemon) Kill() error {
 	err := d.cmd.Process.Kill()
 	<-d.ended
 	return err
 }
 
-// PID is the process's.
+// PID returns the ID of the process.
 func (d *Daemon) PID() int { return d.cmd.Process.Pid }
 
-// Running says whether the daemon has not ended.
+// Running reports whether the process has not ended.
 func (d *Daemon) Running() bool {
 	select {
 	case <-d.ended:
@@ -127,20 +127,19 @@ func (d *Daemon) Running() bool {
 	}
 }
 
-// ConfigFile is the path of the daemon's configuration, LogFile that of its log and Socket that of
-// its API.
+// ConfigFile returns the path of the daemon's configuration.
 func (pe *PE) ConfigFile() string { return pe.lab.path(pe.Name + ".yaml") }
 
-// LogFile is the path of the daemon's log. Every run of the daemon adds to it.
+// LogFile returns the path of the daemon's log, to which every run of the daemon appends.
 func (pe *PE) LogFile() string { return pe.lab.path(pe.Name + ".log") }
 
-// Socket is the path of the socket of the daemon's API.
+// Socket returns the path of the socket of the daemon's API.
 func (pe *PE) Socket() string { return pe.lab.path(pe.Name + ".sock") }
 
-// Client asks the PE's daemon.
+// Client returns a client of the API of the PE's daemon.
 func (pe *PE) Client() *api.Client { return api.NewClient(pe.Socket()) }
 
-// lastLog is the end of the daemon's log, on one line.
+// lastLog returns the last 10 lines of the daemon's log, joined to one line.
 func (pe *PE) lastLog() string {
 	log, err := os.ReadFile(pe.LogFile())
 	if err != nil {
@@ -150,19 +149,19 @@ func (pe *PE) lastLog() string {
 	return string(bytes.Join(lines[max(0, len(lines)-10):], []byte(" | ")))
 }
 
-// Check runs "l2tpvld --check" on a configuration file and returns what it said.
+// Check runs "l2tpvld --check" on a configuration file and returns its output.
 func (pe *PE) Check(ctx context.Context, file string) (output string, err error) {
 	out, err := pe.NS.Command(ctx, pe.lab.tool("l2tpvld"), "--config", file, "--check").CombinedOutput()
 	return string(out), err
 }
 
-// CtlCommand is the command line of l2tpvl-ctl towards the PE's daemon, as a person would type it.
+// CtlCommand returns the command line of l2tpvl-ctl for the PE's daemon.
 func (pe *PE) CtlCommand(args ...string) []string {
 	return append([]string{pe.lab.tool("l2tpvl-ctl"), "-s", pe.Socket()}, args...)
 }
 
-// Ctl runs l2tpvl-ctl towards the PE's daemon and returns what it printed. Its error is an
-// *exec.ExitError, with what it complained of, if it ended with another status than 0.
+// Ctl runs l2tpvl-ctl for the PE's daemon and returns its standard output. If the exit status is
+// not 0, the error wraps an *exec.ExitError and has the standard error.
 func (pe *PE) Ctl(ctx context.Context, args ...string) (output string, err error) {
 	line := pe.CtlCommand(args...)
 	out, err := exec.CommandContext(ctx, line[0], line[1:]...).Output()
@@ -172,5 +171,5 @@ func (pe *PE) Ctl(ctx context.Context, args ...string) (output string, err error
 	return string(out), err
 }
 
-// tool is the path of one of our binaries.
+// tool returns the path of one of our binaries.
 func (l *Lab) tool(name string) string { return filepath.Join(l.bin, name) }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inject sends one UDP datagram over IPv4 from inside the namespace, from any source address and
-// port, whether or not they are ours and in use.
+// Inject sends one UDP datagram over IPv4 from inside the namespace. The source address and port
+// may be any, also those of other hosts or of sockets in use.
 func (n Namespace) Inject(from, to netip.AddrPort, payload []byte) error {
 	err := n.Do(func() error {
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
@@ -27,8 +27,8 @@ func (n Namespace) Inject(from, to netip.AddrPort, payload []byte) error {
 	return nil
 }
 
-// udpPacket is the IPv4 packet of a datagram. The kernel fills in the header's checksum and
-// identification.
+// udpPacket returns the IPv4 packet of a datagram. The kernel fills in the checksum and the
+// identification of the header.
 func udpPacket(from, to netip.AddrPort, payload []byte) []byte {
 	const ipHeader, udpHeader, ttl = 20, 8, 64
 	b := []byte{0x45, 0}
@@ -43,9 +43,8 @@ func udpPacket(from, to netip.AddrPort, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// InjectFrame puts an IP packet on the wire behind an interface of the namespace, to the other
-// end's hardware address, past everything that this namespace would do about it: routes, firewall
-// and IPsec.
+// InjectFrame sends an IP packet from an interface of the namespace to a hardware address. The
+// packet bypasses the routes, firewall and IPsec of the namespace.
 func (n Namespace) InjectFrame(iface string, to net.HardwareAddr, packet []byte) error {
 	err := n.Do(func() error {
 		device, err := net.InterfaceByName(iface)
@@ -72,7 +71,7 @@ func (n Namespace) InjectFrame(iface string, to net.HardwareAddr, packet []byte)
 	return nil
 }
 
-// HardwareAddr is the hardware address of an interface of the namespace.
+// HardwareAddr returns the hardware address of an interface of the namespace.
 func (n Namespace) HardwareAddr(iface string) (address net.HardwareAddr, err error) {
 	err = n.Do(func() error {
 		device, err := net.InterfaceByName(iface)
@@ -84,8 +83,8 @@ func (n Namespace) HardwareAddr(iface string) (address net.HardwareAddr, err err
 	return address, err
 }
 
-// IPPacket is an IP packet, of IPv4 or IPv6 as its addresses are, with the time to live
-// InjectedTTL.
+// IPPacket returns an IPv4 or IPv6 packet, depending on its addresses, with the time to live or hop
+// limit InjectedTTL.
 func IPPacket(from, to netip.Addr, protocol byte, payload []byte) []byte {
 	if from.Is6() {
 		b := []byte{0x60, 0, 0, 0}
@@ -101,7 +100,7 @@ func IPPacket(from, to netip.Addr, protocol byte, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// UDPDatagram is a UDP datagram without its IP header. Its checksum is right, as IPv6 wants one.
+// UDPDatagram returns a UDP datagram without its IP header. It has a checksum, which IPv6 requires.
 func UDPDatagram(from, to netip.AddrPort, payload []byte) []byte {
 	b := binary.BigEndian.AppendUint16(nil, from.Port())
 	b = binary.BigEndian.AppendUint16(b, to.Port())
@@ -117,7 +116,7 @@ func UDPDatagram(from, to netip.AddrPort, payload []byte) []byte {
 	return b
 }
 
-// checksum is that of the internet (RFC 1071).
+// checksum returns the internet checksum (RFC 1071).
 func checksum(b []byte) uint16 {
 	var sum uint32
 	for i, octet := range b {

@@ -1,14 +1,17 @@
-// Package lab makes a small world of network namespaces in which two provider edge routers serve
-// the same customers:
+// Package lab creates a network of network namespaces in which two provider edge routers serve the
+// same customers:
 //
 //	red-host ─ VR red ─┐                             ┌─ VR red ─ red-host
 //	  10.1.1.2         ├─ pe1 ─ provider network ─ pe2 ─┤         10.1.2.2
 //	blue-host ─ VR blue ┘ 192.0.2.1        192.0.2.2 └─ VR blue ─ blue-host
 //	  10.1.1.2                                                    10.1.2.2
 //
-// Every line is a veth pair. The VPNs use the same addresses, on purpose. Each PE can run its own
-// l2tpvld, as a process inside the PE's namespace. What a lab has made is removed when it is
-// closed, and also when the process that made it ends in any other way.
+// Every line is a veth pair. The VPNs use the same addresses, to test their isolation. Each PE can
+// run an l2tpvld, as a process in its namespace. A lab is removed when it is closed, and also when
+// the process that created it ends in any other way.
+//
+// Most methods of a Lab, its PEs and their Sites run commands such as ip(8), and require root. Wait
+// waits for a condition.
 package lab
 
 import (
@@ -24,33 +27,33 @@ import (
 // ProviderInterface is the name of each PE's interface on the provider network.
 const ProviderInterface = "prov"
 
-// Options say what a lab is made of.
+// Options configure a lab.
 type Options struct {
 	// Bin is the directory of l2tpvld and l2tpvl-ctl; see Build.
 	Bin string
 
-	// VPNs are the names of the customers. Empty means red and blue.
+	// VPNs has the names of the VPNs, one for each customer. Empty: red and blue.
 	VPNs []string
 
-	// CreateVRs makes the namespaces of the virtual routers, joined to their hosts, before any
-	// daemon runs. Without it they are the daemon's to make, and Site.Attach joins the host once
-	// they are there.
+	// CreateVRs creates the namespaces of the virtual routers and connects them to their hosts,
+	// before any daemon runs. Without it the daemon creates the namespaces, and Site.Attach
+	// connects the host afterwards.
 	CreateVRs bool
 }
 
-// Lab is one world. Its methods are not for concurrent use unless they say so.
+// Lab is a network of namespaces. Its methods are not safe for concurrent use unless documented
+// otherwise.
 type Lab struct {
-	// Prefix begins the name of each of its namespaces. It is different for each lab.
+	// Prefix is the start of the names of its namespaces. It is different for each lab.
 	Prefix string
 
-	// Dir is where configurations, secrets, sockets, logs and captures are. It vanishes with the
-	// lab.
+	// Dir has configurations, secrets, sockets, logs and captures. It is removed with the lab.
 	Dir string
 
 	// PE1 and PE2 are the two provider edge routers.
 	PE1, PE2 *PE
 
-	// VPNs are the names of the customers, in the order of their VPN-IDs.
+	// VPNs has the names of the VPNs, in the order of their VPN-IDs.
 	VPNs []string
 
 	bin     string
@@ -58,10 +61,10 @@ type Lab struct {
 	sweeper *sweeper
 }
 
-// New makes a lab. It needs root.
+// New creates a lab. It requires root.
 func New(opts Options) (*Lab, error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New("a lab needs root, to make network namespaces")
+		return nil, errors.New("a lab requires root, to create network namespaces")
 	}
 	dir, err := os.MkdirTemp("", "l2tpvl-lab-")
 	if err != nil {
@@ -75,12 +78,12 @@ func New(opts Options) (*Lab, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := l.build(opts.CreateVRs); err != nil {
-		return nil, errors.Join(fmt.Errorf("making the lab: %w", err), l.Close())
+		return nil, errors.Join(fmt.Errorf("creating the lab: %w", err), l.Close())
 	}
 	return l, nil
 }
 
-// build lays the namespaces and the wires between them.
+// build creates the namespaces and the veth pairs between them.
 func (l *Lab) build(createVRs bool) error {
 	for _, file := range []string{l.SecretFile(), l.PSKFile()} {
 		if err := os.WriteFile(file, []byte(randomHex(16)+"\n"), 0o600); err != nil {
@@ -96,8 +99,8 @@ func (l *Lab) build(createVRs bool) error {
 			return err
 		}
 	}
-	// One segment at most, so that a capture shows the packets of a wire and not the larger ones
-	// that a veth may carry.
+	// At most one segment, so that a capture shows packets as on a real wire, and not the larger
+	// ones that a veth pair may carry.
 	if err := l.PE1.NS.IP(fmt.Sprintf("link add %s gso_max_segs 1 type veth peer name %[1]s netns %s gso_max_segs 1",
 		ProviderInterface, l.PE2.NS)); err != nil {
 		return err
@@ -114,6 +117,7 @@ func (l *Lab) build(createVRs bool) error {
 	return nil
 }
 
+// buildSites creates the hosts behind a PE and, with createVRs, the virtual routers.
 func (l *Lab) buildSites(pe *PE, createVRs bool) error {
 	for _, vpn := range l.VPNs {
 		site := pe.Sites[vpn]
@@ -130,8 +134,8 @@ func (l *Lab) buildSites(pe *PE, createVRs bool) error {
 	return nil
 }
 
-// AddPE adds a PE with sites of all customers and their virtual routers, on a wire of its own to
-// PE1, which is its peer. PE1's configuration has no links to it: see PE.AddLinks.
+// AddPE adds a PE with a site and a virtual router of each VPN, connected by a separate veth pair
+// to PE1, which is its peer. PE.AddLinks adds the links to PE1's configuration.
 func (l *Lab) AddPE() (*PE, error) {
 	pe := l.newPE(len(l.pes) + 1)
 	pe.Peer = l.PE1
@@ -177,23 +181,23 @@ func (l *Lab) newPE(number int) *PE {
 	return pe
 }
 
-// PEs are PE1, PE2, and those that were added.
+// PEs returns PE1, PE2 and the PEs that were added.
 func (l *Lab) PEs() []*PE { return l.pes }
 
-// SecretFile is the path of the file with the secret that the PEs share.
+// SecretFile returns the path of the file with the secret that the PEs share.
 func (l *Lab) SecretFile() string { return l.path("secret") }
 
-// PSKFile is the path of the file with the pre-shared key that the PEs share for IKE.
+// PSKFile returns the path of the file with the pre-shared key of the PEs for IKE.
 func (l *Lab) PSKFile() string { return l.path("psk") }
 
-// path is the path of a file of the lab.
+// path returns the path of a file of the lab.
 func (l *Lab) path(name string) string { return filepath.Join(l.Dir, name) }
 
-// Close removes everything, daemons included. They are killed: stop them before if they are to say
-// good-bye.
+// Close removes the lab and kills its daemons. For a clean shutdown stop them before.
 func (l *Lab) Close() error { return l.sweeper.sweep() }
 
-// Remains are the namespaces of the lab that are there, by name: those of the daemons too.
+// Namespaces returns the names of the existing namespaces of the lab, including those that daemons
+// created.
 func (l *Lab) Namespaces() ([]string, error) {
 	paths, err := filepath.Glob(Namespace(l.Prefix + "-*").Path())
 	for i := range paths {
@@ -204,6 +208,6 @@ func (l *Lab) Namespaces() ([]string, error) {
 
 func randomHex(octets int) string {
 	b := make([]byte, octets)
-	rand.Read(b) // never fails
+	rand.Read(b) // never returns an error
 	return hex.EncodeToString(b)
 }

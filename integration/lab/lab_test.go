@@ -14,11 +14,11 @@ import (
 	"time"
 )
 
-// newLab is a lab with virtual routers for one test.
+// newLab creates a lab with virtual routers for one test.
 func newLab(t *testing.T) *Lab {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Fatal("network namespaces need root: make test sees to it")
+		t.Fatal("network namespaces require root: use make test-netns")
 	}
 	l, err := New(Options{CreateVRs: true})
 	if err != nil {
@@ -32,7 +32,7 @@ func newLab(t *testing.T) *Lab {
 	return l
 }
 
-// joinRed joins the two red virtual routers by a wire, as a virtual link would.
+// joinRed connects the two virtual routers of red by a veth pair, like a virtual link.
 func joinRed(t *testing.T, l *Lab) {
 	t.Helper()
 	a, b := l.PE1.Sites["red"], l.PE2.Sites["red"]
@@ -48,7 +48,7 @@ func joinRed(t *testing.T, l *Lab) {
 	}
 }
 
-// ping pings a few times and returns how many answers came.
+// ping sends pings and returns the number of answers.
 func ping(t *testing.T, from Namespace, to netip.Addr, p Ping) int {
 	t.Helper()
 	pong, err := from.Ping(t.Context(), to, p)
@@ -62,12 +62,12 @@ func TestLabConnectivity(t *testing.T) {
 	l := newLab(t)
 	for _, pe := range l.PEs() {
 		if got := ping(t, pe.NS, pe.Peer.Address, Ping{Count: 1}); got != 1 {
-			t.Errorf("%s does not reach its peer", pe.Name)
+			t.Errorf("%s: %d of 1 ping to its peer answered", pe.Name, got)
 		}
 		for _, vpn := range l.VPNs {
 			site := pe.Sites[vpn]
 			if got := ping(t, site.Host, site.Router, Ping{Count: 1}); got != 1 {
-				t.Errorf("%s does not reach its router", site.Host)
+				t.Errorf("%s: %d of 1 ping to its router answered", site.Host, got)
 			}
 		}
 	}
@@ -83,13 +83,13 @@ func TestCutAndRestoreProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	if pong.Received != 0 || strings.Contains(pong.Output, "not permitted") {
-		t.Errorf("across the cut:\n%s", pong.Output)
+		t.Errorf("ping after CutProvider: want no answer and no error, got\n%s", pong.Output)
 	}
 	if err := l.RestoreProvider(); err != nil {
 		t.Fatal(err)
 	}
 	if got := ping(t, l.PE1.NS, l.PE2.Address, Ping{Count: 1}); got != 1 {
-		t.Error("no ping passes after the cut was mended")
+		t.Error("ping after RestoreProvider: no answer")
 	}
 }
 
@@ -102,10 +102,10 @@ func TestLabTransferAndIsolation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !got.Intact() || got.Octets != octets || got.Rate() <= 0 {
-		t.Errorf("transfer %+v", got)
+		t.Errorf("transfer: want %d octets intact and a rate, got %+v", octets, got)
 	}
 	if got := ping(t, l.PE1.Sites["blue"].Host, l.PE2.Sites["blue"].Address, Ping{Count: 1}); got != 0 {
-		t.Error("blue, whose routers nothing joins, reached its other site")
+		t.Error("a ping in blue was answered, although its routers are not connected")
 	}
 }
 
@@ -116,7 +116,7 @@ func TestCaptureIsComplete(t *testing.T) {
 		t.Fatal(err)
 	}
 	const datagrams = 500
-	from := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.77"), 4711) // nobody's address
+	from := netip.AddrPortFrom(netip.MustParseAddr("192.0.2.77"), 4711) // an unused address
 	for i := range datagrams {
 		payload := fmt.Appendf(nil, "datagram <%d>", i)
 		if err := l.PE2.NS.Inject(from, netip.AddrPortFrom(l.PE1.Address, 4712), payload); err != nil {
@@ -137,7 +137,7 @@ func TestCaptureIsComplete(t *testing.T) {
 	}
 }
 
-// A lab whose process is killed vanishes all the same. The test runs itself as that process.
+// A lab is removed also when its process is killed. The test runs itself as that process.
 func TestLabIsRemovedWithItsProcess(t *testing.T) {
 	if os.Getenv("LAB_TO_BE_KILLED") != "" {
 		l, err := New(Options{CreateVRs: true})
@@ -148,11 +148,11 @@ func TestLabIsRemovedWithItsProcess(t *testing.T) {
 		if err := sleeper.Start(); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Printf("made %s %s %d\n", l.Prefix, l.Dir, sleeper.Process.Pid)
+		fmt.Printf("created %s %s %d\n", l.Prefix, l.Dir, sleeper.Process.Pid)
 		select {}
 	}
 	if os.Geteuid() != 0 {
-		t.Fatal("network namespaces need root: make test sees to it")
+		t.Fatal("network namespaces require root: use make test-netns")
 	}
 	child := exec.Command(os.Args[0], "-test.run=^TestLabIsRemovedWithItsProcess$")
 	child.Env = append(os.Environ(), "LAB_TO_BE_KILLED=1")
@@ -166,21 +166,21 @@ func TestLabIsRemovedWithItsProcess(t *testing.T) {
 	var prefix, dir string
 	var pid int
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		if n, _ := fmt.Sscanf(lines.Text(), "made %s %s %d", &prefix, &dir, &pid); n == 3 {
+		if n, _ := fmt.Sscanf(lines.Text(), "created %s %s %d", &prefix, &dir, &pid); n == 3 {
 			break
 		}
 	}
 	if prefix == "" {
-		t.Fatal("the child made no lab")
+		t.Fatal("the child process created no lab")
 	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	_ = child.Wait() // says that it was killed
+	_ = child.Wait() // reports that it was killed
 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if err := Wait(ctx, "the lab to vanish", func() (bool, string, error) {
+	if err := Wait(ctx, "removal of the lab", func() (bool, string, error) {
 		var left []string
 		namespaces, err := filepath.Glob("/run/netns/" + prefix + "-*")
 		if err != nil {

@@ -13,18 +13,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InjectedTTL is the time to live, or hop limit, of packets that a test injects: a LeakWatch leaves
-// them aside.
+// InjectedTTL is the time to live, or hop limit, of packets that tests inject. A LeakWatch ignores
+// packets with this value.
 const InjectedTTL = 77
 
-// ProtectedFlow is what must not be seen in clear: packets between the two addresses whose UDP
-// source or destination is one of the ports; without ports those of protocol 115.
+// ProtectedFlow describes packets that must not be seen unencrypted: packets between the two
+// addresses with one of Ports as UDP source or destination or, without Ports, of IP protocol 115.
 type ProtectedFlow struct {
 	A, B  netip.Addr
 	Ports []uint16
 }
 
-// LeakWatch looks at every packet that passes an interface, both ways, for as long as it runs.
+// LeakWatch examines every packet of an interface, in both directions, while it runs.
 type LeakWatch struct {
 	flows  []ProtectedFlow
 	socket *os.File
@@ -35,20 +35,20 @@ type LeakWatch struct {
 	esp  map[netip.Addr][]byte
 }
 
-// Seen is what a LeakWatch has seen between the addresses of its flows.
+// Seen counts the packets that a LeakWatch has seen between the addresses of its flows.
 type Seen struct {
-	ESP   int      // packets of ESP, in UDP too
-	Clear int      // packets of L2TP in clear that are of no protected flow
-	Leaks int      // packets of a protected flow in clear, and ICMP errors that quote such
-	First []string // the first leaks, in words
+	ESP   int      // ESP packets, also in UDP
+	Clear int      // unencrypted L2TP packets that belong to no protected flow
+	Leaks int      // unencrypted packets of a protected flow, and ICMP errors that quote them
+	First []string // descriptions of the first leaks
 }
 
-// WatchLeaks begins to look at an interface of the namespace. It returns once no further packet is
-// missed.
+// WatchLeaks starts a LeakWatch at an interface of the namespace. After it returns every packet is
+// examined.
 func (l *Lab) WatchLeaks(n Namespace, iface string, flows ...ProtectedFlow) (*LeakWatch, error) {
 	socket, _, err := openPacketSocket(n, iface)
 	if err != nil {
-		return nil, fmt.Errorf("watching %s of %s: %w", iface, n, err)
+		return nil, fmt.Errorf("watch for leaks at %s of namespace %s: %w", iface, n, err)
 	}
 	w := &LeakWatch{flows: flows, socket: socket, done: make(chan error, 1), esp: map[netip.Addr][]byte{}}
 	go func() { w.done <- w.read() }()
@@ -72,7 +72,7 @@ func (w *LeakWatch) read() error {
 	}
 }
 
-// Seen is what was seen so far.
+// Seen returns the counts so far.
 func (w *LeakWatch) Seen() Seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -81,20 +81,20 @@ func (w *LeakWatch) Seen() Seen {
 	return seen
 }
 
-// LastESP is the last packet of ESP to an address, without its IP header; nil: there was none.
+// LastESP returns the last ESP packet to an address, without its IP header, or nil.
 func (w *LeakWatch) LastESP(to netip.Addr) []byte {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.esp[to])
 }
 
-// Stop ends the watch. What was lost for want of room is an error: it might have been a leak.
+// Stop ends the watch. It returns an error if packets were lost, because they could be leaks.
 func (w *LeakWatch) Stop() (Seen, error) {
 	err := errors.Join(w.socket.SetReadDeadline(time.Unix(1, 0)), <-w.done, w.socket.Close())
 	return w.Seen(), err
 }
 
-// look sorts an Ethernet frame.
+// look classifies and counts the packet in an Ethernet frame.
 func (w *LeakWatch) look(frame []byte) {
 	p, ok := parseIP(frame)
 	if !ok || p.ttl == InjectedTTL {
@@ -128,6 +128,7 @@ func (w *LeakWatch) look(frame []byte) {
 	}
 }
 
+// has reports whether a packet between the addresses of the flow belongs to it.
 func (f ProtectedFlow) has(p ipPacket) bool {
 	if len(f.Ports) == 0 {
 		return p.protocol == unix.IPPROTO_L2TP
@@ -135,7 +136,7 @@ func (f ProtectedFlow) has(p ipPacket) bool {
 	return p.protocol == unix.IPPROTO_UDP && (slices.Contains(f.Ports, p.ports[0]) || slices.Contains(f.Ports, p.ports[1]))
 }
 
-// ipPacket is an IP packet, or a fragment. Ports are 0 if it has none.
+// ipPacket is an IP packet or a fragment. The ports are 0 if it has none.
 type ipPacket struct {
 	from, to netip.Addr
 	protocol byte
@@ -144,8 +145,8 @@ type ipPacket struct {
 	payload  []byte
 }
 
-// quoted is the packet that an ICMP error is about, of which it has the beginning (RFC 792, RFC
-// 4443).
+// quoted returns the packet to which an ICMP error refers. The error has the start of that packet
+// (RFC 792, RFC 4443).
 func (p ipPacket) quoted() (about ipPacket, ok bool) {
 	const header = 8
 	if len(p.payload) <= header || p.protocol != unix.IPPROTO_ICMP && p.protocol != unix.IPPROTO_ICMPV6 {
@@ -158,7 +159,7 @@ func (p ipPacket) quoted() (about ipPacket, ok bool) {
 	return parsePacket(kind, p.payload[header:])
 }
 
-// parseIP finds the IP packet in an Ethernet frame.
+// parseIP returns the IP packet in an Ethernet frame.
 func parseIP(frame []byte) (p ipPacket, ok bool) {
 	const ethernet = 14
 	if len(frame) < ethernet {
@@ -167,6 +168,7 @@ func parseIP(frame []byte) (p ipPacket, ok bool) {
 	return parsePacket(binary.BigEndian.Uint16(frame[12:]), frame[ethernet:])
 }
 
+// parsePacket returns the IP packet in the payload of an Ethernet frame. kind is its EtherType.
 func parsePacket(kind uint16, b []byte) (p ipPacket, ok bool) {
 	if len(b) < 20 {
 		return p, false

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A watch that saw nothing would prove nothing: it sees what is protected in clear, to either port,
-// over UDP and over IP, with IPv4 and IPv6, quoted by ICMP too, and tells it from all else.
+// A LeakWatch detects unencrypted packets of protected flows: from and to the port, over UDP and
+// over IP, with IPv4 and IPv6, and quoted by ICMP. It distinguishes them from all other packets.
 func TestLeakWatch(t *testing.T) {
 	l, err := New(Options{})
 	if err != nil {
@@ -29,7 +29,7 @@ func TestLeakWatch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	to := net.HardwareAddr{2, 0, 0, 0, 0, 1} // nobody's, so that nobody answers
+	to := net.HardwareAddr{2, 0, 0, 0, 0, 1} // an unused address, so that no host answers
 	send := func(from, at netip.Addr, protocol byte, payload []byte, ttl byte) {
 		t.Helper()
 		packet := IPPacket(from, at, protocol, payload)
@@ -61,19 +61,19 @@ func TestLeakWatch(t *testing.T) {
 	send(a.Address, netip.MustParseAddr("192.0.2.9"), unix.IPPROTO_UDP, udp(1701, 1701), 64)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	err = Wait(ctx, "what was sent", func() (bool, string, error) {
+	err = Wait(ctx, "all packets sent", func() (bool, string, error) {
 		seen := w.Seen()
 		return seen.Leaks+seen.ESP+seen.Clear >= 7, fmt.Sprintf("%+v", seen), nil
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	time.Sleep(100 * time.Millisecond) // for more than what was waited for
+	time.Sleep(100 * time.Millisecond) // further packets would be counted meanwhile
 	seen, err := w.Stop()
 	if err != nil || seen.Leaks != 4 || seen.ESP != 1 || seen.Clear != 2 || len(seen.First) != 4 {
-		t.Errorf("seen %+v, %v; want 4 leaks, 1 packet of ESP, 2 in clear", seen, err)
+		t.Errorf("seen %+v, %v; want 4 leaks, 1 ESP packet, 2 unencrypted packets", seen, err)
 	}
 	if esp := w.LastESP(b.Address); string(esp) != "word" {
-		t.Errorf("the last ESP was %q", esp)
+		t.Errorf("the last ESP packet was %q, want word", esp)
 	}
 }

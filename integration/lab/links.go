@@ -10,7 +10,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// Link is a VPN's link as the PE's daemon tells.
+// Link returns the link of a VPN, as the PE's daemon reports it.
 func (pe *PE) Link(ctx context.Context, vpn string) (api.Link, error) {
 	links, err := pe.Client().Links(ctx)
 	if err != nil {
@@ -18,30 +18,30 @@ func (pe *PE) Link(ctx context.Context, vpn string) (api.Link, error) {
 	}
 	i := slices.IndexFunc(links, func(l api.Link) bool { return l.VPN == vpn })
 	if i < 0 {
-		return api.Link{}, fmt.Errorf("%s tells of no link of %s", pe.Name, vpn)
+		return api.Link{}, fmt.Errorf("%s reports no link of VPN %s", pe.Name, vpn)
 	}
 	return links[i], nil
 }
 
-// WaitUp waits until a VPN's link carries both protocols, and has come up after that time.
+// WaitUp waits until the link of a VPN is up with IPv4 and IPv6, and came up after a time.
 func (pe *PE) WaitUp(ctx context.Context, vpn string, after time.Time) error {
 	return pe.waitLink(ctx, vpn, "up", func(l api.Link) bool {
 		return l.State == api.LinkUp && l.Since.After(after) && slices.Equal(l.Protocols, []string{"ipv4", "ipv6"})
 	})
 }
 
-// WaitNotUp waits until a VPN's link is not up.
+// WaitNotUp waits until the link of a VPN is not up.
 func (pe *PE) WaitNotUp(ctx context.Context, vpn string) error {
 	return pe.waitLink(ctx, vpn, "not up", func(l api.Link) bool { return l.State != api.LinkUp })
 }
 
-func (pe *PE) waitLink(ctx context.Context, vpn, to string, is func(api.Link) bool) error {
-	return Wait(ctx, fmt.Sprintf("%s's link of %s to be %s", pe.Name, vpn, to), func() (bool, string, error) {
+func (pe *PE) waitLink(ctx context.Context, vpn, what string, wanted func(api.Link) bool) error {
+	return Wait(ctx, fmt.Sprintf("link of %s at %s: %s", vpn, pe.Name, what), func() (bool, string, error) {
 		l, err := pe.Link(ctx, vpn)
 		if err != nil {
 			return false, "", err
 		}
 		seen, err := json.Marshal(l)
-		return is(l), string(seen), err
+		return wanted(l), string(seen), err
 	})
 }

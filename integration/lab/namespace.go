@@ -13,16 +13,16 @@ import (
 // Namespace is a network namespace, by its name in /run/netns.
 type Namespace string
 
-// Path is the file that holds the namespace.
+// Path returns the path of the namespace's file.
 func (n Namespace) Path() string { return "/run/netns/" + string(n) }
 
-// Exists says whether the namespace is there.
+// Exists reports whether the namespace exists.
 func (n Namespace) Exists() bool {
 	_, err := os.Stat(n.Path())
 	return err == nil
 }
 
-// Add makes the namespace, with its loopback interface up.
+// Add creates the namespace and sets its loopback interface up.
 func (n Namespace) Add() error {
 	if err := run(exec.Command("ip", "netns", "add", string(n))); err != nil {
 		return err
@@ -30,12 +30,12 @@ func (n Namespace) Add() error {
 	return n.IP("link set lo up")
 }
 
-// Delete removes the namespace. Its devices go once no process is left inside.
+// Delete deletes the namespace. Its devices are removed when no process is left inside.
 func (n Namespace) Delete() error {
 	return run(exec.Command("ip", "netns", "delete", string(n)))
 }
 
-// IP carries out commands of ip(8) inside the namespace, each given without the leading "ip".
+// IP runs commands of ip(8) inside the namespace. The commands do not include "ip" itself.
 func (n Namespace) IP(commands ...string) error {
 	cmd := exec.Command("ip", "-n", string(n), "-batch", "-")
 	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n"))
@@ -45,13 +45,13 @@ func (n Namespace) IP(commands ...string) error {
 	return nil
 }
 
-// Command is a program to be run inside the namespace, as exec.CommandContext would run it outside.
-// Its process is the program's own, with the mounts of the caller.
+// Command returns a command like exec.CommandContext that runs inside the namespace. Its process is
+// that of the program itself, with the mounts of the caller.
 func (n Namespace) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "nsenter", append([]string{"--net=" + n.Path(), name}, args...)...)
 }
 
-// Do runs f on a thread that is inside the namespace. Sockets that f makes stay there.
+// Do runs f on a thread inside the namespace. Sockets that f creates remain there.
 func (n Namespace) Do(f func() error) error {
 	handle, err := netns.Open(n.Path())
 	if err != nil {
@@ -61,7 +61,7 @@ func (n Namespace) Do(f func() error) error {
 	return netns.Do(handle, f)
 }
 
-// Interfaces are the names of the network interfaces inside the namespace.
+// Interfaces returns the names of the network interfaces inside the namespace.
 func (n Namespace) Interfaces() ([]string, error) {
 	out, err := exec.Command("ip", "-n", string(n), "-brief", "link").Output()
 	if err != nil {
@@ -75,7 +75,7 @@ func (n Namespace) Interfaces() ([]string, error) {
 	return names, nil
 }
 
-// run runs a command; its error includes what the command said.
+// run runs a command. The error includes the output of the command.
 func run(cmd *exec.Cmd) error {
 	out, err := cmd.CombinedOutput()
 	if err != nil {

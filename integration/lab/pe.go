@@ -7,26 +7,26 @@ import (
 	"os"
 )
 
-// PE is a provider edge router: a namespace on the provider network, with a site of each customer
-// behind it.
+// PE is a provider edge router: a namespace on the provider network, with a site of each customer.
 type PE struct {
-	// Name is "pe1" or "pe2", and Number the digit in it.
+	// Name is "pe1", "pe2" and so on; Number is the number in it.
 	Name   string
 	Number int
 
-	// Address is the PE's own on the provider network, a /24, and Address6 that of IPv6, a /64.
+	// Address is the PE's IPv4 address on the provider network, a /24. Address6 is its IPv6
+	// address, in a /64.
 	Address, Address6 netip.Addr
 
-	// NS is where the daemon runs.
+	// NS is the namespace of the daemon.
 	NS Namespace
 
-	// Peer is the other PE.
+	// Peer is the other PE; for PEs added by Lab.AddPE it is PE1.
 	Peer *PE
 
-	// Sites are the customers behind this PE, by the name of their VPN.
+	// Sites has the customer sites of this PE, by the name of their VPN.
 	Sites map[string]*Site
 
-	// Daemon is the PE's l2tpvld once it was started; nil before.
+	// Daemon is the last run of the PE's l2tpvld; nil before the first.
 	Daemon *Daemon
 
 	lab *Lab
@@ -39,13 +39,14 @@ type Site struct {
 	// VR is the namespace of the virtual router, Host that of the customer's host.
 	VR, Host Namespace
 
-	// Subnet is the customer's network here, 10.1.1.0/24 or 10.1.2.0/24, with Router and Address
-	// the two ends in it.
+	// Subnet is the network of the site, 10.1.1.0/24 at PE1 and 10.1.2.0/24 at PE2. Router and
+	// Address are the addresses of virtual router and host in it.
 	Subnet          netip.Prefix
 	Router, Address netip.Addr
 }
 
-// CreateVR makes the namespace of the virtual router, forwarding, and joins the host to it.
+// CreateVR creates the namespace of the virtual router, with IPv4 forwarding, and attaches the
+// host.
 func (s *Site) CreateVR() error {
 	if err := s.VR.Add(); err != nil {
 		return err
@@ -56,8 +57,8 @@ func (s *Site) CreateVR() error {
 	return s.Attach()
 }
 
-// Attach joins the host to the virtual router, which must be there: interface "eth0" of the host,
-// "cust" of the VR.
+// Attach connects the host to the virtual router, which must exist, by a veth pair: interface
+// "eth0" of the host and "cust" of the virtual router.
 func (s *Site) Attach() error {
 	if err := s.Host.IP(fmt.Sprintf("link add eth0 type veth peer name cust netns %s", s.VR)); err != nil {
 		return err
@@ -71,7 +72,7 @@ func (s *Site) Attach() error {
 	return s.configureHost()
 }
 
-// configureHost sets up the host's end of the wire to its virtual router.
+// configureHost configures the host's interface to its virtual router.
 func (s *Site) configureHost() error {
 	return s.Host.IP(
 		"link set eth0 up",
@@ -80,23 +81,22 @@ func (s *Site) configureHost() error {
 	)
 }
 
-// RemoveAddress takes the PE's address on the provider network away, and with it the route to the
+// RemoveAddress removes the PE's IPv4 address on the provider network, and so the route to the
 // peer.
 func (pe *PE) RemoveAddress() error { return pe.NS.IP(pe.addressCommand("del")) }
 
-// AddAddress gives the PE its address on the provider network.
+// AddAddress adds the PE's IPv4 address on the provider network.
 func (pe *PE) AddAddress() error { return pe.NS.IP(pe.addressCommand("add")) }
 
 func (pe *PE) addressCommand(verb string) string {
 	return fmt.Sprintf("addr %s %s/24 dev %s", verb, pe.Address, ProviderInterface)
 }
 
-// CutProvider makes the provider network lose every packet, silently, as a path does that is broken
-// in its middle.
+// CutProvider makes the provider network drop every packet silently, like a failure in the middle
+// of the path.
 func (l *Lab) CutProvider() error {
 	for _, pe := range l.PEs() {
-		// Incoming packets alone: an outgoing one that is dropped here would be an error to its
-		// sender.
+		// Only received packets: the sender of a dropped outgoing packet would get an error.
 		rules := fmt.Sprintf("add table netdev cut; add chain netdev cut ingress "+
 			"{ type filter hook ingress device %s priority 0; policy drop; }", ProviderInterface)
 		if err := run(pe.NS.Command(context.Background(), "nft", rules)); err != nil {
@@ -106,7 +106,7 @@ func (l *Lab) CutProvider() error {
 	return nil
 }
 
-// RestoreProvider mends what CutProvider cut.
+// RestoreProvider reverts CutProvider.
 func (l *Lab) RestoreProvider() error {
 	for _, pe := range l.PEs() {
 		if err := run(pe.NS.Command(context.Background(), "nft", "delete table netdev cut")); err != nil {

@@ -9,29 +9,30 @@ import (
 	"strconv"
 )
 
-// Ping says how to ping.
+// Ping has the options of a ping.
 type Ping struct {
 	// Count is the number of requests; 0 means 3.
 	Count int
 
-	// Size is that of the IP packets in octets, with both headers; 0 means ping's own.
+	// Size is the size of the IPv4 packets in octets, with IP and ICMP headers; 0 means the default
+	// of ping(8).
 	Size int
 
-	// DontFragment forbids fragments.
+	// DontFragment sets the DF bit.
 	DontFragment bool
 
 	// Pattern, at most 16 octets, fills the requests.
 	Pattern []byte
 }
 
-// Pong is what came of a ping.
-type Pong struct {
+// PingResult is the result of a ping.
+type PingResult struct {
 	Sent, Received int
 
-	// RTT is the average round trip in milliseconds, 0 without any answer.
+	// RTT is the average round-trip time in milliseconds, 0 without an answer.
 	RTT float64
 
-	// Output is what ping(8) said, word for word.
+	// Output is the unchanged output of ping(8).
 	Output string
 }
 
@@ -42,8 +43,9 @@ var (
 	pingRTT    = regexp.MustCompile(`rtt min/avg/max/mdev = [\d.]+/([\d.]+)/`)
 )
 
-// Ping sends ICMP echo requests from the namespace. That no answer came is no error: see Pong.
-func (n Namespace) Ping(ctx context.Context, to netip.Addr, p Ping) (Pong, error) {
+// Ping sends ICMP echo requests from the namespace. It returns an error if ping(8) did not run, but
+// not if no request was answered.
+func (n Namespace) Ping(ctx context.Context, to netip.Addr, p Ping) (PingResult, error) {
 	count := p.Count
 	if count == 0 {
 		count = 3
@@ -59,7 +61,7 @@ func (n Namespace) Ping(ctx context.Context, to netip.Addr, p Ping) (Pong, error
 		args = append(args, "-p", hex.EncodeToString(p.Pattern))
 	}
 	out, err := n.Command(ctx, "ping", append(args, to.String())...).CombinedOutput()
-	pong := Pong{Output: string(out)}
+	pong := PingResult{Output: string(out)}
 	m := pingCounts.FindStringSubmatch(pong.Output)
 	if m == nil {
 		return pong, fmt.Errorf("ping from %s to %s did not run: %v: %s", n, to, err, out)

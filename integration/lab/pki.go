@@ -13,7 +13,7 @@ import (
 
 // CA is a certification authority that issues certificates to PEs.
 type CA struct {
-	// PEM is its own certificate.
+	// PEM is the certificate of the authority, as PEM.
 	PEM []byte
 
 	key         *ecdsa.PrivateKey
@@ -21,7 +21,7 @@ type CA struct {
 	serial      int64
 }
 
-// NewCA makes a certification authority.
+// NewCA creates a certification authority with this name.
 func NewCA(name string) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,8 +40,8 @@ func NewCA(name string) (*CA, error) {
 	return &CA{PEM: encodePEM("CERTIFICATE", der), key: key, certificate: certificate, serial: 1}, err
 }
 
-// Issue issues a certificate for an identity that is a host's name, and returns it with its private
-// key, both as PEM.
+// Issue issues a certificate for an identity, which is a host name. It returns the certificate and
+// the private key as PEM.
 func (ca *CA) Issue(identity string) (certificate, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -26,9 +26,9 @@ rm -rf "$2" || status=1
 exit $status
 `
 
-// sweeper removes a lab. It is a process of its own, which waits at a pipe from ours: when we end,
-// however we end, the kernel closes the pipe and the sweeper sets to work. A panic, a test's
-// time-out and SIGKILL are thus no special cases.
+// sweeper removes a lab. It is a separate process that reads a pipe from this process. When this
+// process ends in any way, also by a panic, the time-out of a test or SIGKILL, the kernel closes
+// the pipe and the sweeper starts to work.
 type sweeper struct {
 	cmd    *exec.Cmd
 	pipe   io.Closer
@@ -37,7 +37,7 @@ type sweeper struct {
 
 func startSweeper(prefix, dir string) (*sweeper, error) {
 	s := &sweeper{cmd: exec.Command("sh", "-c", sweepScript, "sweeper", prefix, dir)}
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no Ctrl-C of our terminal reaches it
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // Ctrl-C does not reach it
 	s.cmd.Stdout, s.cmd.Stderr = &s.output, &s.output
 	pipe, err := s.cmd.StdinPipe()
 	if err != nil {
@@ -47,7 +47,7 @@ func startSweeper(prefix, dir string) (*sweeper, error) {
 	return s, s.cmd.Start()
 }
 
-// sweep tells the sweeper to begin and waits until it has finished.
+// sweep starts the removal and waits until it has finished.
 func (s *sweeper) sweep() error {
 	s.pipe.Close()
 	if err := s.cmd.Wait(); err != nil {

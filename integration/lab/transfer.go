@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// Transfer is what came of a TCP transfer.
+// Transfer is the result of a TCP transfer.
 type Transfer struct {
 	Octets   int64
 	Duration time.Duration
 
-	// Sent and Received are the SHA-256 of the octets at the two ends.
+	// Sent and Received are the SHA-256 digests of the octets at the two ends.
 	Sent, Received [sha256.Size]byte
 }
 
-// Intact says whether what arrived is what was sent.
+// Intact reports whether the octets received are those sent.
 func (t Transfer) Intact() bool { return t.Sent == t.Received }
 
-// Rate is in bits per second.
+// Rate returns the rate in bits per second.
 func (t Transfer) Rate() float64 { return float64(t.Octets) * 8 / t.Duration.Seconds() }
 
 // Listen listens for TCP connections inside the namespace.
@@ -91,7 +91,7 @@ func (s *Site) send(ctx context.Context, to netip.AddrPort, octets int64) (diges
 	defer conn.Close()
 	defer endWith(ctx, conn)()
 	var seed [32]byte
-	crand.Read(seed[:]) // never fails
+	crand.Read(seed[:]) // never returns an error
 	random := io.LimitReader(rand.NewChaCha8(seed), octets)
 	sum := sha256.New()
 	if _, err := io.Copy(conn, io.TeeReader(random, sum)); err != nil {
@@ -106,7 +106,7 @@ func (s *Site) send(ctx context.Context, to netip.AddrPort, octets int64) (diges
 	return sumOf(sum), nil
 }
 
-// receive takes one connection and reads it to its end.
+// receive accepts one connection and reads it to its end.
 func receive(ctx context.Context, listener net.Listener, octets int64) (digest [sha256.Size]byte, err error) {
 	defer context.AfterFunc(ctx, func() { listener.Close() })()
 	conn, err := listener.Accept()
@@ -121,12 +121,12 @@ func receive(ctx context.Context, listener net.Listener, octets int64) (digest [
 		return digest, err
 	}
 	if n != octets {
-		return digest, fmt.Errorf("%d octets of %d came", n, octets)
+		return digest, fmt.Errorf("%d of %d octets received", n, octets)
 	}
 	return sumOf(sum), nil
 }
 
-// endWith has the connection fail when ctx ends, until stop is called.
+// endWith makes the connection fail when ctx ends, until stop is called.
 func endWith(ctx context.Context, conn net.Conn) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }

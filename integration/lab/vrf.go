@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// UseVRFs has a configuration's VPNs be in VRFs of the PE's namespace, by their names, rather than
-// in namespaces.
+// UseVRFs changes a configuration so that the VPNs use VRFs of the PE's namespace, with the names
+// of the VPNs, instead of namespaces.
 func (l *Lab) UseVRFs(c Config) {
 	for i, name := range l.VPNs {
 		vpn := c.VPNs[name]
@@ -15,16 +15,17 @@ func (l *Lab) UseVRFs(c Config) {
 	}
 }
 
-// Forward has the PE's namespace forward IPv4 packets: where VRFs are, that is the host's to say.
+// Forward enables forwarding of IPv4 packets in the PE's namespace. The daemon does not do that for
+// VRFs.
 func (pe *PE) Forward() error {
 	return pe.NS.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
 }
 
-// CustomerInterface is the name of a PE's interface to a host whose VPN is in a VRF.
+// CustomerInterface returns the name of a PE's interface to the host of a VPN in a VRF.
 func CustomerInterface(vpn string) string { return "cust-" + vpn }
 
-// AttachVRF joins a VPN's host to its VRF, which must be there: interface "eth0" of the host,
-// CustomerInterface of the PE.
+// AttachVRF connects the host of a VPN to its VRF, which must exist, by a veth pair: interface
+// "eth0" of the host and CustomerInterface of the PE.
 func (pe *PE) AttachVRF(vpn string) error {
 	s, cust := pe.Sites[vpn], CustomerInterface(vpn)
 	if err := s.Host.IP(fmt.Sprintf("link add eth0 type veth peer name %s netns %s", cust, pe.NS)); err != nil {

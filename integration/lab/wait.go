@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// pollInterval is how often Wait looks. It bounds nothing but the time that is lost.
+// pollInterval is the time between two calls of look by Wait.
 const pollInterval = 25 * time.Millisecond
 
-// Wait looks until done is true. Its error says what was waited for and what was seen last: what
-// look returned, or its error, which is taken to pass.
+// Wait calls look until done is true or ctx ends. The error of Wait names what was waited for and
+// the last result of look: seen, or err. An error of look does not end Wait.
 func Wait(ctx context.Context, what string, look func() (done bool, seen string, err error)) error {
 	start := time.Now()
 	tick := time.NewTicker(pollInterval)

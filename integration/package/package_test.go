@@ -1,5 +1,5 @@
-// Package packaging installs the packages, and runs what they bring under systemd: on two machines,
-// which are containers with a clean Debian.
+// Package packaging tests the packages: it installs, upgrades and removes them, and runs the
+// service under systemd, on two machines, which are containers with a clean Debian.
 package packaging
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// The packages are built twice, as of two versions.
+// The packages are built with two versions.
 const first, second = "0~test1", "0~test2"
 
 const (
@@ -36,6 +36,8 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// output runs a program and returns its standard output and standard error. The error includes
+// both.
 func output(name string, args ...string) (string, error) {
 	c := exec.Command(name, args...)
 	var out, errs bytes.Buffer
@@ -56,7 +58,7 @@ func must(t *testing.T, name string, args ...string) string {
 	return out
 }
 
-// built is a package of the build.
+// built returns the path of the package with a version and an extension.
 func built(t *testing.T, version, extension string) string {
 	t.Helper()
 	paths, err := filepath.Glob("../../bin/packages/l2tpvl?" + version + "*" + extension)
@@ -66,7 +68,7 @@ func built(t *testing.T, version, extension string) string {
 	return paths[0]
 }
 
-// common are files that packages of both kinds have.
+// common lists files that are in the packages of both formats.
 var common = []string{
 	"/etc/l2tpvl/l2tpvl.yaml",
 	"/usr/bin/l2tpvl-ctl",
@@ -83,15 +85,15 @@ func TestRPM(t *testing.T) {
 	files := strings.Fields(must(t, "rpm", "-qlp", path))
 	for _, want := range append(common, "/usr/share/zsh/site-functions/_l2tpvl-ctl") {
 		if !slices.Contains(files, want) {
-			t.Errorf("%s lacks %s", path, want)
+			t.Errorf("%s does not contain %s", path, want)
 		}
 	}
 	if got := must(t, "rpm", "-qcp", path); got != "/etc/l2tpvl/l2tpvl.yaml\n" {
-		t.Errorf("configuration files are %q", got)
+		t.Errorf("the configuration files are %q, want only /etc/l2tpvl/l2tpvl.yaml", got)
 	}
 
-	// In a root of its own, without what is no part of an empty one: the scripts' shell, and the
-	// things recommended.
+	// Install into an empty root directory, without scripts and dependencies: it has neither a
+	// shell nor other packages.
 	root := t.TempDir()
 	rpm := func(args ...string) { must(t, "rpm", append([]string{"--root", root, "--noscripts"}, args...)...) }
 	rpm("--install", "--nodeps", path)
@@ -100,19 +102,20 @@ func TestRPM(t *testing.T) {
 	change(t, config)
 	rpm("--upgrade", "--nodeps", built(t, second, ".rpm"))
 	if !changed(t, config) {
-		t.Error("the upgrade has overwritten the operator's configuration")
+		t.Error("the upgrade overwrote the operator's configuration")
 	}
 	rpm("--erase", "l2tpvl")
 	if _, err := os.Stat(filepath.Join(root, "usr/bin/l2tpvld")); !os.IsNotExist(err) {
-		t.Errorf("l2tpvld is still there: %v", err)
+		t.Errorf("l2tpvld after the removal: %v, want that it does not exist", err)
 	}
 	if !changed(t, config+".rpmsave") {
-		t.Error("the removal has not saved the operator's configuration")
+		t.Error("the removal did not save the operator's configuration")
 	}
 }
 
 const mark = "# by the operator\n"
 
+// change appends mark to a file, like an operator who edits it.
 func change(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -124,13 +127,15 @@ func change(t *testing.T, path string) {
 	}
 }
 
+// changed reports whether a file ends with mark.
 func changed(t *testing.T, path string) bool {
 	t.Helper()
 	text, err := os.ReadFile(path)
 	return err == nil && strings.HasSuffix(string(text), mark)
 }
 
-// The unit's hardening is not to get worse. systemd rates from 0, safe, to 10, unsafe.
+// systemd rates the exposure of the unit at most 4.8, on a scale from 0, safe, to 10, unsafe. A
+// change must not make it worse.
 func TestUnitIsHardened(t *testing.T) {
 	const unit = "../../configs/systemd/" + service
 	must(t, "systemd-analyze", "security", "--offline=true", "--threshold=48", unit)
@@ -142,12 +147,12 @@ type machine struct {
 	t             *testing.T
 }
 
-// machines boots two machines that reach each other.
+// machines boots two machines on one network.
 func machines(t *testing.T) (a, b *machine) {
 	t.Helper()
 	must(t, "../../scripts/debian-image", image)
 	for _, left := range []string{"rm --force " + prefix + "pe1 " + prefix + "pe2", "network rm " + network} {
-		_, _ = output("docker", strings.Fields(left)...) // by a run that was killed
+		_, _ = output("docker", strings.Fields(left)...) // left by a run that was killed
 	}
 	must(t, "docker", "network", "create", "--subnet", "203.0.113.64/28", network)
 	t.Cleanup(func() { must(t, "docker", "network", "rm", network) })
@@ -168,7 +173,7 @@ func boot(t *testing.T, name, address string) *machine {
 		}
 		must(t, "docker", "rm", "--force", m.name)
 	})
-	m.await("that systemd has started", func() bool {
+	m.await("the start of systemd", func() bool {
 		state, _ := m.try("systemctl", "is-system-running")
 		return strings.HasPrefix(state, "running") || strings.HasPrefix(state, "degraded")
 	})
@@ -180,7 +185,7 @@ func (m *machine) try(args ...string) (string, error) {
 	return output("docker", append([]string{"exec", m.name}, args...)...)
 }
 
-// run is try, and fails the test with the program.
+// run is like try, and ends the test if the program fails.
 func (m *machine) run(args ...string) string {
 	m.t.Helper()
 	out, err := m.try(args...)
@@ -190,41 +195,41 @@ func (m *machine) run(args ...string) string {
 	return out
 }
 
-// sh runs a line of shell.
-func (m *machine) sh(line string) string {
+// shell runs a shell command line.
+func (m *machine) shell(line string) string {
 	m.t.Helper()
 	return m.run("sh", "-c", line)
 }
 
-// await waits until something is so.
-func (m *machine) await(what string, so func() bool) {
+// await waits for up to 2 minutes until done returns true.
+func (m *machine) await(what string, done func() bool) {
 	m.t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !so(); time.Sleep(200 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !done(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(end) {
-			m.t.Fatalf("%s: waited in vain %s", m.name, what)
+			m.t.Fatalf("%s: waited 2 minutes for %s", m.name, what)
 		}
 	}
 }
 
-// install installs the package of that version.
+// install installs the package with a version.
 func (m *machine) install(version string) {
 	m.t.Helper()
 	must(m.t, "docker", "cp", built(m.t, version, ".deb"), m.name+":/root/l2tpvl-"+version+".deb")
 	m.run("dpkg", "--install", "/root/l2tpvl-"+version+".deb")
 }
 
-// property is what systemd knows of the service.
+// property returns a property of the service as systemd reports it.
 func (m *machine) property(name string) string {
 	m.t.Helper()
 	return strings.TrimSpace(m.run("systemctl", "show", "--property", name, "--value", service))
 }
 
-// configure writes a configuration with two links to a peer, one of them over IP without UDP, and
-// the secret.
+// configure writes a configuration with two links to a peer, one of them over IP without UDP, and a
+// file with the secret.
 func (m *machine) configure(peer *machine, number int) {
 	m.t.Helper()
-	m.sh("(umask 077; echo 'a secret of two' >/etc/l2tpvl/peer.secret)")
-	m.sh(fmt.Sprintf(`cat >>/etc/l2tpvl/l2tpvl.yaml <<END
+	m.shell("(umask 077; echo 'a secret of two' >/etc/l2tpvl/peer.secret)")
+	m.shell(fmt.Sprintf(`cat >>/etc/l2tpvl/l2tpvl.yaml <<END
 local: {hostname: pe%[1]d, router_id: %[2]s}
 peers:
   peer: {address: %[3]s, secret_file: peer.secret}
@@ -243,39 +248,40 @@ END`, number, m.address, peer.address, number-1))
 	m.run("ip", "link", "add", "customer", "type", "veth", "peer", "name", "host")
 }
 
-// dropIn has the service be as the lines say, from the next start.
+// dropIn adds lines to the service's unit. They apply from the next start of the service.
 func (m *machine) dropIn(lines string) {
 	m.t.Helper()
-	m.sh("mkdir -p /run/systemd/system/" + service + ".d && printf '[Service]\n" + lines + "\n' >/run/systemd/system/" + service + ".d/test.conf")
+	m.shell("mkdir -p /run/systemd/system/" + service + ".d && printf '[Service]\n" + lines + "\n' >/run/systemd/system/" + service + ".d/test.conf")
 	m.run("systemctl", "daemon-reload")
 }
 
-// linksUp waits for the links.
+// linksUp waits until all links are up.
 func (m *machine) linksUp() {
 	m.t.Helper()
 	m.run("l2tpvl-ctl", "links", "--wait", "90s")
 }
 
-// From two clean machines to a link, and back to clean machines.
+// The Debian package is installed on two clean machines, runs links between them, is upgraded and
+// removed.
 func TestDeb(t *testing.T) {
 	pe1, pe2 := machines(t)
 	for _, m := range []*machine{pe1, pe2} {
 		m.install(first)
 	}
 
-	// Installed, and nothing else: there is no configuration yet, and the daemon says what is
+	// After the installation the configuration has no settings, and the daemon logs what is
 	// missing.
 	if state, _ := pe1.try("systemctl", "is-enabled", service); state != "disabled\n" {
-		t.Errorf("after the installation the service is %q", state)
+		t.Errorf("after the installation the service is %q, want disabled", state)
 	}
 	if out, err := pe1.try("systemctl", "start", service); err == nil {
-		t.Errorf("it starts without a configuration: %s", out)
+		t.Errorf("the service starts without a configuration: %s", out)
 	}
 	if restarts := pe1.property("NRestarts"); restarts != "0" {
-		t.Errorf("it was tried again %s times", restarts)
+		t.Errorf("the service was restarted %s times without a configuration, want 0", restarts)
 	}
 	if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "local.hostname: is missing") {
-		t.Errorf("the journal does not say what is missing:\n%s", log)
+		t.Errorf("the journal does not show that local.hostname is missing:\n%s", log)
 	}
 	pe1.run("getent", "group", "l2tpvl")
 	pe1.run("bash", "-n", "/usr/share/bash-completion/completions/l2tpvl-ctl")
@@ -293,12 +299,12 @@ func TestDeb(t *testing.T) {
 		m.linksUp()
 	}
 
-	t.Run("virtual router is seen by the machine", func(t *testing.T) {
+	t.Run("virtual routers are visible on the machine", func(t *testing.T) {
 		for _, vpn := range []string{"red", "blue"} {
 			pe1.run("ip", "netns", "exec", vpn, "ping", "-c", "3", "10.255.0.1")
 		}
 		if got := pe1.run("ip", "-n", "red", "-brief", "address", "show", "customer"); !strings.Contains(got, "10.1.1.1/24") {
-			t.Errorf("the customer's interface in red: %q", got)
+			t.Errorf("the customer interface in red: %q, want 10.1.1.1/24", got)
 		}
 	})
 
@@ -308,32 +314,33 @@ func TestDeb(t *testing.T) {
 			"CapEff:\t0000000000203001\n", "CapBnd:\t0000000000203001\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
 		} {
 			if !strings.Contains(status, want) {
-				t.Errorf("the daemon's status lacks %q:\n%s", want, status)
+				t.Errorf("the status of the process has no %q:\n%s", want, status)
 			}
 		}
 	})
 
 	t.Run("group", func(t *testing.T) {
-		pe1.run("setpriv", "--reuid", "nobody", "--regid", "l2tpvl", "--clear-groups", "l2tpvl-ctl", "links")
-		if out, err := pe1.try("setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups", "l2tpvl-ctl", "links"); err == nil {
-			t.Errorf("whoever is not in the group may ask too:\n%s", out)
+		const userNobody = "65534"
+		pe1.run("setpriv", "--reuid", userNobody, "--regid", "l2tpvl", "--clear-groups", "l2tpvl-ctl", "links")
+		if out, err := pe1.try("setpriv", "--reuid", userNobody, "--regid", "nogroup", "--clear-groups", "l2tpvl-ctl", "links"); err == nil {
+			t.Errorf("a user who is not in group l2tpvl can use the API:\n%s", out)
 		}
 	})
 
 	t.Run("status", func(t *testing.T) {
-		pe1.await("for systemd to hear of the link", func() bool { return pe1.property("StatusText") == "2 of 2 links up" })
+		pe1.await("the status text of the service", func() bool { return pe1.property("StatusText") == "2 of 2 links up" })
 	})
 
 	t.Run("reload", func(t *testing.T) {
 		pe1.run("systemctl", "reload", service)
-		pe1.await("for the journal to tell of it", func() bool {
+		pe1.await("a message about the reload in the journal", func() bool {
 			return strings.Contains(pe1.run("journalctl", "--no-pager", "-u", service), "configuration read, nothing to change")
 		})
-		pe1.sh("cp /etc/l2tpvl/l2tpvl.yaml /root/good && echo 'colour: blue' >>/etc/l2tpvl/l2tpvl.yaml")
+		pe1.shell("cp /etc/l2tpvl/l2tpvl.yaml /root/good && echo 'colour: blue' >>/etc/l2tpvl/l2tpvl.yaml")
 		if out, err := pe1.try("systemctl", "reload", service); err == nil {
-			t.Errorf("a file with a mistake is reloaded: %s", out)
+			t.Errorf("the reload of an invalid file succeeds: %s", out)
 		}
-		pe1.sh("cp /root/good /etc/l2tpvl/l2tpvl.yaml")
+		pe1.shell("cp /root/good /etc/l2tpvl/l2tpvl.yaml")
 		pe1.linksUp()
 	})
 
@@ -343,7 +350,7 @@ func TestDeb(t *testing.T) {
 		pe1.linksUp()
 		stuck := pe1.property("MainPID")
 		pe1.run("kill", "-STOP", stuck)
-		pe1.await("for a stuck daemon to be replaced", func() bool {
+		pe1.await("the restart of a stuck daemon by the watchdog", func() bool {
 			now := pe1.property("MainPID")
 			return now != stuck && now != "0" && pe1.property("ActiveState") == "active"
 		})
@@ -353,10 +360,10 @@ func TestDeb(t *testing.T) {
 	t.Run("options", func(t *testing.T) {
 		pe1.dropIn(`Environment=OPTIONS=--require-ipsec`)
 		if out, err := pe1.try("systemctl", "restart", service); err == nil {
-			t.Errorf("with --require-ipsec it starts, and has links in clear: %s", out)
+			t.Errorf("the service starts with --require-ipsec and clear links: %s", out)
 		}
 		if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "the daemon runs with --require-ipsec") {
-			t.Errorf("the journal does not say why it has not started:\n%s", log)
+			t.Errorf("the journal does not name --require-ipsec:\n%s", log)
 		}
 		pe1.dropIn("")
 		pe1.run("systemctl", "restart", service)
@@ -367,13 +374,13 @@ func TestDeb(t *testing.T) {
 		was := pe2.property("MainPID")
 		pe2.install(second)
 		if now := pe2.property("MainPID"); now != was {
-			t.Errorf("the upgrade has restarted the daemon: %s was %s", now, was)
+			t.Errorf("the upgrade restarted the daemon: process %s, before %s", now, was)
 		}
 		if version := pe2.run("dpkg-query", "--show", "--showformat", "${Version}", "l2tpvl"); version != second {
 			t.Errorf("version %s, want %s", version, second)
 		}
 		if !strings.Contains(pe2.run("cat", "/etc/l2tpvl/l2tpvl.yaml"), "router_id: "+pe2.address) {
-			t.Error("the upgrade has changed the operator's configuration")
+			t.Error("the upgrade changed the operator's configuration")
 		}
 		pe2.run("systemctl", "restart", service)
 		pe2.linksUp()
@@ -385,14 +392,14 @@ func TestDeb(t *testing.T) {
 			"! systemctl is-active " + service, "! pidof l2tpvld", "! ip netns list | grep .", "ip link show customer", "! test -e /run/l2tpvl",
 			"! test -e /etc/systemd/system/multi-user.target.wants/" + service, "test -s /etc/l2tpvl/l2tpvl.yaml",
 		} {
-			pe2.sh(line)
+			pe2.shell(line)
 		}
 		pe2.run("dpkg", "--purge", "l2tpvl")
 		for _, line := range []string{
 			"! test -e /etc/l2tpvl/l2tpvl.yaml", "! test -e /usr/bin/l2tpvld", "! test -e /usr/lib/systemd/system/" + service,
-			"test -s /etc/l2tpvl/peer.secret", // what the operator has made is his to remove
+			"test -s /etc/l2tpvl/peer.secret", // files of the operator are not removed
 		} {
-			pe2.sh(line)
+			pe2.shell(line)
 		}
 	})
 }
