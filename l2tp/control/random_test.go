@@ -2,7 +2,7 @@ package control
 
 import "testing"
 
-// Whether a session is protected can be seen of its ID.
+// The ID of a session shows whether the session is protected.
 func TestProtectedSessionIDs(t *testing.T) {
 	for _, protected := range []bool{false, true} {
 		cfg := testConfig(1)
@@ -12,17 +12,17 @@ func TestProtectedSessionIDs(t *testing.T) {
 		for range 1000 {
 			id := p.newSessionID()
 			if id == 0 || (id&ProtectedSessionIDs != 0) != protected {
-				t.Fatalf("session ID %#x where protected is %v", id, protected)
+				t.Fatalf("session ID %#x with Protected %v", id, protected)
 			}
 			seen[id] = true
 		}
 		if len(seen) < 999 {
-			t.Errorf("%d session IDs of 1000 differ", len(seen))
+			t.Errorf("%d different session IDs of 1000, want 999 at least", len(seen))
 		}
 	}
 
-	// Neither 0 nor what another session has is given.
-	cfg, octets := testConfig(1), []byte{0x80, 0, 0, 0, 0x80, 0, 0, 7}
+	// An ID that is 0 without the bit is skipped. The first four octets become the serial number.
+	cfg, octets := testConfig(1), []byte{0, 0, 0, 0, 0x80, 0, 0, 0, 0x80, 0, 0, 7}
 	cfg.Rand = func(b []byte) { octets = octets[copy(b, octets):] }
 	if id := NewPeer(cfg).newSessionID(); id != 7 {
 		t.Errorf("session ID %#x, want 7", id)
