@@ -1,8 +1,8 @@
 // Package timing computes deadlines and back-off times for code that keeps its timers as data.
 //
-// [Backoff] spaces the attempts of something that fails; [Earliest] and [Due] treat the zero time as
-// a timer that does not run. The package reads no clock and draws no random numbers: callers pass
-// both. It starts no timers and never sleeps.
+// [Backoff] spaces the attempts of something that fails; [Earliest] and [Due] treat the zero time
+// as a timer that does not run. The package reads no clock and draws no random numbers: callers
+// pass both. It starts no timers and never sleeps.
 package timing
 
 import "time"

@@ -7,16 +7,17 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// expectUnauthenticated fails the test unless that many messages were dropped for their digest.
+// expectUnauthenticated checks the number of messages that were dropped because of their digest.
 func (d *dialogue) expectUnauthenticated(want uint64) {
 	d.t.Helper()
 	d.expectNothing()
 	if got := d.peer.Status().Drops[DropUnauthenticated]; got != want {
-		d.t.Fatalf("%d messages dropped for their digest, want %d", got, want)
+		d.t.Fatalf("%d messages dropped because of their digest, want %d", got, want)
 	}
 }
 
-// RFC 3931 section 5.4.1: what does not pass is dropped, without an answer and without state.
+// RFC 3931, section 5.4.1: unauthenticated messages are dropped without an answer and without
+// state.
 func TestWrongSecret(t *testing.T) {
 	d := newDialogue(t)
 	d.key = l2tp.NewKey([]byte("another secret"))
@@ -43,14 +44,14 @@ func TestMissingDigest(t *testing.T) {
 	d.expectUnauthenticated(1)
 	d.newCall()
 	c := d.scriptConnects()
-	// Section 6.15: a ZLB is permitted without authentication only. It has no place for a digest.
+	// Section 6.15: a ZLB, which has no digest, is permitted only without authentication.
 	d.send(l2tp.ZLB)
 	d.expectUnauthenticated(2)
 	d.expectState(c, Established)
 }
 
-// Each octet of each message counts, but for the reserved bits of the header, which are covered
-// like the rest.
+// A change of any octet makes a message unauthentic. The digest covers the reserved bits of the
+// header, too.
 func TestTamperedOctet(t *testing.T) {
 	d := newDialogue(t)
 	sccrq := d.encode(l2tp.SCCRQ)
@@ -61,7 +62,7 @@ func TestTamperedOctet(t *testing.T) {
 			b[i] ^= 1
 			d.deliver(b)
 			if len(d.sent) > 0 {
-				t.Fatalf("octet %d changed: %s", i, describe(d.sent[0]))
+				t.Fatalf("after a change of octet %d: %s", i, describe(d.sent[0]))
 			}
 			d.expectNoEvent()
 		}
@@ -82,8 +83,8 @@ func TestTamperedOctet(t *testing.T) {
 	d.expectConnectionDown(CauseRefused)
 }
 
-// An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and changes
-// nothing, at any time.
+// An SCCRQ is signed without nonces, so it can be replayed. Its replay is acknowledged, and never
+// changes any state.
 func TestReplayedSCCRQ(t *testing.T) {
 	d := newDialogue(t)
 	sccrq := d.send(l2tp.SCCRQ)
@@ -93,32 +94,32 @@ func TestReplayedSCCRQ(t *testing.T) {
 	d.send(l2tp.SCCCN)
 	d.expect(l2tp.ACK)
 	c := event[ConnectionUp](d).Connection
-	heard := c.LastHeard
+	lastHeard := c.LastHeard
 	d.wait(time.Second)
 	for range 70000 / 50 { // beyond the wraparound of Ns
 		for range 50 {
 			d.send(l2tp.HELLO)
 			d.expect(l2tp.ACK)
 		}
-		heard = d.now
+		lastHeard = d.now
 		d.deliver(sccrq)
 		d.expect(l2tp.ACK)
 	}
-	// Not even that the peer is alive can be feigned with it.
+	// A replay does not count as activity of the peer.
 	d.wait(30 * time.Second)
 	d.deliver(sccrq)
 	d.expect(l2tp.ACK)
-	if c.LastHeard != heard {
-		t.Error("a replay counts as a sign of life")
+	if c.LastHeard != lastHeard {
+		t.Error("a replay changed LastHeard")
 	}
 	d.expectState(c, Established)
 	if len(d.peer.incoming) != 0 {
-		t.Error("a replay makes another connection")
+		t.Error("a replay created another connection")
 	}
 }
 
-// The SCCRQ of an earlier connection makes one that is never established, since the sender cannot
-// sign an SCCCN. What is established stays.
+// A replayed SCCRQ of an earlier connection creates a connection that is never established, because
+// the sender cannot sign an SCCCN. The established connection stays.
 func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	d := newDialogue(t)
 	sccrq := d.send(l2tp.SCCRQ)
@@ -138,7 +139,7 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	d.deliver(sccrq)
 	earlier.nr = 0
 	d.take(l2tp.SCCRP)
-	d.deliver(scccn) // to an ID that is no more
+	d.deliver(scccn) // to an ID that is no longer in use
 	d.wait(testCycle)
 	for _, b := range d.sent {
 		if m := describe(b); len(m) < 4 || m[:5] != "SCCRP" && m[:5] != "HELLO" {
@@ -149,13 +150,12 @@ func TestReplayedSCCRQOfEarlierConnection(t *testing.T) {
 	d.expectState(c, Established)
 	d.expectSessionState(s, SessionEstablished)
 	if len(d.peer.incoming) != 0 || d.peer.Established() != c {
-		t.Error("the replay has left something")
+		t.Error("the replay left state")
 	}
 }
 
-// A StopCCN that refuses an SCCRQ, or takes one back, is signed without nonces, as the SCCRQ is:
-// expectStop verifies that. We accept a refusal so, or signed with the nonce that the SCCRQ has
-// brought.
+// A StopCCN that refuses or withdraws an SCCRQ is signed without nonces, like the SCCRQ; expectStop
+// verifies that. A received refusal is accepted without nonces, and with the nonce of the SCCRQ.
 func TestRefusalIsSigned(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
@@ -187,7 +187,8 @@ func TestRefusalIsSigned(t *testing.T) {
 	d.expectUnauthenticated(1)
 }
 
-// Once established, no leniency: a StopCCN without nonces could be one of an earlier connection.
+// An established connection rejects a StopCCN without nonces, which may be of an earlier
+// connection.
 func TestStopCCNNeedsNonces(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
@@ -204,7 +205,7 @@ func TestStopCCNNeedsNonces(t *testing.T) {
 	d.expectConnectionDown(CauseRefused)
 }
 
-// Each side signs with the digest type that it likes; HMAC-MD5 must be taken, HMAC-SHA-1 should
+// Each end may sign with either digest type. HMAC-MD5 must be accepted, HMAC-SHA-1 should be
 // (section 5.4.1).
 func TestDigestTypes(t *testing.T) {
 	for _, ours := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
@@ -217,7 +218,7 @@ func TestDigestTypes(t *testing.T) {
 				s := d.scriptOpens("red", 5)
 				d.close(s)
 				if m := d.expect(l2tp.CDN); m.Digests[0].Type != ours {
-					t.Errorf("signed with %s", m.Digests[0].Type)
+					t.Errorf("signed with %s, want %s", m.Digests[0].Type, ours)
 				}
 				d = newDialogue(t, digest, active)
 				d.digest = theirs
@@ -227,17 +228,17 @@ func TestDigestTypes(t *testing.T) {
 	}
 }
 
-// Section 4.3: authentication is bidirectional; a side without a secret says so rather than fall
-// silent.
+// RFC 3931, section 4.3: authentication is mutual. An end without a secret refuses a peer that
+// requires one with a reason, instead of ignoring it.
 func TestSecretOnOneSide(t *testing.T) {
-	t.Run("we have none, SCCRQ", func(t *testing.T) {
+	t.Run("no local secret, SCCRQ", func(t *testing.T) {
 		d := newDialogue(t, noSecret)
 		d.key = l2tp.NewKey([]byte("secret"))
 		d.send(l2tp.SCCRQ)
 		d.key = nil
 		d.expectStop(l2tp.StopNotAuthorized)
 	})
-	t.Run("we have none, SCCRP", func(t *testing.T) {
+	t.Run("no local secret, SCCRP", func(t *testing.T) {
 		d := newDialogue(t, noSecret, active)
 		d.expect(l2tp.SCCRQ)
 		d.key = l2tp.NewKey([]byte("secret"))
@@ -246,7 +247,7 @@ func TestSecretOnOneSide(t *testing.T) {
 		d.expectStop(l2tp.StopNotAuthorized)
 		d.expectConnectionDown(CauseProtocol)
 	})
-	t.Run("the peer has none", func(t *testing.T) {
+	t.Run("the peer has no secret", func(t *testing.T) {
 		d := newDialogue(t)
 		d.key = nil
 		d.send(l2tp.SCCRQ)
@@ -254,7 +255,8 @@ func TestSecretOnOneSide(t *testing.T) {
 	})
 }
 
-// Section 4.3: without authentication a digest is an integrity check with an empty secret.
+// RFC 3931, section 4.3: without authentication a digest is an integrity check with an empty
+// secret.
 func TestIntegrityCheck(t *testing.T) {
 	d := newDialogue(t, noSecret)
 	c := d.scriptConnects()
@@ -274,8 +276,8 @@ func TestIntegrityCheck(t *testing.T) {
 	d.expectState(c, Established)
 }
 
-// An SCCRQ is authentic whoever it comes from, even from ourselves: sent back it must not end our
-// attempt as an equal tie.
+// Our own SCCRQ is authentic, too. If an unknown sender reflects it, it must not end our attempt as
+// an equal tie.
 func TestReflectedSCCRQ(t *testing.T) {
 	d := newDialogue(t, active)
 	sccrq := d.sent[0]
@@ -283,7 +285,7 @@ func TestReflectedSCCRQ(t *testing.T) {
 	d.deliver(sccrq)
 	d.expectNothing()
 	if d.peer.Status().Drops[DropReflected] != 1 {
-		t.Error("not dropped")
+		t.Error("the reflected SCCRQ was not counted")
 	}
 	d.send(l2tp.SCCRP)
 	d.expect(l2tp.SCCCN)

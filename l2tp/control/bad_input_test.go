@@ -8,20 +8,20 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// These tests are the table "What bad input gets" of docs/rfc3931.md.
+// These tests verify the table "What bad input gets" of docs/rfc3931.md.
 
-// scenario is a message in the midst of a conversation, with what follows if it is in order and if it
-// is not.
+// scenario sends a message in a state where it is expected, and describes what follows if the
+// message is accepted, and if it is rejected.
 type scenario struct {
 	message  l2tp.MessageType
 	role     Role
-	send     func(d *dialogue, bad option) // sends the message, made bad
-	accepted func(d *dialogue)             // it is taken, the bad in it is ignored
-	rejected func(d *dialogue) *l2tp.Message
+	send     func(d *dialogue, bad option)   // sends the message, modified by bad
+	accepted func(d *dialogue)               // the message is accepted, bad is ignored
+	rejected func(d *dialogue) *l2tp.Message // the answer to the rejected message
 }
 
-// scenarios has each message. StopCCN, CDN and ACK are taken whatever is wrong with them: ended is
-// nil.
+// scenarios has one scenario for each message type. StopCCN, CDN and ACK are accepted whatever is
+// wrong with them; their rejected is nil.
 var scenarios = []scenario{
 	{
 		l2tp.SCCRQ, Passive,
@@ -171,8 +171,8 @@ func sessionEnded(d *dialogue) *l2tp.Message {
 	return m
 }
 
-// check plays a place with a bad message. The answer, if any, has result code 2, the error code
-// wanted, and a text that names what is wrong.
+// check runs a scenario with a bad message. Unless the message is accepted, the answer must have
+// result code 2, the given error code, and a text that contains names.
 func (p *scenario) check(t *testing.T, bad option, ignored bool, code l2tp.ErrorCode, names string) {
 	d := newDialogue(t, func(c *Config) { c.Role = p.role })
 	p.send(d, bad)
@@ -186,14 +186,14 @@ func (p *scenario) check(t *testing.T, bad option, ignored bool, code l2tp.Error
 	}
 }
 
-// avp is a raw AVP, the first octet with its bits.
+// avp returns an encoded AVP with the given bits in its first octet.
 func avp(bits byte, vendor uint16, kind l2tp.AVPType, value ...byte) []byte {
 	b := []byte{bits, byte(6 + len(value)), byte(vendor >> 8), byte(vendor), byte(kind >> 8), byte(kind)}
 	return append(b, value...)
 }
 
-// TestFaultyAVPs puts each kind of AVP that is unknown, malformed, repeated or misplaced into each
-// message (RFC 3931 sections 5.1, 5.2, 5.3 and 7.1).
+// TestFaultyAVPs adds each kind of unknown, malformed, repeated or misplaced AVP to each message
+// (RFC 3931, sections 5.1, 5.2, 5.3 and 7.1).
 func TestFaultyAVPs(t *testing.T) {
 	const (
 		M = 0x80
@@ -218,19 +218,19 @@ func TestFaultyAVPs(t *testing.T) {
 		{"unknown, M clear", always(avp(0, 0, 200)), true, 0, ""},
 		{"unknown, hidden, M set", always(avp(M|H, 0, 200)), false, l2tp.ErrorUnknownAVP, "AVP 200"},
 		{"unknown, reserved bits set", always(avp(0x3c, 0, 200)), true, 0, ""},
-		{"of a vendor, M set", always(avp(M, 9, 7, 1)), false, l2tp.ErrorUnknownAVP, "vendor 9 AVP 7"},
-		{"of a vendor, M clear", always(avp(0, 9, 7, 1)), true, 0, ""},
+		{"vendor-specific, M set", always(avp(M, 9, 7, 1)), false, l2tp.ErrorUnknownAVP, "vendor 9 AVP 7"},
+		{"vendor-specific, M clear", always(avp(0, 9, 7, 1)), true, 0, ""},
 		{"Extended Vendor ID", always(avp(0, 0, l2tp.AVPExtendedVendorID, 0, 1, 0, 0, 0, 1)), true, 0, ""},
 		{"Extended Vendor ID, M set", always(avp(M, 0, l2tp.AVPExtendedVendorID, 0, 1, 0, 0, 0, 1)), true, 0, ""},
 		{"shorter than its header", always([]byte{M, 5, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
 		{"shorter than its header, M clear", always([]byte{0, 5, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
 		{"beyond the message", always([]byte{M, 20, 0, 0, 0, 200}), false, l2tp.ErrorLength, "length"},
-		{"a part of a header", always([]byte{0, 6, 0}), false, l2tp.ErrorLength, "length"},
+		{"truncated header", always([]byte{0, 6, 0}), false, l2tp.ErrorLength, "length"},
 		{"must not be hidden, M set", always(avp(M|H, 0, l2tp.AVPRandomVector, vector...)), false, l2tp.ErrorValue, "Random Vector"},
 		{"must not be hidden, M clear", always(avp(H, 0, l2tp.AVPRandomVector, vector...)), true, 0, ""},
 		{"repeated", always(avp(M, 0, l2tp.AVPMessageType, 0, 6)), true, 0, ""},
-		{"in a message that does not take it", misplaced, true, 0, ""},
-		{"digest not behind the Message Type", always(avp(M, 0, l2tp.AVPMessageDigest, make([]byte, 17)...)), true, 0, ""},
+		{"in a message that must not have it", misplaced, true, 0, ""},
+		{"digest not directly after the Message Type", always(avp(M, 0, l2tp.AVPMessageDigest, make([]byte, 17)...)), true, 0, ""},
 	}
 	for _, test := range tests {
 		for _, p := range scenarios {
@@ -241,7 +241,7 @@ func TestFaultyAVPs(t *testing.T) {
 	}
 }
 
-// TestImpossibleValues puts values that an AVP cannot have in the place of a right one.
+// TestImpossibleValues replaces an AVP by one with an invalid value.
 func TestImpossibleValues(t *testing.T) {
 	const (
 		M = 0x80
@@ -295,23 +295,23 @@ func TestImpossibleValues(t *testing.T) {
 	}
 }
 
-// A refusal goes to the ID that the peer has assigned, if that can be read, and to 0 if not.
+// A refusal is sent to the ID that the peer has assigned, or to 0 if that ID cannot be read.
 func TestRefusalOfUnreadableID(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, without(l2tp.AVPAssignedConnectionID))
 	if m := d.expectStop(l2tp.StopGeneralError); m.ConnectionID != 0 || m.AssignedConnectionID == 0 {
-		t.Errorf("StopCCN to %#x of %#x", m.ConnectionID, m.AssignedConnectionID)
+		t.Errorf("StopCCN to %#x from %#x, want it to 0 and from another ID than 0", m.ConnectionID, m.AssignedConnectionID)
 	}
 	d = newDialogue(t)
 	d.scriptConnects()
 	d.send(l2tp.ICRQ, ids(5, 0), without(l2tp.AVPLocalSessionID))
 	if m := d.expectCDN(l2tp.CDNGeneralError, 0); m.LocalSessionID == 0 {
-		t.Error("CDN of session 0")
+		t.Error("CDN with Local Session ID 0")
 	}
 }
 
-// Section 5.4.4: the Remote Session ID names the session; what else a message says of IDs is not
-// looked at.
+// RFC 3931, section 5.4.4: the Remote Session ID identifies the session. Other IDs in the message
+// are ignored.
 func TestMismatchedSessionIDs(t *testing.T) {
 	t.Run("another Local Session ID", func(t *testing.T) {
 		d := newDialogue(t)
@@ -321,19 +321,19 @@ func TestMismatchedSessionIDs(t *testing.T) {
 		d.expect(l2tp.ACK)
 		d.expectCircuitChanged(s, circuitDown)
 		if s.PeerID != 5 {
-			t.Error("the peer's ID has changed")
+			t.Error("the peer's session ID has changed")
 		}
 	})
-	t.Run("ICRQ with a Remote Session ID of nothing here", func(t *testing.T) {
+	t.Run("ICRQ with an unknown Remote Session ID", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		d.send(l2tp.ICRQ, ids(5, 0x999))
 		d.expect(l2tp.ACK)
 		if s := event[CallIncoming](d).Session; s.ID == 0x999 || s.PeerID != 5 {
-			t.Errorf("session %#x to %#x", s.ID, s.PeerID)
+			t.Errorf("session IDs %#x and %#x, want another ID than 0x999, and 5", s.ID, s.PeerID)
 		}
 	})
-	t.Run("ICRQ with a Remote Session ID of a session", func(t *testing.T) {
+	t.Run("ICRQ with the Remote Session ID of a session", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		s := d.scriptOpens("red", 5)
@@ -341,7 +341,7 @@ func TestMismatchedSessionIDs(t *testing.T) {
 		d.expectCDN(l2tp.CDNFSMError, 5)
 		d.expectSessionDown(s, CauseProtocol)
 	})
-	t.Run("nothing that fits", func(t *testing.T) {
+	t.Run("unknown IDs", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		for _, m := range []l2tp.MessageType{l2tp.ICCN, l2tp.OCCN, l2tp.CDN, l2tp.WEN, l2tp.SLI} {
@@ -353,7 +353,7 @@ func TestMismatchedSessionIDs(t *testing.T) {
 	})
 }
 
-// A HELLO says nothing that could be wrong in a state of section 7.2.
+// The states of section 7.2 do not mention HELLO: it is accepted in any of them.
 func TestHelloBeforeEstablished(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
@@ -365,8 +365,8 @@ func TestHelloBeforeEstablished(t *testing.T) {
 	event[ConnectionUp](d)
 }
 
-// Section 3.2.1: Length counts. What is behind it is not the message's, and reserved bits say
-// nothing.
+// RFC 3931, section 3.2.1: octets after Length are not part of the message, and reserved bits are
+// ignored.
 func TestLenientHeader(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -383,7 +383,8 @@ func TestLenientHeader(t *testing.T) {
 	d.expect(l2tp.ACK)
 }
 
-// Section 5.4.1: a message of a vendor's is unknown, and its M bit says what that means.
+// RFC 3931, section 5.4.1: a vendor-specific message is unknown. Its M bit decides whether it is
+// ignored.
 func TestVendorMessage(t *testing.T) {
 	vendor := func(bits byte) option {
 		return tampered(func(b []byte) []byte {
@@ -396,7 +397,7 @@ func TestVendorMessage(t *testing.T) {
 	d.send(l2tp.HELLO, vendor(0))
 	d.expect(l2tp.ACK)
 	if d.peer.Status().Drops[DropUnexpected] != 1 {
-		t.Error("not counted")
+		t.Error("the ignored message was not counted")
 	}
 	d.send(l2tp.HELLO, vendor(0x80))
 	d.expectStop(l2tp.StopGeneralError)

@@ -9,12 +9,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// pair is two Peers in one memory, with an owner that takes every call.
+// pair connects two Peers in memory. Their owner accepts every session.
 type pair struct {
 	now   time.Time
 	peers [2]*Peer
 	outs  [2]Output
-	ups   int // SessionUp
+	ups   int // number of SessionUp events
 }
 
 func newPair() *pair {
@@ -31,7 +31,7 @@ func newPair() *pair {
 	return p
 }
 
-// exchange carries datagrams until there are none.
+// exchange delivers datagrams until none are left.
 func (p *pair) exchange() {
 	for busy := true; busy; {
 		busy = false
@@ -44,7 +44,7 @@ func (p *pair) exchange() {
 			}
 			out.Reset()
 			p.handleEvents(1 - i)
-			// The memory of the one is given to the next.
+			// Reuse the memory for the next output.
 			if p.outs[i].Len() == 0 && len(p.outs[i].Events) == 0 {
 				p.outs[i] = out
 			}
@@ -68,7 +68,7 @@ func (p *pair) handleEvents(i int) {
 	out.Events = out.Events[:0]
 }
 
-// BenchmarkSession sets up one session after the other: ICRQ, ICRP, ICCN, each acknowledged and
+// BenchmarkSession sets up one session after another: ICRQ, ICRP and ICCN, each acknowledged and
 // signed.
 func BenchmarkSession(b *testing.B) {
 	p := newPair()
@@ -80,12 +80,12 @@ func BenchmarkSession(b *testing.B) {
 		p.exchange()
 	}
 	if p.ups != 2*n {
-		b.Fatalf("%d sessions up, want %d at both sides", p.ups, n)
+		b.Fatalf("%d SessionUp events at both ends, want %d", p.ups, n)
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "sessions/s")
 }
 
-// BenchmarkHello is the steady state: a HELLO and its ACK.
+// BenchmarkHello measures the steady state: a HELLO and its ACK.
 func BenchmarkHello(b *testing.B) {
 	p := newPair()
 	b.ReportAllocs()
@@ -94,14 +94,14 @@ func BenchmarkHello(b *testing.B) {
 	}
 }
 
-// hello lets the next HELLO go to and fro.
+// hello advances the time to the next HELLO, and exchanges it and its ACK.
 func (p *pair) hello() {
 	p.now = p.peers[0].Deadline()
 	p.peers[0].Advance(p.now, &p.outs[0])
 	p.exchange()
 }
 
-// To send a HELLO takes no memory: a message gets that of one acknowledged before.
+// Sending a HELLO allocates no memory: it reuses the memory of an acknowledged message.
 func TestKeepaliveDoesNotAllocate(t *testing.T) {
 	p := newPair()
 	for range 4 {
@@ -110,15 +110,15 @@ func TestKeepaliveDoesNotAllocate(t *testing.T) {
 	sent := p.peers[0].Established().Counters().Sent
 	const runs = 100
 	if allocs := testing.AllocsPerRun(runs, p.hello); allocs != 0 {
-		t.Errorf("%v allocations for each HELLO", allocs)
+		t.Errorf("%v allocations for each HELLO, want none", allocs)
 	}
 	if n := p.peers[0].Established().Counters().Sent - sent; n < runs/2 {
-		t.Errorf("%d HELLOs sent", n)
+		t.Errorf("%d HELLOs sent, want %d at least", n, runs/2)
 	}
 }
 
-// To receive a HELLO, acknowledge it and say when to act next takes no memory, nor does it with two
-// secrets.
+// Receiving a HELLO, acknowledging it and returning the next deadline allocates no memory, with one
+// and with two secrets.
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	for _, next := range [][]byte{nil, []byte("next")} {
 		d := newDialogue(t, func(c *Config) { c.NextSecret = next })
@@ -141,25 +141,25 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 			n++
 		})
 		if allocs != 0 || n != runs+1 || d.peer.Established().reliable.nr != uint16(n)+2 {
-			t.Errorf("%v allocations for each of %d messages", allocs, n)
+			t.Errorf("%v allocations for each of %d messages, want none", allocs, n)
 		}
 	}
 }
 
-// BenchmarkReceive is the receiving half of BenchmarkHello.
+// BenchmarkReceive measures the receiving half of BenchmarkHello.
 func BenchmarkReceive(b *testing.B) {
 	d := newUncheckedDialogue(b)
 	d.scriptConnects()
 	hello := d.encode(l2tp.HELLO)
 	var out Output
 	b.ReportAllocs()
-	for b.Loop() { // the first is news, the others are duplicates
+	for b.Loop() { // all but the first are duplicates
 		out.Reset()
 		d.peer.Receive(d.now, hello, &out)
 	}
 }
 
-// BenchmarkForged is what a datagram costs that is none of the peer's.
+// BenchmarkForged measures the cost of a datagram that is not authentic.
 func BenchmarkForged(b *testing.B) {
 	d := newUncheckedDialogue(b)
 	d.key = l2tp.NewKey([]byte("guess"))
@@ -171,11 +171,11 @@ func BenchmarkForged(b *testing.B) {
 		d.peer.Receive(d.now, sccrq, &out)
 	}
 	if out.Len() != 0 || d.peer.Status().Drops[DropRate] != 0 {
-		b.Fatal("a forged SCCRQ is answered, or not looked at")
+		b.Fatal("forged SCCRQs were answered, or exceeded the rate")
 	}
 }
 
-// BenchmarkFlood is what it costs beyond the rate that is admitted.
+// BenchmarkFlood measures the cost of SCCRQs beyond the admitted rate.
 func BenchmarkFlood(b *testing.B) {
 	d := newUncheckedDialogue(b, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 1} })
 	sccrq := d.encode(l2tp.SCCRQ)
@@ -186,6 +186,6 @@ func BenchmarkFlood(b *testing.B) {
 		d.peer.Receive(d.now, sccrq, &out)
 	}
 	if out.Len() != 0 {
-		b.Fatal("it is answered")
+		b.Fatal("an SCCRQ beyond the rate was answered")
 	}
 }

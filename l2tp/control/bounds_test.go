@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// What an authentic but hostile peer can make us hold is bounded.
+// The number of sessions that an authentic peer can create is bounded.
 func TestTooManySessions(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.MaxSessions = 3 })
 	c := d.scriptConnects()
@@ -21,11 +21,11 @@ func TestTooManySessions(t *testing.T) {
 	event[SessionDown](d)
 	d.scriptRequests("vpn5", 5)
 	if len(c.sessions) != 3 {
-		t.Errorf("%d sessions", len(c.sessions))
+		t.Errorf("%d sessions, want 3", len(c.sessions))
 	}
 }
 
-// Sessions that come and go behind one that stays half open are not kept on its account.
+// Sessions that settle behind one that stays half open are removed from opening.
 func TestSettledSessionsAreNotKept(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
@@ -37,11 +37,11 @@ func TestSettledSessionsAreNotKept(t *testing.T) {
 		event[SessionDown](d)
 	}
 	if len(c.opening) > 24 || len(c.sessions) != 1 || len(c.byPeer) != 1 {
-		t.Errorf("%d opening, %d sessions, %d by the peer's ID; want 1", len(c.opening), len(c.sessions), len(c.byPeer))
+		t.Errorf("%d opening, %d sessions, %d by the peer's ID; want at most 24, 1 and 1", len(c.opening), len(c.sessions), len(c.byPeer))
 	}
 }
 
-// A peer that goes on asking, and acknowledges none of the answers, is not listened to any more.
+// The messages of a peer that acknowledges none of our answers are dropped once our queue is full.
 func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.MaxSessions = 8 })
 	c := d.scriptConnects()
@@ -53,7 +53,7 @@ func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
 		t.Errorf("%d answers queued, want 32", n)
 	}
 	if d.peer.Status().Drops[DropWindow] != 1000-32 {
-		t.Error("the rest is not dropped")
+		t.Error("the other requests were not dropped")
 	}
 	d.sent = nil
 	d.wait(testCycle)
@@ -61,7 +61,7 @@ func TestUnacknowledgedAnswersAreBounded(t *testing.T) {
 	d.expectConnectionDown(CauseSilent)
 }
 
-// What an unauthenticated sender costs is the check of a digest.
+// An unauthenticated SCCRQ costs the verification of a digest, and leaves no state.
 func TestUnauthenticatedMessagesLeaveNoState(t *testing.T) {
 	d := newDialogue(t)
 	d.key = l2tp.NewKey([]byte("guess"))
@@ -71,12 +71,12 @@ func TestUnauthenticatedMessagesLeaveNoState(t *testing.T) {
 	}
 	d.expectUnauthenticated(1000)
 	if len(d.peer.live())+len(d.peer.closing) != 0 || !d.peer.Deadline().IsZero() {
-		t.Error("there is state")
+		t.Error("unauthenticated SCCRQs left state")
 	}
 }
 
-// What an authentic one can make us hold, too, is bounded: half-open connections, and those that
-// linger.
+// The numbers of half-open and of closing connections that an authentic peer can create are
+// bounded.
 func TestConnectionsAreBounded(t *testing.T) {
 	d := newDialogue(t, noSecret)
 	for range 100 {
@@ -84,7 +84,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		d.send(l2tp.SCCRQ)
 		d.expect(l2tp.SCCRP)
 		if len(d.peer.incoming) > maxIncoming {
-			t.Fatalf("%d half-open connections", len(d.peer.incoming))
+			t.Fatalf("%d half-open connections, want %d at most", len(d.peer.incoming), maxIncoming)
 		}
 	}
 	for range 100 {
@@ -98,7 +98,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 		d.expect(l2tp.ACK)
 		d.expectConnectionDown(CauseRefused)
 		if len(d.peer.closing) > maxClosing {
-			t.Fatalf("%d connections linger", len(d.peer.closing))
+			t.Fatalf("%d closing connections, want %d at most", len(d.peer.closing), maxClosing)
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Section 5.2: an unknown mandatory AVP in a message of a session ends this session, not the
+// RFC 3931, section 5.2: an unknown mandatory AVP in a session message ends that session, not the
 // connection.
 func TestUnknownAVPInSessionMessage(t *testing.T) {
 	for _, m := range []l2tp.MessageType{l2tp.SLI, l2tp.WEN, l2tp.ICRP, l2tp.ICCN} {
@@ -26,7 +26,7 @@ func TestUnknownAVPInSessionMessage(t *testing.T) {
 	}
 }
 
-// Section 5.4.4: Serial Numbers are for people to tell sessions apart; they increase.
+// RFC 3931, section 5.4.4: Serial Numbers increase, so that people can distinguish sessions.
 func TestSerialNumbersIncrease(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -35,7 +35,7 @@ func TestSerialNumbersIncrease(t *testing.T) {
 		d.open("red")
 		m := d.expect(l2tp.ICRQ)
 		if n > 0 && m.SerialNumber != last+1 {
-			t.Errorf("serial number %d after %d", m.SerialNumber, last)
+			t.Errorf("serial number %d after %d, want the next number", m.SerialNumber, last)
 		}
 		last = m.SerialNumber
 		d.send(l2tp.ACK)
@@ -53,7 +53,7 @@ func TestSLIAndWENKeepSession(t *testing.T) {
 	d.expectSessionState(s, SessionEstablished)
 }
 
-// Session IDs of the peer are its own to choose, but one for each session.
+// The peer may choose any session IDs, but must not use one for two sessions.
 func TestICRPWithAnotherSessionsID(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -72,7 +72,7 @@ func TestICRPWithAnotherSessionsID(t *testing.T) {
 	d.expectForgotten(red)
 }
 
-// Without a timer a peer could leave sessions half open forever.
+// Without a timer a peer could leave sessions half open indefinitely.
 func TestSessionTimesOut(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Hello = 0 })
 	d.scriptConnects()
@@ -99,8 +99,8 @@ func TestSessionTimesOut(t *testing.T) {
 	d.expectSessionDown(third, CauseLocal)
 }
 
-// Section 6.4: with the connection its sessions end, without a message for each. What has ended is
-// not told again.
+// RFC 3931, section 6.4: all sessions end with their connection, without a CDN for each. Sessions
+// that have ended before get no second SessionDown.
 func TestSessionsEndWithConnection(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -119,7 +119,7 @@ func TestSessionsEndWithConnection(t *testing.T) {
 		ended[e.Session] = e.Why.Cause == CauseParent && e.Session.State == SessionIdle
 	}
 	if !ended[up] || !ended[waiting] || !ended[offered] {
-		t.Error("not all sessions have ended")
+		t.Error("not all sessions ended with CauseParent")
 	}
 	d.expectConnectionDown(CauseRefused)
 	d.accept(offered)

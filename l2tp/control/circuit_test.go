@@ -13,8 +13,8 @@ const (
 	circuitNew  = l2tp.CircuitNew
 )
 
-// RFC 3931 sections 5.4.5 and 6.14: a change of the circuit is told with an SLI, and the session
-// stays. RFC 5641: the N bit is clear in all messages but the first.
+// RFC 3931, sections 5.4.5 and 6.14: an SLI reports a change of the circuit, and the session
+// continues. RFC 5641: the N bit is clear in all messages but the first.
 func TestCircuitIsReported(t *testing.T) {
 	for _, initiator := range []bool{true, false} {
 		d := newDialogue(t)
@@ -29,7 +29,7 @@ func TestCircuitIsReported(t *testing.T) {
 			d.setCircuit(s, status)
 			d.expectCircuit(l2tp.SLI, status)
 			d.send(l2tp.ACK)
-			d.setCircuit(s, status|circuitNew) // no news
+			d.setCircuit(s, status|circuitNew) // no change
 			d.expectNothing()
 		}
 		d.expectSessionState(s, SessionEstablished)
@@ -40,7 +40,7 @@ func TestCircuitIsReported(t *testing.T) {
 	}
 }
 
-// RFC 5641 section 3: several faults are told together, and with any of them the A bit is clear.
+// RFC 5641, section 3: several faults are sent together, and any fault clears the A bit.
 func TestCircuitFaults(t *testing.T) {
 	faults := []l2tp.CircuitStatus{
 		l2tp.CircuitReceiveFault, l2tp.CircuitTransmitFault, l2tp.CircuitNetworkReceiveFault, l2tp.CircuitNetworkTransmitFault,
@@ -64,8 +64,8 @@ func TestCircuitFaults(t *testing.T) {
 	d.expectCircuitChanged(s, circuitUp|l2tp.CircuitStandby)
 }
 
-// What is set before a message goes out is in it: as the first of its side it says that the circuit
-// is new.
+// A message has the status that was set before it is sent. The first message of each end marks the
+// circuit as new.
 func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 	t.Run("ICRQ and ICCN", func(t *testing.T) {
 		d := newDialogue(t)
@@ -76,7 +76,7 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		})
 		d.expectCircuit(l2tp.ICRQ, circuitDown|circuitNew)
 		d.setCircuit(s, circuitUp)
-		d.expectNothing() // the session is not there yet
+		d.expectNothing() // the session is not established yet
 		d.send(l2tp.ICRP, ids(5, s.ID))
 		d.expect(l2tp.ACK)
 		event[CallAnswered](d)
@@ -84,7 +84,7 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		d.expectCircuit(l2tp.ICCN, circuitUp)
 		event[SessionUp](d)
 	})
-	t.Run("ICCN without news", func(t *testing.T) {
+	t.Run("ICCN without a change", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		s := d.open("red")
@@ -94,7 +94,7 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 		event[CallAnswered](d)
 		d.connect(s)
 		if d.expect(l2tp.ICCN).Has.Has(l2tp.AVPCircuitStatus) {
-			t.Error("an ICCN repeats what the ICRQ has told")
+			t.Error("the ICCN repeats the circuit status of the ICRQ")
 		}
 		event[SessionUp](d)
 	})
@@ -123,8 +123,8 @@ func TestCircuitWhileSessionIsSetUp(t *testing.T) {
 	})
 }
 
-// Sections 5.4.5 and 6: each message that may carry a Circuit Status is heard. The N bit is ignored
-// (RFC 5641 section 2), as are bits that nobody has defined.
+// RFC 3931, sections 5.4.5 and 6: the Circuit Status of each message that may carry it is handled.
+// The N bit (RFC 5641, section 2) and undefined bits are ignored.
 func TestPeerCircuit(t *testing.T) {
 	const undefined = 0xff80
 	t.Run("ICRQ, ICCN and SLI", func(t *testing.T) {
@@ -140,12 +140,13 @@ func TestPeerCircuit(t *testing.T) {
 		d.expect(l2tp.ACK)
 		d.expectCircuitChanged(s, circuitUp)
 		event[SessionUp](d)
-		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|circuitNew)) // no news
+		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitUp|circuitNew)) // no change
 		d.expect(l2tp.ACK)
 		d.send(l2tp.SLI, ids(5, s.ID), circuit(circuitDown))
 		d.expect(l2tp.ACK)
 		d.expectCircuitChanged(s, circuitDown)
-		d.send(l2tp.SLI, ids(5, s.ID), without(l2tp.AVPCircuitStatus)) // it may be about something else
+		// An SLI without a Circuit Status may report something else.
+		d.send(l2tp.SLI, ids(5, s.ID), without(l2tp.AVPCircuitStatus))
 		d.expect(l2tp.ACK)
 		d.expectSessionState(s, SessionEstablished)
 	})
@@ -159,7 +160,7 @@ func TestPeerCircuit(t *testing.T) {
 		event[CallAnswered](d)
 		d.expectCircuitChanged(s, circuitDown)
 	})
-	t.Run("SLI that overtakes the ICCN", func(t *testing.T) {
+	t.Run("SLI received before the ICCN", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		s := d.scriptRequests("red", 5)
@@ -174,7 +175,7 @@ func TestPeerCircuit(t *testing.T) {
 		event[SessionUp](d)
 		d.expectCircuitChanged(s, circuitDown)
 	})
-	t.Run("SLI of a session not here", func(t *testing.T) {
+	t.Run("SLI for an unknown session", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
 		d.send(l2tp.SLI, ids(5, 0x999), circuit(circuitDown))
@@ -182,7 +183,7 @@ func TestPeerCircuit(t *testing.T) {
 	})
 }
 
-// A lost SLI comes again; in the end both sides know.
+// A lost SLI is retransmitted, so that the peer has the current status in the end.
 func TestCircuitOverBadLink(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -197,7 +198,7 @@ func TestCircuitOverBadLink(t *testing.T) {
 	d.expectCircuit(l2tp.SLI, circuitUp)
 }
 
-// Section 6.13: the counters of a WEN are cumulative.
+// RFC 3931, section 6.13: the counters of a WEN are cumulative.
 func TestWEN(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -215,7 +216,7 @@ func TestWEN(t *testing.T) {
 	d.expect(l2tp.ACK)
 }
 
-// Sections 5.4.3 and 5.4.4: what is for people to know is kept.
+// RFC 3931, sections 5.4.3 and 5.4.4: Preferred Language and connect speeds are stored for display.
 func TestPreferredLanguageAndSpeeds(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, func(m *draft) {

@@ -23,8 +23,8 @@ var (
 	testName = regexp.MustCompile("^`((?:Test|Fuzz)\\w+)`$")
 )
 
-// docs/rfc3931.md names files, what is declared in them, and tests: they exist. Each row has a
-// test, or says that it is not done or not of these packages.
+// TestConformanceTable checks that the files, declarations and tests that docs/rfc3931.md names
+// exist, and that each row with code has a test.
 func TestConformanceTable(t *testing.T) {
 	text, err := os.ReadFile(conformance)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestConformanceTable(t *testing.T) {
 		switch {
 		case len(cells) == 4:
 		case len(cells) < 4:
-			t.Errorf("line %d: %d cells", i+1, len(cells))
+			t.Errorf("line %d: %d cells, want 4 at least", i+1, len(cells))
 			continue
 		default:
 			checkCode(t, i+1, cells[len(cells)-2])
@@ -56,12 +56,12 @@ func TestConformanceTable(t *testing.T) {
 		for _, name := range strings.Split(test, ", ") {
 			m := testName.FindStringSubmatch(name)
 			if m == nil || !tests[m[1]] {
-				t.Errorf("line %d: there is no test %s", i+1, name)
+				t.Errorf("line %d: unknown test %s", i+1, name)
 			}
 		}
 	}
 	if rows < 150 {
-		t.Errorf("%d rows read", rows)
+		t.Errorf("%d rows read, want 150 at least", rows)
 	}
 }
 
@@ -73,7 +73,7 @@ func checkCode(t *testing.T, line int, cell string) {
 	for _, code := range strings.Split(cell, "; ") {
 		m := codeName.FindStringSubmatch(code)
 		if m == nil {
-			t.Errorf("line %d: %q names no code", line, code)
+			t.Errorf("line %d: %q does not name a file and declarations", line, code)
 			continue
 		}
 		path := m[1]
@@ -89,8 +89,8 @@ func checkCode(t *testing.T, line int, cell string) {
 	}
 }
 
-// declarations returns the names of functions, methods, types, constants, variables and fields in a
-// file.
+// declarations returns the names of the functions, methods, types, constants, variables and fields
+// that a file declares.
 func declarations(t *testing.T, path string) (names []string) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -120,7 +120,7 @@ func declarations(t *testing.T, path string) (names []string) {
 
 var declaredTest = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
 
-// allTests returns the names of all tests of the repository.
+// allTests returns the names of all tests in the repository.
 func allTests(t *testing.T) map[string]bool {
 	tests := map[string]bool{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {

@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// expectState fails the test if c is not in that expectState.
+// expectState fails the test if c is in another state.
 func (d *dialogue) expectState(c *Connection, want State) {
 	d.t.Helper()
 	if c.State != want {
@@ -15,7 +15,7 @@ func (d *dialogue) expectState(c *Connection, want State) {
 	}
 }
 
-// TestConnectionStates goes through RFC 3931 section 7.2's table, row by row.
+// TestConnectionStates checks each row of the table of RFC 3931, section 7.2.
 func TestConnectionStates(t *testing.T) {
 	tests := []struct {
 		row  string
@@ -40,11 +40,11 @@ func TestConnectionStates(t *testing.T) {
 			d.send(l2tp.SCCRQ, without(l2tp.AVPHostName))
 			d.expectStop(l2tp.StopGeneralError)
 			if len(d.peer.live()) != 0 {
-				t.Error("state for a call refused")
+				t.Error("the refused SCCRQ left a connection")
 			}
 		}},
-		// To idle | receive SCCRP, SCCCN | send StopCCN: such a message names no connection of
-		// ours, so that there are no nonces to believe or to answer it with.
+		// Instead of idle | receive SCCRP, SCCCN | send StopCCN: such a message has an unknown
+		// connection ID, so there are no nonces to verify it or to sign an answer with.
 		{"idle | receive SCCRP | drop | idle", Passive, func(d *dialogue) {
 			d.call.peerID = 0x1234
 			d.send(l2tp.SCCRP)
@@ -67,7 +67,7 @@ func TestConnectionStates(t *testing.T) {
 			d.expect(l2tp.SCCRQ)
 			d.send(l2tp.SCCRP, without(l2tp.AVPRouterID))
 			if m := d.expectStop(l2tp.StopGeneralError); m.ConnectionID != d.call.id {
-				t.Error("the StopCCN does not go to the ID in the SCCRP")
+				t.Error("the StopCCN was not sent to the ID in the SCCRP")
 			}
 			d.expectConnectionDown(CauseProtocol)
 		}},
@@ -78,7 +78,7 @@ func TestConnectionStates(t *testing.T) {
 			d.expect(l2tp.SCCRP)
 			d.expectState(d.peer.incoming[0], WaitCtlConn)
 			if d.peer.attempt != nil {
-				t.Error("the losing attempt goes on")
+				t.Error("the losing attempt continues")
 			}
 		}},
 		{"wait-ctl-reply | receive SCCRQ, lose tie breaker, unacceptable | send StopCCN, clean up | idle", Active, func(d *dialogue) {
@@ -88,7 +88,7 @@ func TestConnectionStates(t *testing.T) {
 			d.expectStop(l2tp.StopGeneralError)
 			d.expectConnectionDown(CauseTie)
 			if len(d.peer.live()) != 0 {
-				t.Error("not idle")
+				t.Error("connections left")
 			}
 		}},
 		{"wait-ctl-reply | receive SCCRQ, win tie breaker | send StopCCN for losing connection | wait-ctl-reply", Active, func(d *dialogue) {
@@ -96,7 +96,7 @@ func TestConnectionStates(t *testing.T) {
 			d.newCall()
 			d.send(l2tp.SCCRQ, tieBreaker(1<<64-1))
 			d.expectStop(l2tp.StopAlreadyExists)
-			d.expectAgain(l2tp.SCCRQ, 0) // the peer is there, and may not have been before
+			d.expectAgain(l2tp.SCCRQ, 0) // the peer may have started only now
 			d.expectState(d.peer.attempt, WaitCtlReply)
 		}},
 		{"wait-ctl-reply | receive SCCCN | send StopCCN, clean up | idle", Active, func(d *dialogue) {
@@ -144,15 +144,15 @@ func TestConnectionStates(t *testing.T) {
 			c := d.scriptConnects()
 			d.stop()
 			if m := d.expectStop(l2tp.StopShuttingDown); m.AssignedConnectionID != c.ID {
-				t.Error("StopCCN without our ID")
+				t.Error("the StopCCN does not assign our ID")
 			}
 			d.expectConnectionDown(CauseClosed)
 			if d.peer.Established() != nil || d.peer.Done() {
-				t.Error("not stopping")
+				t.Error("not stopping after Stop")
 			}
 			d.send(l2tp.ACK)
 			if !d.peer.Done() {
-				t.Error("not done")
+				t.Error("not done after the acknowledgement of the StopCCN")
 			}
 		}},
 		{"established | receive SCCRQ | send StopCCN, clean up | idle", Passive, func(d *dialogue) {
@@ -176,7 +176,7 @@ func TestConnectionStates(t *testing.T) {
 		{"idle | receive StopCCN | clean up | idle", Passive, func(d *dialogue) {
 			d.send(l2tp.StopCCN)
 			if d.peer.Status().Drops[DropUnexpected] != 1 {
-				t.Error("not dropped")
+				t.Error("the StopCCN was not counted as dropped")
 			}
 		}},
 		{"wait-ctl-reply | receive StopCCN | clean up | idle", Active, func(d *dialogue) {
@@ -200,7 +200,7 @@ func TestConnectionStates(t *testing.T) {
 			d.expect(l2tp.ACK)
 			d.expectConnectionDown(CauseRefused)
 			d.expectState(c, Stopped)
-			// Section 3.3.2: it is acknowledged again for a full retransmission cycle.
+			// Section 3.3.2: its retransmissions are acknowledged for a full cycle.
 			d.wait(testCycle - time.Second)
 			d.deliver(again)
 			d.expect(l2tp.ACK)
@@ -216,7 +216,7 @@ func TestConnectionStates(t *testing.T) {
 	}
 }
 
-// Attempts that fail follow each other with back-off, which a connection that lasts ends.
+// Failed attempts are retried with back-off. A lasting connection resets the back-off.
 func TestRetry(t *testing.T) {
 	d := newDialogue(t, active)
 	limits := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}
@@ -233,7 +233,7 @@ func TestRetry(t *testing.T) {
 		d.newCall()
 		d.wait(delay)
 	}
-	// Something says that it may succeed now.
+	// RetryNow starts an attempt at once, and retransmits its SCCRQ before the timer.
 	d.expect(l2tp.SCCRQ)
 	d.send(l2tp.StopCCN)
 	d.expect(l2tp.ACK)
@@ -241,7 +241,7 @@ func TestRetry(t *testing.T) {
 	d.newCall()
 	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) })
 	d.expect(l2tp.SCCRQ)
-	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) }) // so it asks again, and does not wait for its timer
+	d.step(func(out *Output) { d.peer.RetryNow(d.now, out) })
 	d.expectAgain(l2tp.SCCRQ, 0)
 	d.send(l2tp.SCCRP)
 	d.expect(l2tp.SCCCN)
@@ -256,14 +256,14 @@ func TestRetry(t *testing.T) {
 	d.expect(l2tp.ACK)
 	d.expectConnectionDown(CauseRefused)
 	if delay := d.peer.Status().RetryAt.Sub(d.now); delay > time.Second {
-		t.Errorf("%s until the next attempt after a connection that lasted", delay)
+		t.Errorf("%s until the next attempt after a lasting connection, want 1s at most", delay)
 	}
 }
 
 func TestPassiveNeverInitiates(t *testing.T) {
 	d := newDialogue(t)
 	if !d.peer.Deadline().IsZero() {
-		t.Error("a passive Peer has a deadline")
+		t.Error("a passive Peer without connections has a deadline")
 	}
 	d.scriptConnects()
 	d.send(l2tp.StopCCN)
@@ -272,7 +272,7 @@ func TestPassiveNeverInitiates(t *testing.T) {
 	d.wait(time.Hour)
 }
 
-// A Peer that is not wanted refuses calls: the peer is told rather than left to guess.
+// A stopped Peer refuses connections with a StopCCN instead of ignoring them.
 func TestStoppedPeerRefusesSCCRQ(t *testing.T) {
 	d := newDialogue(t)
 	d.stop()
@@ -280,7 +280,7 @@ func TestStoppedPeerRefusesSCCRQ(t *testing.T) {
 	d.expectStop(l2tp.StopShuttingDown)
 }
 
-// RFC 3931 section 4.7.3: an SCCRQ of version 2 that has all of L2TPv3's AVPs is answered in
+// RFC 3931, section 4.7.3: an SCCRQ of version 2 that has all of L2TPv3's AVPs is answered in
 // version 3.
 func TestFallbackSCCRQ(t *testing.T) {
 	d := newDialogue(t, noSecret)
@@ -294,7 +294,7 @@ func TestFallbackSCCRQ(t *testing.T) {
 	event[ConnectionUp](d)
 }
 
-// A Receive Window Size of 0 is none to send (section 5.4.3), and one without bound none to keep.
+// The advertised Receive Window Size is never 0 (section 5.4.3), and bounded.
 func TestWindowInRange(t *testing.T) {
 	for window, want := range map[int]uint16{-1: 1, 0: 1, 1: 1, 16: 16, 100000: maxWindow} {
 		d := newDialogue(t, active, func(c *Config) { c.Window = window })
@@ -313,6 +313,6 @@ func TestStateAndDropNames(t *testing.T) {
 		seen[s.String()] = true
 	}
 	if seen[""] || len(seen) != int(dropKinds)+int(Stopped)+1 {
-		t.Errorf("names missing or double: %v", seen)
+		t.Errorf("missing or duplicate names: %v", seen)
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Appendix B.1, with its numbers.
+// RFC 3931, Appendix B.1, with its sequence numbers.
 func TestLockStepEstablishment(t *testing.T) {
 	numbers := func(m *l2tp.Message, nr, ns uint16) {
 		t.Helper()
@@ -36,7 +36,7 @@ func TestLockStepEstablishment(t *testing.T) {
 	})
 }
 
-// Appendix B.2: the ICRP gets lost. Seen by LCCE B.
+// RFC 3931, Appendix B.2: the ICRP is lost. The Peer is LCCE B.
 func TestLostPacketWithRetransmission(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -45,28 +45,29 @@ func TestLostPacketWithRetransmission(t *testing.T) {
 	s := event[CallIncoming](d).Session
 	d.accept(s)
 	if m := d.expect(l2tp.ICRP); m.Nr != 3 || m.Ns != 1 {
-		t.Errorf("ICRP %d, %d", m.Nr, m.Ns)
+		t.Errorf("ICRP has Nr %d, Ns %d; want 3, 1", m.Nr, m.Ns)
 	}
 	// "Realizing that it has already seen this packet, LCCE B discards the packet and sends an ACK
 	// message"
 	d.wait(time.Second - 1)
 	d.deliver(icrq)
 	if m := d.expect(l2tp.ACK); m.Nr != 3 || m.Ns != 2 {
-		t.Errorf("ACK %d, %d", m.Nr, m.Ns)
+		t.Errorf("ACK has Nr %d, Ns %d; want 3, 2", m.Nr, m.Ns)
 	}
 	// "LCCE B's retransmit timer fires"
 	d.wait(1)
 	if m := d.expectAgain(l2tp.ICRP, 1); m.Nr != 3 {
-		t.Errorf("ICRP again with Nr %d", m.Nr)
+		t.Errorf("retransmitted ICRP has Nr %d, want 3", m.Nr)
 	}
 	d.send(l2tp.ICCN, ids(5, s.ID))
 	if m := d.expect(l2tp.ACK); m.Nr != 4 || m.Ns != 2 {
-		t.Errorf("ACK %d, %d", m.Nr, m.Ns)
+		t.Errorf("ACK has Nr %d, Ns %d; want 4, 2", m.Nr, m.Ns)
 	}
 	event[SessionUp](d)
 }
 
-// Section 4.2: a retransmission has the Nr of now, and so another digest, which expect verifies.
+// RFC 3931, section 4.2: a retransmission has the current Nr, and therefore another digest, which
+// expect verifies.
 func TestRetransmissionIsUpToDate(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -83,8 +84,8 @@ func TestRetransmissionIsUpToDate(t *testing.T) {
 	}
 }
 
-// Sections 4.2 and 6.15: an ACK and a ZLB have no number, and are not acknowledged, whatever they
-// say.
+// RFC 3931, sections 4.2 and 6.15: an ACK and a ZLB do not use a sequence number, and are not
+// acknowledged, whatever their Ns is.
 func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
 	d := newDialogue(t, noSecret)
 	d.scriptConnects()
@@ -98,18 +99,18 @@ func TestAcknowledgementsAreNotAcknowledged(t *testing.T) {
 	d.expect(l2tp.ACK)
 }
 
-// Section 4.2: what acknowledges a message never sent is invalid, all of it.
+// RFC 3931, section 4.2: a message that acknowledges a message never sent is invalid as a whole.
 func TestInvalidNr(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
 	d.send(l2tp.StopCCN, acking(77))
 	d.expectState(c, Established)
 	if d.peer.Status().Drops[DropInvalidNr] != 1 || c.reliable.nr != 2 {
-		t.Error("not dropped")
+		t.Error("the invalid message was not dropped")
 	}
 }
 
-// Messages that overtake each other are acted upon in order.
+// Messages received out of order are handled in order.
 func TestReorderedMessages(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -134,7 +135,7 @@ func TestReorderedMessages(t *testing.T) {
 	d.expect(l2tp.ACK)
 }
 
-// The SCCCN gets lost and the first call overtakes its retransmission.
+// The SCCCN is lost, and an ICRQ arrives before its retransmission.
 func TestCallBeforeSCCCN(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
@@ -149,7 +150,7 @@ func TestCallBeforeSCCCN(t *testing.T) {
 	event[CallIncoming](d)
 }
 
-// The peer's window bounds what is outstanding.
+// The peer's window bounds the number of outstanding messages.
 func TestPeerWindowIsRespected(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ, func(m *draft) { m.ReceiveWindow = 2 })

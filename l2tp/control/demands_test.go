@@ -6,7 +6,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// The demands of the tests: of a sublayer sublayerOnly, and of sequence numbers in it.
+// The demands of the tests.
 var (
 	none         = Demands{}
 	sublayerOnly = Demands{l2tp.SublayerDefault, l2tp.SequenceNone}
@@ -14,7 +14,7 @@ var (
 	sequencedAll = Demands{l2tp.SublayerDefault, l2tp.SequenceAll}
 )
 
-// withDemands has a message demand; of nothing it says nothing.
+// withDemands adds demands to a message; none adds no AVPs.
 func withDemands(d Demands) option {
 	return func(m *draft) {
 		if d != none {
@@ -23,7 +23,7 @@ func withDemands(d Demands) option {
 	}
 }
 
-// expectDemands checks what a message of ours demands; of nothing it is to say nothing.
+// expectDemands checks the demands in a message of the Peer. Without demands it must have no AVPs.
 func (d *dialogue) expectDemands(t l2tp.MessageType, want Demands) {
 	d.t.Helper()
 	m := d.expect(t)
@@ -39,23 +39,23 @@ func (d *dialogue) expectSessionDemands(s *Session, ours, theirs Demands) {
 	}
 }
 
-// RFC 3931 section 5.4.4, as the one that asks for a session: the ICCN says what the ICRP has
-// brought us to demand besides.
+// RFC 3931, section 5.4.4, at the initiator of a session: its ICCN has the demands that it has
+// adopted from the ICRP.
 func TestDemandsOfInitiator(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
 		sequencing l2tp.DataSequencing
 		icrq       Demands
 		icrp       Demands
-		iccn       Demands // said in it
-		ours       Demands // in the end
+		iccn       Demands // in its AVPs
+		ours       Demands // finally
 		refused    bool
 	}{
-		{"nobody demands", l2tp.SequenceNone, none, none, none, none, false},
+		{"no demands", l2tp.SequenceNone, none, none, none, none, false},
 		{"both demand", l2tp.SequenceAll, sequencedAll, sequencedAll, none, sequencedAll, false},
-		{"both demand, the peer not for IP", l2tp.SequenceAll, sequencedAll, nonIP, none, sequencedAll, false},
+		{"both demand, the peer only for non-IP", l2tp.SequenceAll, sequencedAll, nonIP, none, sequencedAll, false},
 		{"the peer demands", l2tp.SequenceNone, none, sequencedAll, sequencedAll, sequencedAll, false},
-		{"the peer demands for other than IP", l2tp.SequenceNone, none, nonIP, sequencedAll, sequencedAll, false},
+		{"the peer demands for non-IP", l2tp.SequenceNone, none, nonIP, sequencedAll, sequencedAll, false},
 		{"the peer demands a sublayer", l2tp.SequenceNone, none, sublayerOnly, sublayerOnly, sublayerOnly, false},
 		{"only we demand", l2tp.SequenceAll, sequencedAll, none, none, none, true},
 		{"the peer demands a sublayer, we numbers", l2tp.SequenceAll, sequencedAll, sublayerOnly, none, none, true},
@@ -86,29 +86,29 @@ func TestDemandsOfInitiator(t *testing.T) {
 	}
 }
 
-// As the one that is asked: the peer has to follow with its ICCN, as the data plane is made by
-// then.
+// At the recipient of a session request: the peer must adopt our demands with its ICCN, because the
+// data plane's session exists by then.
 func TestDemandsOfRecipient(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		icrq    Demands
 		require l2tp.DataSequencing
 		ours    Demands // in the ICRP
-		theirs  Demands // as expected then
+		theirs  Demands // expected of the peer
 		iccn    Demands
 		refused bool
 	}{
-		{"nobody demands", none, l2tp.SequenceNone, none, none, none, false},
+		{"no demands", none, l2tp.SequenceNone, none, none, none, false},
 		{"the peer demands", sequencedAll, l2tp.SequenceNone, sequencedAll, sequencedAll, none, false},
-		{"the peer demands, and says so again", sequencedAll, l2tp.SequenceNone, sequencedAll, sequencedAll, sequencedAll, false},
-		{"the peer demands for other than IP", nonIP, l2tp.SequenceNone, sequencedAll, nonIP, none, false},
+		{"the peer demands, and repeats it", sequencedAll, l2tp.SequenceNone, sequencedAll, sequencedAll, sequencedAll, false},
+		{"the peer demands for non-IP", nonIP, l2tp.SequenceNone, sequencedAll, nonIP, none, false},
 		{"the peer demands a sublayer", sublayerOnly, l2tp.SequenceNone, sublayerOnly, sublayerOnly, none, false},
 		{"both demand", nonIP, l2tp.SequenceAll, sequencedAll, nonIP, none, false},
-		{"we demand, the peer follows", none, l2tp.SequenceAll, sequencedAll, sequencedAll, sequencedAll, false},
-		{"we demand, the peer does not follow", none, l2tp.SequenceAll, sequencedAll, sequencedAll, none, true},
-		{"we demand more, the peer does not follow", sublayerOnly, l2tp.SequenceAll, sequencedAll, sequencedAll, none, true},
+		{"we demand, the peer adopts it", none, l2tp.SequenceAll, sequencedAll, sequencedAll, sequencedAll, false},
+		{"we demand, the peer does not", none, l2tp.SequenceAll, sequencedAll, sequencedAll, none, true},
+		{"we demand more, the peer does not", sublayerOnly, l2tp.SequenceAll, sequencedAll, sequencedAll, none, true},
 		{"the peer demands too late", none, l2tp.SequenceNone, none, none, sequencedAll, true},
-		{"the peer thinks better of it", sequencedAll, l2tp.SequenceNone, sequencedAll, sequencedAll, nonIP, true},
+		{"the peer changes its demands", sequencedAll, l2tp.SequenceNone, sequencedAll, sequencedAll, nonIP, true},
 		{"numbers without sublayer", none, l2tp.SequenceNone, none, none, Demands{0, l2tp.SequenceAll}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +134,8 @@ func TestDemandsOfRecipient(t *testing.T) {
 	}
 }
 
-// An OCRQ is the peer's only word: what it does not demand it will not, and so we cannot.
+// At the recipient of an OCRQ: the peer sends no further message, so our demands must match the
+// OCRQ.
 func TestDemandsOfOutgoingCall(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -143,7 +144,7 @@ func TestDemandsOfOutgoingCall(t *testing.T) {
 		ours    Demands
 		refused bool
 	}{
-		{"nobody demands", none, l2tp.SequenceNone, none, false},
+		{"no demands", none, l2tp.SequenceNone, none, false},
 		{"the peer demands", sequencedAll, l2tp.SequenceNone, sequencedAll, false},
 		{"both demand", nonIP, l2tp.SequenceAll, sequencedAll, false},
 		{"only we demand", none, l2tp.SequenceAll, none, true},

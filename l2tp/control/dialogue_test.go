@@ -12,7 +12,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// epoch is when each test begins.
+// epoch is the time at which each test begins.
 var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // random returns a deterministic source of octets.
@@ -30,26 +30,26 @@ func testConfig(seed uint64) Config {
 		Timing: Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10},
 		Retry:  timing.Backoff{Min: time.Second, Max: time.Minute},
 		Rand:   random(seed),
-		// Tests send more than any peer does.
+		// Tests send more SCCRQs than a real peer.
 		Admission: Rate{PerSecond: 1000, Burst: 1_000_000},
 	}
 }
 
-// testCycle is the full retransmission cycle of testConfig: 1+2+4 and eight times 8 seconds.
+// testCycle is Timing.Cycle of testConfig: 1+2+4 and eight times 8 seconds.
 const testCycle = 71 * time.Second
 
-// testLimit is how long something may be half open with testConfig.
+// testLimit is Timing.SetupTimeout of testConfig.
 const testLimit = testCycle + 8*time.Second
 
-// call is the scripted side's view of one control connection.
+// call is the script's view of one control connection.
 type call struct {
-	id, peerID       uint32 // connection IDs: the script's and the Peer's
+	id, peerID       uint32 // connection IDs assigned by the script, and by the Peer
 	ns, nr           uint16
 	nonce, peerNonce []byte
-	nonceSent        bool // the Peer has heard our nonce
+	nonceSent        bool // the Peer has the script's nonce
 }
 
-// dialogue is a Peer under test and a script that plays the other side, message by message.
+// dialogue tests a Peer against a script that plays the remote end, message by message.
 type dialogue struct {
 	t      testing.TB
 	now    time.Time
@@ -60,11 +60,12 @@ type dialogue struct {
 	call  *call // the one that send uses
 	calls []*call
 
-	sent   [][]byte // datagrams of the Peer that the script has not looked at
+	sent   [][]byte // datagrams of the Peer not yet expected
 	events []Event
 }
 
-// newDialogue begins a dialogue with a Peer that is started. In the end nothing must be left unsaid.
+// newDialogue starts a passive Peer, changed as given. The test fails if datagrams or events remain
+// unexpected at its end.
 func newDialogue(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
 	d := newUncheckedDialogue(t, change...)
@@ -77,7 +78,7 @@ func newDialogue(t testing.TB, change ...func(*Config)) *dialogue {
 	return d
 }
 
-// newUncheckedDialogue begins a dialogue that may end at any point.
+// newUncheckedDialogue is newDialogue for tests that may end with datagrams or events left.
 func newUncheckedDialogue(t testing.TB, change ...func(*Config)) *dialogue {
 	t.Helper()
 	cfg := testConfig(1)
@@ -98,7 +99,7 @@ func active(c *Config) { c.Role = Both }
 
 func noSecret(c *Config) { c.Secret = nil }
 
-// step lets the Peer act and takes what it puts out.
+// step runs act and collects its output.
 func (d *dialogue) step(act func(*Output)) {
 	var out Output
 	act(&out)
@@ -108,7 +109,7 @@ func (d *dialogue) step(act func(*Output)) {
 	d.events = append(d.events, out.Events...)
 }
 
-// newCall makes the script use a new control connection, and returns it.
+// newCall makes the script use a new control connection and returns it.
 func (d *dialogue) newCall() *call {
 	n := byte(len(d.calls) + 1)
 	d.call = &call{id: 0x2000 + uint32(n), nonce: []byte{n, n, n, n, n, n, n, n, n, n, n, n, n, n, n, n}}
@@ -116,7 +117,7 @@ func (d *dialogue) newCall() *call {
 	return d.call
 }
 
-// send writes a message and delivers it; it returns the datagram, to be delivered again.
+// send encodes and delivers a message. It returns the datagram, for tests that deliver it again.
 func (d *dialogue) send(t l2tp.MessageType, options ...option) []byte {
 	d.t.Helper()
 	b := d.encode(t, options...)
@@ -128,7 +129,7 @@ func (d *dialogue) deliver(b []byte) {
 	d.step(func(out *Output) { d.peer.Receive(d.now, b, out) })
 }
 
-// expect takes the oldest datagram that the Peer has sent, which must be of type t, in order and
+// expect returns the oldest remaining datagram of the Peer, which must be of type t, in order and
 // signed.
 func (d *dialogue) expect(t l2tp.MessageType) *l2tp.Message {
 	d.t.Helper()
@@ -144,7 +145,7 @@ func (d *dialogue) expect(t l2tp.MessageType) *l2tp.Message {
 	return m
 }
 
-// expectAgain is expect for a retransmission of what was expected before.
+// expectAgain is expect for a retransmission, or an ACK, with that Ns.
 func (d *dialogue) expectAgain(t l2tp.MessageType, ns uint16) *l2tp.Message {
 	d.t.Helper()
 	m := d.take(t)
@@ -169,13 +170,13 @@ func (d *dialogue) callTo(id uint32) *call {
 func (d *dialogue) take(t l2tp.MessageType) *l2tp.Message {
 	d.t.Helper()
 	if len(d.sent) == 0 {
-		d.t.Fatalf("silence, want %s", t)
+		d.t.Fatalf("no datagram sent, want %s", t)
 	}
 	b := d.sent[0]
 	d.sent = d.sent[1:]
 	m := new(l2tp.Message)
 	if err := m.Parse(b, nil); err != nil {
-		d.t.Fatalf("the Peer sent a bad message: %v", err)
+		d.t.Fatalf("the Peer sent a malformed message: %v", err)
 	}
 	if m.Type != t {
 		d.t.Fatalf("%s, want %s", describe(b), t)
@@ -189,7 +190,7 @@ func (d *dialogue) take(t l2tp.MessageType) *l2tp.Message {
 	}
 	if d.key != nil {
 		theirs, ours := c.peerNonce, c.nonce
-		if theirs == nil || !c.nonceSent { // one of us has not heard the other's
+		if theirs == nil || !c.nonceSent { // one end does not have the other's nonce
 			theirs, ours = nil, nil
 		}
 		if err := d.key.Verify(b, theirs, ours); err != nil {
@@ -219,15 +220,15 @@ func (d *dialogue) expectCDN(code l2tp.CDNCode, id uint32) *l2tp.Message {
 	return m
 }
 
-// expectNothing says that the Peer has sent nothing more.
+// expectNothing fails the test if the Peer has sent another datagram.
 func (d *dialogue) expectNothing() {
 	d.t.Helper()
 	if len(d.sent) > 0 {
-		d.t.Fatalf("%s, want silence", describe(d.sent[0]))
+		d.t.Fatalf("%s, want no datagram", describe(d.sent[0]))
 	}
 }
 
-// expectNoEvent says that the Peer has told nothing more.
+// expectNoEvent fails the test if the Peer has emitted another event.
 func (d *dialogue) expectNoEvent() {
 	d.t.Helper()
 	if len(d.events) > 0 {
@@ -235,7 +236,7 @@ func (d *dialogue) expectNoEvent() {
 	}
 }
 
-// event takes the Peer's oldest event, which must be an E.
+// event returns the oldest remaining event of the Peer, which must be an E.
 func event[E Event](d *dialogue) E {
 	d.t.Helper()
 	if len(d.events) == 0 {
@@ -249,7 +250,7 @@ func event[E Event](d *dialogue) E {
 	return e
 }
 
-// expectSessionDown takes a SessionDown of s, for that cause.
+// expectSessionDown expects a SessionDown of s with that cause.
 func (d *dialogue) expectSessionDown(s *Session, cause Cause) {
 	d.t.Helper()
 	if e := event[SessionDown](d); e.Session != s || e.Why.Cause != cause || e.Why.Text == "" {
@@ -257,7 +258,7 @@ func (d *dialogue) expectSessionDown(s *Session, cause Cause) {
 	}
 }
 
-// expectConnectionDown takes a ConnectionDown for that cause.
+// expectConnectionDown expects a ConnectionDown with that cause.
 func (d *dialogue) expectConnectionDown(cause Cause) {
 	d.t.Helper()
 	if e := event[ConnectionDown](d); e.Why.Cause != cause || e.Why.Text == "" {
@@ -265,7 +266,7 @@ func (d *dialogue) expectConnectionDown(cause Cause) {
 	}
 }
 
-// wait lets time pass, and the Peer act at each of its deadlines.
+// wait advances the time, and the Peer at each of its deadlines.
 func (d *dialogue) wait(long time.Duration) {
 	d.t.Helper()
 	end := d.now.Add(long)
@@ -280,10 +281,10 @@ func (d *dialogue) wait(long time.Duration) {
 		}
 		d.step(func(out *Output) { d.peer.Advance(d.now, out) })
 	}
-	d.t.Fatalf("the Peer's deadline %s does not move", d.peer.Deadline())
+	d.t.Fatalf("the deadline %s does not advance", d.peer.Deadline())
 }
 
-// scriptConnects establishes a connection that the script has scriptConnects for.
+// scriptConnects establishes a connection that the script initiates.
 func (d *dialogue) scriptConnects() *Connection {
 	d.t.Helper()
 	d.send(l2tp.SCCRQ)
@@ -293,7 +294,7 @@ func (d *dialogue) scriptConnects() *Connection {
 	return event[ConnectionUp](d).Connection
 }
 
-// peerConnects establishes a connection that the Peer calls for.
+// peerConnects establishes a connection that the Peer initiates.
 func (d *dialogue) peerConnects() *Connection {
 	d.t.Helper()
 	d.expect(l2tp.SCCRQ)
@@ -303,7 +304,7 @@ func (d *dialogue) peerConnects() *Connection {
 	return event[ConnectionUp](d).Connection
 }
 
-// open has the owner ask for a session.
+// open makes the owner request a session.
 func (d *dialogue) open(name string) *Session {
 	d.t.Helper()
 	var s *Session
@@ -323,7 +324,7 @@ func (d *dialogue) stop() {
 	d.step(func(out *Output) { d.peer.Stop(d.now, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, out) })
 }
 
-// ownerOpens has the owner open a session that the script answers as session id.
+// ownerOpens establishes a session that the owner requests; the script assigns id.
 func (d *dialogue) ownerOpens(name string, id uint32) *Session {
 	d.t.Helper()
 	s := d.open(name)
@@ -331,7 +332,7 @@ func (d *dialogue) ownerOpens(name string, id uint32) *Session {
 	d.send(l2tp.ICRP, ids(id, s.ID))
 	d.expect(l2tp.ACK)
 	if event[CallAnswered](d).Session != s {
-		d.t.Fatal("another session is answered")
+		d.t.Fatal("CallAnswered for another session")
 	}
 	d.connect(s)
 	d.expect(l2tp.ICCN)
@@ -340,7 +341,7 @@ func (d *dialogue) ownerOpens(name string, id uint32) *Session {
 	return s
 }
 
-// scriptOpens has the script open a session.
+// scriptOpens establishes a session that the script requests with that session ID.
 func (d *dialogue) scriptOpens(name string, id uint32) *Session {
 	d.t.Helper()
 	s := d.scriptRequests(name, id)
@@ -352,7 +353,7 @@ func (d *dialogue) scriptOpens(name string, id uint32) *Session {
 	return s
 }
 
-// scriptRequests has the script ask for a session that the owner has yet to accept.
+// scriptRequests makes the script request a session. The owner has not accepted it yet.
 func (d *dialogue) scriptRequests(name string, id uint32) *Session {
 	d.t.Helper()
 	d.send(l2tp.ICRQ, ids(id, 0), endID(name))
@@ -364,7 +365,7 @@ func (d *dialogue) setCircuit(s *Session, status l2tp.CircuitStatus) {
 	d.step(func(out *Output) { s.SetCircuit(d.now, status, out) })
 }
 
-// expectCircuit expects a message that tells a circuit status.
+// expectCircuit expects a message with that circuit status.
 func (d *dialogue) expectCircuit(t l2tp.MessageType, want l2tp.CircuitStatus) {
 	d.t.Helper()
 	m := d.expect(t)
@@ -373,15 +374,15 @@ func (d *dialogue) expectCircuit(t l2tp.MessageType, want l2tp.CircuitStatus) {
 	}
 }
 
-// expectCircuitChanged takes a CircuitChanged of s.
+// expectCircuitChanged expects a CircuitChanged of s.
 func (d *dialogue) expectCircuitChanged(s *Session, want l2tp.CircuitStatus) {
 	d.t.Helper()
 	if e := event[CircuitChanged](d); e.Session != s || e.Status != want || s.PeerCircuit != want {
-		d.t.Fatalf("circuit %s, and %s in the session; want %s", e.Status, s.PeerCircuit, want)
+		d.t.Fatalf("circuit %s in the event, %s in the session; want %s", e.Status, s.PeerCircuit, want)
 	}
 }
 
-// describe names a datagram of the Peer for a message of a test.
+// describe describes a datagram of the Peer in messages of tests.
 func describe(b []byte) string {
 	var m l2tp.Message
 	err := m.Parse(b, nil)

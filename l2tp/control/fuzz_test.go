@@ -7,14 +7,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// fuzzer plays a peer, an owner and time by a script of octets.
+// fuzzer controls the remote end, the owner and the time by a script of octets.
 type fuzzer struct {
 	*dialogue
 	script         []byte
 	stages         stages
-	sessions       []*Session // all that the owner has heard of
-	opened         int        // by the owner
-	circuitChanges int        // changes of a circuit, by the owner
+	sessions       []*Session // all sessions that the owner knows
+	opened         int        // sessions opened by the owner
+	circuitChanges int        // made by the owner
 }
 
 func (p *fuzzer) octet() byte {
@@ -31,7 +31,7 @@ var fuzzMessages = [...]l2tp.MessageType{
 	l2tp.OCRQ, l2tp.OCRP, l2tp.OCCN, l2tp.ACK, l2tp.ZLB,
 }
 
-// message sends a message that may be what is expected, and may be anything.
+// message sends a message that may be valid or not.
 func (p *fuzzer) message() {
 	t := fuzzMessages[int(p.octet())%len(fuzzMessages)]
 	session, shape := p.octet(), p.octet()
@@ -77,7 +77,7 @@ func (p *fuzzer) message() {
 	p.send(t, options...)
 }
 
-// sessionID is the Peer's ID of a session, or one of none.
+// sessionID returns the Peer's ID of a session, or an unknown ID.
 func (p *fuzzer) sessionID(n byte) uint32 {
 	if i := len(p.sessions) - int(n); n > 0 && i >= 0 {
 		return p.sessions[i].ID
@@ -85,7 +85,7 @@ func (p *fuzzer) sessionID(n byte) uint32 {
 	return uint32(n>>3) * 99
 }
 
-// playNext acts upon the next octets of the script.
+// playNext performs the action in the next octets of the script.
 func (p *fuzzer) playNext() {
 	switch what := p.octet(); what & 15 {
 	default:
@@ -136,7 +136,7 @@ func (p *fuzzer) playNext() {
 	}
 }
 
-// changeSecrets mostly leaves the secret that the script has.
+// changeSecrets mostly keeps the secret that the script has.
 func (p *fuzzer) changeSecrets(to byte) {
 	var secret, next []byte
 	if p.key != nil || to&0xf0 == 0xf0 {
@@ -158,7 +158,7 @@ func (p *fuzzer) session(n byte) *Session {
 	return nil
 }
 
-// processOutput takes what the Peer has put out: its numbers, IDs and nonces, and the events.
+// processOutput handles the events of the Peer, and records its numbers, IDs and nonces.
 func (p *fuzzer) processOutput() {
 	for _, e := range p.events {
 		if err := p.stages.event(e); err != nil {
@@ -192,32 +192,32 @@ func (p *fuzzer) processOutput() {
 	p.sent = p.sent[:0]
 }
 
-// checkBounds fails the test if the Peer holds more than it may.
+// checkBounds fails the test if the state of the Peer exceeds its bounds.
 func (p *fuzzer) checkBounds() {
 	peer := p.peer
 	if len(peer.incoming) > maxIncoming || len(peer.closing) > maxClosing {
-		p.t.Fatalf("%d half open, %d lingering", len(peer.incoming), len(peer.closing))
+		p.t.Fatalf("%d half-open connections, %d closing", len(peer.incoming), len(peer.closing))
 	}
 	var room [maxConnections]*Connection
 	for _, c := range peer.appendAll(room[:0]) {
 		r, n := &c.reliable, len(c.sessions)
 		if len(r.early) >= r.window || len(r.queue) > r.limit+p.opened+p.circuitChanges || n > peer.cfg.MaxSessions+p.opened || len(c.byPeer) > n ||
 			len(c.waiting) > n || len(c.opening) > 2*n+17 {
-			p.t.Fatalf("%d early, %d in the queue, %d sessions, %d by the peer's ID, %d waiting, %d opening",
+			p.t.Fatalf("beyond the bounds: %d messages early, %d queued; %d sessions, %d by the peer's ID, %d waiting, %d opening",
 				len(r.early), len(r.queue), n, len(c.byPeer), len(c.waiting), len(c.opening))
 		}
 		if n > 0 && c.State != Established {
-			p.t.Fatalf("%d sessions in state %s", n, c.State)
+			p.t.Fatalf("%d sessions on a connection in state %s", n, c.State)
 		}
 		for id, s := range c.sessions {
 			if s.ID != id || s.State == SessionIdle || p.stages[s] == stageEnded || p.stages[s] == stageUp && s.State != SessionEstablished {
-				p.t.Fatalf("session in state %s, life %d", s.State, p.stages[s])
+				p.t.Fatalf("session in state %s at stage %d", s.State, p.stages[s])
 			}
 		}
 	}
 }
 
-// FuzzPeer has a Peer talk with one that says anything, and be owned by one that does anything.
+// FuzzPeer runs a Peer with a remote end that sends anything, and an owner that does anything.
 func FuzzPeer(f *testing.F) {
 	const sccrq, sccrp, scccn, stop, hello, icrq, icrp, iccn, cdn, sli, wen, ocrq = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 	f.Add([]byte{0, sccrq, 0, 0, 0, scccn, 0, 0, 0, icrq, 0x10, 0, 11, 0, 0, iccn, 0x11, 0, 0, cdn, 0x11, 0}, byte(0))
@@ -249,19 +249,18 @@ func FuzzPeer(f *testing.F) {
 		p.processOutput()
 		p.wait(2 * testCycle)
 		p.processOutput()
-		for s, life := range p.stages {
-			if life != stageEnded {
-				t.Fatalf("the end of a session in state %s is not told", s.State)
+		for s, stage := range p.stages {
+			if stage != stageEnded {
+				t.Fatalf("no SessionDown for a session in state %s", s.State)
 			}
 		}
 		if !d.peer.Done() || len(d.peer.live())+len(d.peer.closing) != 0 || !d.peer.Deadline().IsZero() {
-			t.Fatalf("not done: %d connections, %d lingering", len(d.peer.live()), len(d.peer.closing))
+			t.Fatalf("not done: %d connections, %d closing", len(d.peer.live()), len(d.peer.closing))
 		}
 	})
 }
 
-// FuzzReceive gives a Peer octets that are no message, or almost one, over an established
-// connection without secret.
+// FuzzReceive delivers arbitrary octets to a Peer with an established connection without a secret.
 func FuzzReceive(f *testing.F) {
 	seed := func(t l2tp.MessageType) []byte {
 		d := &dialogue{call: &call{id: 0x2001}}
@@ -279,7 +278,7 @@ func FuzzReceive(f *testing.F) {
 		d := newUncheckedDialogue(t, noSecret)
 		c := d.scriptConnects()
 		d.deliver(b)
-		if len(b) >= l2tp.HeaderLen { // to the connection, in order
+		if len(b) >= l2tp.HeaderLen { // on the connection, in order
 			b = append([]byte(nil), b...)
 			b[4], b[5], b[6], b[7] = byte(c.ID>>24), byte(c.ID>>16), byte(c.ID>>8), byte(c.ID)
 			b[8], b[9], b[10], b[11] = 0, 2, 0, 1

@@ -7,29 +7,29 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Section 4.4: a HELLO after a time of silence, jittered, and the connection is down if it is not
-// acknowledged.
+// RFC 3931, section 4.4: a HELLO is sent after a jittered time without messages. The connection
+// ends if it is not acknowledged.
 func TestHello(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
-	heard := d.now
+	lastHeard := d.now
 	d.wait(45*time.Second - 1)
 	d.expectNothing()
 	d.wait(15 * time.Second)
 	d.expect(l2tp.HELLO)
 	sentAt := d.now
 	d.send(l2tp.ACK)
-	if c.LastHeard != sentAt || !heard.Before(sentAt) {
-		t.Errorf("last heard %s, want %s", c.LastHeard, sentAt)
+	if c.LastHeard != sentAt || !lastHeard.Before(sentAt) {
+		t.Errorf("last lastHeard %s, want %s", c.LastHeard, sentAt)
 	}
-	// Data counts as life.
+	// Received data postpones the HELLO.
 	d.wait(40 * time.Second)
 	d.peer.Established().DataReceived(d.now)
 	d.wait(45*time.Second - 1)
 	d.expectNothing()
 	d.wait(15 * time.Second)
 	d.expect(l2tp.HELLO)
-	// Silence.
+	// The peer no longer answers.
 	d.wait(testCycle - 20*time.Second)
 	for range 8 {
 		d.expectAgain(l2tp.HELLO, 2)
@@ -41,7 +41,7 @@ func TestHello(t *testing.T) {
 	}
 	d.expectConnectionDown(CauseSilent)
 	if len(d.peer.closing) != 0 {
-		t.Error("there is nobody left to wait for")
+		t.Error("the connection is kept although the peer does not answer")
 	}
 }
 
@@ -53,19 +53,19 @@ func TestHelloJitter(t *testing.T) {
 		from := d.now
 		d.wait(d.peer.Deadline().Sub(d.now))
 		d.expect(l2tp.HELLO)
-		silence := d.now.Sub(from)
-		if silence < 45*time.Second || silence > 60*time.Second {
-			t.Fatalf("HELLO after %s", silence)
+		interval := d.now.Sub(from)
+		if interval < 45*time.Second || interval > 60*time.Second {
+			t.Fatalf("HELLO after %s, want 45s to 60s", interval)
 		}
-		seen[silence] = true
+		seen[interval] = true
 		d.send(l2tp.ACK)
 	}
 	if len(seen) < 40 {
-		t.Errorf("%d different times in 50", len(seen))
+		t.Errorf("%d different times in 50, want 40 at least", len(seen))
 	}
 }
 
-// What is not acknowledged yet proves as much as a HELLO would.
+// No HELLO is sent while another message is unacknowledged, because that tests the peer as well.
 func TestNoHelloBesideAnotherMessage(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Hello = 3 * time.Second })
 	d.scriptConnects()

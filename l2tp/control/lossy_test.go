@@ -8,32 +8,31 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// linkQuality is how bad the link between two sides is.
+// linkQuality is the quality of the link between two sides.
 type linkQuality struct {
-	loss, duplication float64       // of a datagram, 0 to 1
-	delay, jitter     time.Duration // jitter beyond the time between datagrams reorders them
+	loss, duplication float64       // probability for each datagram, 0 to 1
+	delay, jitter     time.Duration // jitter longer than the time between datagrams reorders them
 }
 
-// setQuality makes the weather of sim.
-func (sim *simulation) setQuality(dice *rand.Rand, now linkQuality) {
+// setQuality sets the quality of the link.
+func (sim *simulation) setQuality(dice *rand.Rand, quality linkQuality) {
 	sim.send = func(to int, b []byte) {
-		if dice.Float64() < now.loss {
+		if dice.Float64() < quality.loss {
 			return
 		}
 		copies := 1
-		if dice.Float64() < now.duplication {
+		if dice.Float64() < quality.duplication {
 			copies = 2
 		}
 		for range copies {
-			at := sim.now.Add(now.delay + time.Duration(dice.Int64N(int64(now.jitter)+1)))
+			at := sim.now.Add(quality.delay + time.Duration(dice.Int64N(int64(quality.jitter)+1)))
 			sim.flight = append(sim.flight, inFlight{to, at, b})
 		}
 	}
 }
 
-// TestSimulation has two sides meet in bad weather, with owners that change their minds, PEs that
-// restart, and time passing. When it clears up, they agree, always; when both stop, nothing is
-// left.
+// TestSimulation connects two sides over a bad link while owners close and reopen sessions and PEs
+// restart. Once the link is good the sides always agree; once both stop, no state is left.
 func TestSimulation(t *testing.T) {
 	runs := 1500
 	if testing.Short() {
@@ -81,7 +80,7 @@ func simulate(t *testing.T, seed uint64) {
 		jitter:      time.Duration(dice.IntN(3000)) * time.Millisecond,
 	})
 	sim.start()
-	var step [2]int // of the changeover
+	var step [2]int // of each side in changeover
 	for range dice.IntN(8) {
 		sim.run(time.Duration(dice.IntN(15_000)) * time.Millisecond)
 		i := dice.IntN(2)
@@ -102,12 +101,12 @@ func simulate(t *testing.T, seed uint64) {
 					sim.step(i, func(out *Output) { x.SetCircuit(sim.now, x.Circuit^l2tp.CircuitActive, out) })
 				}
 			}
-		case 5: // a step to another secret
+		case 5: // a step of the change of the secret
 			if to := step[i] + 1; to < len(changeover) && changeover[to].common(changeover[step[1-i]]) {
 				step[i] = to
 				sim.setSecrets(i, changeover[to])
 			}
-		default: // the owner closes a session, and will open it anew
+		default: // the owner closes a session and reopens it later
 			name := s.wants[dice.IntN(len(s.wants))]
 			if x := s.sessions[name]; x != nil {
 				sim.step(i, func(out *Output) {
@@ -120,18 +119,18 @@ func simulate(t *testing.T, seed uint64) {
 	}
 	sim.setQuality(dice, linkQuality{delay: 10 * time.Millisecond, jitter: 10 * time.Millisecond})
 	sim.runUntilAgreed(10 * time.Minute)
-	// It lasts: HELLOs keep it up.
+	// HELLOs keep the connection up.
 	ups := sim.sides[0].ups
 	sim.run(5 * time.Minute)
 	sim.runUntilAgreed(time.Second)
 	if sim.sides[0].ups != ups {
-		t.Error("the connection does not last in fair weather")
+		t.Error("the connection ended on a good link")
 	}
 	sim.stopBoth()
 }
 
-// A dead peer is detected within the HELLO interval and a full retransmission cycle, and found
-// again when it is back.
+// A dead path is detected within the HELLO interval and a full retransmission cycle. The connection
+// is established again once the path works.
 func TestPathFails(t *testing.T) {
 	sim := newSimulation(t, testConfig(1), testConfig(2), "red")
 	sim.start()
@@ -142,17 +141,17 @@ func TestPathFails(t *testing.T) {
 	sim.run(60*time.Second + testCycle)
 	for i, s := range sim.sides {
 		if s.peer.Established() != nil || s.sessions["red"] != nil {
-			t.Errorf("side %d does not notice", i)
+			t.Errorf("side %d has not noticed the dead path", i)
 		}
 		if why := s.peer.Status().Why; why.Cause != CauseSilent {
-			t.Errorf("side %d: %s", i, why)
+			t.Errorf("side %d: connection ended for %q, want CauseSilent", i, why)
 		}
 	}
 	sim.send = send
 	sim.runUntilAgreed(3 * time.Minute)
 }
 
-// Many sessions at once, through a small window.
+// Many sessions open at the same time through a small window.
 func TestManySessions(t *testing.T) {
 	names := make([]string, 2000)
 	for i := range names {

@@ -6,7 +6,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Each AVP that section 6 demands of a message is missed, and the answer has result code 2.
+// A message without any one of the AVPs that section 6 requires is answered with result code 2.
 func TestRequiredAVPs(t *testing.T) {
 	for _, avp := range []l2tp.AVPType{
 		l2tp.AVPHostName, l2tp.AVPRouterID, l2tp.AVPAssignedConnectionID, l2tp.AVPPseudowireCapabilities, l2tp.AVPNonce,
@@ -69,7 +69,7 @@ func TestRequiredAVPs(t *testing.T) {
 		d.scriptConnects()
 		session(l2tp.WEN, l2tp.AVPCircuitErrors, d.scriptOpens("red", 5), d)
 	})
-	// A teardown does not fail for what it lacks: its sender has cleaned up.
+	// StopCCN and CDN work without a Result Code, because their sender has cleaned up.
 	t.Run("StopCCN without Result Code", func(t *testing.T) {
 		d := newDialogue(t)
 		d.scriptConnects()
@@ -87,10 +87,10 @@ func TestRequiredAVPs(t *testing.T) {
 	})
 }
 
-// Sections 5.2 and 7.1: what is malformed beyond repair ends the connection, what may be ignored
-// is.
+// RFC 3931, sections 5.2 and 7.1: a malformed message ends the connection, unless the fault may be
+// ignored.
 func TestMalformed(t *testing.T) {
-	overrun := tail(0x80, 20, 0, 0, 0, 7) // claims 14 octets more than there are
+	overrun := tail(0x80, 20, 0, 0, 0, 7) // claims 14 octets beyond the message
 	messageType := func(bits byte, value uint16) option {
 		return tampered(func(b []byte) []byte {
 			b[l2tp.HeaderLen] = bits
@@ -134,8 +134,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// Section 7.1: a control message with a malformed header must be discarded; one of L2TPv2 is none
-// of ours.
+// RFC 3931, section 7.1: a control message with a malformed header must be discarded. So are those
+// of L2TPv2.
 func TestMalformedHeader(t *testing.T) {
 	d := newDialogue(t, noSecret)
 	d.scriptConnects()
@@ -158,7 +158,7 @@ func TestMalformedHeader(t *testing.T) {
 	d.expect(l2tp.ACK)
 }
 
-// A message of the session level before the connection is established is one in the wrong state.
+// A session message before the connection is established is a message in the wrong state.
 func TestSessionMessageBeforeEstablished(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
@@ -168,8 +168,8 @@ func TestSessionMessageBeforeEstablished(t *testing.T) {
 	d.expectConnectionDown(CauseProtocol)
 }
 
-// A peer that does not carry PPP must not be asked for a PPP session (section 5.4.4), and there are
-// no others here.
+// A peer without PPP pseudowires is refused: a PPP session must not be requested from it (section
+// 5.4.4), and no other pseudowire type is supported.
 func TestPeerWithoutPPP(t *testing.T) {
 	ethernet := func(m *draft) { m.Pseudowires = l2tp.Pseudowires(l2tp.PseudowireEthernet) }
 	d := newDialogue(t)
@@ -183,7 +183,7 @@ func TestPeerWithoutPPP(t *testing.T) {
 	d.expectConnectionDown(CauseProtocol)
 }
 
-// A text that is too long for a Result Code AVP is cut, between characters.
+// A text that is too long for a Result Code AVP is cut between characters.
 func TestLongResult(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()

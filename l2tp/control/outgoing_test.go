@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// scriptRequestsOutgoing has the script ask for an outgoing call.
+// scriptRequestsOutgoing makes the script request an outgoing call.
 func (d *dialogue) scriptRequestsOutgoing(name string, id uint32) *Session {
 	d.t.Helper()
 	d.send(l2tp.OCRQ, ids(id, 0), endID(name))
@@ -18,7 +18,7 @@ func (d *dialogue) scriptRequestsOutgoing(name string, id uint32) *Session {
 	return s
 }
 
-// scriptOpensOutgoing has it established.
+// scriptOpensOutgoing establishes an outgoing call.
 func (d *dialogue) scriptOpensOutgoing(name string, id uint32) *Session {
 	d.t.Helper()
 	s := d.scriptRequestsOutgoing(name, id)
@@ -30,9 +30,9 @@ func (d *dialogue) scriptOpensOutgoing(name string, id uint32) *Session {
 	return s
 }
 
-// TestOCRQRecipientStates goes through RFC 3931 section 7.4.2's table, row by row. Our OCRP waits
-// for the owner: it says that the call can be placed, and here no time lies between that and its
-// being placed.
+// TestOCRQRecipientStates checks each row of the table of RFC 3931, section 7.4.2. The OCRP is sent
+// when the owner accepts: it confirms that the call can be placed, and here the call is placed at
+// the same time.
 func TestOCRQRecipientStates(t *testing.T) {
 	const id = 5
 	unexpected := func(begin func(d *dialogue) *Session) func(d *dialogue) {
@@ -70,9 +70,9 @@ func TestOCRQRecipientStates(t *testing.T) {
 		{"wait-cs-answer | call placement successful | send OCCN | established", func(d *dialogue) {
 			s := d.scriptRequestsOutgoing("red", id)
 			d.setCircuit(s, circuitDown)
-			d.connect(s) // not ours to connect
+			d.connect(s) // no effect on an outgoing call
 			d.accept(s)
-			d.accept(s) // once is enough
+			d.accept(s) // the second one has no effect
 			m := d.expect(l2tp.OCRP)
 			if m.LocalSessionID != s.ID || m.RemoteSessionID != id || !bytes.Equal(m.AssignedCookie, s.LocalCookie) ||
 				m.CircuitStatus != circuitDown|circuitNew {
@@ -124,7 +124,7 @@ func TestOCRQRecipientStates(t *testing.T) {
 		{"wait-cs-answer | a timer expires | send CDN, clean up | idle", func(d *dialogue) {
 			s := d.scriptRequestsOutgoing("red", id)
 			d.wait(40 * time.Second)
-			s.Connection.DataReceived(d.now) // or there were HELLOs
+			s.Connection.DataReceived(d.now) // avoids HELLOs
 			d.wait(testLimit - 40*time.Second)
 			d.expectCDN(l2tp.CDNFSMError, id)
 			d.expectSessionDown(s, CauseLocal)
@@ -168,14 +168,14 @@ func TestOCRQRecipientStates(t *testing.T) {
 	}
 }
 
-// RFC 3931 section 5.4.4: an OCRQ ties with our ICRQ for the same Remote End ID.
+// RFC 3931, section 5.4.4: an OCRQ ties with our ICRQ for the same Remote End ID.
 func TestTieBetweenICRQAndOCRQ(t *testing.T) {
 	tests := []struct {
 		name   string
 		theirs func(ours uint64) option
-		code   l2tp.CDNCode // of the CDN for their OCRQ; 0: none
+		code   l2tp.CDNCode // of the CDN for the OCRQ; 0: none
 		down   Cause
-		lost   bool // ours
+		lost   bool // our ICRQ
 	}{
 		{"ours wins", func(uint64) option { return tieBreaker(1<<64 - 1) }, l2tp.CDNLostTie, 0, false},
 		{"theirs has none", func(uint64) option { return func(*draft) {} }, l2tp.CDNLostTie, 0, false},

@@ -28,8 +28,8 @@ func TestBucket(t *testing.T) {
 		{time.Millisecond, 100, 1},
 		{time.Second, 100, 5},
 		{time.Second, 3, 3},
-		{400 * time.Millisecond, 100, 4}, // what was not taken, too
-		{time.Hour, 100, 10},             // but not more than the burst
+		{400 * time.Millisecond, 100, 4}, // with the tokens not taken before
+		{time.Hour, 100, 10},             // at most the burst
 	}
 	now := epoch
 	for i, step := range steps {
@@ -40,8 +40,8 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// RFC 3931 section 4.3: SCCRQs may be limited in their rate. Beyond it not even a digest is
-// computed, so that the same message counts as forged before and as too many after.
+// RFC 3931, section 4.3: the rate of SCCRQs may be limited. Beyond the rate no digest is computed,
+// so the same message is dropped as unauthenticated within the rate, and for the rate beyond it.
 func TestRateOfSCCRQs(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Admission = Rate{} })
 	right := d.key
@@ -56,7 +56,7 @@ func TestRateOfSCCRQs(t *testing.T) {
 	d.key = right
 	d.newCall()
 	sccrq := d.send(l2tp.SCCRQ)
-	d.expectNothing() // the peer suffers with the others, until it tries again
+	d.expectNothing() // the limit affects the authentic peer, too, until it retransmits
 	d.wait(time.Second)
 	d.deliver(sccrq)
 	d.expect(l2tp.SCCRP)
@@ -64,7 +64,7 @@ func TestRateOfSCCRQs(t *testing.T) {
 	d.expect(l2tp.ACK)
 	c := event[ConnectionUp](d).Connection
 
-	// What is established is not touched by a flood.
+	// A flood does not affect the established connection.
 	d.key = l2tp.NewKey([]byte("guess"))
 	established := d.call
 	for range 100 {
@@ -77,8 +77,7 @@ func TestRateOfSCCRQs(t *testing.T) {
 	d.scriptOpens("red", 5)
 }
 
-// A StopCCN to a peer that has not heard our ID costs a digest, too, if there is something that it
-// may be for.
+// A StopCCN with connection ID 0 costs a digest, too, if reverse lookup finds a connection.
 func TestRateOfStopCCNs(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 3} })
 	d.send(l2tp.SCCRQ)
@@ -94,7 +93,7 @@ func TestRateOfStopCCNs(t *testing.T) {
 	d.expectState(d.peer.incoming[0], WaitCtlConn)
 }
 
-// What nobody would look at takes nothing of the rate.
+// Messages that are dropped without computing a digest do not use the rate.
 func TestCheapDropsUseNoTokens(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Admission = Rate{PerSecond: 1, Burst: 2} })
 	sccrq := d.encode(l2tp.SCCRQ)
@@ -104,12 +103,12 @@ func TestCheapDropsUseNoTokens(t *testing.T) {
 	v2[2], v2[3] = 0, byte(len(v2))
 	for range 100 {
 		d.deliver(v2)
-		d.send(l2tp.StopCCN) // for nothing here
+		d.send(l2tp.StopCCN) // for an unknown connection
 		d.send(l2tp.HELLO)
 		d.deliver(sccrq[:20])
 	}
 	if d.peer.Status().Drops[DropRate] != 0 {
-		t.Error("they count")
+		t.Error("messages without a digest computation were limited")
 	}
 	d.deliver(sccrq)
 	d.expect(l2tp.SCCRP)

@@ -13,7 +13,7 @@ import (
 
 var testTiming = Timing{Initial: time.Second, Cap: 8 * time.Second, MaxRetries: 10}
 
-// sending is a reliable whose queue has n messages, to a peer with that window.
+// sending returns a reliable with n queued messages, to a peer with that window.
 func sending(n, window int) *reliable {
 	r := newReliable(testTiming, 16)
 	r.setPeerWindow(window)
@@ -23,7 +23,7 @@ func sending(n, window int) *reliable {
 	return &r
 }
 
-// burst takes all that the windows allow, and returns the numbers.
+// burst sends all messages that the windows allow, and returns their Ns.
 func burst(r *reliable, now time.Time) []uint16 {
 	var numbers []uint16
 	for m := r.next(now); m != nil; m = r.next(now) {
@@ -40,27 +40,27 @@ func from(first uint16, n int) []uint16 {
 	return numbers
 }
 
-// Appendix A: CWND starts at one and grows by one with each acknowledgement until SSTHRESH, the
-// advertised window at first, then by one with each CWND acknowledgements, and never beyond the
-// window.
+// RFC 3931, Appendix A: CWND starts at one. It grows by one with each acknowledgement up to
+// SSTHRESH, which is the advertised window at first; then by one with every CWND acknowledgements;
+// and never beyond the window.
 func TestSlowStart(t *testing.T) {
 	r := sending(100, 8)
 	next, acked := uint16(0), uint16(0)
 	for _, want := range []int{1, 2, 2, 2, 2, 2, 2, 2, 1, 1, 1} {
 		got := burst(r, epoch)
 		if !slices.Equal(got, from(next, want)) {
-			t.Fatalf("after %d acknowledgements %v is sent, want %d messages from %d", acked, got, want, next)
+			t.Fatalf("after %d acknowledgements %v are sent, want %d messages from %d on", acked, got, want, next)
 		}
 		next += uint16(want)
 		acked++
 		r.acknowledge(epoch, acked)
 	}
 	if r.cwnd != 8 {
-		t.Errorf("CWND %d, want that of the window", r.cwnd)
+		t.Errorf("CWND %d, want 8 as the window", r.cwnd)
 	}
 }
 
-// Appendix A: a time-out saves half of CWND in SSTHRESH and sets CWND to one.
+// RFC 3931, Appendix A: a time-out saves half of CWND in SSTHRESH and sets CWND to one.
 func TestCongestionAvoidance(t *testing.T) {
 	r := sending(200, 20)
 	acked := uint16(0)
@@ -82,11 +82,11 @@ func TestCongestionAvoidance(t *testing.T) {
 	check("after 11 acknowledgements", 12, 20)
 	sent := burst(r, epoch)
 	if r.expire(r.resendAt) {
-		t.Fatal("given up")
+		t.Fatal("gave up")
 	}
 	check("after a time-out", 1, 6)
 	if got := burst(r, epoch); !slices.Equal(got, from(acked, 1)) {
-		t.Fatalf("%v is sent again, want %d alone", got, acked)
+		t.Fatalf("%v are retransmitted, want %d only", got, acked)
 	}
 	ack(5)
 	check("in slow start again", 6, 6)
@@ -95,20 +95,20 @@ func TestCongestionAvoidance(t *testing.T) {
 	ack(1)
 	check("after CWND acknowledgements", 7, 6)
 	ack(7)
-	check("after CWND acknowledgements more", 8, 6)
+	check("after CWND further acknowledgements", 8, 6)
 	if len(sent) == 0 || r.retransmitted == 0 {
-		t.Error("nothing was lost")
+		t.Error("no message was retransmitted")
 	}
 }
 
-// RFC 2581 section 3.2: three acknowledgements that repeat the last say that a message is lost. RFC
-// 5827 section 2.1: of few messages on their way there are fewer acknowledgements to come.
+// RFC 2581, section 3.2: three duplicate acknowledgements indicate a lost message. RFC 5827,
+// section 2.1: with few messages in flight, fewer duplicates do.
 func TestFastRetransmit(t *testing.T) {
 	for _, tt := range []struct {
 		inFlight, repeats int
 		again             bool
 	}{
-		{1, 5, false}, // there is no message that could have arrived ahead of the one missing
+		{1, 5, false}, // no other message can have arrived before the missing one
 		{2, 0, false},
 		{2, 1, true},
 		{3, 1, false},
@@ -127,16 +127,16 @@ func TestFastRetransmit(t *testing.T) {
 		}
 		sent := burst(r, epoch)
 		if tt.again != slices.Equal(sent, from(0, 1)) || !tt.again && len(sent) > 0 {
-			t.Errorf("%d messages on their way, %d repeated acknowledgements: %v is sent", tt.inFlight, tt.repeats, sent)
+			t.Errorf("%d messages in flight, %d duplicate acknowledgements: %v are sent", tt.inFlight, tt.repeats, sent)
 		}
 		if tt.again && (r.ssthresh != tt.inFlight/2 || r.cwnd != 1 || r.retries != 0) {
-			t.Errorf("%d on their way: SSTHRESH %d, CWND %d, %d retries", tt.inFlight, r.ssthresh, r.cwnd, r.retries)
+			t.Errorf("%d in flight: SSTHRESH %d, CWND %d, %d retries", tt.inFlight, r.ssthresh, r.cwnd, r.retries)
 		}
 	}
 }
 
-// Acknowledgements that come while the lost message is on its way again are of those sent before
-// it, and say nothing new. Once it is acknowledged they are of the next that is missing.
+// Duplicate acknowledgements received after the retransmission were caused by earlier messages, and
+// are ignored. Once the retransmitted message is acknowledged, duplicates indicate the next loss.
 func TestFastRetransmitOnce(t *testing.T) {
 	r := sending(20, 8)
 	r.cwnd = 8
@@ -146,26 +146,26 @@ func TestFastRetransmitOnce(t *testing.T) {
 		r.duplicateAck(0)
 	}
 	if got := burst(r, epoch); !slices.Equal(got, from(0, 1)) {
-		t.Fatalf("%v is sent again, want 0 alone", got)
+		t.Fatalf("%v are retransmitted, want 0 only", got)
 	}
 	for range 5 {
 		r.duplicateAck(0)
 	}
 	if got := burst(r, epoch); got != nil {
-		t.Fatalf("%v is sent for acknowledgements of what was sent before", got)
+		t.Fatalf("%v are sent after duplicates caused by earlier messages", got)
 	}
 	r.acknowledge(epoch, 4)
 	if got := burst(r, epoch); !slices.Equal(got, from(4, 2)) {
-		t.Fatalf("%v is sent again, want what follows the next gap, in slow start", got)
+		t.Fatalf("%v are retransmitted, want 4 and 5, in slow start", got)
 	}
 	r.duplicateAck(0)
 	r.duplicateAck(4)
 	if got := burst(r, epoch); !slices.Equal(got, from(4, 1)) {
-		t.Fatalf("%v is sent, want 4, which was lost again", got)
+		t.Fatalf("%v are sent, want 4, which was lost again", got)
 	}
 }
 
-// An acknowledgement of many messages is one acknowledgement.
+// An acknowledgement of several messages counts as one in CWND.
 func TestCumulativeAcknowledgement(t *testing.T) {
 	r := sending(10, 4)
 	for _, nr := range []uint16{1, 3} {
@@ -177,8 +177,8 @@ func TestCumulativeAcknowledgement(t *testing.T) {
 	}
 }
 
-// Section 5.4.3: a peer that names no window has one of 4; one that names 0 must be sent something
-// all the same.
+// RFC 3931, section 5.4.3: the window of a peer that advertises none is 4. A peer that advertises 0
+// gets one message at a time.
 func TestPeerWindow(t *testing.T) {
 	r := newReliable(testTiming, 16)
 	if r.peerWindow != 4 {
@@ -188,23 +188,23 @@ func TestPeerWindow(t *testing.T) {
 		r.cwnd = 2
 		r.setPeerWindow(test[0])
 		if r.peerWindow != test[1] || r.cwnd > r.peerWindow {
-			t.Errorf("window %d taken as %d, CWND %d", test[0], r.peerWindow, r.cwnd)
+			t.Errorf("window %d becomes %d, CWND %d", test[0], r.peerWindow, r.cwnd)
 		}
 	}
 }
 
-// Section 4.2: each retransmission waits twice as long, 8 seconds at most; after MaxRetries the
-// peer is given up.
+// RFC 3931, section 4.2: each interval is twice the previous one, 8 seconds at most. After
+// MaxRetries the connection ends.
 func TestBackOff(t *testing.T) {
 	r := sending(1, 4)
 	burst(r, epoch)
 	now := epoch
 	for i, seconds := range []time.Duration{1, 2, 4, 8, 8, 8, 8, 8, 8, 8} {
 		if r.expire(now.Add(seconds*time.Second - 1)) {
-			t.Fatal("given up early")
+			t.Fatal("gave up early")
 		}
 		if len(burst(r, now)) != 0 {
-			t.Fatalf("retransmission %d before its time", i+1)
+			t.Fatalf("retransmission %d too early", i+1)
 		}
 		now = now.Add(seconds * time.Second)
 		if r.expire(now) || !slices.Equal(burst(r, now), []uint16{0}) || r.retries != i+1 {
@@ -212,14 +212,14 @@ func TestBackOff(t *testing.T) {
 		}
 	}
 	if r.expire(now.Add(8*time.Second-1)) || !r.expire(now.Add(8*time.Second)) {
-		t.Error("not given up after the full cycle")
+		t.Error("did not give up after the full cycle")
 	}
 	if cycle := now.Add(8 * time.Second).Sub(epoch); cycle != testTiming.Cycle() || cycle != testCycle {
-		t.Errorf("given up after %s, Cycle is %s", cycle, testTiming.Cycle())
+		t.Errorf("gave up after %s, Cycle is %s", cycle, testTiming.Cycle())
 	}
 }
 
-// An operator may ask for more retransmissions than a duration can be doubled.
+// The operator may configure more retransmissions than a duration can be doubled.
 func TestBackOffDoesNotOverflow(t *testing.T) {
 	long := Timing{Initial: time.Second, Cap: time.Minute, MaxRetries: 100}
 	if got, want := long.Cycle(), (1+2+4+8+16+32+95*60)*time.Second; got != want {
@@ -232,12 +232,12 @@ func TestBackOffDoesNotOverflow(t *testing.T) {
 	b := timing.Backoff{Min: time.Second, Max: time.Minute}
 	for n := range 100 {
 		if d := b.Delay(n, 1<<32-1); d > time.Minute || d < min(time.Minute, time.Second<<min(n, 6))*9/10 {
-			t.Errorf("delay %s after failure %d", d, n)
+			t.Errorf("delay %s after failure %d, want 90%% of the interval at least, 1m0s at most", d, n)
 		}
 	}
 }
 
-// The back-off starts anew with each message acknowledged.
+// The back-off restarts with each acknowledged message.
 func TestBackOffRestarts(t *testing.T) {
 	r := sending(2, 4)
 	r.cwnd = 2
@@ -248,15 +248,15 @@ func TestBackOffRestarts(t *testing.T) {
 	r.acknowledge(now, 1)
 	burst(r, now)
 	if r.retries != 0 || r.resendAt != now.Add(time.Second) {
-		t.Errorf("retries %d, next in %s", r.retries, r.resendAt.Sub(now))
+		t.Errorf("%d retries, next in %s; want 0, 1s", r.retries, r.resendAt.Sub(now))
 	}
 	r.acknowledge(now, 2)
 	if !r.idle() || !r.resendAt.IsZero() {
-		t.Error("a timer without a message")
+		t.Error("the timer is running without messages")
 	}
 }
 
-// Section 4.2: less than or equal are the last number and the 32767 before it.
+// RFC 3931, section 4.2: "less than or equal" are the last number and the 32767 before it.
 func TestArrival(t *testing.T) {
 	tests := []struct {
 		nr, ns uint16
@@ -289,23 +289,23 @@ func TestArrival(t *testing.T) {
 		r := newReliable(testTiming, 16)
 		r.nr = test.nr
 		if got := r.receive(test.ns); got != test.want || !r.ackDue {
-			t.Errorf("expecting %d, %d arrives: %d, want %d, to be acknowledged", test.nr, test.ns, got, test.want)
+			t.Errorf("Ns %d received, %d expected: treatment %d, want %d and an acknowledgement due", test.nr, test.ns, got, test.want)
 		}
 	}
 }
 
-// An Nr beyond what was sent is invalid; one from before says nothing.
+// An Nr beyond the sent messages is invalid. An old Nr is valid and acknowledges nothing.
 func TestAcknowledgementNumbers(t *testing.T) {
 	for _, base := range []uint16{0, 100, 65534} {
 		tests := []struct {
-			nr    uint16 // relative to the oldest message of three sent, one more being queued
+			nr    uint16 // relative to the oldest of three sent messages; a fourth is queued
 			valid bool
 			left  int
 		}{
 			{0, true, 4},
 			{1, true, 3},
 			{3, true, 1},
-			{4, false, 4}, // queued, and not sent yet
+			{4, false, 4}, // queued, not sent yet
 			{5, false, 4},
 			{32767, false, 4},
 			{32768, false, 4}, // a distance of exactly 32768 is not less than or equal
@@ -320,13 +320,13 @@ func TestAcknowledgementNumbers(t *testing.T) {
 			}
 			burst(&r, epoch)
 			if got := r.acknowledge(epoch, base+test.nr); got != test.valid || len(r.queue) != test.left {
-				t.Errorf("Nr %d+%d: valid %t, %d left, want %t and %d", base, test.nr, got, len(r.queue), test.valid, test.left)
+				t.Errorf("Nr %d+%d: valid %t, %d queued, want %t and %d", base, test.nr, got, len(r.queue), test.valid, test.left)
 			}
 		}
 	}
 }
 
-// Both numbers wrap around.
+// Ns and Nr wrap around.
 func TestWraparound(t *testing.T) {
 	a, b := newReliable(testTiming, 16), newReliable(testTiming, 16)
 	a.ns, b.nr = 65530, 65530
@@ -336,7 +336,7 @@ func TestWraparound(t *testing.T) {
 		for m := a.next(epoch); m != nil; m = a.next(epoch) {
 			ns := binary.BigEndian.Uint16(m[offsetNs:])
 			if ns != uint16(65530+i) || b.receive(ns) != deliver || b.receive(ns) != duplicate {
-				t.Fatalf("message %d, Ns %d, is not delivered once", i, ns)
+				t.Fatalf("message %d with Ns %d is not delivered exactly once", i, ns)
 			}
 		}
 		if !a.acknowledge(epoch, b.nr) || !a.idle() {
@@ -345,44 +345,44 @@ func TestWraparound(t *testing.T) {
 	}
 }
 
-// Messages ahead of their turn are delivered when it is theirs, each once.
+// Messages received out of order are delivered in order, each once.
 func TestOutOfOrder(t *testing.T) {
 	r := newReliable(testTiming, 4)
-	early := func(ns uint16, want arrival) {
+	receive := func(ns uint16, want arrival) {
 		t.Helper()
 		got := r.receive(ns)
 		if got != want {
-			t.Fatalf("message %d: %d, want %d", ns, got, want)
+			t.Fatalf("message %d: treatment %d, want %d", ns, got, want)
 		}
 		if got == hold && !r.keep(ns, []byte{byte(ns)}) {
 			t.Fatalf("message %d is not kept", ns)
 		}
 	}
-	early(2, hold)
-	early(1, hold)
-	early(2, duplicate)
-	early(4, discard)
+	receive(2, hold)
+	receive(1, hold)
+	receive(2, duplicate)
+	receive(4, discard)
 	if r.release() != nil {
 		t.Fatal("released out of order")
 	}
-	early(0, deliver)
+	receive(0, deliver)
 	for _, want := range []byte{1, 2} {
 		if got := r.release(); !bytes.Equal(got, []byte{want}) {
 			t.Fatalf("released %v, want %d", got, want)
 		}
 	}
 	if r.release() != nil || r.nr != 3 || len(r.early) != 0 || r.received != 3 {
-		t.Errorf("Nr %d, %d held, %d received", r.nr, len(r.early), r.received)
+		t.Errorf("Nr %d, %d held, %d received; want 3, 0, 3", r.nr, len(r.early), r.received)
 	}
-	early(4, hold)
+	receive(4, hold)
 	if r.receive(5) != hold || r.keep(5, make([]byte, maxEarly+1)) {
-		t.Error("a message is held that is too long")
+		t.Error("a message that is too long was kept")
 	}
-	early(3, deliver)
+	receive(3, deliver)
 }
 
-// FuzzReliable sends from one reliable to another over a link that the script governs, and compares
-// what arrives with what was sent: all of it in order, once.
+// FuzzReliable sends from one reliable to another over a link that the script controls. All
+// messages must be delivered in order, each once.
 func FuzzReliable(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 1, 1, 2, 3, 4, 0, 1, 4}, uint16(65530), uint8(4))
 	f.Add([]byte{0, 0, 0, 0, 1, 1, 1, 1, 2, 5, 2, 4, 3, 3, 4, 4}, uint16(0), uint8(16))
@@ -423,7 +423,7 @@ func FuzzReliable(f *testing.F) {
 			}
 			if a.inFlight > min(a.cwnd, a.peerWindow) || a.cwnd < 1 || a.cwnd > a.peerWindow || a.inFlight > a.transmitted ||
 				a.transmitted > len(a.queue) || a.resendAt.IsZero() != (len(a.queue) == 0) {
-				t.Fatalf("out of bounds: %+v", a)
+				t.Fatalf("invariant violated: %+v", a)
 			}
 		}
 		for _, octet := range script {
@@ -432,11 +432,11 @@ func FuzzReliable(f *testing.F) {
 			case 0, 1: // send
 				a.push(binary.BigEndian.AppendUint32(make([]byte, l2tp.HeaderLen), uint32(sent)))
 				sent++
-			case 2: // one arrives, and may arrive again
+			case 2: // a message arrives, and may arrive again
 				if len(link) > 0 {
 					arrive(link[n%len(link)])
 				}
-			case 3: // one arrives, or is lost
+			case 3: // a message arrives, or is lost
 				if len(link) > 0 {
 					i := n % len(link)
 					if octet&0x80 == 0 {
@@ -444,7 +444,7 @@ func FuzzReliable(f *testing.F) {
 					}
 					link = slices.Delete(link, i, i+1)
 				}
-			case 4, 5: // an acknowledgement arrives, of now or of before
+			case 4, 5: // a current or old acknowledgement arrives
 				nr := acks[max(0, len(acks)-1-n)]
 				if octet&1 != 0 {
 					a.duplicateAck(nr)
@@ -460,7 +460,7 @@ func FuzzReliable(f *testing.F) {
 			}
 			pump()
 		}
-		for range 10*sent + 10 { // a link without loss brings the rest
+		for range 10*sent + 10 { // a link without loss delivers the rest
 			for _, m := range link {
 				arrive(m)
 			}
@@ -476,7 +476,7 @@ func FuzzReliable(f *testing.F) {
 			pump()
 		}
 		if got != sent || !a.idle() {
-			t.Fatalf("%d of %d messages arrived, %d in the queue", got, sent, len(a.queue))
+			t.Fatalf("%d of %d messages delivered, %d queued", got, sent, len(a.queue))
 		}
 	})
 }

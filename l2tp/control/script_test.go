@@ -6,12 +6,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// draft is a message of the script on its way to the wire.
+// draft is a message of the script before it is encoded.
 type draft struct {
 	l2tp.Message
-	hiding *l2tp.HidingKey       // hides the Remote End ID; nil: it is not hidden
-	tail   []byte                // octets behind the last AVP
-	tamper func(b []byte) []byte // after the digest
+	hiding *l2tp.HidingKey       // hides the Remote End ID; nil: not hidden
+	tail   []byte                // octets after the last AVP
+	tamper func(b []byte) []byte // changes the signed datagram
 }
 
 type option func(*draft)
@@ -30,7 +30,7 @@ func ids(local, remote uint32) option {
 	return func(m *draft) { m.LocalSessionID, m.RemoteSessionID = local, remote }
 }
 
-// hidden hides the Remote End ID with a secret.
+// hidden makes the message hide its Remote End ID with secret.
 func hidden(secret string) option {
 	return func(m *draft) {
 		m.hiding = l2tp.NewHidingKey([]byte(secret))
@@ -59,10 +59,10 @@ func result[C l2tp.StopCCNCode | l2tp.CDNCode](code C) option {
 	return func(m *draft) { m.Result.Code = uint16(code) }
 }
 
-// mandatoryUnknown is an AVP with the M bit of a type that RFC 3931 does not have.
+// mandatoryUnknown appends an AVP with the M bit and a type that RFC 3931 does not define.
 var mandatoryUnknown = tail(0x80, 6, 0, 0, 0xff, 0xff)
 
-// draft writes a message of type t as RFC 3931 section 6 wants it.
+// draft returns a message of type t with the AVPs that RFC 3931, section 6, requires.
 func (d *dialogue) draft(t l2tp.MessageType, options []option) *draft {
 	c := d.call
 	m := &draft{Message: l2tp.Message{Type: t}}
@@ -108,8 +108,8 @@ func (d *dialogue) draft(t l2tp.MessageType, options []option) *draft {
 	return m
 }
 
-// encode writes a message to the Peer. It takes up a number of the call's, unless it is an ACK, a
-// ZLB or numbered.
+// encode encodes a message to the Peer. The message uses the next Ns of the call, unless it is an
+// ACK, a ZLB or numbered.
 func (d *dialogue) encode(t l2tp.MessageType, options ...option) []byte {
 	d.t.Helper()
 	c := d.call

@@ -9,14 +9,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// secrets is what a side is configured with at one step of the change.
+// secrets is the configuration of a side at one step of the change.
 type secrets struct{ secret, next string }
 
-// changeover is how a side goes from the old secret to the new one. Beside the new one the old one
-// still counts, so that the operator may exchange the two first.
+// changeover lists the steps of a side from the old secret to the new one. The old secret remains
+// valid as the next one, so that the operator can exchange the two first.
 var changeover = []secrets{{"old", ""}, {"old", "new"}, {"new", "old"}, {"new", ""}}
 
-// common reports whether two sides at these steps can talk.
+// common reports whether two sides at these steps have a secret in common.
 func (s secrets) common(other secrets) bool {
 	return slices.ContainsFunc([]string{s.secret, s.next}, func(x string) bool {
 		return x != "" && (x == other.secret || x == other.next)
@@ -35,8 +35,7 @@ func (sim *simulation) setSecrets(i int, s secrets) {
 	sim.step(i, func(out *Output) { sim.sides[i].peer.SetSecrets(sim.now, octetsOf(s.secret), octetsOf(s.next), out) })
 }
 
-// paths yields each order in which two sides can take the steps of a change while they always have
-// a secret in common.
+// paths yields each order of the steps of two sides in which they always have a secret in common.
 func paths(yield func([]int)) {
 	last := len(changeover) - 1
 	var walk func(at [2]int, path []int)
@@ -56,9 +55,9 @@ func paths(yield func([]int)) {
 	walk([2]int{}, nil)
 }
 
-// RFC 3931 section 5.4.1: two secrets allow for a graceful switchover. Whichever order two PEs take
-// the steps in, with traffic between them, and messages of before and after on their way or lost:
-// no connection and no session ends.
+// RFC 3931, section 5.4.1: two secrets allow a change without interruption. In any order of the
+// steps of two PEs, with messages queued, in flight or lost at each step, no connection and no
+// session ends.
 func TestSecretRollover(t *testing.T) {
 	n := 0
 	paths(func(path []int) {
@@ -72,10 +71,11 @@ func TestSecretRollover(t *testing.T) {
 			sim := newSimulation(t, cfgs[0], cfgs[1], "red", "blue", "green")
 			sim.start()
 			sim.runUntilAgreed(time.Minute)
-			sessions := [2]int{len(sim.sides[0].stages), len(sim.sides[1].stages)} // those that lost a tie included
+			// All sessions so far, including those that lost a tie.
+			sessions := [2]int{len(sim.sides[0].stages), len(sim.sides[1].stages)}
 			at := [2]int{}
 			for _, i := range path {
-				// Something is queued, on its way, or lost when the secrets change.
+				// Messages are queued, in flight or lost when the secrets change.
 				lose := n%2 == 0
 				for j, s := range sim.sides {
 					for _, x := range s.sessions {
@@ -96,7 +96,7 @@ func TestSecretRollover(t *testing.T) {
 			}
 			for i, s := range sim.sides {
 				if s.ups != 1 || s.peer.Status().Ended || len(s.stages) != sessions[i] {
-					t.Fatalf("path %v, side %d: %d connections, %d sessions: something has ended", path, i, s.ups, len(s.stages))
+					t.Fatalf("path %v, side %d: a connection or session ended: %d connections, %d sessions", path, i, s.ups, len(s.stages))
 				}
 			}
 			sim.stopBoth()
@@ -104,12 +104,12 @@ func TestSecretRollover(t *testing.T) {
 	})
 	t.Logf("%d changes", n)
 	if n < 40 {
-		t.Error("these are not all")
+		t.Error("fewer than 40 changes: paths is incomplete")
 	}
 }
 
-// Both sides at each step of the change, when they have a secret in common: a new connection comes
-// about, and only then.
+// For each pair of steps, a new connection is established if and only if the two sides have a
+// secret in common.
 func TestSecretMatrix(t *testing.T) {
 	for _, a := range changeover {
 		for _, b := range changeover {
@@ -129,7 +129,7 @@ func TestSecretMatrix(t *testing.T) {
 				sim.run(10 * time.Minute)
 				for i, s := range sim.sides {
 					if s.peer.Established() != nil || s.peer.Status().Drops[DropUnauthenticated] == 0 {
-						t.Errorf("side %d: %+v", i, s.peer.Status())
+						t.Errorf("side %d without a common secret: %+v", i, s.peer.Status())
 					}
 				}
 			})
@@ -137,8 +137,8 @@ func TestSecretMatrix(t *testing.T) {
 	}
 }
 
-// A mistake in the order of the steps, corrected before the peer is given up, costs nothing but
-// time.
+// A mistake in the order of the steps ends nothing if it is corrected before the retransmissions
+// end.
 func TestSecretMistakeCorrected(t *testing.T) {
 	sim := newSimulation(t, testConfig(1), testConfig(2), "red")
 	sim.start()
@@ -148,17 +148,17 @@ func TestSecretMistakeCorrected(t *testing.T) {
 	sim.step(0, func(out *Output) { s.SetCircuit(sim.now, circuitDown, out) })
 	sim.run(20 * time.Second)
 	if sim.disagreement() == nil {
-		t.Fatal("they agree with different secrets")
+		t.Fatal("the sides agree with different secrets")
 	}
 	sim.setSecrets(0, secrets{"secret", ""})
 	sim.runUntilAgreed(20 * time.Second)
 	if sim.sides[0].ups != 1 || sim.sides[1].sessions["red"].PeerCircuit != circuitDown {
-		t.Error("something has ended")
+		t.Error("the connection ended, or the circuit status was lost")
 	}
 }
 
-// Section 5.4.1: a message with two digests is accepted if either is valid, of whatever types and
-// in whatever order they are.
+// RFC 3931, section 5.4.1: a message with two digests is accepted if either is valid, whatever
+// their types and order are.
 func TestTwoDigests(t *testing.T) {
 	right, wrong := l2tp.NewKey([]byte("secret")), l2tp.NewKey([]byte("another"))
 	for _, first := range []l2tp.DigestType{l2tp.DigestHMACMD5, l2tp.DigestHMACSHA1} {
@@ -199,7 +199,7 @@ func TestTwoDigests(t *testing.T) {
 	}
 }
 
-// With two secrets every message of ours has two digests, those queued before included.
+// With two secrets every sent message has two digests, including messages queued before.
 func TestTwoSecretsSignTwice(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
@@ -214,16 +214,16 @@ func TestTwoSecretsSignTwice(t *testing.T) {
 		m := d.expectAgain(l2tp.ICRQ, before.Ns)
 		if m.NumDigests != change.digests || m.LocalSessionID != before.LocalSessionID || m.TieBreaker != before.TieBreaker ||
 			string(m.RemoteEndID) != "red" || m.Has != before.Has {
-			t.Errorf("%d digests, want %d: %+v", m.NumDigests, change.digests, m)
+			t.Errorf("retransmission has %d digests, want %d: %+v", m.NumDigests, change.digests, m)
 		}
 	}
 	d.send(l2tp.HELLO)
 	if m := d.expect(l2tp.ACK); m.NumDigests != 1 {
-		t.Errorf("ACK with %d digests", m.NumDigests)
+		t.Errorf("ACK has %d digests, want 1", m.NumDigests)
 	}
 }
 
-// Section 5.3: an AVP may be hidden with either secret.
+// RFC 3931, section 5.3: an AVP may be hidden with either secret.
 func TestHiddenWithEitherSecret(t *testing.T) {
 	for _, secret := range []string{"secret", "next"} {
 		d := newDialogue(t, func(c *Config) { c.NextSecret = []byte("next") })
@@ -240,8 +240,8 @@ func TestHiddenWithEitherSecret(t *testing.T) {
 	d.expectCDN(l2tp.CDNGeneralError, 5)
 }
 
-// What came ahead of its turn may be hidden with a secret that is gone when its turn comes: it is
-// forgotten, and comes again.
+// A message received out of order may have AVPs hidden with a secret that is no longer known when
+// its turn comes. A change of secrets discards it, and the peer retransmits it.
 func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Secret, c.NextSecret = []byte("secret"), []byte("next") })
 	d.scriptConnects()
@@ -259,8 +259,8 @@ func TestSecretsChangeWhileMessagesWait(t *testing.T) {
 	event[CallIncoming](d)
 }
 
-// Section 4.3: authentication is agreed on as a connection begins. Where it is switched on or off
-// the connection begins anew.
+// RFC 3931, section 4.3: authentication is agreed on during connection setup. Switching it on or
+// off replaces the connection.
 func TestAuthenticationSwitched(t *testing.T) {
 	sim := newSimulation(t, testConfig(1), testConfig(2), "red")
 	sim.start()
@@ -273,14 +273,14 @@ func TestAuthenticationSwitched(t *testing.T) {
 		sim.runUntilAgreed(3 * time.Minute)
 		for i, side := range sim.sides {
 			if side.ups != n+2 || side.peer.Established().auth.hasSecret != (s.secret != "") {
-				t.Errorf("side %d: %d connections, secured %t", i, side.ups, side.peer.Established().auth.hasSecret)
+				t.Errorf("side %d: %d connections, authentication %t", i, side.ups, side.peer.Established().auth.hasSecret)
 			}
 		}
 	}
 	sim.stopBoth()
 }
 
-// What has ended already for the switch is not ended again.
+// A second switch does not end a connection again.
 func TestAuthenticationSwitchedTwice(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
@@ -291,5 +291,5 @@ func TestAuthenticationSwitchedTwice(t *testing.T) {
 	d.expectConnectionDown(CauseClosed)
 	d.expectState(c, Stopping)
 	d.wait(time.Second)
-	d.expectAgain(l2tp.StopCCN, 1) // signed as it was
+	d.expectAgain(l2tp.StopCCN, 1) // signed as before
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// expectForgotten fails the test if s is not expectForgotten and forgotten, or if its connection is not established.
+// expectForgotten checks that s has ended and was removed, and that its connection is established.
 func (d *dialogue) expectForgotten(s *Session) {
 	d.t.Helper()
 	c := s.Connection
 	if s.State != SessionIdle || c.sessions[s.ID] != nil || c.byPeer[s.PeerID] != nil || len(c.waiting) != 0 {
-		d.t.Fatalf("session in state %s, or remembered", s.State)
+		d.t.Fatalf("session in state %s, or not removed", s.State)
 	}
 	d.expectState(c, Established)
 }
@@ -25,8 +25,8 @@ func (d *dialogue) expectSessionState(s *Session, want SessionState) {
 	}
 }
 
-// TestICRQSenderStates goes through RFC 3931 section 7.3.1's table, row by row, but for
-// wait-control-conn, which is the owner's state.
+// TestICRQSenderStates checks each row of the table of RFC 3931, section 7.3.1, except for
+// wait-control-conn, which is a state of the owner.
 func TestICRQSenderStates(t *testing.T) {
 	const id = 5 // the script's session ID
 	tests := []struct {
@@ -37,7 +37,7 @@ func TestICRQSenderStates(t *testing.T) {
 			d.send(l2tp.ICCN, ids(id, 0x999))
 			d.expect(l2tp.ACK)
 		}},
-		{"idle | receive ICRP | clean up | idle (7.3.2 has it answered with a CDN)", func(d *dialogue) {
+		{"idle | receive ICRP | clean up | idle (section 7.3.2 requires a CDN)", func(d *dialogue) {
 			d.send(l2tp.ICRP, ids(id, 0x999))
 			if m := d.expectCDN(l2tp.CDNGeneralError, id); m.Result.Error != l2tp.ErrorSessionID || m.LocalSessionID != 0x999 {
 				t.Errorf("CDN %+v", m)
@@ -73,7 +73,7 @@ func TestICRQSenderStates(t *testing.T) {
 			}
 			d.expectSessionState(s, WaitReply) // until the owner is ready for data
 			d.connect(s)
-			d.connect(s) // once is enough
+			d.connect(s) // the second one has no effect
 			if m := d.expect(l2tp.ICCN); m.LocalSessionID != s.ID || m.RemoteSessionID != id {
 				t.Errorf("ICCN %+v", m)
 			}
@@ -96,7 +96,7 @@ func TestICRQSenderStates(t *testing.T) {
 			d.expectForgotten(s)
 			d.expect(l2tp.ACK)
 			theirs := event[CallIncoming](d).Session
-			// The winner's CDN for our ICRQ finds nothing to end.
+			// The winner's CDN for our ICRQ is for an unknown session.
 			d.send(l2tp.CDN, ids(0x888, s.ID), result(l2tp.CDNLostTie))
 			d.expect(l2tp.ACK)
 			d.accept(theirs)
@@ -182,10 +182,10 @@ func TestICRQSenderStates(t *testing.T) {
 			d.close(s)
 			d.send(l2tp.ACK)
 			if m := d.expectCDN(l2tp.CDNAdministrative, 0); m.LocalSessionID != s.ID {
-				t.Error("section 5.4.4: a CDN before the ICRP is known by its Local Session ID")
+				t.Error("the CDN before the ICRP lacks our Local Session ID (section 5.4.4)")
 			}
 			d.expectForgotten(s)
-			// The ICRP that has crossed it is for a session not here.
+			// An ICRP that crosses the CDN is for an unknown session.
 			d.send(l2tp.ICRP, ids(id, s.ID))
 			d.expectCDN(l2tp.CDNGeneralError, id)
 		}},
@@ -222,7 +222,7 @@ func TestICRQSenderStates(t *testing.T) {
 			d.close(s)
 			d.expectCDN(l2tp.CDNAdministrative, id)
 			d.expectForgotten(s)
-			d.close(s) // once is enough
+			d.close(s) // the second one has no effect
 		}},
 	}
 	for _, test := range tests {
@@ -234,13 +234,13 @@ func TestICRQSenderStates(t *testing.T) {
 	}
 }
 
-// sublayer demands one that nobody has defined.
+// sublayer demands an undefined L2-specific sublayer.
 func sublayer(m *draft) {
 	m.Sublayer = 2
 	m.Has.Add(l2tp.AVPSublayer)
 }
 
-// sequencing demands numbers without a sublayer to have them in.
+// sequencing demands sequence numbers without a sublayer.
 func sequencing(m *draft) {
 	m.DataSequencing = l2tp.SequenceAll
 	m.Has.Add(l2tp.AVPDataSequencing)
@@ -248,8 +248,8 @@ func sequencing(m *draft) {
 
 func ethernet(m *draft) { m.PseudowireType = l2tp.PseudowireEthernet }
 
-// TestICRQRecipientStates goes through RFC 3931 section 7.3.2's table, row by row. An acceptable
-// call is in wait-connect while the owner makes up its mind.
+// TestICRQRecipientStates checks each row of the table of RFC 3931, section 7.3.2. A session is in
+// wait-connect until the owner accepts or closes it.
 func TestICRQRecipientStates(t *testing.T) {
 	const id = 5
 	tests := []struct {
@@ -267,7 +267,7 @@ func TestICRQRecipientStates(t *testing.T) {
 				t.Errorf("session %+v", s)
 			}
 			d.accept(s)
-			d.accept(s) // once is enough
+			d.accept(s) // the second one has no effect
 			m := d.expect(l2tp.ICRP)
 			if m.LocalSessionID != s.ID || m.RemoteSessionID != id || !bytes.Equal(m.AssignedCookie, s.LocalCookie) ||
 				!m.CircuitStatus.Active() {

@@ -11,23 +11,23 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// stages checks that the events about sessions are consistent.
+// stages holds the stage of each session, and checks that events about sessions are consistent.
 type stages map[*Session]stage
 
 type stage int
 
 const (
 	stageUnknown stage = iota
-	stageOpening       // opened by the owner, or CallIncoming
-	stageUp            // SessionUp
-	stageEnded         // SessionDown, or closed by the owner
+	stageOpening       // opened by the owner, or CallIncoming emitted
+	stageUp            // SessionUp emitted
+	stageEnded         // SessionDown emitted, or closed by the owner
 )
 
-// event notes an event and returns what is wrong with it.
+// event records an event. It returns an error if the event is inconsistent.
 func (l stages) event(e Event) error {
 	check := func(s *Session, to stage, from ...stage) error {
 		if !slices.Contains(from, l[s]) {
-			return fmt.Errorf("%T of a session in life %d, state %s", e, l[s], s.State)
+			return fmt.Errorf("%T of a session at stage %d in state %s", e, l[s], s.State)
 		}
 		l[s] = to
 		return nil
@@ -54,30 +54,30 @@ func (l stages) event(e Event) error {
 	return nil
 }
 
-// side is a Peer and its owner, who wants a session for each name.
+// side is a Peer and its owner, which wants a session for each name in wants.
 type side struct {
 	peer     *Peer
 	wants    []string
 	sessions map[string]*Session
 	reopenAt time.Time
 	stages   stages
-	ups      int // ConnectionUp
+	ups      int // number of ConnectionUp events
 }
 
-// inFlight is a datagram on its way.
+// inFlight is a datagram that is to arrive at side to.
 type inFlight struct {
 	to    int
 	at    time.Time
 	bytes []byte
 }
 
-// simulation is two sides and what is on its way between them.
+// simulation is two sides and the datagrams in flight between them.
 type simulation struct {
 	t      testing.TB
 	now    time.Time
 	sides  [2]*side
 	flight []inFlight
-	send   func(to int, b []byte) // puts a datagram into flight, or not
+	send   func(to int, b []byte) // appends a datagram to flight, or drops it
 }
 
 func newSimulation(t testing.TB, a, b Config, wants ...string) *simulation {
@@ -90,7 +90,7 @@ func newSimulation(t testing.TB, a, b Config, wants ...string) *simulation {
 	return sim
 }
 
-// boot makes the Peer of side i, which forgets all that was before.
+// boot replaces the Peer of side i by a new one without state.
 func (sim *simulation) boot(i int, cfg Config) {
 	s := sim.sides[i]
 	s.peer, s.sessions, s.stages, s.reopenAt = NewPeer(cfg), make(map[string]*Session), make(stages), time.Time{}
@@ -102,7 +102,7 @@ func (sim *simulation) start() {
 	}
 }
 
-// step lets the Peer of side i act, and its owner after it.
+// step runs act on the Peer of side i, then its owner.
 func (sim *simulation) step(i int, act func(*Output)) {
 	var out Output
 	act(&out)
@@ -122,7 +122,7 @@ func (sim *simulation) step(i int, act func(*Output)) {
 	}
 }
 
-// handleEvent is the owner: it accepts what it wants and has not, and opens anew what has ended.
+// handleEvent acts as the owner: it accepts wanted sessions that it lacks, and reopens ended ones.
 func (sim *simulation) handleEvent(s *side, e Event, out *Output) {
 	switch e := e.(type) {
 	case ConnectionUp:
@@ -166,7 +166,7 @@ func (sim *simulation) close(s *side, x *Session, out *Output) {
 	}
 }
 
-// deliver lets datagram n of those in flight arrive.
+// deliver delivers datagram n of those in flight.
 func (sim *simulation) deliver(n int) {
 	f := sim.flight[n]
 	sim.flight = slices.Delete(sim.flight, n, n+1)
@@ -181,12 +181,12 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
-// deadline is when a timer of a side is due next.
+// deadline returns the earliest deadline of side i.
 func (sim *simulation) deadline(i int) time.Time {
 	return timing.Earliest(sim.sides[i].peer.Deadline(), sim.sides[i].reopenAt)
 }
 
-// advance moves to the next timer of either side.
+// advance moves the time to the next deadline of either side. It returns false if there is none.
 func (sim *simulation) advance() bool {
 	next := timing.Earliest(sim.deadline(0), sim.deadline(1))
 	if next.IsZero() {
@@ -201,8 +201,7 @@ func (sim *simulation) advance() bool {
 	return true
 }
 
-// next does what is next in time: a datagram arrives or a timer fires. False: nothing is left
-// before the end.
+// next processes the next datagram or timer. It returns false if there is none before end.
 func (sim *simulation) next(end time.Time) bool {
 	first := -1
 	for n, f := range sim.flight {
@@ -224,18 +223,18 @@ func (sim *simulation) next(end time.Time) bool {
 	return sim.advance()
 }
 
-// run lets that much time pass.
+// run advances the time by long.
 func (sim *simulation) run(long time.Duration) {
 	end := sim.now.Add(long)
 	for steps := 0; sim.next(end); steps++ {
 		if steps > 1_000_000 {
-			sim.t.Fatal("no end of it")
+			sim.t.Fatal("more than 1,000,000 steps")
 		}
 	}
 	sim.now = end
 }
 
-// runUntilAgreed runs until both sides agree, and fails the test if they do not within the limit.
+// runUntilAgreed runs until both sides agree. It fails the test if they do not within limit.
 func (sim *simulation) runUntilAgreed(limit time.Duration) {
 	sim.t.Helper()
 	end := sim.now.Add(limit)
@@ -250,19 +249,19 @@ func (sim *simulation) runUntilAgreed(limit time.Duration) {
 	}
 }
 
-// disagreement says what is missing to the end that all is for: one connection, the sessions wanted,
-// known alike to both, and nothing half done.
+// disagreement returns nil if both sides agree on one connection and on all wanted sessions, and
+// nothing is pending; or else an error that says what is missing.
 func (sim *simulation) disagreement() error {
 	var cs [2]*Connection
 	for i, s := range sim.sides {
 		c := s.peer.Established()
 		if c == nil || len(s.peer.live()) != 1 {
-			return fmt.Errorf("side %d: %d connections: %+v", i, len(s.peer.live()), s.peer.Status())
+			return fmt.Errorf("side %d has %d connections: %+v", i, len(s.peer.live()), s.peer.Status())
 		}
 		r := &c.reliable
 		if !r.idle() || len(r.early) != 0 || len(c.opening) != 0 || len(c.waiting) != 0 || len(c.sessions) != len(s.wants) ||
 			len(c.byPeer) != len(s.wants) {
-			return fmt.Errorf("side %d: %d in the queue, %d early, %d opening, %d waiting, %d sessions, %d by the peer's ID", i,
+			return fmt.Errorf("side %d has %d messages queued and %d early, sessions: %d opening, %d waiting, %d in all, %d by the peer's ID", i,
 				len(r.queue), len(r.early), len(c.opening), len(c.waiting), len(c.sessions), len(c.byPeer))
 		}
 		cs[i] = c
@@ -270,7 +269,7 @@ func (sim *simulation) disagreement() error {
 	a, b := cs[0], cs[1]
 	if a.ID != b.PeerID || b.ID != a.PeerID || a.Initiator == b.Initiator || a.reliable.ns != b.reliable.nr ||
 		b.reliable.ns != a.reliable.nr {
-		return fmt.Errorf("two different connections: %#x to %#x and %#x to %#x", a.ID, a.PeerID, b.ID, b.PeerID)
+		return fmt.Errorf("the sides have different connections: %#x to %#x and %#x to %#x", a.ID, a.PeerID, b.ID, b.PeerID)
 	}
 	for _, name := range sim.sides[0].wants {
 		x, y := sim.sides[0].sessions[name], sim.sides[1].sessions[name]
@@ -278,19 +277,19 @@ func (sim *simulation) disagreement() error {
 		case x == nil || y == nil:
 			return fmt.Errorf("no session for %s", name)
 		case x.State != SessionEstablished || y.State != SessionEstablished || x.Connection != a || y.Connection != b:
-			return fmt.Errorf("session for %s in states %s and %s", name, x.State, y.State)
+			return fmt.Errorf("sessions for %s in states %s and %s, or not on the current connection", name, x.State, y.State)
 		case x.ID != y.PeerID || y.ID != x.PeerID || x.Initiator == y.Initiator ||
 			!bytes.Equal(x.LocalCookie, y.PeerCookie) || !bytes.Equal(y.LocalCookie, x.PeerCookie):
-			return fmt.Errorf("two different sessions for %s", name)
+			return fmt.Errorf("the sides have different sessions for %s", name)
 		case x.PeerCircuit != y.Circuit || y.PeerCircuit != x.Circuit:
-			return fmt.Errorf("circuits of %s: %s, which the other takes for %s, and %s, taken for %s", name,
+			return fmt.Errorf("circuits of %s: %s, known to the peer as %s; and %s, known as %s", name,
 				x.Circuit, y.PeerCircuit, y.Circuit, x.PeerCircuit)
 		}
 	}
 	return nil
 }
 
-// stopBoth ends all, and checks that nothing is left.
+// stopBoth stops both sides and checks that no state is left.
 func (sim *simulation) stopBoth() {
 	sim.t.Helper()
 	for i, s := range sim.sides {
@@ -300,13 +299,13 @@ func (sim *simulation) stopBoth() {
 	sim.run(2 * testCycle)
 	for i, s := range sim.sides {
 		p := s.peer
-		for _, life := range s.stages {
-			if life != stageEnded {
-				sim.t.Fatalf("side %d: a session whose end was not told", i)
+		for _, stage := range s.stages {
+			if stage != stageEnded {
+				sim.t.Fatalf("side %d: no SessionDown for an ended session", i)
 			}
 		}
 		if !p.Done() || len(p.live())+len(p.closing) != 0 || !p.Deadline().IsZero() || len(s.sessions) != 0 {
-			sim.t.Fatalf("side %d: done %t, %d connections, %d lingering, deadline %s", i, p.Done(), len(p.live()), len(p.closing),
+			sim.t.Fatalf("side %d: done %t, %d connections, %d closing, deadline %s", i, p.Done(), len(p.live()), len(p.closing),
 				p.Deadline())
 		}
 	}

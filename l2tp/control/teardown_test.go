@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// RFC 3931 has no timer for a peer that acknowledges and goes no further. Ours is a full
+// RFC 3931 defines no timer for a peer that acknowledges but does not proceed. Here it is a full
 // retransmission cycle and one more interval.
 func TestHalfOpenTimesOut(t *testing.T) {
 	t.Run("wait-ctl-reply", func(t *testing.T) {
@@ -19,7 +19,7 @@ func TestHalfOpenTimesOut(t *testing.T) {
 		d.wait(time.Second)
 		m := d.expectStop(l2tp.StopFSMError)
 		if m.ConnectionID != 0 || m.AssignedConnectionID != d.call.peerID {
-			t.Error("section 5.4.3: a StopCCN to a peer that has not told its ID names ours")
+			t.Error("the StopCCN to a peer with unknown ID does not assign ours (section 5.4.3)")
 		}
 		d.expectConnectionDown(CauseTimeout)
 	})
@@ -32,7 +32,7 @@ func TestHalfOpenTimesOut(t *testing.T) {
 		d.expectStop(l2tp.StopFSMError)
 		d.expectConnectionDown(CauseTimeout)
 	})
-	t.Run("silence is told as such", func(t *testing.T) {
+	t.Run("no acknowledgement at all", func(t *testing.T) {
 		d := newDialogue(t, active)
 		d.expect(l2tp.SCCRQ)
 		d.wait(testCycle)
@@ -68,8 +68,8 @@ func TestHalfOpenTimesOut(t *testing.T) {
 	})
 }
 
-// A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2), and
-// ends the wait for ours.
+// A StopCCN that crosses ours is acknowledged for a full cycle, as any other (section 3.3.2). Ours
+// needs no acknowledgement then.
 func TestStopCCNsCross(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()
@@ -80,18 +80,18 @@ func TestStopCCNsCross(t *testing.T) {
 	again := d.send(l2tp.StopCCN)
 	d.expectAgain(l2tp.ACK, 2)
 	if !d.peer.Done() {
-		t.Error("not done")
+		t.Error("not done although our StopCCN needs no acknowledgement any more")
 	}
 	d.expectState(c, Stopped)
 	d.deliver(again)
 	d.expectAgain(l2tp.ACK, 2)
 	d.wait(testCycle)
 	if len(d.peer.closing) != 0 {
-		t.Error("the connection stays for longer than a cycle")
+		t.Error("the connection is kept for longer than a cycle")
 	}
 }
 
-// The connection is over for us with our StopCCN; what follows is only acknowledged.
+// After our StopCCN received messages are acknowledged and otherwise ignored.
 func TestStoppingIgnoresOtherMessages(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -106,11 +106,11 @@ func TestStoppingIgnoresOtherMessages(t *testing.T) {
 	d.call.nr = 2
 	d.send(l2tp.ACK)
 	if !d.peer.Done() {
-		t.Error("not done")
+		t.Error("not done after the acknowledgement of our StopCCN")
 	}
 }
 
-// What the peer has stopped before we could send it has never had a number.
+// Messages that were queued but never sent when the peer stops use no sequence numbers.
 func TestStopCCNWhileMessagesWait(t *testing.T) {
 	d := newDialogue(t, func(c *Config) { c.Hello = 0 })
 	d.scriptConnects()
@@ -120,7 +120,7 @@ func TestStopCCNWhileMessagesWait(t *testing.T) {
 	}
 	d.expect(l2tp.ICRQ)
 	d.expect(l2tp.ICRQ)
-	d.expectNothing() // the congestion window
+	d.expectNothing() // limited by the congestion window
 	d.send(l2tp.StopCCN)
 	if m := d.expect(l2tp.ACK); m.Ns != 3 {
 		t.Errorf("Ns %d, want 3", m.Ns)
@@ -134,13 +134,13 @@ func TestStopCCNWhileMessagesWait(t *testing.T) {
 	d.wait(testCycle)
 }
 
-// A StopCCN from a peer that has not heard our ID finds its connection by reverse lookup (section
-// 5.4.3), as long as the connection is half open.
+// The connection of a StopCCN from a peer that does not know our ID is found by reverse lookup
+// (section 5.4.3), while the connection is half open.
 func TestStopCCNByReverseLookup(t *testing.T) {
 	d := newDialogue(t)
 	d.send(l2tp.SCCRQ)
 	m := d.expect(l2tp.SCCRP)
-	d.call.peerID, d.call.peerNonce = 0, nil // it got lost
+	d.call.peerID, d.call.peerNonce = 0, nil // the SCCRP was lost
 	stop := d.send(l2tp.StopCCN)
 	d.call.peerNonce = m.Nonce
 	d.expect(l2tp.ACK)
@@ -157,8 +157,8 @@ func TestNoReverseLookupWhenEstablished(t *testing.T) {
 	d.expectState(c, Established)
 }
 
-// A peer that has restarted never acknowledges the end of the connection that it has forgotten. Our
-// own end does not wait for that.
+// A restarted peer never acknowledges the StopCCN for its previous connection. Done does not wait
+// for that acknowledgement.
 func TestDoneIgnoresReplacedConnection(t *testing.T) {
 	d := newDialogue(t)
 	old := d.scriptConnects()
@@ -166,19 +166,19 @@ func TestDoneIgnoresReplacedConnection(t *testing.T) {
 	d.send(l2tp.SCCRQ)
 	d.expect(l2tp.SCCRP)
 	d.send(l2tp.SCCCN)
-	d.sent = d.sent[1:] // the StopCCN for the old connection, which nobody acknowledges
+	d.sent = d.sent[1:] // the StopCCN for the old connection, never acknowledged
 	d.expect(l2tp.ACK)
 	event[ConnectionUp](d)
 	d.expectState(old, Stopping)
 	d.wait(time.Millisecond)
 	d.stop()
 	if d.peer.Done() {
-		t.Error("done before the peer has acknowledged the end")
+		t.Error("done before the peer has acknowledged the StopCCN")
 	}
 	d.expectStop(l2tp.StopShuttingDown)
 	d.expectConnectionDown(CauseClosed)
 	d.send(l2tp.ACK)
 	if !d.peer.Done() {
-		t.Error("not done, although the peer has acknowledged the end")
+		t.Error("not done after the acknowledgement of the StopCCN")
 	}
 }

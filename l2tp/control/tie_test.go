@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// RFC 3931 sections 5.4.3 and 5.4.4: the lower value wins, one that is there wins against none,
-// equal ones lose both.
+// RFC 3931, sections 5.4.3 and 5.4.4: the lower value wins, a value wins against none, and with
+// equal values both lose.
 func TestBreakTie(t *testing.T) {
 	value := func(v uint64) *uint64 { return &v }
 	tests := []struct {
@@ -35,7 +35,7 @@ func TestBreakTie(t *testing.T) {
 	}
 }
 
-// Both call at once; the script plays a peer with each kind of tie breaker.
+// Both ends send an SCCRQ at the same time; the script uses each kind of tie breaker.
 func TestConnectionTie(t *testing.T) {
 	t.Run("the peer's is higher", func(t *testing.T) {
 		d := newDialogue(t, active)
@@ -45,7 +45,7 @@ func TestConnectionTie(t *testing.T) {
 		d.send(l2tp.SCCRQ, tieBreaker(1<<64-1))
 		d.expectStop(l2tp.StopAlreadyExists)
 		d.call = ours
-		d.expectAgain(l2tp.SCCRQ, 0) // the peer is there, and may not have been before
+		d.expectAgain(l2tp.SCCRQ, 0) // the peer may have started only now
 		d.send(l2tp.SCCRP)
 		d.expect(l2tp.SCCCN)
 		event[ConnectionUp](d)
@@ -58,7 +58,7 @@ func TestConnectionTie(t *testing.T) {
 		theirs := d.call
 		d.send(l2tp.SCCRQ, tieBreaker(0))
 		d.expect(l2tp.SCCRP)
-		d.call = ours // the winner rejects ours, which is no more
+		d.call = ours // the winner refuses our SCCRQ, whose connection no longer exists
 		d.send(l2tp.StopCCN, result(l2tp.StopAlreadyExists))
 		d.call = theirs
 		d.send(l2tp.SCCCN)
@@ -75,7 +75,7 @@ func TestConnectionTie(t *testing.T) {
 		d.newCall()
 		d.wait(time.Second)
 		if again := d.expect(l2tp.SCCRQ); again.TieBreaker == m.TieBreaker {
-			t.Error("the new attempt has the old tie breaker")
+			t.Error("the new attempt reuses the tie breaker")
 		}
 	})
 	t.Run("the peer has none", func(t *testing.T) {
@@ -87,13 +87,13 @@ func TestConnectionTie(t *testing.T) {
 		d.expectAgain(l2tp.SCCRQ, 0)
 		d.expectState(d.peer.attempt, WaitCtlReply)
 	})
-	t.Run("refused, and called by the winner later", func(t *testing.T) {
+	t.Run("refused, then the SCCRQ of the winner", func(t *testing.T) {
 		d := newDialogue(t, active)
 		d.expect(l2tp.SCCRQ)
 		d.send(l2tp.StopCCN, result(l2tp.StopAlreadyExists))
 		d.expect(l2tp.ACK)
 		if why := event[ConnectionDown](d).Why; why.Cause != CauseRefused || !strings.Contains(why.Text, "peer's request won the tie") {
-			t.Errorf("the loser says %+v", why)
+			t.Errorf("the loser's reason is %+v", why)
 		}
 		d.newCall()
 		d.scriptConnects()
@@ -104,7 +104,7 @@ func TestConnectionTie(t *testing.T) {
 	})
 }
 
-// Only what ends our own call is a tie lost: else such a StopCCN is like any other.
+// A StopCCN with this result code means a lost tie only if it ends our own attempt.
 func TestAlreadyExistsWithoutTie(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -115,7 +115,7 @@ func TestAlreadyExistsWithoutTie(t *testing.T) {
 	}
 }
 
-// A losing SCCRQ that comes when the winner's connection is established does not disturb it.
+// A losing SCCRQ received after the winner's connection is established does not affect it.
 func TestLateLosingSCCRQ(t *testing.T) {
 	d := newDialogue(t, active, func(c *Config) { c.Hello = 0 })
 	c := d.peerConnects()
@@ -131,11 +131,11 @@ func TestLateLosingSCCRQ(t *testing.T) {
 	d.expectNoEvent()
 	d.expectState(c, Established)
 	if d.peer.Established() != c || len(d.peer.incoming) != 0 {
-		t.Error("the connection is disturbed")
+		t.Error("the connection was replaced, or the losing one is kept")
 	}
 }
 
-// A peer that was restarted has a new connection at once; it may even have chosen the old ID.
+// A restarted peer gets a new connection at once, even if it has chosen the old ID again.
 func TestRestartedPeer(t *testing.T) {
 	for _, sameID := range []bool{false, true} {
 		t.Run(fmt.Sprintf("same ID %t", sameID), func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestRestartedPeer(t *testing.T) {
 			before := d.call
 			d.newCall()
 			if sameID {
-				before.id, d.call.id = 0, before.id // the script does not answer for the old one any more
+				before.id, d.call.id = 0, before.id // the script no longer answers for the old one
 			}
 			d.send(l2tp.SCCRQ)
 			d.expect(l2tp.SCCRP)
@@ -158,19 +158,20 @@ func TestRestartedPeer(t *testing.T) {
 			d.expectState(old, Stopping)
 			d.expectState(c, Established)
 			if d.peer.Established() != c {
-				t.Error("the old connection is still there")
+				t.Error("the old connection is still the established one")
 			}
 			d.wait(testCycle)
 			d.sent = nil
 			d.expectState(c, Established)
 			if d.peer.find(func(x *Connection) bool { return x == old }) != nil {
-				t.Error("the old connection is not forgotten")
+				t.Error("the old connection was not removed")
 			}
 		})
 	}
 }
 
-// The connection dies while a call of the restarted peer is half open: the owner is told.
+// The connection ends while a new one of the restarted peer is half open: the owner gets both
+// events.
 func TestConnectionDownWithHalfOpenSuccessor(t *testing.T) {
 	d := newDialogue(t)
 	d.scriptConnects()
@@ -187,7 +188,7 @@ func TestConnectionDownWithHalfOpenSuccessor(t *testing.T) {
 	event[ConnectionUp](d)
 }
 
-// startWithTieBreakers makes Rand give the attempts' tie breakers; -1 stands for a random one.
+// startWithTieBreakers starts both sides with the given tie breakers; -1 stands for a random one.
 func startWithTieBreakers(t *testing.T, sim *simulation, cfgs [2]Config, values [2]int) {
 	for i, value := range values {
 		if value < 0 {
@@ -196,7 +197,7 @@ func startWithTieBreakers(t *testing.T, sim *simulation, cfgs [2]Config, values 
 		source, draw := cfgs[i].Rand, 0
 		cfgs[i].Rand = func(b []byte) {
 			source(b)
-			if draw == 3 { // behind those of the serial number, the ID and the nonce
+			if draw == 3 { // after the serial number, the ID and the nonce
 				binary.BigEndian.PutUint64(b, uint64(value))
 			}
 			draw++
@@ -206,12 +207,12 @@ func startWithTieBreakers(t *testing.T, sim *simulation, cfgs [2]Config, values 
 	sim.start()
 	for i, value := range values {
 		if value >= 0 && sim.sides[i].peer.attempt.tieBreaker != uint64(value) {
-			t.Fatal("these are not the draws of the tie breaker any more")
+			t.Fatal("the draw of Rand for the tie breaker has changed")
 		}
 	}
 }
 
-// fate is what a link may do to a datagram but deliver it.
+// fate is what a link does to a datagram.
 type fate int
 
 const (
@@ -220,9 +221,9 @@ const (
 	dropped
 )
 
-// explore runs a world again and again, through all choices of what happens in its first steps: any
-// datagram in flight is delivered next, or suffers one of the other kinds of mischief, or the next
-// timer fires. It returns the number of runs.
+// explore runs a simulation through all choices in its first depth steps: any datagram in flight
+// meets one of the first kinds fates, or the next timer fires. Each run then ends with end. It
+// returns the number of runs.
 func explore(depth int, kinds fate, begin func() *simulation, end func(*simulation)) int {
 	var path []int
 	for runs := 1; ; runs++ {
@@ -257,16 +258,15 @@ func explore(depth int, kinds fate, begin func() *simulation, end func(*simulati
 	}
 }
 
-// exploreAll explores far where datagrams are delivered, in whatever order, and less far where
-// anything happens to them.
+// exploreAll explores all orders of delivery deeply, and all fates less deeply.
 func exploreAll(t *testing.T, begin func() *simulation) {
 	agree := func(sim *simulation) { sim.runUntilAgreed(5 * time.Minute) }
 	t.Logf("%d orders of delivery", explore(5, delivered+1, begin, agree))
 	t.Logf("%d orders with loss and duplication", explore(3, dropped+1, begin, agree))
 }
 
-// Whatever becomes of two crossing SCCRQs and what follows them, there is one connection in the
-// end.
+// Whatever happens to two crossing SCCRQs and the following messages, one connection is established
+// in the end.
 func TestConnectionTieInAllOrders(t *testing.T) {
 	for _, breakers := range [][2]int{{1, 2}, {2, 1}, {3, 3}} {
 		t.Run(fmt.Sprint(breakers), func(t *testing.T) {
@@ -296,7 +296,7 @@ func TestSessionTieInAllOrders(t *testing.T) {
 	}
 }
 
-// Equal session tie breakers: both are discarded, and the next try decides.
+// With equal session tie breakers both sessions are discarded, and the next attempt decides.
 func TestEqualSessionTieBreakers(t *testing.T) {
 	sim := newSimulation(t, testConfig(1), testConfig(2))
 	sim.start()
@@ -306,21 +306,21 @@ func TestEqualSessionTieBreakers(t *testing.T) {
 		source, draw := s.peer.cfg.Rand, 0
 		s.peer.cfg.Rand = func(b []byte) {
 			source(b)
-			if draw == 2 { // behind the ID and the cookie
+			if draw == 2 { // after the ID and the cookie
 				clear(b)
 			}
 			draw++
 		}
 		sim.step(i, func(out *Output) { sim.openAll(s, out) })
 		if s.sessions["red"].tieBreaker != 0 {
-			t.Fatal("these are not the draws of the tie breaker any more")
+			t.Fatal("the draw of Rand for the tie breaker has changed")
 		}
 	}
 	sim.runUntilAgreed(time.Minute)
 }
 
-// A side that is restarted has its connection and sessions back at once, not after the other's
-// HELLO.
+// A restarted side gets its connection and sessions back at once, not after the HELLO of the other
+// side.
 func TestRestart(t *testing.T) {
 	for restarted := range 2 {
 		sim := newSimulation(t, testConfig(1), testConfig(2), "red", "blue")
