@@ -49,7 +49,9 @@ func TestVPNs(t *testing.T) {
 		})
 		b.start(t)
 		pass(time.Minute)
-		missing := func(id, name string) string { return "refused by " + name + ": VPN-ID " + id + " is not configured for peer " }
+		missing := func(id, name string) string {
+			return "refused by " + name + ": VPN-ID " + id + " is not configured for peer "
+		}
 		compare(a, []row{
 			{"00005e:00000001", "red", "there", ""},
 			{"00005e:00000002", "green", "missing", missing("00005e:00000002", "pe2") + `"pe1" (CDN result 5)`},
