@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// A router whose pre-shared key has become known may be itself with it, and nobody else: here pe2,
-// at an address where pe3 is expected, says that it is pe3.
+// A router can authenticate with its pre-shared key as itself alone. Here pe2, at an address where
+// pe3 is expected, claims to be pe3.
 func testImpostor(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s, impostor := r.sides[0], r.sides[1]
@@ -22,7 +22,7 @@ func testImpostor(t *testing.T, r *rig) {
 	}
 	r.Must(s.protect(named(s.peer, "pe1", "pe2")))
 	r.Must(impostor.protect(named(impostor.peer, "pe2", "pe1")))
-	r.waitTraffic() // each is who it is
+	r.waitTraffic() // with their own identities
 
 	r.variant.overIPv6 = true
 	pe3, forged := named(r.peer(s.pe), "pe1", "pe3"), named(r.peer(impostor.pe), "pe3", "pe1")
@@ -37,7 +37,7 @@ func testImpostor(t *testing.T, r *rig) {
 		defer s.mu.Unlock()
 		for _, e := range s.events[since:] {
 			if e.Peer == "pe3" && (e.Kind == ipsec.IKEUp || e.Kind == ipsec.ChildUp) {
-				return false, "", fmt.Errorf("pe1 takes pe2 for pe3: %s", e.Text)
+				return false, "", fmt.Errorf("pe1 accepts pe2 as pe3: %s", e.Text)
 			}
 		}
 		return slices.ContainsFunc(s.events[since:], func(e ipsec.Event) bool {
@@ -51,7 +51,7 @@ func testImpostor(t *testing.T, r *rig) {
 	r.waitTraffic()
 }
 
-// left is what a run that was killed has left in strongSwan.
+// left is the configuration that a killed run has left in strongSwan.
 const left = `
 connections {
 	l2tpvl-%[1]s {
@@ -77,8 +77,8 @@ secrets {
 }
 `
 
-// Associations that an earlier run has made with credentials which are not valid any more end with
-// the first word of the next.
+// Security associations of an earlier run, established with credentials that are no longer
+// configured, end with the first Protect of the next run.
 func testWithdrawn(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
@@ -96,7 +96,7 @@ func testWithdrawn(t *testing.T, r *rig) {
 
 	s.newGuard()
 	wrong := s.peer
-	wrong.Auth.PSK = []byte("the secret of today")
+	wrong.Auth.PSK = []byte("the new secret")
 	since := s.eventCount()
 	r.Must(s.protect(wrong))
 	s.waitEvent(since, ipsec.AuthenticationFailed)
@@ -105,7 +105,7 @@ func testWithdrawn(t *testing.T, r *rig) {
 	r.waitTraffic()
 }
 
-// keys are the private keys that strongSwan has.
+// keys are charon's IDs of its private keys.
 func (s *side) keys() []string {
 	answer, err := s.charon.Do("get-keys", nil)
 	s.r.Must(err)
@@ -113,36 +113,36 @@ func (s *side) keys() []string {
 	return names
 }
 
-// A private key that somebody else has loaded too stays when we need it no more; one of ours alone
-// does not.
-func testOthersKey(t *testing.T, r *rig) {
+// A private key that another program has loaded too stays when no peer needs it any more. One that
+// only we have loaded is unloaded.
+func testForeignKey(t *testing.T, r *rig) {
 	r.begin(t, variant{certificates: true})
 	s := r.sides[0]
 	if n := len(s.keys()); n != 1 {
-		t.Fatalf("%d keys, want ours", n)
+		t.Fatalf("%d private keys, want ours alone", n)
 	}
 	s.Stop()
 	r.Must(s.guard.Release(s.peer.Name))
 	if keys := s.keys(); len(keys) != 0 {
-		t.Errorf("keys %q are left", keys)
+		t.Errorf("private keys %q are left", keys)
 	}
 	answer, err := s.charon.Do("load-key", map[string]string{"type": "any", "data": string(s.peer.Auth.PrivateKey)})
 	r.Must(err)
-	theirs, _ := answer.Get("id").(string)
+	foreign, _ := answer.Get("id").(string)
 	r.Must(s.protect(s.peer))
 	s.startTraffic()
 	r.waitTraffic()
 	s.Stop()
 	r.Must(s.guard.Release(s.peer.Name))
-	if keys := s.keys(); !slices.Contains(keys, theirs) {
-		t.Errorf("keys %q, want theirs, %s", strings.Join(keys, " "), theirs)
+	if keys := s.keys(); !slices.Contains(keys, foreign) {
+		t.Errorf("private keys %q, want %s, which another program has loaded", strings.Join(keys, " "), foreign)
 	}
-	_, err = s.charon.Do("unload-key", map[string]string{"id": theirs})
+	_, err = s.charon.Do("unload-key", map[string]string{"id": foreign})
 	r.Must(err)
 }
 
-// What was released while strongSwan was away, or slow, is removed when it is back.
-func testReleasedWhileAway(t *testing.T, r *rig) {
+// A flow that is released while strongSwan does not answer is removed from it once it answers.
+func testReleasedWhileHanging(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
 	since := s.eventCount()
@@ -151,8 +151,8 @@ func testReleasedWhileAway(t *testing.T, r *rig) {
 	s.Stop()
 	r.Must(s.guard.Release(s.peer.Name))
 	r.Must(s.charon.Resume())
-	r.Wait("nothing of ours", func() (bool, string, error) {
+	r.Wait("no configuration of ours in strongSwan", func() (bool, string, error) {
 		connections, err := s.charon.Connections()
-		return !slices.Contains(connections, "l2tpvl-"+s.peer.Name) && !s.hasSecret(), fmt.Sprintf("%q", connections), err
+		return !slices.Contains(connections, s.connection()) && !s.hasSecret(), fmt.Sprintf("%q", connections), err
 	})
 }

@@ -17,25 +17,25 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
-// unprotected and unprotected6 are addresses on the provider's network that neither router protects
-// anything for.
+// clearAddress and clearAddress6 are addresses on the provider network for which neither router
+// protects a flow.
 var (
-	unprotected  = netip.MustParseAddr("192.0.2.201")
-	unprotected6 = netip.MustParseAddr("2001:db8::c9")
+	clearAddress  = netip.MustParseAddr("192.0.2.201")
+	clearAddress6 = netip.MustParseAddr("2001:db8::c9")
 )
 
-// Source NAT gives packets a source that no policy of IPsec is for, after the hook that has seen
-// ESP ahead of them.
+// Source NAT gives packets a source address that no IPsec policy is for, after the output hook,
+// where their route still had ESP.
 func testSourceNAT(t *testing.T, r *rig) {
 	for _, v := range []variant{{}, {overIPv6: true}, {overIP: true}} {
 		r.begin(t, v)
-		for _, s := range r.sides { // what comes would make the flow known before NAT sees its first packet
+		for _, s := range r.sides { // a received packet would make connection tracking skip NAT
 			s.Stop()
 		}
 		s := r.sides[0]
-		family, to, protocol := "ip", unprotected, "udp dport "+strconv.Itoa(port)
+		family, to, protocol := "ip", clearAddress, "udp dport "+strconv.Itoa(port)
 		if v.overIPv6 {
-			family, to = "ip6", unprotected6
+			family, to = "ip6", clearAddress6
 		}
 		if v.overIP {
 			protocol = "meta l4proto 115"
@@ -44,7 +44,7 @@ func testSourceNAT(t *testing.T, r *rig) {
 			protocol+" snat "+family+" to "+to.String())
 		before := s.status().DroppedOut
 		s.startTraffic()
-		r.Wait("packets that the floor drops", func() (bool, string, error) {
+		r.Wait("packets dropped by the floor", func() (bool, string, error) {
 			status := s.status()
 			return status.DroppedOut > before+10, labtest.AsJSON(status) + s.run("nft", "list", "ruleset"), nil
 		})
@@ -54,7 +54,7 @@ func testSourceNAT(t *testing.T, r *rig) {
 	}
 }
 
-// An extension header that goes on in the second fragment leaves none of UDP's in the first.
+// With an extension header that continues in the second fragment, the first one has no UDP header.
 func testHiddenTransport(t *testing.T, r *rig) {
 	r.begin(t, variant{overIPv6: true})
 	s := r.sides[0]
@@ -62,7 +62,7 @@ func testHiddenTransport(t *testing.T, r *rig) {
 	r.waitNoTraffic()
 	from, at := r.address(s.pe.Peer), r.address(s.pe)
 	options := append([]byte{unix.IPPROTO_UDP, 1, 1, 12}, make([]byte, 12)...)
-	whole := slices.Concat(options, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), []byte("not of pe2")))
+	whole := slices.Concat(options, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), []byte("forged")))
 	before := s.Received()
 	const count = 20
 	for i := range byte(count) {
@@ -76,13 +76,13 @@ func testHiddenTransport(t *testing.T, r *rig) {
 		return n == 2*count, rules, nil
 	})
 	if n := s.Received() - before; n > 0 {
-		t.Errorf("%d packets in clear were taken", n)
+		t.Errorf("%d unencrypted packets were accepted", n)
 	}
 	r.protect(r.variant)
 	r.waitTraffic()
 }
 
-// The kernel finds sessions by their ID alone.
+// The kernel finds a session by its ID alone, whatever the source of the packet.
 func testForgedSession(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
@@ -111,19 +111,19 @@ func testForgedSession(t *testing.T, r *rig) {
 	const count = 20
 	for range count {
 		for _, id := range []uint32{0x80000000, 0xfffffffe, 0x7fffffff} {
-			s.inject(lab.IPPacket(unprotected, s.pe.Address, unix.IPPROTO_L2TP, append(binary.BigEndian.AppendUint32(nil, id), "not of pe2"...)))
+			s.inject(lab.IPPacket(clearAddress, s.pe.Address, unix.IPPROTO_L2TP, append(binary.BigEndian.AppendUint32(nil, id), "forged"...)))
 		}
 	}
-	r.Wait("the count of dropped packets, and the others", func() (bool, string, error) {
+	r.Wait("the counts of dropped and of other packets", func() (bool, string, error) {
 		n, rules := s.dropped(`@th,0,8 \S+ \S+ meta l4proto \S+ `)
 		return n == 2*count && others.Load() == count, rules, nil
 	})
 	if n := protected.Load(); n > 0 {
-		t.Errorf("%d packets in clear were taken", n)
+		t.Errorf("%d unencrypted packets were accepted", n)
 	}
 }
 
-// inject has the peer send a packet to the side.
+// inject sends a packet from the peer's namespace to the router.
 func (s *side) inject(packet []byte) {
 	s.r.Helper()
 	to, err := s.pe.NS.HardwareAddr(lab.ProviderInterface)
@@ -131,7 +131,8 @@ func (s *side) inject(packet []byte) {
 	s.r.Must(s.pe.Peer.NS.InjectFrame(lab.ProviderInterface, to, packet))
 }
 
-// dropped is how many packets the rules of the floor have dropped that match the pattern.
+// dropped is the number of packets that those rules of the floor have dropped that match the
+// pattern.
 func (s *side) dropped(rule string) (n int, rules string) {
 	s.r.Helper()
 	rules = s.run("nft", "list", "ruleset")

@@ -15,7 +15,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// The parts run one after another on the same two routers, each from traffic that passes on.
+// The parts run one after another on the same two routers. Traffic passes at the start of each.
 func TestGuard(t *testing.T) {
 	r := newRig(t)
 	for _, part := range []struct {
@@ -23,24 +23,24 @@ func TestGuard(t *testing.T) {
 		run  func(*testing.T, *rig)
 	}{
 		{"every kind of flow is protected", testKinds},
-		{"keys change under traffic", testRekey},
-		{"blows heal and leak nothing", testBlows},
-		{"a flushed firewall leaks nothing while strongSwan is away", testFlushedWhileAway},
-		{"a wrong secret is told at both ends, and mended", testWrongSecret},
+		{"rekeying under traffic", testRekey},
+		{"disruptions heal and leak nothing", testDisruptions},
+		{"a flushed firewall leaks nothing while strongSwan is stopped", testFlushedWhileStopped},
+		{"a wrong secret is reported at both ends, and corrected", testWrongSecret},
 		{"certificates of another CA are refused", testWrongCA},
-		{"nobody passes for another with a secret of its own", testImpostor},
-		{"associations of withdrawn credentials end", testWithdrawn},
-		{"a private key of others is left alone", testOthersKey},
-		{"what is released while strongSwan hangs is removed", testReleasedWhileAway},
+		{"a router cannot authenticate as another one with its own secret", testImpostor},
+		{"security associations of withdrawn credentials end", testWithdrawn},
+		{"the private key of another program is not unloaded", testForeignKey},
+		{"a flow released while strongSwan hangs is removed later", testReleasedWhileHanging},
 		{"a silent peer is noticed", testDeadPeer},
-		{"clear packets from outside are dropped and counted", testInjected},
+		{"injected unencrypted packets are dropped and counted", testInjected},
 		{"source NAT leaks nothing", testSourceNAT},
-		{"a transport header in the second fragment is not taken", testHiddenTransport},
-		{"data in clear for protected sessions is not taken from anybody", testForgedSession},
-		{"others' connections are left alone", testNeighbour},
-		{"another daemon's floor is left alone", testOtherDaemon},
-		{"a floor that cannot be restored is told, and tried again", testRestoredLater},
-		{"the floor outlives its maker, and is tidied", testFloorStays},
+		{"a transport header in the second fragment is not accepted", testHiddenTransport},
+		{"unencrypted data for protected sessions is accepted from no source", testForgedSession},
+		{"connections of another program are not changed", testForeignConnections},
+		{"the floor of another daemon is not changed", testSecondDaemon},
+		{"a floor that cannot be restored is reported, and restored later", testRestoredLater},
+		{"the floor stays after its daemon, and is tidied", testFloorStays},
 	} {
 		if !r.Subtest(t, part.name, func(t *testing.T) { part.run(t, r) }) {
 			break
@@ -63,7 +63,7 @@ func testKinds(t *testing.T, r *rig) {
 			before := r.Leaks.Seen().ESP
 			r.waitTraffic()
 			if r.Leaks.Seen().ESP == before {
-				t.Error("no ESP was seen")
+				t.Error("no ESP on the provider network")
 			}
 			for _, s := range r.sides {
 				status := s.status()
@@ -74,7 +74,7 @@ func testKinds(t *testing.T, r *rig) {
 					t.Fatalf("%s: status %s", s.pe.Name, labtest.AsJSON(status))
 				}
 				if until := time.Until(status.Children[0].RekeyAt); until < 30*time.Minute || until > time.Hour {
-					t.Errorf("%s: new keys in %v, want an hour at most", s.pe.Name, until)
+					t.Errorf("%s: rekeying in %v, want 30 min to 1 h", s.pe.Name, until)
 				}
 			}
 		})
@@ -86,9 +86,9 @@ func testRekey(t *testing.T, r *rig) {
 	for i := range 20 {
 		s := r.sides[i%2]
 		spi := s.status().Children[0].LocalSPI
-		_, err := s.charon.Do("rekey", map[string]string{"child": "l2tpvl-" + s.peer.Name})
+		_, err := s.charon.Do("rekey", map[string]string{"child": s.connection()})
 		r.Must(err)
-		r.Wait("other SPIs", func() (bool, string, error) {
+		r.Wait("new SPIs", func() (bool, string, error) {
 			status := s.status()
 			return len(status.Children) > 0 && status.Children[0].LocalSPI != spi, labtest.AsJSON(status.Children), nil
 		})
@@ -96,11 +96,11 @@ func testRekey(t *testing.T, r *rig) {
 	for _, s := range r.sides {
 		since := s.eventCount()
 		spi := s.status().IKE.LocalSPI
-		_, err := s.charon.Do("rekey", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
+		_, err := s.charon.Do("rekey", map[string]string{"ike": s.connection()})
 		r.Must(err)
 		s.waitEvent(since, ipsec.IKERekeyed)
 		if now := s.status().IKE.LocalSPI; now == spi {
-			t.Errorf("%s: the IKE SA has the SPI %s still", s.pe.Name, now)
+			t.Errorf("%s: the IKE SA still has the SPI %s", s.pe.Name, now)
 		}
 	}
 	r.waitTraffic()
@@ -110,7 +110,7 @@ func testRekey(t *testing.T, r *rig) {
 	}
 }
 
-// unrelated is the configuration of somebody else who uses IPsec on the same machine.
+// unrelated is the configuration of another program that uses IPsec on the same machine.
 const unrelated = `
 connections {
 	office {
@@ -128,8 +128,8 @@ secrets {
 }
 `
 
-// loadUnrelated loads somebody else's configuration, which makes swanctl remove all that is not in
-// it.
+// loadUnrelated loads the configuration of another program, which makes swanctl unload everything
+// that is not in it.
 func (s *side) loadUnrelated() {
 	s.r.Helper()
 	file := filepath.Join(s.r.Dir, "unrelated.conf")
@@ -145,30 +145,30 @@ func (s *side) hasSecret() bool {
 	answer, err := s.charon.Do("get-shared", nil)
 	s.r.Must(err)
 	names, _ := answer.Get("keys").([]string)
-	return slices.Contains(names, "l2tpvl-"+s.peer.Name)
+	return slices.Contains(names, s.connection())
 }
 
-func testBlows(t *testing.T, r *rig) {
-	for _, blow := range []struct {
+func testDisruptions(t *testing.T, r *rig) {
+	for _, disruption := range []struct {
 		name   string
 		do     func(*side)
-		mended func(*side) bool // nil: there are other associations
+		healed func(*side) bool // nil: once there are new security associations
 	}{
 		{"swanctl --terminate", func(s *side) {
-			_, err := s.charon.Do("terminate", map[string]string{"ike": "l2tpvl-" + s.peer.Name})
+			_, err := s.charon.Do("terminate", map[string]string{"ike": s.connection()})
 			r.Must(err)
 		}, nil},
 		{"swanctl --terminate of the CHILD SA", func(s *side) {
-			_, err := s.charon.Do("terminate", map[string]string{"child": "l2tpvl-" + s.peer.Name})
+			_, err := s.charon.Do("terminate", map[string]string{"child": s.connection()})
 			r.Must(err)
 		}, nil},
-		{"swanctl --load-all of somebody else", (*side).loadUnrelated, (*side).hasSecret},
+		{"swanctl --load-all of another program", (*side).loadUnrelated, (*side).hasSecret},
 		{"policies flushed", func(s *side) { s.run("ip", "xfrm", "policy", "flush") }, nil},
-		{"associations flushed", func(s *side) { s.run("ip", "xfrm", "state", "flush") }, nil},
+		{"security associations flushed", func(s *side) { s.run("ip", "xfrm", "state", "flush") }, nil},
 		{"firewall flushed", func(s *side) { s.run("nft", "flush", "ruleset") }, func(s *side) bool {
 			return strings.Contains(s.run("nft", "list", "tables"), "inet l2tpvl\n")
 		}},
-		{"charon ended and started", func(s *side) {
+		{"charon stopped and started", func(s *side) {
 			r.Must(s.charon.Stop())
 			r.waitNoTraffic()
 			r.Must(s.charon.Start(r.Ctx))
@@ -177,18 +177,18 @@ func testBlows(t *testing.T, r *rig) {
 			r.Must(s.charon.Kill())
 			r.Must(s.charon.Start(r.Ctx))
 		}, nil},
-		{"asked to begin anew", func(s *side) { r.Must(s.guard.Reconnect(s.peer.Name)) }, nil},
+		{"Reconnect", func(s *side) { r.Must(s.guard.Reconnect(s.peer.Name)) }, nil},
 	} {
 		for _, s := range r.sides {
-			r.Subtest(t, blow.name+" on "+s.pe.Name, func(t *testing.T) {
+			r.Subtest(t, disruption.name+" on "+s.pe.Name, func(t *testing.T) {
 				r.begin(t, variant{})
 				before := s.waitOnePair()
-				mended := blow.mended
-				if mended == nil {
-					mended = func(s *side) bool { return s.waitOnePair() != before }
+				healed := disruption.healed
+				if healed == nil {
+					healed = func(s *side) bool { return s.waitOnePair() != before }
 				}
-				blow.do(s)
-				r.Wait("the mending", func() (bool, string, error) { return mended(s), "not mended", nil })
+				disruption.do(s)
+				r.Wait("healing", func() (bool, string, error) { return healed(s), "not healed", nil })
 				r.waitTraffic()
 				for _, s := range r.sides {
 					s.waitOnePair()
@@ -203,9 +203,9 @@ func testBlows(t *testing.T, r *rig) {
 	}
 }
 
-// Neither an orderly end of strongSwan, which removes its policies, nor a firewall that is loaded
-// anew at just that time.
-func testFlushedWhileAway(t *testing.T, r *rig) {
+// An orderly stop of strongSwan removes its policies, and a firewall that is reloaded at that time
+// removes the lasting table: the owned table still drops everything.
+func testFlushedWhileStopped(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	for _, s := range r.sides {
 		r.Must(s.charon.Stop())
@@ -222,7 +222,7 @@ func testFlushedWhileAway(t *testing.T, r *rig) {
 			tables := s.run("nft", "list", "tables")
 			return strings.Contains(tables, "inet l2tpvl\n"), tables, nil
 		})
-		r.Wait("packets that the floor drops", func() (bool, string, error) {
+		r.Wait("packets dropped by the floor", func() (bool, string, error) {
 			status := s.status()
 			return status.DroppedOut > before+10, labtest.AsJSON(status), nil
 		})
@@ -244,7 +244,7 @@ func testWrongSecret(t *testing.T, r *rig) {
 	wrong.Auth.PSK = []byte("another secret")
 	since, otherSince := s.eventCount(), other.eventCount()
 	r.Must(s.protect(wrong))
-	r.waitTraffic() // what has been agreed on with the old one stays
+	r.waitTraffic() // the SAs established with the old secret stay
 	r.Must(s.guard.Reconnect(s.peer.Name))
 	s.waitEvent(since, ipsec.AuthenticationFailed)
 	other.waitEvent(otherSince, ipsec.AuthenticationFailed)
@@ -257,7 +257,7 @@ func testWrongSecret(t *testing.T, r *rig) {
 	}
 	for _, s := range r.sides {
 		if strings.Contains(labtest.AsJSON(s.status())+fmt.Sprint(s.events), "secret") {
-			t.Errorf("%s tells a secret", s.pe.Name)
+			t.Errorf("%s shows a secret", s.pe.Name)
 		}
 	}
 	r.Must(s.protect(s.peer))
@@ -267,13 +267,13 @@ func testWrongSecret(t *testing.T, r *rig) {
 func testWrongCA(t *testing.T, r *rig) {
 	r.begin(t, variant{certificates: true})
 	s, other := r.sides[0], r.sides[1]
-	ca, err := lab.NewCA("somebody's")
+	ca, err := lab.NewCA("an unknown one")
 	r.Must(err)
 	forged := s.peer
 	forged.Auth.Certificate, forged.Auth.PrivateKey, err = ca.Issue(s.peer.Auth.LocalID)
 	r.Must(err)
 	since, otherSince := s.eventCount(), other.eventCount()
-	r.Must(s.protect(forged)) // another certificate: begins anew by itself
+	r.Must(s.protect(forged)) // another certificate: reconnects without a request
 	other.waitEvent(otherSince, ipsec.AuthenticationFailed)
 	s.waitEvent(since, ipsec.AuthenticationFailed)
 	r.waitNoTraffic()
@@ -298,7 +298,7 @@ func testDeadPeer(t *testing.T, r *rig) {
 	r.waitTraffic()
 }
 
-// Packets as somebody on the provider's network could make them.
+// An attacker on the provider network forges unencrypted packets from the peer.
 func testInjected(t *testing.T, r *rig) {
 	for _, v := range []variant{{}, {overIPv6: true}, {overIP: true}} {
 		r.begin(t, v)
@@ -309,7 +309,7 @@ func testInjected(t *testing.T, r *rig) {
 		const count = 50
 		from, at := r.address(s.pe.Peer), r.address(s.pe)
 		for range count {
-			protocol, payload := byte(115), []byte("not of pe2")
+			protocol, payload := byte(115), []byte("forged")
 			if !v.overIP {
 				protocol, payload = 17, lab.UDPDatagram(netip.AddrPortFrom(from, port), netip.AddrPortFrom(at, port), payload)
 			}
@@ -323,7 +323,7 @@ func testInjected(t *testing.T, r *rig) {
 	}
 }
 
-func testNeighbour(t *testing.T, r *rig) {
+func testForeignConnections(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	for _, s := range r.sides {
 		s.loadUnrelated()
@@ -337,16 +337,16 @@ func testNeighbour(t *testing.T, r *rig) {
 			r.Must(err)
 			traps := s.run("ip", "xfrm", "policy")
 			if !slices.Contains(conns, "office") || !strings.Contains(traps, "10.99.0.0/16") {
-				t.Errorf("%s has nothing of the neighbour's any more: %q\n%s", s.pe.Name, conns, traps)
+				t.Errorf("%s has lost the connection of the other program: %q\n%s", s.pe.Name, conns, traps)
 			}
 		}
 		conns, err := s.charon.Connections()
 		r.Must(err)
-		if slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
-			t.Errorf("%s has connections of ours still: %q", s.pe.Name, conns)
+		if slices.Contains(conns, s.connection()) {
+			t.Errorf("%s still has our connection: %q", s.pe.Name, conns)
 		}
 		if rules := s.run("nft", "list", "ruleset"); rules != "" {
-			t.Errorf("%s has a floor still: %s", s.pe.Name, rules)
+			t.Errorf("%s still has a floor: %s", s.pe.Name, rules)
 		}
 	}
 }
@@ -354,13 +354,13 @@ func testNeighbour(t *testing.T, r *rig) {
 func testFloorStays(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
-	r.Must(s.guard.Close()) // traffic goes on: that of a socket which somebody else has, say
+	r.Must(s.guard.Close()) // traffic goes on, as from a socket that another process holds
 	r.waitNoTraffic()
 	if rules := s.run("nft", "list", "ruleset"); !strings.Contains(rules, "table inet l2tpvl {") || strings.Contains(rules, "owner") {
-		t.Errorf("the floor that is left is %q", rules)
+		t.Errorf("the floor after Close is %q", rules)
 	}
-	if conns, err := s.charon.Connections(); err != nil || slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
-		t.Errorf("strongSwan has still (%v): %q", err, conns)
+	if conns, err := s.charon.Connections(); err != nil || slices.Contains(conns, s.connection()) {
+		t.Errorf("strongSwan still has our connection (%v): %q", err, conns)
 	}
 	time.Sleep(time.Second)
 	r.CheckLeaks()
@@ -370,14 +370,14 @@ func testFloorStays(t *testing.T, r *rig) {
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
 	r.Must(s.protect(other))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || !strings.Contains(rules, "1709") {
-		t.Errorf("the floor of an earlier run is not taken over: %s", rules)
+		t.Errorf("the floor of the earlier run is not adopted: %s", rules)
 	}
 	r.Must(s.protect(s.peer))
 	r.Must(s.tidy())
 	r.waitTraffic()
 	r.Must(s.guard.Release("pe9"))
 	if rules := s.run("nft", "list", "table", "inet", "l2tpvl"); !strings.Contains(rules, "1701") || strings.Contains(rules, "1709") {
-		t.Errorf("the floor is not what is protected now: %s", rules)
+		t.Errorf("the floor is not that of the protected flow alone: %s", rules)
 	}
 	r.waitTraffic()
 }

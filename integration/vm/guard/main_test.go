@@ -1,6 +1,6 @@
-// Package guard tests the protection of flows, floor and strongSwan together, in the virtual
-// machine of integration/vm: two charons in two namespaces, traffic that never stops, and a watch
-// on the wire between them that no packet passes in clear.
+// Package guard tests the protection of flows by floor and strongSwan together, in the virtual
+// machine of integration/vm. Two namespaces have a charon each and exchange traffic without end; a
+// watch on the wire between them fails the test for each unencrypted packet.
 package guard
 
 import (

@@ -12,8 +12,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec/guard"
 )
 
-// A second daemon in the same network namespace.
-func testOtherDaemon(t *testing.T, r *rig) {
+// A second daemon in the same network namespace protects nothing, and changes nothing of the first.
+func testSecondDaemon(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
 	second := guard.New(guard.Options{Socket: s.charon.Socket})
@@ -21,21 +21,21 @@ func testOtherDaemon(t *testing.T, r *rig) {
 	other := s.peer
 	other.Name, other.Flow.LocalPort, other.Flow.RemotePort = "pe9", 1709, 1709
 	if err := s.pe.NS.Do(func() error { return second.Protect(other) }); err == nil || !strings.Contains(err.Error(), "want one daemon in each network namespace") {
-		t.Errorf("the second daemon protects something here: %v", err)
+		t.Errorf("the second daemon protects a flow: %v", err)
 	}
 	r.Must(second.Close())
 	for _, table := range []string{"l2tpvl", "l2tpvl-owned"} {
 		if rules := s.run("nft", "list", "table", "inet", table); !strings.Contains(rules, "1701") || strings.Contains(rules, "1709") {
-			t.Errorf("the floor is not the first daemon's: %s", rules)
+			t.Errorf("the floor is not that of the first daemon: %s", rules)
 		}
 	}
-	if conns, err := s.charon.Connections(); err != nil || !slices.Contains(conns, "l2tpvl-"+s.peer.Name) {
-		t.Errorf("strongSwan has %q of the first daemon's, %v", conns, err)
+	if conns, err := s.charon.Connections(); err != nil || !slices.Contains(conns, s.connection()) {
+		t.Errorf("strongSwan has the connections %q, %v; want that of the first daemon", conns, err)
 	}
 	r.waitTraffic()
 }
 
-// Somebody has our table, and does not let go of it for a time.
+// Another process owns a table of our name, and releases it later.
 func testRestoredLater(t *testing.T, r *rig) {
 	r.begin(t, variant{})
 	s := r.sides[0]
@@ -55,7 +55,7 @@ func testRestoredLater(t *testing.T, r *rig) {
 	}()
 	s.waitEvent(since, ipsec.FloorLost)
 	if s.guard.Status(s.peer.Name).Floor {
-		t.Error("a table without rules is taken for the floor")
+		t.Error("a table without rules counts as the floor")
 	}
 	r.waitTraffic()
 	since = s.eventCount()

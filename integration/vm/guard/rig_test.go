@@ -37,8 +37,8 @@ func newRig(t *testing.T) *rig {
 	for _, f := range [][2]netip.Addr{
 		{r.PE1.Address, r.PE2.Address},
 		{r.PE1.Address6, r.PE2.Address6},
-		{unprotected, r.PE2.Address},
-		{unprotected6, r.PE2.Address6},
+		{clearAddress, r.PE2.Address},
+		{clearAddress6, r.PE2.Address6},
 	} {
 		flows = append(flows, lab.ProtectedFlow{A: f[0], B: f[1]}, lab.ProtectedFlow{A: f[0], B: f[1], Ports: []uint16{port}})
 	}
