@@ -17,7 +17,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
-// The kernel carries PE1's links, PE2's are carried in user space.
+// mixed is the kernel data plane at PE1 and the userspace data plane at PE2.
 var mixed = carriage{planes: [2]string{"kernel", "userspace"}}
 
 // The parts run one after another in the same lab.
@@ -28,12 +28,12 @@ func TestIPsec(t *testing.T) {
 		run  func(*testing.T, *rig)
 	}{
 		{"red is protected and blue is not", testKinds},
-		{"before there is IKE", testBeforeIKE},
-		{"nothing leaks", testBlows},
-		{"a VPN begins to require IPsec", testBecomesRequired},
-		{"sides that disagree", testDisagreement},
-		{"what is injected is dropped and counted", testInjected},
-		{"protected towards one peer and not another", testPerPeer},
+		{"without strongSwan", testWithoutStrongSwan},
+		{"disruptions heal and leak nothing", testDisruptions},
+		{"a change makes a VPN require IPsec", testBecomesRequired},
+		{"the ends are configured differently", testDisagreement},
+		{"injected packets are dropped and counted", testInjected},
+		{"a VPN is protected towards one peer and clear towards another", testPerPeer},
 	} {
 		if !r.Subtest(t, part.name, func(t *testing.T) {
 			defer func() {
@@ -51,8 +51,8 @@ func TestIPsec(t *testing.T) {
 	}
 }
 
-// Red requires IPsec and blue does not, between the same PEs at once: what red says is on the wire
-// as ESP alone, what blue says in clear.
+// Red requires IPsec and blue does not, between the same PEs: red's packets are on the wire as ESP
+// alone, blue's in the clear.
 func testKinds(t *testing.T, r *rig) {
 	for _, tt := range []struct {
 		name string
@@ -76,17 +76,17 @@ func testKinds(t *testing.T, r *rig) {
 			blue, err := capture.Count([]byte(blueText))
 			r.Must(err)
 			if seen := r.Leaks.Seen(); red > 0 || blue == 0 || seen.ESP == before.ESP || seen.Clear == before.Clear {
-				t.Errorf("red's words were seen %d times, blue's %d; %d packets of ESP, %d in clear", red, blue,
+				t.Errorf("red's text was captured %d times, blue's %d times; %d packets of ESP, %d in the clear", red, blue,
 					seen.ESP-before.ESP, seen.Clear-before.Clear)
 			}
 			for _, pe := range r.Pair() {
 				if p := r.protection(pe); !p.Up || len(p.ESP) == 0 || p.ESP[0].Algorithms != "aes256gcm16" || p.IKE == nil {
-					t.Errorf("%s tells of %s", pe.Name, labtest.AsJSON(p))
+					t.Errorf("%s reports the protection %s", pe.Name, labtest.AsJSON(p))
 				}
 				l, err := pe.Link(r.Ctx, "red")
 				r.Must(err)
 				if l.IPsec != "required" || l.ESP != "aes256gcm16" {
-					t.Errorf("%s tells of red %s", pe.Name, labtest.AsJSON(l))
+					t.Errorf("%s reports the link of red %s", pe.Name, labtest.AsJSON(l))
 				}
 			}
 			r.stop()
@@ -97,9 +97,8 @@ func testKinds(t *testing.T, r *rig) {
 	}
 }
 
-// A daemon without strongSwan at the other end, and then without its own, sends nothing, and says
-// what is missing.
-func testBeforeIKE(t *testing.T, r *rig) {
+// Without strongSwan at either end, the daemons send nothing of red and report what is missing.
+func testWithoutStrongSwan(t *testing.T, r *rig) {
 	for _, charon := range r.Charons {
 		r.Must(charon.Stop())
 	}
@@ -113,7 +112,7 @@ func testBeforeIKE(t *testing.T, r *rig) {
 			out, err := pe.Ctl(r.Ctx, "explain", "red", pe.Peer.Name)
 			return strings.Contains(out, "systemctl enable --now strongswan"), out, ignoreExit(err)
 		})
-		r.Wait("packets that the floor of "+pe.Name+" drops", func() (bool, string, error) {
+		r.Wait("packets dropped by the floor of "+pe.Name, func() (bool, string, error) {
 			p := r.protection(pe)
 			return p.Floor && p.DroppedOut > 0, labtest.AsJSON(p), nil
 		})
@@ -125,7 +124,7 @@ func testBeforeIKE(t *testing.T, r *rig) {
 	r.stop()
 }
 
-// ignoreExit leaves an exit status aside: explain's tells that the link is down.
+// ignoreExit drops the error of an exit status: explain returns one if the link is down.
 func ignoreExit(err error) error {
 	if err != nil && strings.Contains(err.Error(), "exit status") {
 		return nil
@@ -133,9 +132,10 @@ func ignoreExit(err error) error {
 	return err
 }
 
-func testBlows(t *testing.T, r *rig) {
+// Each disruption heals, and no packet of red is unencrypted meanwhile.
+func testDisruptions(t *testing.T, r *rig) {
 	r.start(mixed)
-	for _, blow := range []struct {
+	for _, disruption := range []struct {
 		name string
 		do   func(*lab.PE, *lab.Charon)
 	}{
@@ -143,25 +143,25 @@ func testBlows(t *testing.T, r *rig) {
 			for range 10 { // on each side
 				before := r.protection(pe).ESP[0].LocalSPI
 				r.vici(pe, "rekey", "child")
-				r.Wait("other SPIs", func() (bool, string, error) {
+				r.Wait("new SPIs", func() (bool, string, error) {
 					p := r.protection(pe)
 					return len(p.ESP) > 0 && p.ESP[0].LocalSPI != before, labtest.AsJSON(p), nil
 				})
 			}
 		}},
-		{"charon ended, and started", func(_ *lab.PE, charon *lab.Charon) {
+		{"charon stopped and started", func(_ *lab.PE, charon *lab.Charon) {
 			r.Must(charon.Stop())
 			r.waitNoTraffic("red")
 			r.Must(charon.Start(r.Ctx))
 		}},
-		{"charon killed, and started", func(_ *lab.PE, charon *lab.Charon) {
+		{"charon killed and started", func(_ *lab.PE, charon *lab.Charon) {
 			r.Must(charon.Kill())
 			r.Must(charon.Start(r.Ctx))
 		}},
 		{"swanctl --terminate", func(pe *lab.PE, _ *lab.Charon) { r.vici(pe, "terminate", "ike") }},
 		{"policies flushed", func(pe *lab.PE, _ *lab.Charon) { r.Run(pe.NS, "ip", "xfrm", "policy", "flush") }},
 		{"firewall flushed", func(pe *lab.PE, _ *lab.Charon) { r.Run(pe.NS, "nft", "flush", "ruleset") }},
-		{"firewall and policies flushed while charon is away", func(pe *lab.PE, charon *lab.Charon) {
+		{"firewall and policies flushed while charon is stopped", func(pe *lab.PE, charon *lab.Charon) {
 			r.Must(charon.Kill())
 			r.Run(pe.NS, "nft", "flush", "ruleset")
 			r.Run(pe.NS, "ip", "xfrm", "policy", "flush")
@@ -169,21 +169,21 @@ func testBlows(t *testing.T, r *rig) {
 			r.waitNoTraffic("red")
 			r.Must(charon.Start(r.Ctx))
 		}},
-		{"l2tpvld stopped, and started", func(pe *lab.PE, _ *lab.Charon) {
+		{"l2tpvld stopped and started", func(pe *lab.PE, _ *lab.Charon) {
 			r.Must(pe.Daemon.Stop(r.Ctx))
 			r.waitNoTraffic("red")
 			r.Must(pe.Restart(r.Ctx))
 		}},
-		{"l2tpvld killed, and started", func(pe *lab.PE, _ *lab.Charon) {
+		{"l2tpvld killed and started", func(pe *lab.PE, _ *lab.Charon) {
 			r.Must(pe.Daemon.Kill())
 			r.Must(pe.Restart(r.Ctx))
 		}},
 	} {
 		for i, pe := range r.Pair() {
-			ok := r.Subtest(t, blow.name+" at "+pe.Name, func(*testing.T) {
-				blow.do(pe, r.Charons[i])
+			ok := r.Subtest(t, disruption.name+" at "+pe.Name, func(*testing.T) {
+				disruption.do(pe, r.Charons[i])
 				r.waitUp()
-				r.Wait("one pair of associations", func() (bool, string, error) {
+				r.Wait("one pair of security associations", func() (bool, string, error) {
 					p := r.protection(pe)
 					return p.Up && len(p.ESP) == 1, labtest.AsJSON(p), nil
 				})
@@ -197,13 +197,12 @@ func testBlows(t *testing.T, r *rig) {
 	r.stop()
 }
 
-// A VPN whose links were in clear is to be protected from now on, its customers talk on.
+// A reload makes a clear VPN require IPsec while its customers' traffic goes on.
 func testBecomesRequired(t *testing.T, r *rig) {
 	r.start(mixed)
-	words := []byte(blueText)
 	for _, pe := range r.Pair() {
 		r.Must(pe.Reload(pe.Protect(r.config(pe, mixed), "blue")))
-		r.Wait(pe.Name+" to take the change", func() (bool, string, error) {
+		r.Wait(pe.Name+" to apply the change", func() (bool, string, error) {
 			l, err := pe.Link(r.Ctx, "blue")
 			return err == nil && l.IPsec == "required", labtest.AsJSON(l), nil
 		})
@@ -212,13 +211,13 @@ func testBecomesRequired(t *testing.T, r *rig) {
 	r.Must(err)
 	r.waitUp()
 	r.Must(capture.Stop())
-	if n, err := capture.Count(words); n > 0 || err != nil {
-		t.Errorf("blue's words were seen %d times: %v", n, err)
+	if n, err := capture.Count([]byte(blueText)); n > 0 || err != nil {
+		t.Errorf("blue's text was captured %d times: %v", n, err)
 	}
 	r.stop()
 }
 
-// One side that does not require IPsec, and one with another secret: nothing passes, and both say
+// If one end does not require IPsec, or has another secret, nothing passes, and both ends explain
 // why.
 func testDisagreement(t *testing.T, r *rig) {
 	c := r.config(r.PE1, mixed)
@@ -250,7 +249,7 @@ func testDisagreement(t *testing.T, r *rig) {
 	r.stop()
 }
 
-// waitExplained waits until a PE says that about red.
+// waitExplained waits until explain has that text about red at a PE.
 func (r *rig) waitExplained(pe *lab.PE, text string) {
 	r.Helper()
 	r.Wait(pe.Name+" to explain red with "+strconv.Quote(text), func() (bool, string, error) {
@@ -259,10 +258,11 @@ func (r *rig) waitExplained(pe *lab.PE, text string) {
 	})
 }
 
-// What ip(8) says of an L2TP session: its ID and the cookie that it wants to see.
+// sessionLine matches an L2TP session as ip(8) shows it: its ID, and the cookie of received
+// packets.
 var sessionLine = regexp.MustCompile(`(?s)Session (\d+) in tunnel.*?peer cookie ([0-9a-f]+)`)
 
-// Somebody on the provider's network who knows all IDs and cookies, and has recorded ESP.
+// An attacker on the provider network knows all IDs and cookies, and has recorded ESP.
 func testInjected(t *testing.T, r *rig) {
 	r.start(mixed)
 	pe, peer := r.PE1, r.PE2
@@ -276,7 +276,7 @@ func testInjected(t *testing.T, r *rig) {
 	}
 	const count = 20
 
-	// A word to red's host, in a data message with the session's ID and cookie.
+	// A packet to red's host, in a data message with the session's ID and cookie.
 	var session []string
 	r.Wait("the kernel's session of red", func() (bool, string, error) {
 		out := r.Run(pe.NS, "ip", "l2tp", "show", "session")
@@ -288,16 +288,16 @@ func testInjected(t *testing.T, r *rig) {
 	cookie, err := strconv.ParseUint(session[2], 16, 64)
 	r.Must(err)
 	site, from := pe.Sites["red"], peer.Sites["red"]
-	word := lab.IPPacket(from.Address, site.Address, unix.IPPROTO_UDP,
-		lab.UDPDatagram(netip.AddrPortFrom(from.Address, 7), netip.AddrPortFrom(site.Address, 7), []byte("a forged word")))
+	forged := lab.IPPacket(from.Address, site.Address, unix.IPPROTO_UDP,
+		lab.UDPDatagram(netip.AddrPortFrom(from.Address, 7), netip.AddrPortFrom(site.Address, 7), []byte("forged")))
 	data := binary.BigEndian.AppendUint32([]byte{0, 3, 0, 0}, uint32(id))
 	data = binary.BigEndian.AppendUint64(data, cookie)
-	data = append(append(data, 0xff, 0x03, 0x00, 0x21), word...)
+	data = append(append(data, 0xff, 0x03, 0x00, 0x21), forged...)
 	dropped := r.protection(pe).DroppedIn
 	for range count {
 		udp(data)
 	}
-	// A StopCCN for the control connection, as far as one can be made without the secret.
+	// A StopCCN for the control connection, without the Message Digest, which requires the secret.
 	var local uint32
 	connections, err := pe.Client().Peers(r.Ctx)
 	r.Must(err)
@@ -315,12 +315,12 @@ func testInjected(t *testing.T, r *rig) {
 	for range count {
 		udp(stop)
 	}
-	r.Wait("the count of what arrived in clear", func() (bool, string, error) {
+	r.Wait("the count of packets that arrived unencrypted", func() (bool, string, error) {
 		p := r.protection(pe)
 		return p.DroppedIn == dropped+2*count, labtest.AsJSON(p), nil
 	})
 
-	// ESP again, and ESP that was changed.
+	// Recorded ESP, and changed ESP.
 	recorded := r.Leaks.LastESP(pe.Address)
 	replays := r.protection(pe).ESP[0].Replays
 	for range count {
@@ -331,13 +331,14 @@ func testInjected(t *testing.T, r *rig) {
 		return p.ESP[0].Replays >= replays+count, labtest.AsJSON(p), nil
 	})
 	flipped := r.Leaks.LastESP(pe.Address)
-	binary.BigEndian.PutUint32(flipped[4:], binary.BigEndian.Uint32(flipped[4:])+500) // a sequence number that was not seen yet
+	// A sequence number that was not received yet.
+	binary.BigEndian.PutUint32(flipped[4:], binary.BigEndian.Uint32(flipped[4:])+500)
 	flipped[len(flipped)-1] ^= 1
 	failures := r.protection(pe).ESP[0].IntegrityFailures
 	for range count {
 		inject(unix.IPPROTO_ESP, flipped)
 	}
-	r.Wait("the count of failures of integrity", func() (bool, string, error) {
+	r.Wait("the count of integrity failures", func() (bool, string, error) {
 		p := r.protection(pe)
 		return p.ESP[0].IntegrityFailures >= failures+count, labtest.AsJSON(p), nil
 	})
@@ -346,15 +347,15 @@ func testInjected(t *testing.T, r *rig) {
 	link, err := pe.Link(r.Ctx, "red")
 	r.Must(err)
 	if link.State != api.LinkUp || time.Since(link.Since) < 0 {
-		t.Errorf("red is %s", labtest.AsJSON(link))
+		t.Errorf("the link of red is %s", labtest.AsJSON(link))
 	}
 	if out := r.Run(pe.NS, "ip", "l2tp", "show", "session"); redSession(out, r, pe) == nil || redSession(out, r, pe)[1] != session[1] {
-		t.Errorf("red has another session now: %s", out)
+		t.Errorf("red has another session after the injection: %s", out)
 	}
 	r.stop()
 }
 
-// redSession finds red's session, that of the tunnel at port 1701, in what ip(8) says.
+// redSession finds red's session, which is in the tunnel at port 1701, in the output of ip(8).
 func redSession(out string, r *rig, pe *lab.PE) []string {
 	tunnels := r.Run(pe.NS, "ip", "l2tp", "show", "tunnel")
 	var tunnel string
@@ -371,7 +372,7 @@ func redSession(out string, r *rig, pe *lab.PE) []string {
 	return nil
 }
 
-// Red is protected towards PE2, and in clear towards PE3.
+// Red is protected towards PE2 and clear towards PE3.
 func testPerPeer(t *testing.T, r *rig) {
 	pe3, err := r.AddPE()
 	r.Must(err)
@@ -395,7 +396,7 @@ func testPerPeer(t *testing.T, r *rig) {
 	})
 	r.Must(capture.Stop())
 	if n, err := capture.Count(pattern); n == 0 || err != nil {
-		t.Errorf("red's ping to PE3 is not on the wire in clear: %v", err)
+		t.Errorf("red's ping from PE3 is not on the wire in the clear: %v", err)
 	}
 	for _, pe := range []*lab.PE{r.PE1, r.PE2, pe3} {
 		r.Must(pe.Daemon.Stop(r.Ctx))

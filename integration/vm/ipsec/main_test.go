@@ -1,6 +1,6 @@
-// Package ipsec tests links that require IPsec between two whole daemons, in the virtual machine of
+// Package ipsec tests links that require IPsec between two daemons, in the virtual machine of
 // integration/vm: a charon beside each daemon, customers whose traffic never stops, and a watch on
-// the provider's network that no packet of a protected link passes in clear.
+// the provider network that fails the test for each unencrypted packet of a protected link.
 package ipsec
 
 import (

@@ -16,13 +16,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// What customers send, to be found, or not, in a capture.
+// The texts that customers send. A capture must show that of blue, and never that of red.
 const (
 	redText  = "the text of red, which must be encrypted"
 	blueText = "the text of blue, which may be read"
 )
 
-// second are further addresses of the PEs, for what is protected over IP.
+// second are second addresses of the PEs, for protected links over IP.
 var second = [2]netip.Addr{netip.MustParseAddr("192.0.2.11"), netip.MustParseAddr("192.0.2.12")}
 
 // rig is a lab with a charon on PE1 and PE2, and traffic between the hosts of each customer that

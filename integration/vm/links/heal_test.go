@@ -11,11 +11,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
-// ids are those in what ip(8) says of a tunnel or session: "Tunnel 1, encap UDP", "Session 3 in
-// tunnel 1".
+// ids are the IDs in the output of ip(8): "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
 var ids = regexp.MustCompile(`[0-9]+`)
 
-// What is taken from under the daemon's feet it makes anew.
+// The daemon restores what is deleted in the kernel.
 func TestHeals(t *testing.T) {
 	w := newWorld(t, variant{planes: bothKernel})
 	red := w.PE1.Sites["red"]
@@ -34,7 +33,7 @@ func TestHeals(t *testing.T) {
 	w.heals("a namespace deleted", []string{"red"}, func() {
 		before := time.Now()
 		w.Must(red.VR.Delete())
-		w.Wait("the wire of the old namespace to vanish", func() (bool, string, error) {
+		w.Wait("the host's interface to the old namespace to disappear", func() (bool, string, error) {
 			names, err := red.Host.Interfaces()
 			return err == nil && !slices.Contains(names, "eth0"), labtest.AsJSON(names), err
 		})
@@ -44,7 +43,7 @@ func TestHeals(t *testing.T) {
 	w.stop()
 }
 
-// A VRF that is deleted is made anew, with its links.
+// The daemon restores a VRF that is deleted, with its links.
 func TestVRFHeals(t *testing.T) {
 	w := newWorld(t, variant{planes: bothKernel, vrfs: true})
 	w.heals("a VRF deleted", []string{"red"}, func() {
@@ -56,11 +55,11 @@ func TestVRFHeals(t *testing.T) {
 	w.stop()
 }
 
-// A daemon is killed and another started at once, while the kernel still clears what the first one
-// had: it brings all links back, under the same names.
+// A daemon is killed and another one started at once, while the kernel still removes the tunnel,
+// sessions and interfaces of the first. The second brings up all links, under the same names.
 func TestKilledAndRestarted(t *testing.T) {
-	// Over IP the peer's kernel still has its tunnel when the new daemon's first words come, and so
-	// the socket to it.
+	// Over IP the peer's kernel still has the old tunnel, and so the socket to it, when the new
+	// daemon's first messages arrive.
 	for _, encapsulation := range []string{"udp", "ip"} {
 		t.Run(encapsulation, func(t *testing.T) {
 			w := newWorld(t, variant{planes: bothKernel, encapsulation: encapsulation})
@@ -70,26 +69,26 @@ func TestKilledAndRestarted(t *testing.T) {
 					w.Must(pe.Restart(w.Ctx))
 				})
 			}
-			w.found = true // the first daemons' namespaces, by the second ones
+			w.found = true // the second daemons have found the namespaces of the first
 			w.stop()
 		})
 	}
 }
 
-// heals breaks something; links of these VPNs, and of no other, go down and come up again, and all
-// VPNs have their way then.
-func (w *world) heals(what string, vpns []string, broken func()) {
+// heals calls disrupt and checks that the links of these VPNs, and of no other, go down and come up
+// again, and that pings pass in all VPNs afterwards.
+func (w *world) heals(what string, vpns []string, disrupt func()) {
 	w.Helper()
 	w.waitPing(w.VPNs...)
 	start := time.Now()
-	broken()
+	disrupt()
 	w.WaitUp(start, vpns...)
 	w.waitPing(w.VPNs...)
 	w.Logf("%s: healed within %s", what, time.Since(start).Round(10*time.Millisecond))
 	for _, pe := range w.PEs() {
 		for _, vpn := range w.VPNs {
 			if l := w.Link(pe, vpn); l.Since.After(start) != slices.Contains(vpns, vpn) {
-				w.Errorf("%s: %s's link of %s has been up since %s, and %s was at %s", what, pe.Name, vpn, l.Since, what, start)
+				w.Errorf("%s: %s's link of %s is up since %s; %s happened at %s", what, pe.Name, vpn, l.Since, what, start)
 			}
 		}
 	}

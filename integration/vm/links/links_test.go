@@ -12,11 +12,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab/labtest"
 )
 
-// The demo's two VPNs over every kind of data plane, virtual router, encapsulation and peer: links
-// are up and known to be, hosts reach their own VPN's hosts and nobody else's, and at the end
-// nothing is left.
+// The demo's two VPNs, over every kind of data plane, virtual router, encapsulation and address.
+// Links are up and reported so, hosts reach the hosts of their own VPN and no other, and the
+// daemons leave nothing when they stop.
 func TestLinks(t *testing.T) {
-	ppp, tun := "ppp", "tun" // what carries links over the kernel and over userspace
+	ppp, tun := "ppp", "tun" // kinds of interfaces of the two data planes
 	for _, tt := range []struct {
 		name string
 		variant
@@ -41,13 +41,14 @@ func TestLinks(t *testing.T) {
 			w.waitPing(w.VPNs...)
 			for i, pe := range w.PEs() {
 				w.checkKernel(pe, tt.devices[i])
-				w.checkWords(pe, tt.devices[i], tt.mtu)
+				w.checkReports(pe, tt.devices[i], tt.mtu)
 			}
 			w.checkTransfers()
 			for i, pe := range w.PEs() {
 				w.checkFragments(pe, tt.devices[i] == ppp && tt.overIPv6)
 			}
-			if tt.encapsulation == "" && !tt.overIPv6 { // what carries the links has no part in who reaches whom
+			// Isolation does not depend on how the links are carried.
+			if tt.encapsulation == "" && !tt.overIPv6 {
 				w.checkIsolation()
 			}
 			w.stop()
@@ -57,8 +58,8 @@ func TestLinks(t *testing.T) {
 
 var bothKernel = [2]string{"kernel", "kernel"}
 
-// checkKernel sees that the kernel has what the data plane should have made there, and nothing
-// else.
+// checkKernel checks that the kernel has the tunnels, sessions and interfaces of the data plane,
+// and no others.
 func (w *world) checkKernel(pe *lab.PE, device string) {
 	w.Helper()
 	tunnels, sessions := 0, 0
@@ -66,10 +67,10 @@ func (w *world) checkKernel(pe *lab.PE, device string) {
 		tunnels, sessions = 1, len(w.VPNs)
 	}
 	if got := w.l2tp(pe, "tunnel"); len(got) != tunnels {
-		w.Errorf("%s has the kernel's tunnels %q, want %d", pe.Name, got, tunnels)
+		w.Errorf("%s has the tunnels %q in the kernel, want %d", pe.Name, got, tunnels)
 	}
 	if got := w.l2tp(pe, "session"); len(got) != sessions {
-		w.Errorf("%s has the kernel's sessions %q, want %d", pe.Name, got, sessions)
+		w.Errorf("%s has the sessions %q in the kernel, want %d", pe.Name, got, sessions)
 	}
 	for _, vpn := range w.VPNs {
 		name := w.Link(pe, vpn).Interface
@@ -80,8 +81,8 @@ func (w *world) checkKernel(pe *lab.PE, device string) {
 	}
 }
 
-// checkWords sees that the daemon tells of its links as they are.
-func (w *world) checkWords(pe *lab.PE, device string, mtu int) {
+// checkReports checks data plane, MTU and explanation that the daemon reports.
+func (w *world) checkReports(pe *lab.PE, device string, mtu int) {
 	w.Helper()
 	status, err := pe.Client().Status(w.Ctx)
 	w.Must(err)
@@ -94,20 +95,20 @@ func (w *world) checkWords(pe *lab.PE, device string, mtu int) {
 	}
 	other := w.planes[pe.Number-1] == "auto" && device == "tun"
 	if said := strings.Contains(status.DataPlaneReason, "userspace for "+pe.Peer.Name); said != other {
-		w.Errorf("%s says that its peer has userspace: %v, want %v: %q", pe.Name, said, other, status.DataPlaneReason)
+		w.Errorf("%s reports userspace for its peer: %v, want %v: %q", pe.Name, said, other, status.DataPlaneReason)
 	}
 	for _, vpn := range w.VPNs {
 		if l := w.Link(pe, vpn); l.MTU != mtu || l.Reason != "" {
-			w.Errorf("%s, %s: MTU %d, reason %q; want MTU %d and none", pe.Name, vpn, l.MTU, l.Reason, mtu)
+			w.Errorf("%s, %s: MTU %d, reason %q; want MTU %d and no reason", pe.Name, vpn, l.MTU, l.Reason, mtu)
 		}
 		text, err := pe.Ctl(w.Ctx, "explain", vpn, pe.Peer.Name)
 		if err != nil || !strings.Contains(text, " is UP since ") || strings.Contains(text, "✗") || !strings.Contains(text, fmt.Sprintf("MTU %d", mtu)) {
-			w.Errorf("%s explains %s so: %v\n%s", pe.Name, vpn, err, text)
+			w.Errorf("%s explains the link of %s, which is up: %v\n%s", pe.Name, vpn, err, text)
 		}
 	}
 }
 
-// checkTransfers sends octets through each VPN, and sees that both daemons have counted them.
+// checkTransfers sends octets through each VPN, and checks the counters of both daemons.
 func (w *world) checkTransfers() {
 	w.Helper()
 	const octets = 1 << 20
@@ -115,7 +116,7 @@ func (w *world) checkTransfers() {
 		got, err := w.PE1.Sites[vpn].Transfer(w.Ctx, w.PE2.Sites[vpn], octets)
 		w.Must(err)
 		if !got.Intact() {
-			w.Errorf("%s: SHA-256 %x was sent and %x received", vpn, got.Sent, got.Received)
+			w.Errorf("%s: SHA-256 %x sent and %x received", vpn, got.Sent, got.Received)
 		}
 	}
 	for _, pe := range w.PEs() {
@@ -131,14 +132,14 @@ func (w *world) checkTransfers() {
 				much = c.RxOctets
 			}
 			if much < octets || much > 2*octets || c.RxPackets == 0 || c.TxPackets == 0 {
-				w.Errorf("%s, %s: %d octets were sent; the counters are %s", pe.Name, s.VPN, octets, labtest.AsJSON(c))
+				w.Errorf("%s, %s: %d octets sent; counters %s", pe.Name, s.VPN, octets, labtest.AsJSON(c))
 			}
 		}
 	}
 }
 
-// checkFragments sees that a PE has sent nothing to its peer in fragments, or that the kernel still
-// does so.
+// checkFragments checks that a PE has sent no fragments to its peer, or, if kernelDoes, that the
+// kernel still sends them over IPv6.
 func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
 	w.Helper()
 	out, err := pe.NS.Command(w.Ctx, "nstat", "--zeros", "--ignore", "--noupdate", "--json", "IpFragCreates", "Ip6FragCreates").Output()
@@ -148,13 +149,13 @@ func (w *world) checkFragments(pe *lab.PE, kernelDoes bool) {
 	}
 	w.Must(json.Unmarshal(out, &counts))
 	if c := counts.Kernel; c.IpFragCreates != 0 || (c.Ip6FragCreates != 0) != kernelDoes {
-		w.Errorf("%s has sent %d fragments over IPv4 and %d over IPv6; want none and %v. If it is the kernel that has changed, "+
-			"dataplane: auto may take it for IPv6 peers", pe.Name, c.IpFragCreates, c.Ip6FragCreates, map[bool]string{false: "none", true: "some"}[kernelDoes])
+		w.Errorf("%s has sent %d fragments over IPv4 and %d over IPv6; want none and %v. If the kernel has changed, "+
+			"dataplane: auto may use it for IPv6 peers", pe.Name, c.IpFragCreates, c.Ip6FragCreates, map[bool]string{false: "none", true: "some"}[kernelDoes])
 	}
 }
 
-// checkIsolation has the far hosts, which have one address, say who they are; and nobody reaches
-// the provider's network.
+// checkIsolation checks that each VPN reaches its own host at an address that both VPNs use, that a
+// VPN whose host is down reaches none, and that no host reaches the provider network.
 func (w *world) checkIsolation() {
 	w.Helper()
 	const port = 7
@@ -166,7 +167,7 @@ func (w *world) checkIsolation() {
 	for _, vpn := range w.VPNs {
 		at := netip.AddrPortFrom(w.PE2.Sites[vpn].Address, port)
 		if answer, err := w.PE1.Sites[vpn].Ask(w.Ctx, at); err != nil || answer != vpn {
-			w.Errorf("%s asks who is at %s, and %q answers: %v", vpn, at, answer, err)
+			w.Errorf("%s: the host at %s answers %q: %v", vpn, at, answer, err)
 		}
 	}
 	w.Must(w.PE2.Sites["blue"].Host.IP("link set eth0 down"))
@@ -174,7 +175,7 @@ func (w *world) checkIsolation() {
 		pong, err := w.PE1.Sites[vpn].Host.Ping(w.Ctx, to, lab.Ping{Count: 2})
 		w.Must(err)
 		if pong.Received != 0 {
-			w.Errorf("%s is answered from %s, which is not there for it:\n%s", vpn, to, pong.Output)
+			w.Errorf("%s received answers from %s, which it must not reach:\n%s", vpn, to, pong.Output)
 		}
 	}
 	w.waitPing("red")

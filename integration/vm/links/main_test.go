@@ -1,6 +1,6 @@
 // Package links tests whole links in the virtual machine of integration/vm: two daemons, customers
-// with the same addresses, and between them the data planes and virtual routers that the kernel of
-// a container often does not have.
+// with the same addresses, and the data planes and virtual routers that the kernel of a container
+// often lacks.
 package links
 
 import (

@@ -81,7 +81,7 @@ func (w *world) attach(pe *lab.PE, vpn string) {
 	}
 }
 
-// router is where the interfaces of a VPN are.
+// router is the namespace with the interfaces of a VPN.
 func (w *world) router(pe *lab.PE, vpn string) lab.Namespace {
 	if w.vrfs {
 		return pe.NS
@@ -100,8 +100,8 @@ func (w *world) waitPing(vpns ...string) {
 	}
 }
 
-// l2tp is what ip(8) shows of the kernel's tunnels, or sessions, of a PE: a line for each that
-// begins without a space.
+// l2tp returns the tunnels, or sessions, of a PE in the kernel, each as ip(8) shows it. In the
+// output, the first line of each begins without a space.
 func (w *world) l2tp(pe *lab.PE, what string) []string {
 	w.Helper()
 	out, err := exec.Command("ip", "-n", string(pe.NS), "l2tp", "show", what).CombinedOutput()
@@ -119,7 +119,7 @@ func (w *world) l2tp(pe *lab.PE, what string) []string {
 	return items
 }
 
-// stop has both daemons end, and sees that nothing of theirs is left.
+// stop ends both daemons and checks that they leave nothing.
 func (w *world) stop() {
 	w.Helper()
 	for _, pe := range w.PEs() {
@@ -141,7 +141,7 @@ func (w *world) stop() {
 		for _, vpn := range w.VPNs {
 			vr := pe.Sites[vpn].VR
 			if vr.Exists() != w.found {
-				w.Errorf("%s: namespace %s is there at the end: %v, want %v", pe.Name, vr, vr.Exists(), w.found)
+				w.Errorf("%s: namespace %s exists at the end: %v, want %v", pe.Name, vr, vr.Exists(), w.found)
 				continue
 			}
 			if !w.found {
