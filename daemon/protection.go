@@ -154,8 +154,8 @@ var guardEvents = map[ipsec.EventKind]struct {
 	ipsec.ChildDown:            {as: api.EventESPDown, message: "ESP is down", warn: true},
 	ipsec.ChildRekeyed:         {as: api.EventESPRekeyed, message: "ESP was rekeyed", act: (*loop).shielded},
 	ipsec.AuthenticationFailed: {as: api.EventIKERefused, message: "IKE authentication failed", warn: true},
-	ipsec.KeyManagerGone:          {as: api.EventManagerGone, message: "strongSwan does not answer", warn: true},
-	ipsec.KeyManagerBack:          {as: api.EventManagerBack, message: "strongSwan answers", act: (*loop).hurry},
+	ipsec.KeyManagerGone:       {as: api.EventManagerGone, message: "strongSwan does not answer", warn: true},
+	ipsec.KeyManagerBack:       {as: api.EventManagerBack, message: "strongSwan answers", act: (*loop).hurry},
 	ipsec.FloorLost:            {as: api.EventFloorLost, message: "the floor is gone, and is not there again yet", warn: true},
 	ipsec.FloorRestored:        {as: api.EventFloorRestored, message: "the floor was gone and is there again", warn: true},
 }
