@@ -1,9 +1,11 @@
-// Package dataplane says what a data plane is: it carries the user packets of virtual links between
-// an interface in a virtual router and L2TPv3 data messages (RFC 3931 section 3.2.2) to the peer,
-// and hands PPP control frames up.
+// Package dataplane is the contract of data planes. A data plane carries the user packets of
+// virtual links between an interface in a virtual router and L2TPv3 data messages to the peer (RFC
+// 3931, section 3.2.2), and passes PPP control frames to the machines.
 //
-// The folders below it are the data planes there are. No protocol machine is known here: session
-// IDs, cookies and frames come in as plain values.
+// A [Plane] opens a [Tunnel] to each peer; a tunnel creates a [Session] with its interface for each
+// link. The implementations are in dataplane/kernel and dataplane/userspace; dataplane/static runs
+// on either. Data planes know no protocol machine: they receive session IDs, cookies and frames as
+// plain values.
 package dataplane
 
 import (
@@ -11,27 +13,27 @@ import (
 	"time"
 )
 
-// Plane makes tunnels. It is safe for concurrent use.
+// Plane opens tunnels. It is safe for concurrent use.
 type Plane interface {
-	// Name is what the operator calls it: "userspace", "kernel".
+	// Name returns the plane's name in configuration and output: "userspace", "kernel".
 	Name() string
 
-	// OpenTunnel opens the packet path to one peer. It returns at once; an error such as
-	// ENETUNREACH or EADDRNOTAVAIL means that the host has no route or address yet and that a later
-	// try may succeed.
+	// OpenTunnel opens the tunnel to one peer, without waiting for the network. An error such as
+	// ENETUNREACH or EADDRNOTAVAIL means that the host has no route or address yet; a later attempt
+	// may succeed.
 	OpenTunnel(TunnelConfig) (Tunnel, error)
 }
 
-// Encapsulation is what carries L2TP to the peer.
+// Encapsulation is the protocol that carries L2TP to the peer.
 type Encapsulation int
 
 // The encapsulations.
 const (
-	UDP Encapsulation = iota // RFC 3931 section 4.1.2
-	IP                       // protocol 115, RFC 3931 section 4.1.1
+	UDP Encapsulation = iota // RFC 3931, section 4.1.2
+	IP                       // protocol 115, RFC 3931, section 4.1.1
 )
 
-// String is "UDP" or "IP".
+// String returns "UDP" or "IP".
 func (e Encapsulation) String() string {
 	if e == IP {
 		return "IP"
@@ -39,94 +41,98 @@ func (e Encapsulation) String() string {
 	return "UDP"
 }
 
-// TunnelConfig is the packet path to one peer and protection class.
+// TunnelConfig is the configuration of the tunnel to one peer, for one class.
 type TunnelConfig struct {
 	Encapsulation Encapsulation
-	Local         netip.AddrPort // the zero address lets the routing table choose; the port counts over UDP alone
-	Peer          netip.AddrPort // the port counts over UDP alone
-	Protected     bool           // IPsec protects what is sent: PathMTU is still that of the path, for ESP and all
 
-	// Control takes each control message (T bit set) that arrives from Peer, from the first octet
-	// of its header: over IP without the zero session ID before it (RFC 3931 section 4.1.1.2). Over
-	// IP, where every socket gets every message, those to Control Connection ID 0 are not the
-	// tunnel's but whoever's listens for all peers. It is called from the tunnel's reader, must not
-	// block, and the octets are valid only during the call.
+	// Local and Peer are the addresses, with UDP ports, which are ignored over IP. With the zero
+	// Local address the routing table selects it.
+	Local, Peer netip.AddrPort
+
+	// Protected means that IPsec protects what the tunnel sends. PathMTU is that of the path
+	// nevertheless: the overhead of ESP is not subtracted.
+	Protected bool
+
+	// Control receives each control message (T bit set) that arrives from Peer, from the first
+	// octet of its header: over IP without the zero session ID before it (RFC 3931, section
+	// 4.1.1.2). Over IP, where every socket receives every message, messages to Control Connection
+	// ID 0 do not belong to the tunnel but to the listener for all peers. Control is called from
+	// the tunnel's reader, must not block, and must not keep the octets.
 	Control func(message []byte)
 
-	// PathChanged is told, from a goroutine of the tunnel, that PathMTU may have changed.
+	// PathChanged is called, from a goroutine of the tunnel, when PathMTU may have changed.
 	PathChanged func()
 
-	// Unreachable is told, from a goroutine of the tunnel, of errors that the network reports for
-	// what we sent (an ICMP error such as ECONNREFUSED or EHOSTUNREACH). It is a hint, never a
-	// proof.
+	// Unreachable is called, from a goroutine of the tunnel, with an error that the network
+	// reported for a sent message (an ICMP error such as ECONNREFUSED or EHOSTUNREACH). It is a
+	// hint, not a proof.
 	Unreachable func(error)
 }
 
-// Tunnel is the packet path to one peer. It owns its socket. It is safe for concurrent use.
+// Tunnel is the socket to one peer, with its sessions. It is safe for concurrent use.
 type Tunnel interface {
-	// LocalAddr is the address and port that the peer sees; the port is 0 over IP.
+	// LocalAddr returns the address and port that the peer sees; the port is 0 over IP.
 	LocalAddr() netip.AddrPort
 
-	// PathMTU is the largest IP packet in octets that reaches the peer unfragmented, as far as the
-	// host knows.
+	// PathMTU returns the length, in octets, of the largest IP packet that reaches the peer
+	// unfragmented, as far as the host knows.
 	PathMTU() (int, error)
 
-	// SendControl sends one control message, given as TunnelConfig.Control takes it. The caller
-	// keeps the octets.
+	// SendControl sends one control message, in the form that TunnelConfig.Control receives. It
+	// does not keep the octets.
 	SendControl(message []byte) error
 
-	// CreateSession makes the session and its interface, down and without addresses. It may block
-	// on the kernel. Frames that arrive while it runs are delivered, not lost, where the plane can.
+	// CreateSession creates a session and its interface, which is down and without addresses. It
+	// may block on the kernel. Frames that arrive while it runs are delivered, if the plane can.
 	CreateSession(SessionConfig) (Session, error)
 
-	// Stats are counts since the tunnel was opened.
+	// Stats returns counters since the tunnel was opened.
 	Stats() TunnelStats
 
-	// Close ends the tunnel with all its sessions; nothing is delivered after it has returned. It
-	// waits for callbacks under way, so no callback may call it.
+	// Close ends the tunnel with all its sessions. Nothing is delivered after it has returned. It
+	// waits for running callbacks, so a callback must not call it.
 	Close() error
 }
 
-// SessionConfig is one L2TPv3 session of a tunnel.
+// SessionConfig is the configuration of one L2TPv3 session of a tunnel.
 type SessionConfig struct {
 	LocalConnectionID, PeerConnectionID uint32
 
-	LocalID, PeerID uint32 // session IDs, as assigned by us and by the peer; never 0
+	LocalID, PeerID uint32 // session IDs, assigned by the local end and by the peer; never 0
 
-	LocalCookie []byte // 0, 4 or 8 octets; assigned by us, checked on what arrives
-	PeerCookie  []byte // 0, 4 or 8 octets; assigned by the peer, put into what we send
+	LocalCookie []byte // 0, 4 or 8 octets, assigned by the local end; checked in received messages
+	PeerCookie  []byte // 0, 4 or 8 octets, assigned by the peer; written into sent messages
 
-	Sublayer Sublayer // the same both ways
+	Sublayer Sublayer // in both directions
 
-	Namespace Namespace // where the interface is born
+	Namespace Namespace // where the interface is created
 	Interface string    // its name there
 
-	// MTU of the interface at its birth, in octets of IP packet.
-	MTU int
+	MTU int // of the interface when it is created, in octets of IP packet
 
-	// Deliver takes each PPP frame that is not the data plane's to forward, from its 2-octet
-	// protocol field on (address and control octets and protocol field compression undone). It is
-	// called from the tunnel's reader, must not block, and the octets are valid only during the
-	// call.
+	// Deliver receives each PPP frame that the data plane does not forward itself, from its 2-octet
+	// protocol field on, without address and control octets and without protocol field compression.
+	// It is called from the tunnel's reader, must not block, and must not keep the octets.
 	Deliver func(frame []byte)
 
-	// Gone is told, once and from a goroutine of the session, that the interface or the session
-	// vanished without Close. Nothing but Close is of use then.
+	// Gone is called once, from a goroutine of the session, if the interface or the session
+	// disappeared without Close. The session can only be closed then.
 	Gone func(error)
 }
 
-// Sublayer is what stands between the cookie and the PPP frame of a data message (RFC 3931 section
-// 4.6), and whether it numbers messages.
+// Sublayer is the L2-Specific Sublayer between the cookie and the PPP frame of a data message (RFC
+// 3931, section 4.6), and whether it numbers messages.
 type Sublayer int
 
-// The sublayers. With sequence numbers, what comes late, twice or without one is dropped.
+// The sublayers. With sequence numbers, messages that are late, duplicate or not numbered are
+// dropped.
 const (
 	NoSublayer        Sublayer = iota
 	SublayerAlone              // Default L2-Specific Sublayer without sequence numbers
 	SublayerSequenced          // Default L2-Specific Sublayer with sequence numbers
 
-	// SublayerSequencedNonIP is SublayerSequenced, but IP packets that we send go without numbers;
-	// a plane that cannot tell them from others numbers all.
+	// SublayerSequencedNonIP is SublayerSequenced, but sent IP packets are not numbered. A plane
+	// that cannot distinguish them numbers all messages.
 	SublayerSequencedNonIP
 )
 
@@ -135,25 +141,26 @@ func (s Sublayer) Sequenced() bool { return s == SublayerSequenced || s == Subla
 
 // Session is one session with its interface. It is safe for concurrent use.
 type Session interface {
-	// SendFrame sends one PPP frame, given from its 2-octet protocol field on. The caller keeps the
-	// octets.
+	// SendFrame sends one PPP frame, which begins with its 2-octet protocol field. It does not keep
+	// the octets.
 	SendFrame(frame []byte) error
 
-	// SetOpen says which network protocols have their NCP opened; packets of the others are
-	// dropped, both ways (RFC 1661 section 3.5).
+	// SetOpen sets the network protocols whose NCP is opened. Packets of the others are dropped in
+	// both directions (RFC 1661, section 3.5).
 	SetOpen(Protocols)
 
+	// Stats returns counters since the session was created.
 	Stats() Stats
-	// LastHeard is the time of the last data message that was accepted, as far as it is known; zero
-	// if none. It is known after some seconds, and asking does not block.
+	// LastHeard returns the time of the last accepted data message; zero if there was none. It does
+	// not block, and may be some seconds late.
 	LastHeard() time.Time
 
-	// Close removes the session and its interface; nothing is delivered after it has returned. It
-	// waits for callbacks under way, so no callback may call it.
+	// Close removes the session and its interface. Nothing is delivered after it has returned. It
+	// waits for running callbacks, so a callback must not call it.
 	Close() error
 }
 
-// Namespace is where an interface is born: the virtual router's network namespace.
+// Namespace is the virtual router's network namespace, in which interfaces are created.
 type Namespace interface {
 	// Do runs f on a thread that is inside the namespace.
 	Do(f func() error) error
@@ -168,30 +175,30 @@ const (
 	IPv6
 )
 
-// Has reports whether all of q is in p.
+// Has reports whether p contains all protocols of q.
 func (p Protocols) Has(q Protocols) bool { return p&q == q }
 
-// Stats are counts of one session since its creation. Octets are those of the IP packets.
+// Stats are counters of one session since its creation. Octets are those of the IP packets.
 type Stats struct {
 	RxPackets, RxOctets uint64 // from the peer to the interface
 	TxPackets, TxOctets uint64 // from the interface to the peer
 	RxFrames, TxFrames  uint64 // PPP control frames
 
 	RxCookie    uint64    // dropped: wrong cookie
-	RxSequence  uint64    // dropped: late, twice, or without a sequence number
-	RxMalformed uint64    // dropped: no PPP frame
-	RxClosed    uint64    // dropped: its NCP is not opened
-	RxErrors    uint64    // dropped: the interface did not take it
-	TxClosed    uint64    // dropped: its NCP is not opened
-	TxErrors    uint64    // dropped: the socket did not take it
-	LastHeard   time.Time // the last data message accepted; zero if none
+	RxSequence  uint64    // dropped: late, duplicate, or without a sequence number
+	RxMalformed uint64    // dropped: no valid PPP frame
+	RxClosed    uint64    // dropped: NCP not opened
+	RxErrors    uint64    // dropped: not accepted by the interface
+	TxClosed    uint64    // dropped: NCP not opened
+	TxErrors    uint64    // dropped: not accepted by the socket
+	LastHeard   time.Time // of the last accepted data message; zero if there was none
 }
 
-// TunnelStats are counts of one tunnel since it was opened, by what became of a datagram.
+// TunnelStats are counters of one tunnel since it was opened, by the fate of a datagram.
 type TunnelStats struct {
-	Control        uint64 // handed to Control
-	Malformed      uint64 // dropped: too short, or of another version
-	UnknownSession uint64 // dropped: no such session here; over IP the kernel does not tell of these
+	Control        uint64 // passed to Control
+	Malformed      uint64 // dropped: too short, or another version
+	UnknownSession uint64 // dropped: unknown session; over IP the kernel does not report these
 
-	LastHeard time.Time // the last data message that a session accepted; zero if none
+	LastHeard time.Time // of the last data message that a session accepted; zero if there was none
 }

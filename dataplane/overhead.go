@@ -11,14 +11,14 @@ import (
 type Overhead struct {
 	IP       int // outer IP header
 	UDP      int // 0 over IP encapsulation
-	L2TP     int // session header without the cookie: 4 over IP, 8 over UDP (RFC 3931, sections 4.1.1.1 and 4.1.2.1)
+	L2TP     int // session header without cookie: 4 over IP, 8 over UDP (RFC 3931, section 4.1)
 	Cookie   int // 0, 4 or 8 (RFC 3931, section 4.1)
 	Sublayer int // L2-Specific Sublayer: 0 or 4 (RFC 3931, section 4.6)
 	PPP      int // address, control and protocol fields
 }
 
-// Overhead returns the overhead of a link to peer whose peer assigned a cookie of that many octets
-// and whose messages have that sublayer.
+// Overhead returns the overhead of a link to the address peer, with the length of the cookie in
+// octets and the sublayer of its data messages.
 func (e Encapsulation) Overhead(peer netip.Addr, cookie int, sublayer Sublayer) Overhead {
 	o := Overhead{IP: 20, UDP: 8, L2TP: l2tp.DataHeaderLen, Cookie: cookie, PPP: 4}
 	if e == IP {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Outer IP header, UDP 8 and session header 8 (RFC 3931 section 4.1.2.1) or session header 4 alone
-// (section 4.1.1.1), cookie, PPP 4.
+// The overhead is the outer IP header, UDP 8 and session header 8 (RFC 3931, section 4.1.2.1) or
+// only session header 4 (section 4.1.1.1), cookie, sublayer, and PPP 4.
 func TestOverhead(t *testing.T) {
 	for _, tt := range []struct {
 		encapsulation Encapsulation
@@ -29,7 +29,7 @@ func TestOverhead(t *testing.T) {
 		{IP, "192.0.2.1", 0, SublayerSequencedNonIP, 32},
 	} {
 		if got := tt.encapsulation.Overhead(netip.MustParseAddr(tt.peer), tt.cookie, tt.sublayer).Total(); got != tt.want {
-			t.Errorf("over %v to %s with a cookie of %d and sublayer %d: %d octets, want %d", tt.encapsulation, tt.peer, tt.cookie, tt.sublayer, got, tt.want)
+			t.Errorf("over %v to %s with a cookie of %d octets and sublayer %d: %d octets, want %d", tt.encapsulation, tt.peer, tt.cookie, tt.sublayer, got, tt.want)
 		}
 	}
 }
@@ -37,6 +37,6 @@ func TestOverhead(t *testing.T) {
 func TestProtocols(t *testing.T) {
 	both := IPv4 | IPv6
 	if !both.Has(IPv4) || !both.Has(both) || IPv4.Has(both) || IPv4.Has(IPv6) || Protocols(0).Has(IPv4) {
-		t.Error("a set has what it has not")
+		t.Error("Has is wrong about a set of protocols")
 	}
 }

@@ -15,7 +15,7 @@ func TestPick(t *testing.T) {
 			t.Errorf("Kernel() is %v with %q missing", tt.support.Kernel(), tt.support.Missing)
 		}
 		if name, reason := tt.support.Pick(); name != tt.name || reason != tt.reason {
-			t.Errorf("%q: picked %q as %q, want %q as %q", tt.support.Missing, name, reason, tt.name, tt.reason)
+			t.Errorf("%q: picked %q because %q, want %q because %q", tt.support.Missing, name, reason, tt.name, tt.reason)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func openIP(t *tunnel) (wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := raw.TakeControlOnly(); err != nil {
+	if err := raw.ReceiveOnlyControl(); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
 	w := &ipWire{Raw: raw, t: t, socket: noSocket}

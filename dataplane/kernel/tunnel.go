@@ -77,7 +77,7 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 	if _, err := t.PathMTU(); err != nil {
 		return nil, err
 	}
-	t.work.Go(func() { t.hints.Tell(t.done) })
+	t.work.Go(func() { t.hints.Run(t.done) })
 	t.work.Go(t.watch)
 	return t, nil
 }

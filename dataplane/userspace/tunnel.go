@@ -55,7 +55,7 @@ func openTunnel(cfg dataplane.TunnelConfig) (*tunnel, error) {
 		return nil, errors.Join(err, sock.Close())
 	}
 	t.work.Go(t.read)
-	t.work.Go(func() { t.hints.Tell(t.done) })
+	t.work.Go(func() { t.hints.Run(t.done) })
 	return t, nil
 }
 

@@ -1,4 +1,4 @@
-// Package check refuses what no data plane can make.
+// Package check validates the configuration of sessions for all data planes.
 package check
 
 import (
@@ -10,17 +10,17 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// maxPacket is the longest IP packet, in octets.
+// maxPacket is the length of the longest IP packet in octets.
 const maxPacket = 1<<16 - 1
 
-// Session refuses a session that RFC 3931 or Linux does not know.
+// Session returns an error for a session that RFC 3931 or Linux does not allow.
 func Session(cfg dataplane.SessionConfig) error {
 	if cfg.LocalID == 0 || cfg.PeerID == 0 {
-		return fmt.Errorf("session %#x, the peer's %#x: no session ID may be 0", cfg.LocalID, cfg.PeerID)
+		return fmt.Errorf("session IDs %#x and %#x of the peer: want other than 0", cfg.LocalID, cfg.PeerID)
 	}
 	for _, cookie := range [][]byte{cfg.LocalCookie, cfg.PeerCookie} {
 		if n := len(cookie); n != 0 && n != 4 && n != 8 {
-			return fmt.Errorf("session %#x: a cookie of %d octets: want 0, 4 or 8", cfg.LocalID, n)
+			return fmt.Errorf("session %#x: cookie of %d octets: want 0, 4 or 8", cfg.LocalID, n)
 		}
 	}
 	if cfg.MTU < 1 || cfg.MTU > maxPacket {
@@ -29,13 +29,14 @@ func Session(cfg dataplane.SessionConfig) error {
 	return Interface(cfg.Interface)
 }
 
-// Interface refuses what Linux would not take for an interface's name, or take for a pattern.
+// Interface returns an error for a name that Linux does not allow for an interface, or would expand
+// as a pattern.
 func Interface(name string) error {
 	if name == "" || len(name) >= unix.IFNAMSIZ {
 		return fmt.Errorf("interface name %q: want 1 to %d octets, not %d", name, unix.IFNAMSIZ-1, len(name))
 	}
 	if name == "." || name == ".." || strings.ContainsAny(name, "/:% \t\n\v\f\r\x00") {
-		return fmt.Errorf("interface name %q: want no blank, slash, colon or percent sign in it", name)
+		return fmt.Errorf(`interface name %q: want no blank, slash, colon or percent sign, and not "." or ".."`, name)
 	}
 	return nil
 }

@@ -11,25 +11,30 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Hints takes what the network says of what a tunnel sends, and hands it to the tunnel's owner from
-// a goroutine of its own: whoever sends is not held up.
+// Hints collects the network's reports about the messages that a tunnel sends, and reports them to
+// the tunnel's owner from a goroutine of its own, so that no sender waits for the owner.
 type Hints struct {
 	cfg         dataplane.TunnelConfig
 	pathMTU     func() (int, error)
 	known       atomic.Int64  // the path MTU that the owner knows
-	mayDiffer   chan struct{} // of size 1: it may be another now
-	unreachable chan error    // of size 1: the latest untold
+	mayDiffer   chan struct{} // of size 1: the path MTU may have changed
+	unreachable chan error    // of size 1: an error that is not yet reported
 }
 
-// NewHints is the hints for the owner that cfg names, whose tunnel has that path MTU.
+// NewHints returns the hints for the owner of the tunnel cfg, whose socket returns pathMTU.
 func NewHints(cfg dataplane.TunnelConfig, pathMTU func() (int, error)) *Hints {
-	if cfg.Protected { // what the socket says has ESP's part taken off, or not, as there are security associations
+	if cfg.Protected {
+		// The path MTU of the socket has the overhead of ESP subtracted or not, depending on the
+		// present security associations.
 		pathMTU = func() (int, error) { return routeMTU(cfg.Local.Addr(), cfg.Peer.Addr()) }
 	}
-	return &Hints{cfg: cfg, pathMTU: pathMTU, mayDiffer: make(chan struct{}, 1), unreachable: make(chan error, 1)}
+	return &Hints{
+		cfg: cfg, pathMTU: pathMTU,
+		mayDiffer: make(chan struct{}, 1), unreachable: make(chan error, 1),
+	}
 }
 
-// PathMTU asks for the path MTU on behalf of the owner, who then knows it.
+// PathMTU returns the path MTU to the owner, which knows it from then on.
 func (h *Hints) PathMTU() (int, error) {
 	mtu, err := h.pathMTU()
 	if err == nil {
@@ -38,8 +43,8 @@ func (h *Hints) PathMTU() (int, error) {
 	return mtu, err
 }
 
-// Send sends a datagram on s. A socket tells of an earlier datagram's fate by refusing the next
-// one, so it tries twice.
+// Send writes a datagram to s. A socket reports an error about an earlier datagram by refusing the
+// next one, so Send tries twice.
 func (h *Hints) Send(s io.Writer, datagram []byte) error {
 	_, err := s.Write(datagram)
 	if err != nil && !errors.Is(err, net.ErrClosed) {
@@ -49,10 +54,10 @@ func (h *Hints) Send(s io.Writer, datagram []byte) error {
 	return err
 }
 
-// Report takes an error of a socket, if the network is behind it. It does not block.
+// Report records an error of a socket if it comes from the network. It does not block.
 func (h *Hints) Report(err error) {
 	switch {
-	case !errors.As(err, new(unix.Errno)): // the runtime's poller has errors of its own
+	case !errors.As(err, new(unix.Errno)): // from the poller of the Go runtime
 	case errors.Is(err, unix.EMSGSIZE):
 		h.CheckPath()
 	default:
@@ -63,16 +68,16 @@ func (h *Hints) Report(err error) {
 	}
 }
 
-// CheckPath has the path MTU compared with the one that the owner knows. It does not block.
+// CheckPath makes Run compare the path MTU with the one that the owner knows. It does not block.
 func (h *Hints) CheckPath() {
 	select {
 	case h.mayDiffer <- struct{}{}:
-	default: // about to be done
+	default: // already requested
 	}
 }
 
-// Tell tells the owner, until done is closed.
-func (h *Hints) Tell(done <-chan struct{}) {
+// Run reports to the owner until done is closed.
+func (h *Hints) Run(done <-chan struct{}) {
 	for {
 		select {
 		case <-done:

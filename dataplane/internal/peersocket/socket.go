@@ -1,4 +1,5 @@
-// Package peersocket is the socket of a tunnel, and what the network tells of it.
+// Package peersocket opens the socket of a tunnel to its peer: Socket for L2TP over UDP, Raw for
+// L2TP over IP. Hints passes the network's reports about sent messages to the owner of the tunnel.
 package peersocket
 
 import (
@@ -12,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bufferSize is the size asked for each of a socket's buffers: some 30 ms of a 1 Gbit/s link.
+// bufferSize is the requested size of each buffer of a socket in octets: some 30 ms at 1 Gbit/s.
 const bufferSize = 4 << 20
 
 // Socket is a connected UDP socket that shares its port with others and never fragments.
@@ -21,8 +22,8 @@ type Socket struct {
 	peer netip.AddrPort
 }
 
-// Dial opens a socket to the peer. It shares local's port with the daemon's listener: the kernel
-// prefers the connected one, and of two that are connected alike the later.
+// Dial opens a socket to the peer. It shares the port of local with the daemon's listener: the
+// kernel prefers a connected socket, and the later one of two with the same addresses.
 func Dial(local, peer netip.AddrPort) (*Socket, error) {
 	if !peer.IsValid() || peer.Port() == 0 {
 		return nil, fmt.Errorf("peer %v: want an address and a port", peer)
@@ -43,7 +44,7 @@ func Dial(local, peer netip.AddrPort) (*Socket, error) {
 	return &Socket{UDPConn: conn.(*net.UDPConn), peer: peer}, nil
 }
 
-// between is the family of IP from local to peer, "4" or "6", and the address to bind to.
+// between returns the version of IP between local and peer, "4" or "6", and the address to bind to.
 func between(local, peer netip.Addr) (family string, address netip.Addr, err error) {
 	family, unspecified := "4", netip.IPv4Unspecified()
 	if peer.Is6() {
@@ -80,7 +81,7 @@ func prepare(network, _ string, raw syscall.RawConn) error {
 	return errors.Join(controlErr, err)
 }
 
-// setBuffer sets the size of a buffer, beyond the system's limit if we may.
+// setBuffer sets the size of a buffer, beyond the system's limit if the process may do that.
 func setBuffer(fd, force, option int) error {
 	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, bufferSize) == nil {
 		return nil
@@ -88,8 +89,8 @@ func setBuffer(fd, force, option int) error {
 	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, bufferSize)
 }
 
-// Receive waits for a datagram and puts it into b. It tells false of one that is not the peer's:
-// between bind and connect the socket takes datagrams from anybody.
+// Receive waits for a datagram and reads it into b. fromPeer is false if the peer did not send it:
+// between bind and connect the socket accepts datagrams from any sender.
 func (s *Socket) Receive(b []byte) (n int, fromPeer bool, err error) {
 	n, from, err := s.ReadFromUDPAddrPort(b)
 	if err != nil {
@@ -99,21 +100,20 @@ func (s *Socket) Receive(b []byte) (n int, fromPeer bool, err error) {
 	return n, fromPeer, nil
 }
 
-// LocalAddrPort is the address that the peer sees.
+// LocalAddrPort returns the address and port that the peer sees.
 func (s *Socket) LocalAddrPort() netip.AddrPort {
 	a := s.LocalAddr().(*net.UDPAddr).AddrPort()
 	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
-// PathMTU is what the kernel knows about the path to the peer, in octets of IP packet.
+// PathMTU returns the kernel's path MTU to the peer, in octets of IP packet.
 func (s *Socket) PathMTU() (int, error) { return pathMTU(s, s.peer.Addr()) }
 
-// discard is a port to which nothing is sent (RFC 863): a socket that leads there is asked about
-// the route, and closed.
+// discard is the port (RFC 863) of a socket that only queries the route and sends nothing.
 const discard = 9
 
-// routeMTU is what the kernel knows about the path to an address, whatever IPsec does with packets
-// of a tunnel there.
+// routeMTU returns the kernel's path MTU to an address, without the effect that IPsec has on
+// packets of a tunnel.
 func routeMTU(local, peer netip.Addr) (int, error) {
 	family, address, err := between(local, peer.Unmap())
 	if err != nil {

@@ -19,7 +19,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// listen opens a socket on a port of this host that is free.
+// listen opens a socket on a free port of the host.
 func listen(t *testing.T, host string) (conn *net.UDPConn, at netip.AddrPort) {
 	t.Helper()
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(host)})
@@ -28,8 +28,9 @@ func listen(t *testing.T, host string) (conn *net.UDPConn, at netip.AddrPort) {
 	return conn, conn.LocalAddr().(*net.UDPAddr).AddrPort()
 }
 
-// Before it is connected, a socket takes from anybody: such datagrams are not taken for the peer's.
-func TestStrangersDatagram(t *testing.T) {
+// A socket that is not yet connected receives datagrams from any sender. They do not pass for the
+// peer's.
+func TestDatagramOfUnknownSender(t *testing.T) {
 	conn, at := listen(t, "127.0.0.1")
 	sender, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(at))
 	must(t, err)
@@ -47,14 +48,13 @@ func TestStrangersDatagram(t *testing.T) {
 		n, fromPeer, err := s.Receive(buffer)
 		must(t, err)
 		if fromPeer != want || string(buffer[:n]) != "hello" {
-			t.Errorf("peer %v, datagram from %v: %q, the peer's: %v; want %v", peer, known, buffer[:n], fromPeer, want)
+			t.Errorf("peer %v, datagram from %v: %q, from peer: %v; want %v", peer, known, buffer[:n], fromPeer, want)
 		}
 	}
 }
 
-// A socket that is opened later with the same addresses takes over what the peer sends, from its
-// port to ours.
-func TestSuccessor(t *testing.T) {
+// A socket that is opened later with the same addresses and ports receives what the peer sends.
+func TestLaterSocketReceives(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", "::1"} {
 		peer, at := listen(t, host)
 		first, err := Dial(netip.AddrPortFrom(at.Addr().Unmap(), 0), at)
@@ -69,7 +69,7 @@ func TestSuccessor(t *testing.T) {
 			n, fromPeer, err := s.Receive(buffer)
 			must(t, err)
 			if want := fmt.Sprint(i); !fromPeer || string(buffer[:n]) != want {
-				t.Errorf("%s: got %q, the peer's: %v; want %q of the peer", host, buffer[:n], fromPeer, want)
+				t.Errorf("%s: got %q, from peer: %v; want %q from the peer", host, buffer[:n], fromPeer, want)
 			}
 			if i == 0 {
 				must(t, first.Close())
@@ -87,13 +87,13 @@ func TestDialRefuses(t *testing.T) {
 		{v6, v4},
 	} {
 		if s, err := Dial(tt.local, tt.peer); err == nil {
-			t.Errorf("from %v to %v: opened %v", tt.local, tt.peer, s.LocalAddrPort())
+			t.Errorf("from %v to %v: opened %v, want an error", tt.local, tt.peer, s.LocalAddrPort())
 		}
 	}
 }
 
-// Of what sockets say, the network's word goes to the owner: that of size as a change of the path,
-// if it is one.
+// The owner gets the network's errors, but no others. EMSGSIZE is reported as a change of the path,
+// if the path MTU has changed.
 func TestHints(t *testing.T) {
 	changed, unreachable := make(chan struct{}, 9), make(chan error, 9)
 	mtu := 1500
@@ -105,30 +105,30 @@ func TestHints(t *testing.T) {
 		t.Fatalf("path MTU %d, %v; want 1500", got, err)
 	}
 	mtu = 1400
-	h.Report(errors.New("of the runtime's poller"))
+	h.Report(errors.New("from the poller of the runtime"))
 	h.Report(&net.OpError{Op: "write", Err: unix.EMSGSIZE})
 	h.Report(&net.OpError{Op: "read", Err: unix.ECONNREFUSED})
-	h.Report(&net.OpError{Op: "read", Err: unix.EHOSTUNREACH}) // one is enough
+	h.Report(&net.OpError{Op: "read", Err: unix.EHOSTUNREACH}) // dropped: one is not yet reported
 
-	done, told := make(chan struct{}), make(chan struct{})
+	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(told)
-		h.Tell(done)
+		defer close(ended)
+		h.Run(done)
 	}()
 	<-changed
 	if err := <-unreachable; !errors.Is(err, unix.ECONNREFUSED) {
-		t.Errorf("told of %v, want ECONNREFUSED", err)
+		t.Errorf("reported %v, want ECONNREFUSED", err)
 	}
-	h.CheckPath() // the owner knows
+	h.CheckPath() // not a change that the owner does not know
 	for len(h.mayDiffer) != 0 {
 		h.Report(unix.ECONNREFUSED)
 		if err := <-unreachable; !errors.Is(err, unix.ECONNREFUSED) {
-			t.Errorf("told of %v, want ECONNREFUSED", err)
+			t.Errorf("reported %v, want ECONNREFUSED", err)
 		}
 	}
 	close(done)
-	<-told
+	<-ended
 	if len(changed) != 0 {
-		t.Error("told twice of one change of the path")
+		t.Error("one change of the path was reported twice")
 	}
 }
