@@ -226,7 +226,7 @@ var situations = []situation{
 	{"operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
 	{"refused for another reason", refusedBy(l2tp.CDNUnsupportedPseudowire, "session not established due to unsupported PW type")},
 	{"session not finished", failedAttempt(session.LayerSession, "the peer did not complete the session setup (state wait-reply)")},
-	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")},
+	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface with this name exists: file already exists")},
 	{"LCP on its way", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}
 	}},
@@ -274,7 +274,7 @@ var situations = []situation{
 	}},
 	{"static, interface cannot be made", func(v *View, l *session.LinkStatus) {
 		withoutSignalling(v, l)
-		failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface of this name is there: file already exists")(v, l)
+		failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface with this name exists: file already exists")(v, l)
 	}},
 	{"static, nobody answers", unansweredStatic(func(*View, *session.LinkStatus) {})},
 	{"static, nobody answers over IP", unansweredStatic(func(v *View, _ *session.LinkStatus) {

@@ -9,26 +9,26 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// sink is a device that takes packets and says so.
+// sink is a device that accepts packets and signals each.
 type sink struct {
 	tun.Device
-	took chan struct{}
+	written chan struct{}
 }
 
 func (s sink) Write([][]byte, int) (int, error) {
-	s.took <- struct{}{}
+	s.written <- struct{}{}
 	return 0, nil
 }
 
 func (s sink) Close() error { return nil }
 
-// carry returns what carries one packet of that size from session to session: all of the packet's
-// way but the TUN devices, sockets and their readers included.
+// carry returns a function that carries one packet of size octets from session to session: the
+// whole path including sockets and their readers, without the TUN devices.
 func carry(t testing.TB, over carrier, size int) func() {
 	g := newRig(t)
 	openTunnels(t, g, over)
 	var sessions [2]*session
-	to := sink{took: make(chan struct{}, 1)}
+	to := sink{written: make(chan struct{}, 1)}
 	for i, p := range g.PEs {
 		s, err := newSession(p.Tunnel.(*tunnel), g.End(i, 1, maxCookie).Config)
 		planetest.Must(t, err)
@@ -43,15 +43,15 @@ func carry(t testing.TB, over carrier, size int) func() {
 	copy(buffer[at:], ipv4Packet)
 	return func() {
 		sessions[0].transmit(buffer, at)
-		<-to.took
+		<-to.written
 	}
 }
 
-func TestPacketsAreCarriedWithoutAllocation(t *testing.T) {
+func TestNoAllocationForPackets(t *testing.T) {
 	for _, over := range carriers {
 		t.Run(over.String(), func(t *testing.T) {
 			if n := testing.AllocsPerRun(1000, carry(t, over, 1400)); n != 0 {
-				t.Errorf("%v allocations for each packet", n)
+				t.Errorf("%v allocations for each packet, want 0", n)
 			}
 		})
 	}

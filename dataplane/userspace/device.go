@@ -9,13 +9,13 @@ import (
 	"golang.zx2c4.com/wireguard/tun"
 )
 
-// virtioHeader is the room that a tun.Device wants before a packet written to it, in octets.
+// virtioHeader is the space in octets that a tun.Device needs before a packet that it writes.
 const virtioHeader = 10
 
-// openTUN makes a TUN device in the network namespace of the calling thread, down and without
-// addresses. It is not tun.CreateTUN that does so: that takes over a persistent device of this
-// name, keeps its descriptor, and with it the namespace, when it fails, and keeps two goroutines
-// for each device.
+// openTUN creates a TUN device in the network namespace of the calling thread, down and without
+// addresses. tun.CreateTUN does not serve: it takes over a persistent device of this name; when it
+// fails it leaves its descriptor open, and so the namespace; and it runs two goroutines for each
+// device.
 func openTUN(name string, mtu int) (tun.Device, error) {
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -28,7 +28,7 @@ func openTUN(name string, mtu int) (tun.Device, error) {
 	return device, err
 }
 
-// createInterface makes fd a TUN device of that name.
+// createInterface creates a TUN device with a name and an MTU in octets for the descriptor fd.
 func createInterface(fd int, name string, mtu int) error {
 	req, err := unix.NewIfreq(name)
 	if err != nil {
@@ -36,12 +36,12 @@ func createInterface(fd int, name string, mtu int) error {
 	}
 	req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI | unix.IFF_VNET_HDR | unix.IFF_TUN_EXCL)
 	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); errors.Is(err, unix.EBUSY) {
-		return fmt.Errorf("create TUN device: an interface of this name is there: %w", os.ErrExist)
+		return fmt.Errorf("create TUN device: an interface with this name exists: %w", os.ErrExist)
 	} else if err != nil {
 		return fmt.Errorf("create TUN device: %w", err)
 	}
 
-	// Links are asked about by any socket of the namespace.
+	// Any socket of the namespace can set the MTU.
 	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -54,19 +54,19 @@ func createInterface(fd int, name string, mtu int) error {
 	return nil
 }
 
-// batch is the buffers of one reader, laid out one after another in one piece of memory. Each
-// reaches to the end of it, so that a packet longer than expected (somebody raised the MTU) runs
-// into the next one's buffer and not out of bounds.
+// batch contains the buffers of one reader, one after another in one piece of memory. Each extends
+// to the end of it, so that a packet that is longer than expected, because the operator has raised
+// the MTU, overwrites the next buffer and nothing else.
 type batch struct {
 	stride  int
 	buffers [][]byte
 	sizes   []int
 }
 
-// maxPacket is the longest IP packet that a device hands out, in octets.
+// maxPacket is the length of the longest IP packet from a device in octets.
 const maxPacket = 1<<16 - 1
 
-// newBatch makes n buffers, size octets apart, each with room for size octets and the longest
+// newBatch returns n buffers, size octets apart, each with room for size octets and the longest
 // packet.
 func newBatch(n, size int) *batch {
 	b := &batch{stride: size, buffers: make([][]byte, n), sizes: make([]int, n)}

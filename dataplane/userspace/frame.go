@@ -15,8 +15,10 @@ import (
 // The session header is that of UDP or of IP; package l2tp has both, and the sublayer.
 const (
 	maxCookie   = 8
-	addressSize = 2                                                               // address and control octets
-	maxPrefix   = l2tp.DataHeaderLen + maxCookie + l2tp.SublayerLen + addressSize // up to the protocol field
+	addressSize = 2 // address and control octets
+
+	// maxPrefix is the length of all that precedes the protocol field.
+	maxPrefix = l2tp.DataHeaderLen + maxCookie + l2tp.SublayerLen + addressSize
 
 	allStations  = 0xff // the address octet
 	unnumberedUI = 0x03 // the control octet
@@ -104,7 +106,8 @@ func decode(message []byte, header int, cookie []byte, order *order) (v verdict,
 		at--
 		message[at] = 0
 	}
-	if len(message) < at+2 || message[at+1]&1 == 0 { // RFC 1661, section 2: the last octet of the field is odd
+	// The last octet of the field is odd (RFC 1661, section 2).
+	if len(message) < at+2 || message[at+1]&1 == 0 {
 		return malformed, 0, 0
 	}
 	information := message[at+2:]

@@ -10,7 +10,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// unhex reads hexadecimal digits, blanks between them as one likes.
+// unhex decodes hexadecimal digits and ignores blanks.
 func unhex(tb testing.TB, text string) []byte {
 	tb.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
@@ -25,8 +25,8 @@ var (
 	ipv6Packet = append([]byte{0x60, 0, 0, 0}, make([]byte, 36)...)
 )
 
-// What the Linux kernel sends for a PPP pseudowire: the header of RFC 3931 section 4.1.2.1 or
-// 4.1.1.1, then FF 03.
+// A data message is the one that the Linux kernel sends for a PPP pseudowire: the header of RFC
+// 3931, section 4.1.2.1 or 4.1.1.1, then FF 03.
 func TestEncode(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -43,12 +43,12 @@ func TestEncode(t *testing.T) {
 		{"over IP, no cookie", dataplane.IP, "", dataplane.NoSublayer, ipv4Packet, "12345678 ff03 0021", dataplane.IPv4},
 		{"over IP, cookie of 8", dataplane.IP, "a1a2a3a4 a5a6a7a8", dataplane.NoSublayer, ipv6Packet, "12345678 a1a2a3a4a5a6a7a8 ff03 0057", dataplane.IPv6},
 		{
-			"sublayer, to be numbered", dataplane.UDP, "a1a2a3a4", dataplane.SublayerSequenced, ipv4Packet,
+			"sublayer with number", dataplane.UDP, "a1a2a3a4", dataplane.SublayerSequenced, ipv4Packet,
 			"0003 0000 12345678 a1a2a3a4 00000000 ff03 0021", dataplane.IPv4,
 		},
 		{"sublayer over IP", dataplane.IP, "", dataplane.SublayerAlone, ipv4Packet, "12345678 00000000 ff03 0021", dataplane.IPv4},
 		{"not IP", dataplane.UDP, "", dataplane.NoSublayer, []byte{0x10, 0}, "", 0},
-		{"nothing", dataplane.UDP, "", dataplane.NoSublayer, nil, "", 0},
+		{"empty", dataplane.UDP, "", dataplane.NoSublayer, nil, "", 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			prefix := appendPrefix(nil, tt.over, 0x12345678, unhex(t, tt.cookie), tt.layer)
@@ -70,7 +70,7 @@ func TestDecode(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		cookie  string
-		message string // what follows the session header
+		message string // after the session header
 		verdict verdict
 		rest    string // the IP packet, or the frame from its protocol field on
 		carried dataplane.Protocols
@@ -82,10 +82,10 @@ func TestDecode(t *testing.T) {
 		{"LCP Echo-Request", "", "ff03 c021 09010008 00000000", pppFrame, "c021 09010008 00000000", 0},
 		{"IPCP", "", "ff03 8021 01010004", pppFrame, "8021 01010004", 0},
 		{"IPV6CP", "", "ff03 8057 01010004", pppFrame, "8057 01010004", 0},
-		{"protocol unknown to us", "", "ff03 002d 00", pppFrame, "002d 00", 0},
-		{"protocol field alone", "", "ff03 c021", pppFrame, "c021", 0},
+		{"other protocol", "", "ff03 002d 00", pppFrame, "002d 00", 0},
+		{"only a protocol field", "", "ff03 c021", pppFrame, "c021", 0},
 
-		// RFC 1661 sections 6.5 and 6.6: both compressions may be used towards us.
+		// RFC 1661, sections 6.5 and 6.6: the peer may use both compressions.
 		{"without address and control", "", "0021" + v4, ipPacket, v4, dataplane.IPv4},
 		{"compressed protocol", "", "ff03 21" + v4, ipPacket, v4, dataplane.IPv4},
 		{"both compressions", "", "57" + v6, ipPacket, v6, dataplane.IPv6},
@@ -97,10 +97,10 @@ func TestDecode(t *testing.T) {
 		{"cookie missing", "01020304", "ff03 0021" + v4, wrongCookie, "", 0},
 		{"cookie cut off", "01020304", "010203", wrongCookie, "", 0},
 
-		{"nothing", "", "", malformed, "", 0},
-		{"address and control alone", "", "ff03", malformed, "", 0},
+		{"empty", "", "", malformed, "", 0},
+		{"only address and control", "", "ff03", malformed, "", 0},
 		{"half a protocol field", "", "ff03 c0", malformed, "", 0},
-		{"even protocol", "", "ff03 c020 00", malformed, "", 0}, // RFC 1661 section 2
+		{"even protocol", "", "ff03 c020 00", malformed, "", 0}, // RFC 1661, section 2
 		{"IPv4 protocol, IPv6 packet", "", "ff03 0021" + v6, malformed, "", 0},
 		{"IPv6 protocol, IPv4 packet", "", "ff03 0057" + v4, malformed, "", 0},
 		{"IPv4 header cut off", "", "ff03 0021" + v4[:38], malformed, "", 0},
@@ -122,12 +122,12 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// Between cookie and frame the sublayer is looked at.
+// decode checks the sublayer between cookie and frame.
 func TestDecodeSublayer(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		sublayer dataplane.Sublayer
-		message  string // behind a cookie of 4
+		message  string // after a cookie of 4 octets
 		verdict  verdict
 		rest     string
 	}{
@@ -137,7 +137,7 @@ func TestDecodeSublayer(t *testing.T) {
 		{"out of order", dataplane.SublayerSequenced, "40ffffff ff03 c021 09", outOfOrder, ""},
 		{"no number", dataplane.SublayerSequenced, "00000000 ff03 c021 09", outOfOrder, ""},
 		{"cut off", dataplane.SublayerSequenced, "400000", malformed, ""},
-		{"nothing behind it", dataplane.SublayerAlone, "00000000", malformed, ""},
+		{"nothing after it", dataplane.SublayerAlone, "00000000", malformed, ""},
 	} {
 		message := unhex(t, "0003 0000 00000001 01020304"+tt.message)
 		verdict, at, _ := decode(message, 8, unhex(t, "01020304"), newOrder(tt.sublayer))
@@ -151,8 +151,8 @@ func TestDecodeSublayer(t *testing.T) {
 	}
 }
 
-// What was encoded is decoded to itself; nothing that comes in panics, and every frame found lies
-// in the message.
+// FuzzDecode checks that an encoded packet decodes to itself, that no message causes a panic, and
+// that a frame lies inside its message.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
 	f.Add([]byte("\xff\x03\x00\x21"+string(ipv4Packet)), uint8(0))
@@ -173,13 +173,13 @@ func FuzzDecode(f *testing.F) {
 			}
 		case pppFrame:
 			if at < 7 || at+2 > len(message) {
-				t.Errorf("a frame at %d of %d", at, len(message))
+				t.Errorf("frame at %d of %d octets, want it in the message", at, len(message))
 			}
 		}
 	})
 }
 
-// BenchmarkPacket is all that happens to a packet between device and socket, both ways.
+// BenchmarkPacket measures what happens to a packet between device and socket, in both directions.
 func BenchmarkPacket(b *testing.B) {
 	cookie := []byte("\x01\x02\x03\x04\x05\x06\x07\x08")
 	prefix := appendPrefix(nil, dataplane.UDP, 1, cookie, dataplane.NoSublayer)
@@ -193,7 +193,7 @@ func BenchmarkPacket(b *testing.B) {
 		kind, id, rest := classify(dataplane.UDP, message)
 		verdict, at, decoded := decode(message, len(message)-len(rest), cookie, nil)
 		if kind != l2tp.KindData || id != 1 || verdict != ipPacket || decoded != carried || len(message)-at != 1400 {
-			b.Fatal("lost on the way")
+			b.Fatal("decoded something other than the packet")
 		}
 	}
 }

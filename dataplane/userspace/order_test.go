@@ -14,8 +14,8 @@ import (
 // sequenced is the S bit of the Default L2-Specific Sublayer.
 const sequenced = 1 << 30
 
-// What is taken, number by number: all that is ahead by less than half of the numbers (RFC 3931
-// section 4.6), and what goes on for a while in its own order though it seems old (appendix C).
+// Accepted are messages that are ahead by less than half of the numbers (RFC 3931, section 4.6),
+// and messages that seem old once maxOldRun consecutive ones have arrived (appendix C).
 func TestOrder(t *testing.T) {
 	accepts := func(o *order, word uint32) bool {
 		sublayer, _, err := l2tp.ParseDefaultSublayer(binary.BigEndian.AppendUint32(nil, word))
@@ -32,49 +32,49 @@ func TestOrder(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		sublayer dataplane.Sublayer
-		before   []uint32 // what comes first, whatever becomes of it
+		before   []uint32 // earlier messages, accepted or not
 		then     uint32
-		takes    bool
+		want     bool
 	}{
 		{"first", dataplane.SublayerSequenced, nil, sequenced, true},
-		{"first, others were lost", dataplane.SublayerSequenced, nil, sequenced | 7, true},
+		{"first, after lost ones", dataplane.SublayerSequenced, nil, sequenced | 7, true},
 		{"next", dataplane.SublayerSequenced, run(0, 3), sequenced | 3, true},
 		{"after a gap", dataplane.SublayerSequenced, run(0, 3), sequenced | 1000, true},
-		{"twice", dataplane.SublayerSequenced, run(0, 3), sequenced | 2, false},
+		{"duplicate", dataplane.SublayerSequenced, run(0, 3), sequenced | 2, false},
 		{"late", dataplane.SublayerSequenced, run(0, 3), sequenced, false},
 		{"late for a gap", dataplane.SublayerSequenced, []uint32{sequenced, sequenced | 2}, sequenced | 1, false},
-		{"most ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half, true},
+		{"half of the numbers ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half, true},
 		{"too far ahead", dataplane.SublayerSequenced, run(0, 1), sequenced | half + 1, false},
-		{"around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last}, sequenced, true},
-		{"late, around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last, sequenced}, sequenced | last, false},
-		{"other bits do not count", dataplane.SublayerSequenced, run(0, 3), 0xff000000 | 3, true},
+		{"wrapped around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last}, sequenced, true},
+		{"late, wrapped around", dataplane.SublayerSequenced, []uint32{sequenced | half - 1, sequenced | last, sequenced}, sequenced | last, false},
+		{"reserved bits are ignored", dataplane.SublayerSequenced, run(0, 3), 0xff000000 | 3, true},
 		{"not numbered", dataplane.SublayerSequenced, run(0, 3), 3, false},
-		{"not numbered, IP packets of ours are not either", dataplane.SublayerSequencedNonIP, run(0, 3), 3, false},
-		{"peer begins anew", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...), sequenced | maxOldRun, true},
-		{"not yet anew", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun-1)...), sequenced | maxOldRun - 1, false},
+		{"not numbered, like sent IP packets", dataplane.SublayerSequencedNonIP, run(0, 3), 3, false},
+		{"peer starts again", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...), sequenced | maxOldRun, true},
+		{"peer starts again, one message too early", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun-1)...), sequenced | maxOldRun - 1, false},
 		{
-			"not anew, as one is missing", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...),
+			"peer starts again, one message is missing", dataplane.SublayerSequenced, append(run(0, 1000), run(0, maxOldRun)...),
 			sequenced | maxOldRun + 1, false,
 		},
-		{"numbers that nobody asked for", dataplane.SublayerAlone, run(0, 3), sequenced | 1, true},
-		{"no numbers, and nobody asked for any", dataplane.SublayerAlone, nil, 0, true},
+		{"numbered, not requested", dataplane.SublayerAlone, run(0, 3), sequenced | 1, true},
+		{"not numbered, not requested", dataplane.SublayerAlone, nil, 0, true},
 	} {
 		o := newOrder(tt.sublayer)
 		for _, word := range tt.before {
 			accepts(o, word)
 		}
-		if got := accepts(o, tt.then); got != tt.takes {
-			t.Errorf("%s: %v, want %v", tt.name, got, tt.takes)
+		if got := accepts(o, tt.then); got != tt.want {
+			t.Errorf("%s: accepted: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	if newOrder(dataplane.NoSublayer) != nil {
-		t.Error("an order without a sublayer")
+		t.Error("newOrder without a sublayer is not nil")
 	}
 }
 
-// A peer that wants numbers for other than IP packets gets IP packets without (RFC 3931 section
-// 5.4.4).
-func TestNumbersOfIPPackets(t *testing.T) {
+// A peer that requests sequence numbers for non-IP packets gets IP packets without (RFC 3931,
+// section 5.4.4).
+func TestSequenceNumbersOfIPPackets(t *testing.T) {
 	for _, tt := range []struct {
 		sublayer      dataplane.Sublayer
 		packet, frame uint32 // sublayer of a packet, and of a frame after it

@@ -14,7 +14,7 @@ func newRig(t testing.TB) *planetest.Rig {
 	return planetest.NewRig(t, [2]dataplane.Plane{Plane{}, Plane{}})
 }
 
-// carrier is what L2TP is carried by.
+// carrier is the protocol that carries L2TP.
 type carrier struct {
 	name          string
 	encapsulation dataplane.Encapsulation
@@ -31,7 +31,7 @@ var (
 	carriers = []carrier{udp4, udp6, ip4, ip6}
 )
 
-// openTunnels opens a tunnel on both sides, for the time of the test.
+// openTunnels opens a tunnel at both ends until the test ends.
 func openTunnels(t testing.TB, g *planetest.Rig, over carrier) {
 	t.Helper()
 	for _, p := range g.PEs {

@@ -21,19 +21,19 @@ import (
 type session struct {
 	cfg    dataplane.SessionConfig
 	tunnel *tunnel
-	prefix []byte         // of each data message sent, see appendPrefix
+	prefix []byte         // of each sent data message, see appendPrefix
 	work   sync.WaitGroup // the goroutine
 
 	numbering sync.Mutex // guards next
-	next      uint32     // number of the next message to be sent
-	order     *order     // of the messages received; nil: there is no sublayer; guarded by tunnel.mu
+	next      uint32     // number of the next sent message
+	order     *order     // of received messages; nil: no sublayer; guarded by tunnel.mu
 
 	opened atomic.Uint32 // dataplane.Protocols
 	stats  counters
 
 	sending sync.Mutex // guards ended and message
-	ended   bool       // nothing is sent any more
-	message []byte     // the frame that SendFrame is sending
+	ended   bool       // no frame is sent any more
+	message []byte     // the data message that SendFrame is sending
 
 	closing sync.Once
 	closed  bool       // guarded by tunnel.mu
@@ -41,7 +41,7 @@ type session struct {
 	writing [1][]byte  // argument of device.Write; guarded by tunnel.mu
 }
 
-// counters are a dataplane.Stats that several goroutines write.
+// counters are the counters of dataplane.Stats, which several goroutines write.
 type counters struct {
 	rxPackets, rxOctets, txPackets, txOctets, rxFrames, txFrames atomic.Uint64
 
@@ -54,7 +54,7 @@ func newSession(t *tunnel, cfg dataplane.SessionConfig) (*session, error) {
 	if err := check.Session(cfg); err != nil {
 		return nil, err
 	}
-	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix has the other one
+	cfg.LocalCookie = bytes.Clone(cfg.LocalCookie) // prefix contains the peer's
 	return &session{
 		cfg: cfg, tunnel: t, order: newOrder(cfg.Sublayer),
 		prefix: appendPrefix(nil, t.cfg.Encapsulation, cfg.PeerID, cfg.PeerCookie, cfg.Sublayer),
@@ -81,9 +81,9 @@ func (s *session) open() error {
 	return nil
 }
 
-// read takes packets from the device until it is closed or vanishes.
+// read sends the packets of the device until it is closed or vanishes.
 func (s *session) read(device tun.Device) {
-	at := maxPrefix + 2 // where a packet begins in its buffer
+	at := maxPrefix + 2 // the position of a packet in its buffer
 	b := newBatch(device.BatchSize(), at+max(s.cfg.MTU, 1500))
 	for {
 		n, err := device.Read(b.buffers, b.sizes, at)
@@ -100,18 +100,18 @@ func (s *session) read(device tun.Device) {
 		}
 		switch {
 		case err == nil:
-		// Not only errors of the kernel: the runtime's poller has its own, and says it again and
-		// again.
+		// Not only errors of the kernel: the poller of the Go runtime has its own, and returns it
+		// again and again.
 		case errors.Is(err, os.ErrClosed), errors.As(err, new(*os.PathError)):
 			s.vanished(device, err)
 			return
-		default: // a packet that the device could not hand out
+		default: // the device could not return a packet
 			s.stats.txErrors.Add(1)
 		}
 	}
 }
 
-// vanished ends a session whose device cannot be read any more, unless Close is the reason.
+// vanished ends a session whose device cannot be read any more, unless Close has closed it.
 func (s *session) vanished(device tun.Device, err error) {
 	s.tunnel.mu.Lock()
 	closed := s.closed
@@ -119,7 +119,7 @@ func (s *session) vanished(device tun.Device, err error) {
 	if closed {
 		return
 	}
-	// The open device would keep its namespace alive.
+	// An open device keeps its namespace open.
 	err = errors.Join(err, device.Close())
 	s.cfg.Gone(fmt.Errorf("interface %s vanished: %w", s.cfg.Interface, err))
 }
@@ -140,21 +140,21 @@ func (s *session) transmit(b []byte, at int) {
 	}
 }
 
-// send sends a data message, which begins with the session's prefix.
+// send sends a data message that begins with the session's prefix.
 func (s *session) send(message []byte, numbered bool) error {
 	if !numbered {
 		return s.tunnel.send(message)
 	}
-	s.numbering.Lock() // until it is sent: numbers leave in order
+	s.numbering.Lock() // until it is sent, so that numbers are sent in order
 	defer s.numbering.Unlock()
-	at := len(s.prefix) - addressSize - l2tp.SublayerLen
-	l2tp.AppendDefaultSublayer(message[:at], l2tp.DefaultSublayer{Sequenced: true, Sequence: s.next}) // in place
+	at := len(s.prefix) - addressSize - l2tp.SublayerLen // overwrite the sublayer there
+	l2tp.AppendDefaultSublayer(message[:at], l2tp.DefaultSublayer{Sequenced: true, Sequence: s.next})
 	s.next = (s.next + 1) & l2tp.SequenceMask
 	return s.tunnel.send(message)
 }
 
 // receive handles a data message for the session: b without its first virtioHeader octets. Its
-// cookie begins after the header. The caller holds tunnel.mu.
+// cookie begins after header octets. The caller holds tunnel.mu.
 func (s *session) receive(b []byte, header int, now time.Time) {
 	message := b[virtioHeader:]
 	v, at, carried := decode(message, header, s.cfg.LocalCookie, s.order)
@@ -185,7 +185,7 @@ func (s *session) receive(b []byte, header int, now time.Time) {
 	}
 }
 
-// write gives an IP packet, which is b without its first virtioHeader octets, to the device.
+// write writes an IP packet to the device: b without its first virtioHeader octets.
 func (s *session) write(b []byte) error {
 	if s.device == nil {
 		return net.ErrClosed
@@ -241,10 +241,10 @@ func (s *session) LastHeard() (at time.Time) {
 	return at
 }
 
-// Close must not be called from within a callback.
+// Close closes the device. It must not be called from a callback.
 func (s *session) Close() (err error) {
 	s.closing.Do(func() {
-		s.tunnel.mu.Lock() // from here on the reader knows nothing of the session
+		s.tunnel.mu.Lock() // the reader does not find the session from here on
 		delete(s.tunnel.sessions, s.cfg.LocalID)
 		s.closed = true
 		device := s.device

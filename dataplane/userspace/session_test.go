@@ -19,8 +19,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// Streams arrive whole, both ways at once: with segments that the kernel leaves to us to cut, and
-// their checksums.
+// Streams arrive complete in both directions at once, although the kernel leaves segmentation and
+// checksums to the data plane.
 func TestStreams(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)
@@ -63,18 +63,18 @@ func TestStreams(t *testing.T) {
 	}
 	work.Wait()
 	if got != sent {
-		t.Error("what arrived is not what was sent")
+		t.Error("the received data differ from the sent data")
 	}
 	for i, e := range ends {
 		if s := e.Stats(); s.TxErrors != 0 || s.RxErrors != 0 || s.RxMalformed != 0 {
-			t.Errorf("end %d: dropped packets: %+v", i, s)
+			t.Errorf("end %d: %+v, want no dropped packets", i, s)
 		}
 	}
 }
 
 func TestOpenAndCloseUnderTraffic(t *testing.T) { planetest.SessionsUnderTraffic(t, newRig(t), 200) }
 
-// Packets of a protocol whose NCP is not opened are counted where they are discarded (RFC 1661
+// Packets of a protocol whose NCP is not opened are counted where they are discarded (RFC 1661,
 // section 3.5).
 func TestClosedProtocolIsCounted(t *testing.T) {
 	g := newRig(t)
@@ -84,9 +84,9 @@ func TestClosedProtocolIsCounted(t *testing.T) {
 
 	ends[0].SetOpen(dataplane.IPv4)
 	planetest.Must(t, v6.Send(100, 1))
-	planetest.Must(t, v4.Ping(100, 1)) // through the device behind the other
+	planetest.Must(t, v4.Ping(100, 1)) // the device returns it after the other
 	for ends[0].Stats().TxPackets == 0 {
-		runtime.Gosched() // it is counted once it is sent
+		runtime.Gosched() // it is counted after it is sent
 	}
 	if got := ends[0].Stats(); got.TxClosed != 1 || got.TxPackets != 1 {
 		t.Errorf("IPv6 closed: sent %d, dropped %d; want 1 each", got.TxPackets, got.TxClosed)
@@ -98,11 +98,11 @@ func TestClosedProtocolIsCounted(t *testing.T) {
 	planetest.Must(t, v4.Ping(100, 2))
 	g.Settle(t, ends[1].PE)
 	if got := ends[1].Stats(); got.RxClosed != 1 || got.RxPackets != 2 {
-		t.Errorf("IPv6 closed at the other end: took %d, dropped %d; want 2 and 1", got.RxPackets, got.RxClosed)
+		t.Errorf("IPv6 closed at the peer: received %d, dropped %d; want 2 and 1", got.RxPackets, got.RxClosed)
 	}
 }
 
-// What an interface that is down does not take is counted.
+// Packets that an interface does not accept because it is down are counted.
 func TestInterfaceDownIsCounted(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)
@@ -117,12 +117,12 @@ func TestInterfaceDownIsCounted(t *testing.T) {
 	}
 	g.Settle(t, ends[1].PE)
 	if got := ends[1].Stats(); got.RxPackets != 1 || got.RxErrors != 2 {
-		t.Errorf("got %+v, want one packet taken and two dropped", got)
+		t.Errorf("got %+v, want one packet received and two dropped", got)
 	}
 }
 
-// A TUN device that waits for a reader is not ours to read, and the kernel would take any MTU for
-// one.
+// CreateSession does not use a persistent TUN device of another process, and refuses an MTU that
+// the kernel would accept for a TUN device.
 func TestCreateSessionRefuses(t *testing.T) {
 	g := newRig(t)
 	openTunnels(t, g, udp4)
@@ -133,12 +133,12 @@ func TestCreateSessionRefuses(t *testing.T) {
 	e := g.End(0, 1, 0)
 	e.Config.Interface = "persistent"
 	if err := e.Create(); !errors.Is(err, os.ErrExist) || !strings.Contains(err.Error(), "persistent") || !strings.Contains(err.Error(), "vr1") {
-		t.Errorf("name of a TUN device that is there: %v, want that persistent exists in vr1", err)
+		t.Errorf("name of an existing TUN device: error %v, want one that persistent exists in vr1", err)
 	}
 	e = g.End(0, 1, 0)
 	e.Config.MTU = 1 << 20
 	if err := e.Create(); err == nil || !strings.Contains(err.Error(), "1048576") || !strings.Contains(err.Error(), "1 to 65535") {
-		t.Errorf("MTU of 1048576: %v, want that it has to be 1 to 65535", err)
+		t.Errorf("MTU of 1048576: error %v, want one with 1 to 65535", err)
 	}
-	planetest.Must(t, g.End(0, 1, 0).Create()) // no refusal left anything behind
+	planetest.Must(t, g.End(0, 1, 0).Create()) // the refused ones left nothing
 }

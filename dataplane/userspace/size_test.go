@@ -7,7 +7,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// An MTU raised by hand beyond the room of the buffers costs packets and nothing else.
+// If the operator raises the MTU beyond the size of the buffers, a packet is lost, and nothing
+// else.
 func TestMTURaised(t *testing.T) {
 	g := newRig(t)
 	for _, p := range g.PEs {
@@ -22,18 +23,18 @@ func TestMTURaised(t *testing.T) {
 		e.VR.MTU(t, e.Config.Interface, 8900)
 	}
 	ping := ends[0].Pinger(t, ends[1], 4)
-	planetest.Must(t, ping.Send(8000, 1)) // lost on the way out: the buffers grow
-	planetest.Must(t, ping.Send(8000, 2)) // lost on the way back
+	planetest.Must(t, ping.Send(8000, 1)) // lost when it is sent: the buffers grow
+	planetest.Must(t, ping.Send(8000, 2)) // its reply is lost
 	planetest.Must(t, ping.Ping(8000, 3))
 	for i, e := range ends {
 		if got := e.Stats(); got.TxErrors != 1 {
-			t.Errorf("end %d: got %+v, want one packet lost", i, got)
+			t.Errorf("end %d: got %+v, want one lost packet", i, got)
 		}
 	}
 }
 
-// A packet too large for the path is dropped and counted, and the owner is told that the path has
-// changed.
+// A packet that is too large for the path is dropped and counted, and the change of the path is
+// reported to the owner.
 func TestPathShrinks(t *testing.T) {
 	g := newRig(t)
 	for _, over := range carriers {
@@ -45,7 +46,7 @@ func TestPathShrinks(t *testing.T) {
 			ping := ends[0].Pinger(t, ends[1], 4)
 			planetest.Must(t, ping.Ping(1400, 1))
 
-			// Somewhere on the way: a router says so (RFC 1191, RFC 8201).
+			// On the path: a router reports it (RFC 1191, RFC 8201).
 			g.Core.MTU(t, "to-pe2", 1350)
 			planetest.Must(t, ping.Send(1400, 2))
 			<-sender.PathChanged
@@ -54,14 +55,14 @@ func TestPathShrinks(t *testing.T) {
 			if mtu != 1350 {
 				t.Errorf("path MTU %d, want 1350", mtu)
 			}
-			planetest.Must(t, ping.Send(1400, 3)) // and now the socket refuses
+			planetest.Must(t, ping.Send(1400, 3)) // the socket refuses it now
 			planetest.Must(t, ping.Ping(1200, 4))
 			if got := ends[0].Stats(); got.TxErrors != 1 || len(sender.PathChanged) != 0 || len(sender.Unreachable) != 0 {
-				t.Errorf("%d packets refused, want 1; told of %d more changes, want 0; of %d errors, want 0",
+				t.Errorf("%d packets refused, want 1; %d more changes reported, want 0; %d errors reported, want 0",
 					got.TxErrors, len(sender.PathChanged), len(sender.Unreachable))
 			}
 
-			// At our own interface.
+			// At the local interface.
 			sender.Host.MTU(t, "core", 1300)
 			planetest.Must(t, ping.Send(1290, 5))
 			<-sender.PathChanged

@@ -14,8 +14,8 @@ type socket interface {
 	LocalAddrPort() netip.AddrPort
 	PathMTU() (int, error)
 
-	// receive waits for a datagram and puts it into b: it is b[from:to], with from no less than at.
-	// It returns zeros for one that is not the peer's.
+	// receive waits for a datagram and reads it into b[from:to], where from is at least at. It
+	// returns zeros for a datagram of another sender than the peer.
 	receive(b []byte, at int) (from, to int, err error)
 }
 

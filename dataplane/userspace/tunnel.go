@@ -18,7 +18,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// tunnel is a socket to a peer, the goroutine that reads it, and the sessions.
+// tunnel is the socket to a peer, the goroutine that reads it, and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
 	socket socket
@@ -34,7 +34,7 @@ type tunnel struct {
 	message []byte     // the control message that SendControl is sending over IP
 
 	closing  sync.Once
-	mu       sync.Mutex // held by the reader while a session takes a message
+	mu       sync.Mutex // held by the reader while a session handles a message
 	closed   bool
 	sessions map[uint32]*session // by local session ID
 }
@@ -69,7 +69,8 @@ func (t *tunnel) SendControl(message []byte) error {
 	}
 	t.sending.Lock()
 	defer t.sending.Unlock()
-	t.message = append(l2tp.AppendIPDataHeader(t.message[:0], 0, nil), message...) // RFC 3931, section 4.1.1.2
+	// Session ID 0 precedes a control message (RFC 3931, section 4.1.1.2).
+	t.message = append(l2tp.AppendIPDataHeader(t.message[:0], 0, nil), message...)
 	return t.send(t.message)
 }
 
@@ -87,7 +88,7 @@ func (t *tunnel) Stats() dataplane.TunnelStats {
 
 func (t *tunnel) send(datagram []byte) error { return t.hints.Send(t.socket, datagram) }
 
-// read takes datagrams from the socket until it is closed.
+// read handles the datagrams of the socket until it is closed.
 func (t *tunnel) read() {
 	buffer := make([]byte, virtioHeader+maxPacket)
 	for {
@@ -105,7 +106,7 @@ func (t *tunnel) read() {
 	}
 }
 
-// receive handles a datagram, which is b without its first virtioHeader octets.
+// receive handles a datagram: b without its first virtioHeader octets.
 func (t *tunnel) receive(b []byte, now time.Time) {
 	datagram := b[virtioHeader:]
 	kind, id, message := classify(t.cfg.Encapsulation, datagram)
@@ -137,7 +138,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	if err != nil {
 		return nil, err
 	}
-	// Known before its device is opened: the peer's first frames may come at once.
+	// Before its device is opened, because the first frames of the peer may already arrive.
 	if err := t.add(s); err != nil {
 		return nil, fmt.Errorf("session %#x: %w", cfg.LocalID, err)
 	}
@@ -148,7 +149,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return s, nil
 }
 
-// add enters a session, unless the tunnel is closed, and counts the call of CreateSession as work.
+// add records a session, unless the tunnel is closed, and counts the call of CreateSession as work.
 func (t *tunnel) add(s *session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -156,14 +157,14 @@ func (t *tunnel) add(s *session) error {
 		return net.ErrClosed
 	}
 	if t.sessions[s.cfg.LocalID] != nil {
-		return errors.New("there is a session with this local session ID")
+		return errors.New("local session ID is already in use")
 	}
 	t.sessions[s.cfg.LocalID] = s
 	t.work.Add(1)
 	return nil
 }
 
-// Close must not be called from within a callback.
+// Close closes the sessions concurrently. It must not be called from a callback.
 func (t *tunnel) Close() (err error) {
 	t.closing.Do(func() {
 		t.mu.Lock()
@@ -173,7 +174,7 @@ func (t *tunnel) Close() (err error) {
 
 		close(t.done)
 		err = t.socket.Close()
-		// The kernel waits a while for each device: one after another would be 50 in a second.
+		// The kernel waits some 20 ms for each device: one after another would be 50 a second.
 		var closing errgroup.Group
 		closing.SetLimit(32)
 		for _, s := range sessions {
