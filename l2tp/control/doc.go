@@ -11,7 +11,7 @@
 // The package does no I/O and reads no clock. The caller passes the current time to every method
 // that may act. The method appends its results to an [Output]: the datagrams to send and the
 // [Event] values to handle. Where a secret is configured, a message that fails authentication
-// changes no state except counters.
+// changes no connection and no session.
 //
 // The package does not carry data messages and does not know what a session is for: the owner
 // decides which sessions to open and accept.
