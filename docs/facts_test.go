@@ -79,7 +79,8 @@ func TestNamedFilesExist(t *testing.T) {
 
 var (
 	strongSwanPackages = regexp.MustCompile(`apt install (charon-systemd(?:[ \n][a-z][a-z0-9-]+)+)`)
-	continued          = regexp.MustCompile(`" ?\+\n\s*"`) // a string of Go that goes on in the next line
+	// continued matches the break of a Go string that goes on in the next line.
+	continued = regexp.MustCompile(`" ?\+\n\s*"`)
 )
 
 // Every page and every message of the programs that names the packages of strongSwan names the same
