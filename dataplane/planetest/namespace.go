@@ -15,7 +15,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// Namespace is a network namespace without a name: it is gone when nobody has it open. It is a
+// Namespace is a network namespace without a name, which exists while it is open. It is a
 // dataplane.Namespace.
 type Namespace struct {
 	name   string // for messages
@@ -23,7 +23,7 @@ type Namespace struct {
 	kernel *netlink.Handle
 }
 
-// NewNamespace makes a network namespace for the time of the test, with its loopback interface up.
+// NewNamespace creates a network namespace, with its loopback interface up, until the test ends.
 func NewNamespace(t testing.TB, name string) *Namespace {
 	t.Helper()
 	handle, err := netns.New()
@@ -34,23 +34,23 @@ func NewNamespace(t testing.TB, name string) *Namespace {
 	t.Cleanup(n.Delete)
 	n.kernel, err = netlink.NewHandleAt(n.handle, unix.NETLINK_ROUTE)
 	Must(t, err)
-	n.Sysctl(t, "ipv6/conf/default/accept_dad", "0") // nobody has time
+	n.Sysctl(t, "ipv6/conf/default/accept_dad", "0") // do not wait for it
 	n.Up(t, "lo")
 	return n
 }
 
-// Delete lets go of the namespace; with the last one who has it open, the kernel deletes it.
+// Delete closes the namespace. The kernel deletes it once no process has it open.
 func (n *Namespace) Delete() {
 	if n.kernel != nil {
 		n.kernel.Close()
 		n.kernel = nil
 	}
 	if n.handle.IsOpen() {
-		_ = n.handle.Close() // of a descriptor only read: nothing is lost
+		_ = n.handle.Close() // of a descriptor that is only read: no error of interest
 	}
 }
 
-// Do runs f on a thread that is inside the namespace. It is a dataplane.Namespace's.
+// Do runs f on a thread that is inside the namespace.
 func (n *Namespace) Do(f func() error) error {
 	if err := netns.Do(n.handle, f); err != nil {
 		return fmt.Errorf("namespace %s: %w", n.name, err)
@@ -58,7 +58,7 @@ func (n *Namespace) Do(f func() error) error {
 	return nil
 }
 
-// File is the namespace, open for the time of the test, to hand to another process.
+// File returns the open namespace for another process, until the test ends.
 func (n *Namespace) File(t testing.TB) *os.File {
 	t.Helper()
 	handle, err := netns.Duplicate(n.handle)
@@ -74,7 +74,7 @@ func (n *Namespace) Sysctl(t testing.TB, key, value string) {
 	Must(t, n.Do(func() error { return os.WriteFile("/proc/sys/net/"+key, []byte(value), 0) }))
 }
 
-// Links are the names of its interfaces, but for the loopback interface.
+// Links returns the names of the interfaces, except the loopback interface.
 func (n *Namespace) Links(t testing.TB) (names []string) {
 	t.Helper()
 	links, err := n.kernel.LinkList()
@@ -87,7 +87,7 @@ func (n *Namespace) Links(t testing.TB) (names []string) {
 	return names
 }
 
-// Link is the interface of that name.
+// Link returns an interface by its name.
 func (n *Namespace) Link(t testing.TB, name string) netlink.Link {
 	t.Helper()
 	link, err := n.kernel.LinkByName(name)
@@ -97,13 +97,13 @@ func (n *Namespace) Link(t testing.TB, name string) netlink.Link {
 	return link
 }
 
-// Up brings an interface up.
+// Up sets an interface up.
 func (n *Namespace) Up(t testing.TB, name string) {
 	t.Helper()
 	Must(t, n.kernel.LinkSetUp(n.Link(t, name)))
 }
 
-// Down takes an interface down.
+// Down sets an interface down.
 func (n *Namespace) Down(t testing.TB, name string) {
 	t.Helper()
 	Must(t, n.kernel.LinkSetDown(n.Link(t, name)))
@@ -121,8 +121,8 @@ func (n *Namespace) DeleteLink(t testing.TB, name string) {
 	Must(t, n.kernel.LinkDel(n.Link(t, name)))
 }
 
-// Address gives an interface an address; peer invalid: it is on the subnet of local, else local's
-// length is that of the peer's subnet.
+// Address adds an address to an interface. With a valid peer, the prefix length of local is that of
+// the peer's subnet.
 func (n *Namespace) Address(t testing.TB, name string, local netip.Prefix, peer netip.Addr) {
 	t.Helper()
 	address := &netlink.Addr{IPNet: ipNet(local), Flags: unix.IFA_F_NODAD}
@@ -132,19 +132,20 @@ func (n *Namespace) Address(t testing.TB, name string, local netip.Prefix, peer 
 	Must(t, n.kernel.AddrAdd(n.Link(t, name), address))
 }
 
-// DefaultRoute adds the default route of gateway's protocol.
+// DefaultRoute adds a default route through gateway.
 func (n *Namespace) DefaultRoute(t testing.TB, gateway netip.Addr) {
 	t.Helper()
 	Must(t, n.kernel.RouteAdd(defaultRoute(gateway)))
 }
 
-// DeleteDefaultRoute is the reverse.
+// DeleteDefaultRoute deletes the default route through gateway.
 func (n *Namespace) DeleteDefaultRoute(t testing.TB, gateway netip.Addr) {
 	t.Helper()
 	Must(t, n.kernel.RouteDel(defaultRoute(gateway)))
 }
 
-// prohibit has the namespace tell whoever sends to an address that this is prohibited, until allow.
+// prohibit makes the namespace answer packets to an address with the ICMP error "administratively
+// prohibited" until allow is called.
 func (n *Namespace) prohibit(t testing.TB, to netip.Addr) (allow func()) {
 	t.Helper()
 	route := &netlink.Route{Dst: ipNet(netip.PrefixFrom(to, to.BitLen())), Type: unix.RTN_PROHIBIT}
@@ -160,8 +161,8 @@ func defaultRoute(gateway netip.Addr) *netlink.Route {
 	return &netlink.Route{Dst: ipNet(netip.PrefixFrom(unspecified, 0)), Gw: gateway.AsSlice()}
 }
 
-// wire connects two namespaces by a pair of interfaces, which are up.
-func wire(t testing.TB, a *Namespace, nameA string, b *Namespace, nameB string) {
+// connect connects two namespaces by a pair of interfaces, which are up.
+func connect(t testing.TB, a *Namespace, nameA string, b *Namespace, nameB string) {
 	t.Helper()
 	Must(t, a.kernel.LinkAdd(&netlink.Veth{
 		LinkAttrs: netlink.LinkAttrs{Name: nameA}, PeerName: nameB, PeerNamespace: netlink.NsFd(b.handle),
@@ -170,9 +171,9 @@ func wire(t testing.TB, a *Namespace, nameA string, b *Namespace, nameB string) 
 	b.Up(t, nameB)
 }
 
-// takes waits until packets to a new IPv6 address are taken, which is a little later than the
-// address is shown.
-func (n *Namespace) takes(t testing.TB, address netip.Addr) {
+// waitForAddress waits until the namespace accepts packets to a new IPv6 address, which is slightly
+// later than the address is listed.
+func (n *Namespace) waitForAddress(t testing.TB, address netip.Addr) {
 	t.Helper()
 	for {
 		routes, err := n.kernel.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{Table: unix.RT_TABLE_LOCAL}, netlink.RT_FILTER_TABLE)
@@ -192,7 +193,7 @@ func ipNet(p netip.Prefix) *net.IPNet {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }
 
-// Must ends the test if there is an error.
+// Must ends the test if err is not nil.
 func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {

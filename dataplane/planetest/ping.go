@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pinger is the way of IP packets of one protocol through a session, seen from one end.
+// Pinger sends ICMP echo requests of one version of IP through a session, from one end.
 type Pinger struct {
 	conn    net.PacketConn
 	proto   int
@@ -23,8 +23,7 @@ type Pinger struct {
 	to      net.Addr
 }
 
-// Pinger is a raw socket of e's virtual router that sends to the other end by that IP version and
-// never fragments.
+// Pinger opens a raw socket in e's virtual router that sends to the other end and never fragments.
 func (e *End) Pinger(t testing.TB, other *End, version int) *Pinger {
 	t.Helper()
 	p := &Pinger{
@@ -49,7 +48,8 @@ func (e *End) Pinger(t testing.TB, other *End, version int) *Pinger {
 			return err
 		}
 		return errors.Join(raw.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), level, option, unix.IP_PMTUDISC_PROBE) // never fragment, whatever was learnt
+			// Never fragment, whatever path MTU is known.
+			err = unix.SetsockoptInt(int(fd), level, option, unix.IP_PMTUDISC_PROBE)
 		}), err)
 	}))
 	t.Cleanup(p.Close)
@@ -59,7 +59,7 @@ func (e *End) Pinger(t testing.TB, other *End, version int) *Pinger {
 // Close closes the socket.
 func (p *Pinger) Close() { _ = p.conn.Close() }
 
-// payload is what the echo request of that number carries.
+// payload returns the data of the echo request with a sequence number.
 func (p *Pinger) payload(size, seq int) []byte {
 	data := make([]byte, size-p.header)
 	for i := range data {
@@ -68,7 +68,7 @@ func (p *Pinger) payload(size, seq int) []byte {
 	return data
 }
 
-// Send sends an echo request in an IP packet of that size.
+// Send sends an echo request in an IP packet of size octets.
 func (p *Pinger) Send(size, seq int) error {
 	echo := &icmp.Echo{Seq: seq, Data: p.payload(size, seq)}
 	message, err := (&icmp.Message{Type: p.request, Body: echo}).Marshal(nil)
@@ -79,7 +79,7 @@ func (p *Pinger) Send(size, seq int) error {
 	return err
 }
 
-// Ping sends an echo request in an IP packet of that size, and waits for the reply to exactly that.
+// Ping sends an echo request in an IP packet of size octets, and waits for the reply to it.
 func (p *Pinger) Ping(size, seq int) error {
 	if err := p.Send(size, seq); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (p *Pinger) Ping(size, seq int) error {
 			continue
 		}
 		if want := p.payload(size, seq); !bytes.Equal(echo.Data, want) {
-			return fmt.Errorf("the reply carries %x, want %x", echo.Data, want)
+			return fmt.Errorf("reply with data %x, want %x", echo.Data, want)
 		}
 		return nil
 	}

@@ -1,4 +1,6 @@
-// Package planetest says what every data plane does: tests that each one's own tests run.
+// Package planetest tests the contract of package dataplane. The tests of each data plane call Run,
+// and RunWith for two that must interoperate. A Rig has network namespaces with two PEs, also for
+// tests of a data plane's own.
 package planetest
 
 import (
@@ -10,8 +12,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Rig is the real thing in network namespaces: two PEs, each with a virtual router, and a
-// provider's router between them.
+// Rig is a network in namespaces: two PEs, each with a virtual router, and a provider's router
+// between them.
 //
 //	virtual router | pe 1 -- 192.0.2.0/25 -- core -- 192.0.2.128/25 -- pe 2 | virtual router
 type Rig struct {
@@ -19,22 +21,22 @@ type Rig struct {
 	PEs  [2]*PE
 }
 
-// PE is one of the two.
+// PE is one of the two PEs.
 type PE struct {
 	Plane  dataplane.Plane
-	Host   *Namespace // where the daemon would live
+	Host   *Namespace // the namespace of the daemon
 	VR     *Namespace
 	V4, V6 netip.Addr // its addresses in the provider's network
 
-	Encapsulation dataplane.Encapsulation // of the tunnels to be opened
+	Encapsulation dataplane.Encapsulation // of the tunnels that Open opens
 	Tunnel        dataplane.Tunnel
 
-	Control     chan string // messages that its tunnel got
+	Control     chan string // messages that its tunnel received
 	Unreachable chan error
 	PathChanged chan struct{}
 }
 
-// NewRig makes the rig with a data plane on each PE.
+// NewRig creates a rig with a data plane on each PE, until the test ends.
 func NewRig(t testing.TB, planes [2]dataplane.Plane) *Rig {
 	t.Helper()
 	g := &Rig{Core: NewNamespace(t, "core")}
@@ -50,12 +52,12 @@ func NewRig(t testing.TB, planes [2]dataplane.Plane) *Rig {
 			PathChanged: make(chan struct{}, 1024),
 		}
 		g.PEs[i] = p
-		// Interfaces of the virtual router come up without addresses, and say and believe nothing
-		// of routers.
+		// Interfaces of the virtual router have no addresses when they are set up, and neither
+		// solicit nor accept router advertisements.
 		p.VR.Sysctl(t, "ipv6/conf/default/addr_gen_mode", "1") // IN6_ADDR_GEN_MODE_NONE
 		p.VR.Sysctl(t, "ipv6/conf/default/accept_ra", "0")
 		link := fmt.Sprintf("to-pe%d", i+1)
-		wire(t, g.Core, link, p.Host, "core")
+		connect(t, g.Core, link, p.Host, "core")
 		for _, address := range []netip.Prefix{netip.PrefixFrom(p.V4, 25), netip.PrefixFrom(p.V6, 64)} {
 			g.Core.Address(t, link, netip.PrefixFrom(address.Addr().Next(), address.Bits()), netip.Addr{})
 			p.Host.Address(t, "core", address, netip.Addr{})
@@ -65,13 +67,13 @@ func NewRig(t testing.TB, planes [2]dataplane.Plane) *Rig {
 	g.Core.Sysctl(t, "ipv4/ip_forward", "1")
 	g.Core.Sysctl(t, "ipv6/conf/all/forwarding", "1")
 	for _, p := range g.PEs {
-		p.Host.takes(t, p.V6)
-		g.Core.takes(t, p.V6.Next())
+		p.Host.waitForAddress(t, p.V6)
+		g.Core.waitForAddress(t, p.V6.Next())
 	}
 	return g
 }
 
-// Open opens the PE's tunnel, over UDP from its to peer's port 1701.
+// Open opens the PE's tunnel; over UDP both ports are 1701.
 func (p *PE) Open(local, peer netip.Addr) error {
 	return p.Host.Do(func() (err error) {
 		p.Tunnel, err = p.Plane.OpenTunnel(dataplane.TunnelConfig{
@@ -86,7 +88,7 @@ func (p *PE) Open(local, peer netip.Addr) error {
 	})
 }
 
-// OpenTunnels opens a tunnel on both sides, over IPv4 or IPv6, for the time of the test.
+// OpenTunnels opens a tunnel at both ends, over IPv4 or IPv6, until the test ends.
 func (g *Rig) OpenTunnels(t testing.TB, overIPv6 bool) {
 	t.Helper()
 	for i, p := range g.PEs {
@@ -111,8 +113,7 @@ type End struct {
 	Gone   chan error
 }
 
-// End is the end of the session of that ID on PE i, with cookies of that many octets; it is not
-// created yet.
+// End returns the end on PE i of the session id, with cookies of cookie octets. Create creates it.
 func (g *Rig) End(i int, id uint32, cookie int) *End {
 	e := &End{
 		PE:     g.PEs[i],
@@ -137,24 +138,24 @@ func (g *Rig) End(i int, id uint32, cookie int) *End {
 	return e
 }
 
-// Create creates the end as its Config says.
+// Create creates the end with its Config.
 func (e *End) Create() (err error) {
 	e.Session, err = e.Tunnel.CreateSession(e.Config)
 	return err
 }
 
-// ConfigureUp gives the interface its addresses, and brings it up.
+// ConfigureUp sets the interface up and adds its addresses.
 func (e *End) ConfigureUp(t testing.TB, other *End) {
 	t.Helper()
 	name := e.Config.Interface
 	e.VR.Up(t, name)
 	e.VR.Address(t, name, netip.PrefixFrom(e.Inner4, 32), other.Inner4)
 	e.VR.Address(t, name, netip.PrefixFrom(e.Inner6, 64), netip.Addr{})
-	e.VR.takes(t, e.Inner6)
+	e.VR.waitForAddress(t, e.Inner6)
 }
 
-// OpenSession makes both ends of a session, opens the NCPs and brings the interfaces up with that
-// MTU.
+// OpenSession creates both ends of a session, opens the NCPs and sets the interfaces up, with an
+// MTU in octets.
 func (g *Rig) OpenSession(t testing.TB, id uint32, cookie, mtu int) [2]*End {
 	t.Helper()
 	return g.openSession(t, id, cookie, mtu, dataplane.NoSublayer)
@@ -172,7 +173,7 @@ func (g *Rig) openSession(t testing.TB, id uint32, cookie, mtu int, sublayer dat
 	return ends
 }
 
-// Settle returns when p's tunnel has handled all that the other PE sent before.
+// Settle returns when p's tunnel has handled all that the other PE has sent.
 func (g *Rig) Settle(t testing.TB, p *PE) {
 	t.Helper()
 	other := g.PEs[0]
@@ -181,10 +182,10 @@ func (g *Rig) Settle(t testing.TB, p *PE) {
 	}
 	Must(t, other.Tunnel.SendControl(ControlMessage))
 	if got := <-p.Control; got != string(ControlMessage) {
-		t.Fatalf("got the control message %x, want %x", got, ControlMessage)
+		t.Fatalf("received control message %x, want %x", got, ControlMessage)
 	}
 }
 
-// ControlMessage is an acknowledgement (RFC 3931 section 3.2.1: T, L, S bits; Length, Control
+// ControlMessage is an acknowledgement (RFC 3931, section 3.2.1: T, L, S bits; Length, Control
 // Connection ID, Ns, Nr).
 var ControlMessage = []byte{0xc8, 3, 0, 12, 0, 0, 0, 1, 0, 2, 0, 3}

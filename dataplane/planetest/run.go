@@ -6,53 +6,53 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
+// test is a test of one property of data planes.
 type test struct {
 	name string
 	run  func(*testing.T, *Rig)
 }
 
-// onTheWire are about what two data planes have to agree on.
-var onTheWire = []test{
+// interoperation tests what two data planes must agree on.
+var interoperation = []test{
 	{"Packets", testPackets},
 	{"Frames", testFrames},
 	{"WrongCookie", testWrongCookie},
 	{"NewConnection", testNewConnection},
 }
 
-// onOneSide are about what each does by itself with its socket.
-var onOneSide = []test{
+// socket tests how a data plane uses its socket.
+var socket = []test{
 	{"SessionClose", testSessionClose},
 	{"Unreachable", testUnreachable},
 	{"OpenTunnelRefuses", testOpenTunnelRefuses},
 	{"TunnelClose", testTunnelClose},
 }
 
-// overUDP are about its datagrams and ports, and about what has nothing to do with the
-// encapsulation.
+// overUDP tests datagrams and ports of UDP, and what does not depend on the encapsulation.
 var overUDP = []test{
 	{"Datagrams", testDatagrams},
-	{"BesideListener", testBesideListener},
-	{"FrameWhileInterfaceIsMade", testFrameWhileInterfaceIsMade},
-	{"InterfaceAtHome", testInterfaceAtHome},
+	{"WithListener", testWithListener},
+	{"FrameDuringCreateSession", testFrameDuringCreateSession},
+	{"InterfaceInNamespaceOfTunnel", testInterfaceInNamespaceOfTunnel},
 	{"ClosedProtocol", testClosedProtocol},
 	{"InterfaceDown", testInterfaceDown},
 	{"InterfaceDeleted", testInterfaceDeleted},
 	{"CreateSessionRefuses", testCreateSessionRefuses},
-	{"NumbersSent", testNumbersSent},
-	{"NumbersReceived", testNumbersReceived},
+	{"SequenceNumbersSent", testSequenceNumbersSent},
+	{"SequenceNumbersReceived", testSequenceNumbersReceived},
 	{"ManySessions", testManySessions},
 	{"SessionsUnderTraffic", testSessionsUnderTraffic},
 }
 
-// encapsulations are all there are.
+// encapsulations are all encapsulations.
 var encapsulations = []dataplane.Encapsulation{dataplane.UDP, dataplane.IP}
 
-// Run tests a data plane, over each encapsulation.
+// Run tests a data plane over each encapsulation.
 func Run(t *testing.T, plane dataplane.Plane) {
 	for _, over := range encapsulations {
 		t.Run(over.String(), func(t *testing.T) {
-			run(t, over, plane, plane, onTheWire)
-			run(t, over, plane, plane, onOneSide)
+			run(t, over, plane, plane, interoperation)
+			run(t, over, plane, plane, socket)
 			if over == dataplane.UDP {
 				run(t, over, plane, plane, overUDP)
 			}
@@ -60,11 +60,11 @@ func Run(t *testing.T, plane dataplane.Plane) {
 	}
 }
 
-// RunWith tests that two data planes understand each other, over each encapsulation.
+// RunWith tests that two data planes interoperate over each encapsulation.
 func RunWith(t *testing.T, plane, peer dataplane.Plane) {
 	for _, over := range encapsulations {
 		t.Run(over.String(), func(t *testing.T) {
-			run(t, over, plane, peer, onTheWire)
+			run(t, over, plane, peer, interoperation)
 		})
 	}
 }

@@ -9,10 +9,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// sBit is the S bit of the Default L2-Specific Sublayer (RFC 3931 section 4.6).
+// sBit is the S bit of the Default L2-Specific Sublayer (RFC 3931, section 4.6).
 const sBit = 1 << 30
 
-// scripted is an end whose peer is a mere socket.
+// scripted is an end whose peer is a plain socket of the test.
 type scripted struct {
 	*End
 	t    *testing.T
@@ -36,12 +36,12 @@ func (g *Rig) newScripted(t *testing.T, sublayer dataplane.Sublayer) scripted {
 	return w
 }
 
-// header is a data message up to its sublayer.
+// header returns the start of a data message, before its sublayer.
 func header(id uint32, cookie []byte) []byte {
 	return append(binary.BigEndian.AppendUint32([]byte{0, 3, 0, 0}, id), cookie...)
 }
 
-// send sends a frame behind that sublayer.
+// send sends a data message with a sublayer and a frame.
 func (w scripted) send(sublayer uint32, frame string) {
 	w.t.Helper()
 	message := binary.BigEndian.AppendUint32(header(w.Config.LocalID, w.Config.LocalCookie), sublayer)
@@ -49,12 +49,12 @@ func (w scripted) send(sublayer uint32, frame string) {
 	Must(w.t, err)
 }
 
-// echo is an LCP Echo-Reply (RFC 1661 section 5.8) with that Identifier.
+// echo returns an LCP Echo-Reply (RFC 1661, section 5.8) with an Identifier.
 func echo(id byte) string { return string([]byte{0xc0, 0x21, 10, id, 0, 8, 0, 0, 0, 0}) }
 
-// The first message has number 0, each further one the next (RFC 3931 section 4.6). Without
-// sequence numbers the sublayer says that there is none.
-func testNumbersSent(t *testing.T, g *Rig) {
+// The first message has number 0, each further one the next (RFC 3931, section 4.6). Without
+// sequence numbers the S bit of the sublayer is clear.
+func testSequenceNumbersSent(t *testing.T, g *Rig) {
 	for _, sublayer := range []dataplane.Sublayer{
 		dataplane.NoSublayer, dataplane.SublayerAlone, dataplane.SublayerSequenced, dataplane.SublayerSequencedNonIP,
 	} {
@@ -79,10 +79,10 @@ func testNumbersSent(t *testing.T, g *Rig) {
 	}
 }
 
-// What comes late, twice or without a number is dropped and counted. Neither a gap nor the number's
-// wrapping around stops what follows, though some data planes wait for a while for what is missing
-// (RFC 3931 appendix C).
-func testNumbersReceived(t *testing.T, g *Rig) {
+// Messages that are late, duplicate or not numbered are dropped and counted. Messages after a gap,
+// or after the number has wrapped around, are delivered, although some data planes first wait some
+// milliseconds for a missing message (RFC 3931, appendix C).
+func testSequenceNumbersReceived(t *testing.T, g *Rig) {
 	w := g.newScripted(t, dataplane.SublayerSequenced)
 	expect := func(id byte) {
 		t.Helper()
@@ -94,7 +94,7 @@ func testNumbersReceived(t *testing.T, g *Rig) {
 	for number, repeat := range []uint32{0, 0, 1} {
 		w.send(sBit|uint32(number), echo(byte(number)))
 		expect(byte(number))
-		w.send(sBit|repeat, "\xc0\x21late or twice")
+		w.send(sBit|repeat, "\xc0\x21late or duplicate")
 		w.send(uint32(number+1), "\xc0\x21not numbered")
 		dropped += 2
 	}
@@ -104,22 +104,22 @@ func testNumbersReceived(t *testing.T, g *Rig) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
-	// Leaps forward, once around, as less than half of the numbers are ahead at a time. A frame
-	// that was read late is of the leap before.
+	// Jump ahead until all numbers are used, a quarter at a time, because less than half of the
+	// numbers count as ahead. A frame that is read late belongs to the jump before.
 	for quarter := range uint32(4) {
-		id, taken := byte(10+quarter), false
-		for number := (quarter+1)<<22 - 3; !taken; number++ {
+		id, delivered := byte(10+quarter), false
+		for number := (quarter+1)<<22 - 3; !delivered; number++ {
 			w.send(sBit|number&(1<<24-1), echo(id))
-			w.waitTaken()
-			for len(w.Frames) > 0 && !taken {
-				taken = <-w.Frames == echo(id)
+			w.waitHandled()
+			for len(w.Frames) > 0 && !delivered {
+				delivered = <-w.Frames == echo(id)
 			}
 		}
 	}
 }
 
-// waitTaken returns when all that was sent has been looked at.
-func (w scripted) waitTaken() {
+// waitHandled returns when the tunnel has handled all messages that were sent.
+func (w scripted) waitHandled() {
 	w.t.Helper()
 	_, err := w.peer.Write(ControlMessage)
 	Must(w.t, err)

@@ -16,14 +16,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// namespaceFunc is a virtual router that something happens in.
+// namespaceFunc is a dataplane.Namespace for a test.
 type namespaceFunc func(f func() error) error
 
 func (do namespaceFunc) Do(f func() error) error { return do(f) }
 
-// The peer's first LCP frame may come while the interface is being made: it is delivered. The
-// interface is born down, with its MTU.
-func testFrameWhileInterfaceIsMade(t *testing.T, g *Rig) {
+// A frame that arrives while CreateSession creates the interface is delivered: the peer may already
+// send LCP. The new interface is down and has the configured MTU.
+func testFrameDuringCreateSession(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	const hello = "\xc0\x21\x01\x01\x00\x04"
 	e, peer := g.End(0, 1, 4), g.End(1, 1, 4)
@@ -37,12 +37,12 @@ func testFrameWhileInterfaceIsMade(t *testing.T, g *Rig) {
 	})
 	Must(t, e.Create())
 	if link := e.VR.Link(t, e.Config.Interface).Attrs(); link.MTU != 1400 || link.Flags&net.FlagUp != 0 {
-		t.Errorf("the interface is born with MTU %d and flags %v, want 1400 and not up", link.MTU, link.Flags)
+		t.Errorf("new interface with MTU %d and flags %v, want 1400 and not up", link.MTU, link.Flags)
 	}
 }
 
-// A virtual router that is a VRF has its interfaces where the tunnel is.
-func testInterfaceAtHome(t *testing.T, g *Rig) {
+// The interfaces of a VRF are in the same namespace as the tunnel.
+func testInterfaceInNamespaceOfTunnel(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	e, peer := g.End(0, 1, 8), g.End(1, 1, 8)
 	e.Config.Namespace = e.Host
@@ -56,16 +56,16 @@ func testInterfaceAtHome(t *testing.T, g *Rig) {
 	<-peer.Frames
 	Must(t, e.Close())
 	if links := e.Host.Links(t); len(links) != before {
-		t.Errorf("left behind one of %q", links)
+		t.Errorf("interfaces %q after Close, want one less", links)
 	}
 }
 
-// ExpectGone waits until the owner is told, once, that the session has vanished; Close has nothing
-// to say then.
+// ExpectGone waits until Gone is called, once. All methods of the session can be called then, and
+// Close returns no error.
 func ExpectGone(t *testing.T, e *End) {
 	t.Helper()
 	if err := <-e.Gone; err == nil || !strings.Contains(err.Error(), e.Config.Interface) {
-		t.Errorf("gone: %v, want an error that names the interface", err)
+		t.Errorf("Gone(%v), want an error that names the interface", err)
 	}
 	_ = e.SendFrame([]byte("\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00"))
 	e.SetOpen(dataplane.IPv4)
@@ -73,14 +73,14 @@ func ExpectGone(t *testing.T, e *End) {
 	Must(t, e.Close())
 	Must(t, e.Close())
 	if len(e.Gone) != 0 {
-		t.Errorf("gone was told twice: %v", <-e.Gone)
+		t.Errorf("a second call of Gone(%v)", <-e.Gone)
 	}
 }
 
-// Somebody deletes the interface: the owner is told.
+// Gone is called when another process deletes the interface.
 func testInterfaceDeleted(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
-	for i := range 20 { // where the reader is when it happens, chance decides
+	for i := range 20 { // the reader may be anywhere at that time
 		e := g.End(0, 1, 0)
 		Must(t, e.Create())
 		if i%2 == 0 {
@@ -91,13 +91,14 @@ func testInterfaceDeleted(t *testing.T, g *Rig) {
 	}
 }
 
-// Close takes the interface away, delivers nothing any more, and is no reason for alarm; the
-// session's IDs and its interface's name are free again, and what arrives for it is for no session.
+// Close deletes the interface; nothing is delivered after it, and Gone is not called. The session's
+// IDs and the name of its interface can be used again, and messages for it are counted as those of
+// an unknown session.
 func testSessionClose(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	peer := g.End(1, 1, 4)
 	Must(t, peer.Create())
-	// The kernel drops IP packets for no session of its own, and does not tell.
+	// Over IP the kernel drops messages of unknown sessions without a report.
 	silent := g.PEs[0].Encapsulation == dataplane.IP && g.PEs[0].Plane.Name() == "kernel"
 	for range 5 {
 		e := g.End(0, 1, 4)
@@ -106,24 +107,24 @@ func testSessionClose(t *testing.T, g *Rig) {
 		<-e.Frames
 		Must(t, e.Close())
 		if links := e.VR.Links(t); len(links) != 0 {
-			t.Errorf("left behind: %q", links)
+			t.Errorf("interfaces %q remain, want none", links)
 		}
 		if err := e.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("SendFrame after Close: %v", err)
+			t.Errorf("SendFrame after Close: %v, want net.ErrClosed", err)
 		}
 		e.SetOpen(dataplane.IPv4)
 		for unknown := g.PEs[0].Tunnel.Stats().UnknownSession; ; time.Sleep(time.Millisecond) {
 			Must(t, peer.SendFrame([]byte("\xc0\x21\x01\x01\x00\x04")))
 			g.Settle(t, e.PE)
 			if silent || g.PEs[0].Tunnel.Stats().UnknownSession > unknown {
-				break // Linux from 6.11 on still takes some for a session that it has begun to delete
+				break // Linux 6.11 and later accept some while they delete a session
 			}
 		}
 		if got := e.Stats(); got.RxFrames != 1 || got.TxFrames != 0 {
-			t.Errorf("after Close %+v, want the one frame received", got)
+			t.Errorf("after Close %+v, want one received frame", got)
 		}
 		if len(e.Frames) != 0 || len(e.Gone) != 0 {
-			t.Errorf("after Close %d frames delivered, %d alarms", len(e.Frames), len(e.Gone))
+			t.Errorf("after Close %d frames delivered, %d calls of Gone; want none", len(e.Frames), len(e.Gone))
 		}
 		Must(t, e.Close())
 	}
@@ -131,9 +132,9 @@ func testSessionClose(t *testing.T, g *Rig) {
 
 func testCreateSessionRefuses(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
-	there := g.End(0, 1, 0)
-	Must(t, there.Create())
-	vr := there.VR
+	existing := g.End(0, 1, 0)
+	Must(t, existing.Create())
+	vr := existing.VR
 	Must(t, vr.kernel.LinkAdd(&netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "veth"}, PeerName: "veth-peer"}))
 	links := len(vr.Links(t))
 
@@ -141,13 +142,13 @@ func testCreateSessionRefuses(t *testing.T, g *Rig) {
 		name   string
 		change func(*dataplane.SessionConfig)
 		want   error    // wrapped; nil: any
-		say    []string // in the text
+		texts  []string // in the error
 	}{
 		{"local session ID 0", func(c *dataplane.SessionConfig) { c.LocalID = 0 }, nil, []string{"session ID"}},
 		{"peer's session ID 0", func(c *dataplane.SessionConfig) { c.PeerID = 0 }, nil, []string{"session ID"}},
-		{"session ID that is there", func(c *dataplane.SessionConfig) { c.LocalID = there.Config.LocalID }, nil, []string{"session ID"}},
+		{"session ID in use", func(c *dataplane.SessionConfig) { c.LocalID = existing.Config.LocalID }, nil, []string{"session ID"}},
 		{"cookie of 5 octets", func(c *dataplane.SessionConfig) { c.LocalCookie = make([]byte, 5) }, nil, []string{"0, 4 or 8"}},
-		{"peer's cookie of 9", func(c *dataplane.SessionConfig) { c.PeerCookie = make([]byte, 9) }, nil, []string{"0, 4 or 8"}},
+		{"peer's cookie of 9 octets", func(c *dataplane.SessionConfig) { c.PeerCookie = make([]byte, 9) }, nil, []string{"0, 4 or 8"}},
 		{"no name", func(c *dataplane.SessionConfig) { c.Interface = "" }, nil, []string{"1 to 15 octets"}},
 		{
 			"name of 16 octets", func(c *dataplane.SessionConfig) { c.Interface = "vl-56789-1234567" }, nil,
@@ -155,8 +156,8 @@ func testCreateSessionRefuses(t *testing.T, g *Rig) {
 		},
 		{"pattern as name", func(c *dataplane.SessionConfig) { c.Interface = "vl%d" }, nil, []string{"vl%d"}},
 		{
-			"name of another session", func(c *dataplane.SessionConfig) { c.Interface = there.Config.Interface }, os.ErrExist,
-			[]string{there.Config.Interface, vr.name},
+			"name of another session", func(c *dataplane.SessionConfig) { c.Interface = existing.Config.Interface }, os.ErrExist,
+			[]string{existing.Config.Interface, vr.name},
 		},
 		{"name of a veth", func(c *dataplane.SessionConfig) { c.Interface = "veth" }, os.ErrExist, []string{"veth", vr.name}},
 		{"impossible MTU", func(c *dataplane.SessionConfig) { c.MTU = 1 << 20 }, nil, []string{"1048576"}},
@@ -174,26 +175,27 @@ func testCreateSessionRefuses(t *testing.T, g *Rig) {
 			err := e.Create()
 			if err == nil {
 				e.Close()
-				t.Fatal("was taken")
+				t.Fatal("the session was created, want an error")
 			}
 			if tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
-			for _, say := range tt.say {
-				if !strings.Contains(err.Error(), say) {
-					t.Errorf("%q does not say %q", err, say)
+			for _, text := range tt.texts {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("error %q does not contain %q", err, text)
 				}
 			}
 		})
 	}
 	if now := vr.Links(t); len(now) != links {
-		t.Errorf("refusals left behind one of %q", now)
+		t.Errorf("interfaces %q after the errors, want %d", now, links)
 	}
 	e := g.End(0, 2, 0)
 	Must(t, e.Create())
 }
 
-// Two hundred sessions, half on each PE, come and go in parallel, in no order, and keep apart.
+// Two hundred sessions, half on each PE, are created and closed in parallel, in any order, and do
+// not mix their frames.
 func testManySessions(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	const n = 100
@@ -232,27 +234,27 @@ func testManySessions(t *testing.T, g *Rig) {
 		Must(t, closing.Wait())
 		for i, p := range g.PEs {
 			if links := p.VR.Links(t); len(links) != 0 {
-				t.Errorf("left behind: %q", links)
+				t.Errorf("interfaces %q remain, want none", links)
 			}
 			for _, e := range ends[i] {
 				if len(e.Gone) != 0 {
-					t.Fatal("told of its own Close: ", <-e.Gone)
+					t.Fatal("Gone was called for Close: ", <-e.Gone)
 				}
 			}
 		}
 	}
 }
 
-// packetFrame is a PPP frame with an IPv4 packet (RFC 1332 section 2), empty, from 10.0.1.1 to
-// 10.0.1.0.
+// packetFrame is a PPP frame with an IPv4 packet without data (RFC 1332, section 2), from 10.0.1.1
+// to 10.0.1.0.
 const packetFrame = "\x00\x21" +
 	"\x45\x00\x00\x14\x00\x00\x00\x00\x40\x3b\x66\xaa\x0a\x00\x01\x01\x0a\x00\x01\x00"
 
 func testSessionsUnderTraffic(t *testing.T, g *Rig) { SessionsUnderTraffic(t, g, 40) }
 
-// SessionsUnderTraffic has that many sessions come and go, one by one, while traffic runs towards
-// them from both sides; every other one waits until it has sent a packet, the rest go whatever they
-// are about.
+// SessionsUnderTraffic creates and closes sessions, one in each round, while traffic runs towards
+// them from both sides. Every other one waits until it has sent a packet; the others are closed at
+// any time.
 func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 	t.Helper()
 	g.OpenTunnels(t, false)
@@ -262,7 +264,7 @@ func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 	peer.ConfigureUp(t, g.End(0, 1, 8))
 
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // packets and frames for e, without pause
+	go func() { // sends packets and frames to e without pause
 		defer close(stopped)
 		for {
 			select {
@@ -274,10 +276,10 @@ func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 			}
 		}
 	}()
-	var took, sent, heard uint64
+	var received, sent, frames uint64
 	for round := range rounds {
 		e := g.End(0, 1, 8)
-		e.Config.Deliver = func([]byte) { heard++ } // the race detector sees a delivery after Close
+		e.Config.Deliver = func([]byte) { frames++ } // the race detector finds late calls
 		Must(t, e.Create())
 		e.SetOpen(dataplane.IPv4)
 		e.ConfigureUp(t, peer)
@@ -295,24 +297,24 @@ func SessionsUnderTraffic(t *testing.T, g *Rig, rounds int) {
 		}
 		ping.Close()
 		Must(t, e.Close())
-		took += e.Stats().RxPackets
+		received += e.Stats().RxPackets
 		sent += e.Stats().TxPackets
 		if len(e.Gone) != 0 {
-			t.Fatal("told of its own Close: ", <-e.Gone)
+			t.Fatal("Gone was called for Close: ", <-e.Gone)
 		}
 	}
 	close(stop)
 	<-stopped
-	if took == 0 || sent == 0 || heard == 0 {
-		t.Errorf("no traffic was there: %d packets in, %d out, %d frames", took, sent, heard)
+	if received == 0 || sent == 0 || frames == 0 {
+		t.Errorf("%d packets received, %d sent, %d frames received; want some of each", received, sent, frames)
 	}
 	if links := g.PEs[0].VR.Links(t); len(links) != 0 {
-		t.Errorf("left behind: %q", links)
+		t.Errorf("interfaces %q remain, want none", links)
 	}
 }
 
-// A peer that restarts comes with a new control connection on the same addresses: its sessions take
-// the place of the old ones, whether these are closed before or after.
+// A peer that restarts has a new control connection with the same addresses. Its sessions replace
+// the old ones, whether these are closed before or after.
 func testNewConnection(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	var before [2]*End

@@ -13,9 +13,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// Packets of either protocol pass in both directions, over both protocols, with cookies of each
-// length and sublayers; the largest one that the path has room for passes whole, with nothing
-// fragmented outside, and one octet more is refused at the interface.
+// IPv4 and IPv6 packets pass in both directions, over IPv4 and IPv6, with cookies of each length
+// and with sublayers. The largest packet for the path passes unfragmented, and the interface
+// refuses a packet that is one octet longer.
 func testPackets(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
@@ -44,7 +44,7 @@ func testPackets(t *testing.T, g *Rig) {
 	}
 }
 
-// expectNoFragments checks that no IP packet had to be cut or put together in the namespace.
+// expectNoFragments checks that no IP packet was fragmented or reassembled in the namespace.
 func (n *Namespace) expectNoFragments(t *testing.T) {
 	t.Helper()
 	counters := make(map[string]string)
@@ -66,11 +66,11 @@ func (n *Namespace) expectNoFragments(t *testing.T) {
 		return err
 	}))
 	if counters["IpReasmReqds"] == "" || counters["Ip6ReasmReqds"] == "" {
-		t.Errorf("%s: no counters of fragments", n.name)
+		t.Errorf("%s: the counters of fragments are missing", n.name)
 	}
 	for name, count := range counters {
 		if (strings.Contains(name, "Frag") || strings.Contains(name, "Reasm")) && count != "0" {
-			t.Errorf("%s: %s = %s", n.name, name, count)
+			t.Errorf("%s: %s = %s, want 0", n.name, name, count)
 		}
 	}
 }
@@ -98,40 +98,40 @@ func testPacketsWith(t *testing.T, g *Rig, id uint32, cookie int, sublayer datap
 	octets := 2 * uint64(48+576+mtu-1+mtu)
 	want := dataplane.Stats{RxPackets: 8, RxOctets: octets, TxPackets: 8, TxOctets: octets}
 	for _, e := range ends {
-		Must(t, e.Close()) // nothing is under way any more
+		Must(t, e.Close()) // no packet is being handled any more
 	}
 	for _, e := range ends {
 		got := e.Stats()
 		if got.LastHeard.IsZero() {
-			t.Error("heard from the peer, but LastHeard is zero")
+			t.Error("messages were received, but LastHeard is zero")
 		}
 		if got.LastHeard = want.LastHeard; got != want {
 			t.Errorf("got  %+v\nwant %+v", got, want)
 		}
 		if e.Tunnel.Stats().LastHeard.IsZero() {
-			t.Error("heard from the peer, but the tunnel's LastHeard is zero")
+			t.Error("messages were received, but LastHeard of the tunnel is zero")
 		}
 	}
 }
 
-// A PPP frame comes out as it went in, from its protocol field on.
+// A PPP frame arrives unchanged, from its protocol field on.
 func testFrames(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	ends := g.OpenSession(t, 1, 8, 1400)
 	frames := []string{
 		"\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00", // LCP Echo-Request
-		"\xc2\x23\x01\x01\x00\x04",                 // CHAP Challenge, as far as a data plane looks
+		"\xc2\x23\x01\x01\x00\x04",                 // CHAP Challenge, without a value
 		"\x80\x21\x01\x01\x00\x04",                 // IPCP Configure-Request
 		"\x80\x57\x01\x01\x00\x04",                 // IPV6CP Configure-Request
 		"\x80\xfd\x01\x01\x00\x04",                 // CCP Configure-Request
-		"\x00\x23" + strings.Repeat("x", 1400),     // OSI, which nobody has asked for
+		"\x00\x23" + strings.Repeat("x", 1400),     // OSI, which no machine supports
 	}
 	octets := uint64(0)
 	for i, e := range ends {
 		for _, frame := range frames {
 			Must(t, e.SendFrame([]byte(frame)))
 			if got := <-ends[1-i].Frames; got != frame {
-				t.Errorf("sent %x, got %x", frame, got)
+				t.Errorf("sent %x, received %x", frame, got)
 			}
 			octets += uint64(len(frame))
 		}
@@ -139,7 +139,7 @@ func testFrames(t *testing.T, g *Rig) {
 	for _, e := range ends {
 		s := e.Stats()
 		if s.LastHeard.IsZero() {
-			t.Error("heard from the peer, but LastHeard is zero")
+			t.Error("messages were received, but LastHeard is zero")
 		}
 		s.LastHeard = dataplane.Stats{}.LastHeard
 		if want := (dataplane.Stats{TxFrames: uint64(len(frames)), RxFrames: uint64(len(frames))}); s != want {
@@ -148,7 +148,7 @@ func testFrames(t *testing.T, g *Rig) {
 	}
 }
 
-// A cookie that is not ours is a packet that is not ours (RFC 3931 section 4.1).
+// A message with a wrong cookie is dropped (RFC 3931, section 4.1).
 func testWrongCookie(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	for _, size := range []int{4, 8} {
@@ -168,8 +168,8 @@ func testWrongCookie(t *testing.T, g *Rig) {
 	}
 }
 
-// Packets of a protocol whose NCP is not opened are discarded, both ways (RFC 1661 section 3.5),
-// and so they are before anybody has said which are.
+// Packets of a protocol whose NCP is not opened are dropped in both directions (RFC 1661, section
+// 3.5). Before the first SetOpen no NCP is opened.
 func testClosedProtocol(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	ends := [2]*End{g.End(0, 1, 0), g.End(1, 1, 0)}
@@ -178,19 +178,26 @@ func testClosedProtocol(t *testing.T, g *Rig) {
 		e.ConfigureUp(t, ends[1-i])
 	}
 	v4, v6 := ends[0].Pinger(t, ends[1], 4), ends[0].Pinger(t, ends[1], 6)
-	// arrived is how many packets have come to an end, whatever became of them.
+	// arrived returns the number of packets that have arrived at an end, dropped or not.
 	arrived := func(e *End) uint64 { s := e.Stats(); return s.RxPackets + s.RxClosed }
+	// A packet is counted after it was forwarded: wait until it is.
+	waitForCount := func(count func() uint64, n uint64) {
+		for count() < n {
+			runtime.Gosched()
+		}
+	}
 
 	ends[0].SetOpen(dataplane.IPv4)
 	Must(t, v4.Send(100, 1))
-	for arrived(ends[1]) < 1 {
-		runtime.Gosched()
-	}
+	waitForCount(func() uint64 { return arrived(ends[1]) }, 1)
 	ends[1].SetOpen(dataplane.IPv4 | dataplane.IPv6)
 	Must(t, v6.Send(100, 2))
-	Must(t, v4.Ping(100, 2)) // through the interface behind the other
+	Must(t, v4.Ping(100, 2)) // passes the interface after the other
+	waitForCount(func() uint64 { return arrived(ends[1]) }, 2)
+	waitForCount(func() uint64 { return ends[0].Stats().TxPackets }, 2)
+	waitForCount(func() uint64 { return ends[0].Stats().RxPackets }, 1)
 	if got := ends[0].Stats(); got.TxPackets != 2 || got.RxPackets != 1 {
-		t.Errorf("sent %d packets and got %d, want those of IPv4, 2, and the reply to the second", got.TxPackets, got.RxPackets)
+		t.Errorf("sent %d packets and received %d, want 2 of IPv4, and the reply to the second", got.TxPackets, got.RxPackets)
 	}
 	if n := arrived(ends[1]); n != 2 {
 		t.Errorf("%d packets arrived, want 2", n)
@@ -200,11 +207,13 @@ func testClosedProtocol(t *testing.T, g *Rig) {
 	ends[1].SetOpen(dataplane.IPv4)
 	Must(t, v6.Send(100, 3))
 	Must(t, v4.Ping(100, 3))
+	waitForCount(func() uint64 { return arrived(ends[1]) }, 4)
+	waitForCount(func() uint64 { return arrived(ends[0]) }, 2)
 	if n := arrived(ends[1]); n != 4 {
 		t.Errorf("%d packets arrived, want 4", n)
 	}
 	if n := arrived(ends[0]); n != 2 {
-		t.Errorf("%d packets came back, want those of IPv4, 2", n)
+		t.Errorf("%d replies arrived, want 2 of IPv4", n)
 	}
 
 	ends[1].SetOpen(dataplane.IPv4 | dataplane.IPv6)
@@ -215,7 +224,7 @@ func testClosedProtocol(t *testing.T, g *Rig) {
 	Must(t, v4.Ping(100, 6))
 }
 
-// An interface that is down takes nothing; up again, it does.
+// An interface that is down receives no packets; set up again, it does.
 func testInterfaceDown(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	ends := g.OpenSession(t, 1, 0, 1400)
@@ -230,6 +239,6 @@ func testInterfaceDown(t *testing.T, g *Rig) {
 	ends[1].VR.Up(t, ends[1].Config.Interface)
 	Must(t, ping.Ping(100, 3))
 	if got := ends[0].Stats(); got.TxPackets != 3 || got.RxPackets != 2 {
-		t.Errorf("sent %d packets, and %d came back, want 3 and 2", got.TxPackets, got.RxPackets)
+		t.Errorf("sent %d packets, received %d replies; want 3 and 2", got.TxPackets, got.RxPackets)
 	}
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// What is neither a control message nor of a session that we know is dropped and counted, before
-// there is a session and after.
+// Everything except control messages and data messages of known sessions is dropped and counted,
+// before and after a session was created.
 func testDatagrams(t *testing.T, g *Rig) {
 	g.OpenTunnels(t, false)
 	from, to := g.PEs[0].Tunnel, g.PEs[1]
@@ -28,12 +28,12 @@ func testDatagrams(t *testing.T, g *Rig) {
 			want     dataplane.TunnelStats
 		}{
 			{"control message", ControlMessage, dataplane.TunnelStats{Control: 1}},
-			{"nothing", []byte{}, dataplane.TunnelStats{Malformed: 1}},
+			{"empty", []byte{}, dataplane.TunnelStats{Malformed: 1}},
 			{"7 octets", []byte{0, 3, 0, 0, 0, 0, 0}, dataplane.TunnelStats{Malformed: 1}},
 			{"L2TPv2 data message", []byte{0, 2, 0, 1, 0, 1, 0xff, 3, 0xc0, 0x21}, dataplane.TunnelStats{Malformed: 1}},
 			{"L2TPv2 control message", []byte{0xc8, 2, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, dataplane.TunnelStats{Malformed: 1}},
 			{"unknown session", []byte{0, 3, 0, 0, 1, 2, 3, 4, 0xff, 3}, dataplane.TunnelStats{UnknownSession: 1}},
-			{"unknown session with more", []byte{0, 3, 0, 0, 1, 2, 3, 4, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 4}, dataplane.TunnelStats{UnknownSession: 1}},
+			{"unknown session, longer", []byte{0, 3, 0, 0, 1, 2, 3, 4, 0xff, 3, 0xc0, 0x21, 9, 1, 0, 4}, dataplane.TunnelStats{UnknownSession: 1}},
 			{"session 0", []byte{0, 3, 0, 0, 0, 0, 0, 0, 0xff, 3}, dataplane.TunnelStats{UnknownSession: 1}},
 		} {
 			t.Run(sessions+", "+tt.name, func(t *testing.T) {
@@ -47,10 +47,10 @@ func testDatagrams(t *testing.T, g *Rig) {
 				g.Settle(t, to)
 				after := to.Tunnel.Stats()
 				got := dataplane.TunnelStats{
-					Control:        after.Control - before.Control - 1, // Settle's own
+					Control:        after.Control - before.Control - 1, // the one of Settle
 					Malformed:      after.Malformed - before.Malformed,
 					UnknownSession: after.UnknownSession - before.UnknownSession,
-					LastHeard:      after.LastHeard, // of nobody
+					LastHeard:      after.LastHeard, // of no session
 				}
 				if got != tt.want {
 					t.Errorf("got %+v, want %+v", got, tt.want)
@@ -63,26 +63,26 @@ func testDatagrams(t *testing.T, g *Rig) {
 	}
 }
 
-// The tunnel lives beside the listener on the same port: it gets what its peer sends, the listener
-// all else.
-func testBesideListener(t *testing.T, g *Rig) {
+// A tunnel and the listener have the same port: the tunnel receives what its peer sends, the
+// listener everything else.
+func testWithListener(t *testing.T, g *Rig) {
 	p, peer := g.PEs[0], g.PEs[1]
 	shared := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) (err error) {
 		return errors.Join(raw.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
 		}), err)
 	}}
-	var listener, stranger net.PacketConn
+	var listener, unknown net.PacketConn
 	Must(t, p.Host.Do(func() (err error) {
 		listener, err = shared.ListenPacket(context.Background(), "udp4", "0.0.0.0:1701")
 		return err
 	}))
 	defer listener.Close()
 	Must(t, peer.Host.Do(func() (err error) {
-		stranger, err = net.ListenPacket("udp4", fmt.Sprintf("%v:4711", peer.V4))
+		unknown, err = net.ListenPacket("udp4", fmt.Sprintf("%v:4711", peer.V4))
 		return err
 	}))
-	defer stranger.Close()
+	defer unknown.Close()
 	g.OpenTunnels(t, false)
 	Must(t, g.End(0, 1, 8).Create())
 
@@ -90,35 +90,35 @@ func testBesideListener(t *testing.T, g *Rig) {
 	if want := netip.AddrPortFrom(p.V4, 1701); to != want {
 		t.Errorf("the tunnel's address is %v, want %v", to, want)
 	}
-	_, err := stranger.WriteTo([]byte("who are you?"), net.UDPAddrFromAddrPort(to))
+	_, err := unknown.WriteTo([]byte("hello"), net.UDPAddrFromAddrPort(to))
 	Must(t, err)
 	g.Settle(t, p)
 	buffer := make([]byte, 100)
 	n, _, err := listener.ReadFrom(buffer)
 	Must(t, err)
-	if string(buffer[:n]) != "who are you?" {
-		t.Errorf("the listener got %q", buffer[:n])
+	if string(buffer[:n]) != "hello" {
+		t.Errorf("the listener received %q, want hello", buffer[:n])
 	}
 	if got := p.Tunnel.Stats(); got != (dataplane.TunnelStats{Control: 1}) {
-		t.Errorf("the tunnel got %+v, want one control message", got)
+		t.Errorf("the tunnel received %+v, want one control message", got)
 	}
 }
 
-// The network's errors are told, at the least while there is no session, and the tunnel goes on:
-// the peer may come back.
+// Errors of the network are reported, at least while the tunnel has no session. The tunnel works
+// again when the peer returns.
 func testUnreachable(t *testing.T, g *Rig) {
 	for _, overIPv6 := range []bool{false, true} {
 		t.Run(fmt.Sprintf("over IPv6 %v", overIPv6), func(t *testing.T) {
 			g.OpenTunnels(t, overIPv6)
 			p, peer := g.PEs[0], g.PEs[1]
 			local, remote := p.Tunnel.LocalAddr().Addr(), peer.Tunnel.LocalAddr().Addr()
-			if p.Encapsulation == dataplane.UDP { // the peer's host says that nobody is there: port unreachable
+			if p.Encapsulation == dataplane.UDP { // the peer's host answers: port unreachable
 				Must(t, peer.Tunnel.Close())
 				Must(t, p.Tunnel.SendControl(ControlMessage))
 				p.expectUnreachable(t, unix.ECONNREFUSED)
 				Must(t, peer.Open(remote, local))
 			}
-			want := unix.EHOSTUNREACH // of communication administratively prohibited
+			want := unix.EHOSTUNREACH // communication administratively prohibited
 			if overIPv6 {
 				want = unix.EACCES
 			}
@@ -129,8 +129,8 @@ func testUnreachable(t *testing.T, g *Rig) {
 			g.Settle(t, p)
 			g.Settle(t, peer)
 
-			// A route that is no more is said at once, by the error and by the hint, also where
-			// there is a session.
+			// A missing route is reported at once, by the error and by the hint, also if the tunnel
+			// has a session.
 			Must(t, g.End(0, 1, 8).Create())
 			p.Host.DeleteDefaultRoute(t, local.Next())
 			if err := p.Tunnel.SendControl(ControlMessage); !errors.Is(err, unix.ENETUNREACH) {
@@ -148,20 +148,20 @@ func testUnreachable(t *testing.T, g *Rig) {
 func (p *PE) expectUnreachable(t *testing.T, want error) {
 	t.Helper()
 	if err := <-p.Unreachable; !errors.Is(err, want) {
-		t.Errorf("told of %v, want %v", err, want)
+		t.Errorf("reported %v, want %v", err, want)
 	}
 }
 
 func testOpenTunnelRefuses(t *testing.T, g *Rig) {
 	p, peer := g.PEs[0], g.PEs[1]
 	if err := p.Open(netip.MustParseAddr("198.51.100.1"), peer.V4); !errors.Is(err, unix.EADDRNOTAVAIL) {
-		t.Errorf("an address that the host has not: %v, want EADDRNOTAVAIL", err)
+		t.Errorf("an address that is not the host's: %v, want EADDRNOTAVAIL", err)
 	}
 	if err := p.Open(p.V4, peer.V6); err == nil {
 		t.Error("a tunnel from IPv4 to IPv6 was opened")
 	}
 	if err := p.Open(p.V4, netip.Addr{}); err == nil {
-		t.Error("a tunnel to nowhere was opened")
+		t.Error("a tunnel without a peer address was opened")
 	}
 	for _, unspecified := range []netip.Addr{{}, netip.IPv4Unspecified()} {
 		Must(t, p.Open(unspecified, peer.V4))
@@ -180,8 +180,8 @@ func testOpenTunnelRefuses(t *testing.T, g *Rig) {
 	}
 }
 
-// Close takes all sessions along, also those that are just being made, and leaves neither
-// interfaces nor goroutines. The same IDs can be had again.
+// Close closes all sessions, also those that are being created, and leaves neither interfaces nor
+// goroutines. The same IDs can be used again.
 func testTunnelClose(t *testing.T, g *Rig) {
 	before := runtime.NumGoroutine()
 	for range 10 {
@@ -201,20 +201,20 @@ func testTunnelClose(t *testing.T, g *Rig) {
 		}
 		Must(t, p.Tunnel.Close())
 		if links := p.VR.Links(t); len(links) != 0 {
-			t.Fatalf("left behind: %q", links)
+			t.Fatalf("interfaces %q remain, want none", links)
 		}
 		creating.Wait()
 		Must(t, p.Tunnel.Close())
 		Must(t, g.PEs[1].Tunnel.Close())
 
 		if err := g.End(0, 1, 8).Create(); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("CreateSession after Close: %v", err)
+			t.Errorf("CreateSession after Close: %v, want net.ErrClosed", err)
 		}
 		if err := p.Tunnel.SendControl(ControlMessage); !errors.Is(err, net.ErrClosed) {
-			t.Errorf("SendControl after Close: %v", err)
+			t.Errorf("SendControl after Close: %v, want net.ErrClosed", err)
 		}
 	}
-	// A goroutine that has said that it is done may have an instruction or two left.
+	// A goroutine that has reported its end may still run some instructions.
 	for range 1_000_000 {
 		if runtime.NumGoroutine() <= before {
 			return
