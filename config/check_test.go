@@ -126,7 +126,7 @@ func TestConflicts(t *testing.T) {
 		},
 		{
 			"bad VPN-ID", change("5e:1", "red"),
-			`FILE: vpns.red.vpn_id: invalid VPN-ID "red": want OUI:INDEX in hexadecimal, such as 00005e:00000001`,
+			`FILE: vpns.red.vpn_id: invalid VPN-ID "red"; expected OUI:INDEX in hexadecimal, such as 00005e:00000001`,
 		},
 		{
 			"VPN-ID twice", change("vpns:\n", "vpns:\n  blue: {vpn_id: 00005e:00000001, vr: {netns: blue}}\n"),
@@ -329,7 +329,7 @@ func TestConflicts(t *testing.T) {
 			"several at once", change("192.0.2.1", "pe1", "5e:1", "5e", "- peer: pe2", "- peer: pe3"),
 			lines(
 				`FILE: local.router_id: "pe1" is not an IP address such as 192.0.2.1`,
-				`FILE: vpns.red.vpn_id: invalid VPN-ID "5e": want OUI:INDEX in hexadecimal, such as 00005e:00000001`,
+				`FILE: vpns.red.vpn_id: invalid VPN-ID "5e"; expected OUI:INDEX in hexadecimal, such as 00005e:00000001`,
 				`FILE: vpns.red.links[0].peer: unknown peer "pe3"; did you mean pe2?`,
 			),
 		},

@@ -31,7 +31,7 @@ type VPNID [Len]byte
 func Parse(s string) (VPNID, error) {
 	oui, index, found := strings.Cut(s, ":")
 	if !found {
-		return VPNID{}, fmt.Errorf("invalid VPN-ID %q: want OUI:INDEX in hexadecimal, such as 00005e:00000001", s)
+		return VPNID{}, fmt.Errorf("invalid VPN-ID %q; expected OUI:INDEX in hexadecimal, such as 00005e:00000001", s)
 	}
 	o, err := parseHex("OUI", oui, ouiOctets)
 	if err != nil {

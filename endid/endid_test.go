@@ -38,8 +38,8 @@ func TestParse(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	const hexOUI, hexIndex = "want 1 to 6 digits 0-9 or a-f", "want 1 to 8 digits 0-9 or a-f"
 	for _, tt := range []struct{ text, want string }{
-		{"", `invalid VPN-ID "": want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
-		{"5e", `invalid VPN-ID "5e": want OUI:INDEX in hexadecimal, such as 00005e:00000001`},
+		{"", `invalid VPN-ID ""; expected OUI:INDEX in hexadecimal, such as 00005e:00000001`},
+		{"5e", `invalid VPN-ID "5e"; expected OUI:INDEX in hexadecimal, such as 00005e:00000001`},
 		{":1", `invalid VPN-ID ":1": OUI "" is not hexadecimal: ` + hexOUI},
 		{"5e:", `invalid VPN-ID "5e:": index "" is not hexadecimal: ` + hexIndex},
 		{"5e:1:2", `invalid VPN-ID "5e:1:2": index "1:2" is not hexadecimal: ` + hexIndex},
