@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Available is the memory that the machine could still give, in KiB. What something takes of it, of
-// the kernel and of all processes, is no other's.
+// Available returns the memory of the machine that is still available, in KiB. It falls by what the
+// kernel and all processes use.
 func Available() (kib int64, err error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PreparePPPD hides the settings of this machine from a pppd that is to run in the virtual machine,
-// and loads its modules.
+// PreparePPPD prepares the virtual machine for pppd: it hides the settings of pppd on the host, and
+// loads the kernel modules.
 func PreparePPPD() error {
 	const folder = "/etc/ppp"
 	if err := unix.Mount("tmpfs", folder, "tmpfs", 0, ""); err != nil {

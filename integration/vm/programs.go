@@ -8,14 +8,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/lab"
 )
 
-// programs is the environment variable with the directory of our programs.
+// programs is the environment variable with the directory of the built programs.
 const programs = "L2TPVL_BIN"
 
-// Programs is the directory of our programs, as MainWithPrograms has built them.
+// Programs returns the directory of the programs that MainWithPrograms has built.
 func Programs() string { return os.Getenv(programs) }
 
-// MainWithPrograms is Main for tests that run our programs, and those of other packages. These are
-// built outside, where it takes less time, before the machine is started.
+// MainWithPrograms is Main for tests that run the project's programs, and those of other packages.
+// The programs are built on the host, which is faster, before the machine starts.
 func MainWithPrograms(m *testing.M, others ...string) int {
 	if Inside() {
 		return m.Run()

@@ -1,5 +1,5 @@
-// Package vm has the tests of a package run in a virtual machine with Debian's stock kernel; see
-// README.md.
+// Package vm runs the tests of a package in a virtual machine with Debian's stock kernel; see
+// README.md. A package calls Main, or MainWithPrograms, in its TestMain.
 package vm
 
 import (
@@ -16,9 +16,9 @@ import (
 // Inside reports whether this process runs in the virtual machine.
 func Inside() bool { return os.Getenv("L2TPVL_VM") != "" }
 
-// Main does in the virtual machine what m.Run does, and returns the status for os.Exit. Outside it
-// starts this test binary there, with its flags. So tests that need the machine are never skipped:
-// where it cannot be had, they fail.
+// Main runs the tests in the virtual machine and returns the status for os.Exit. On the host it
+// starts this test binary in the machine, with its flags. Tests that need the machine are therefore
+// never skipped: without a machine they fail.
 func Main(m *testing.M) int {
 	if Inside() {
 		return m.Run()
@@ -43,7 +43,7 @@ func Main(m *testing.M) int {
 	return 0
 }
 
-// runScript returns the path of the script that starts the machine, which is beside this file.
+// runScript returns the path of the script that starts the machine, in the folder of this file.
 func runScript() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Join(filepath.Dir(file), "run")

@@ -11,24 +11,26 @@ import (
 	"testing"
 )
 
-// These tests start the machine themselves; what holds in it, the tests of the folder guest say.
+// These tests start the machine themselves. The tests in the folder guest check the machine from
+// inside.
 func TestMain(m *testing.M) {
 	if Inside() {
-		fmt.Fprintln(os.Stderr, "vm: these tests start the virtual machine, so they run outside of it")
+		fmt.Fprintln(os.Stderr, "vm: these tests start the virtual machine and must run on the host")
 		os.Exit(1)
 	}
-	// The first time, what is installed and downloaded is told; no test is to take that for a
-	// command's output.
+	// The first run reports what it installs and downloads. It runs here, so that no test takes
+	// these reports for the output of a command.
 	prepare := exec.Command(filepath.Join(filepath.Dir(runScript()), "prepare"))
 	prepare.Stderr = os.Stderr
 	if err := prepare.Run(); err != nil {
-		fmt.Fprintln(os.Stderr, "vm: the virtual machine cannot be had:", err)
+		fmt.Fprintln(os.Stderr, "vm: cannot prepare the virtual machine:", err)
 		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
 
-// run runs a command in the machine, with further environment variables, and returns what came out.
+// run runs a command in the machine, with further environment variables, and returns its outputs
+// and exit status.
 func run(t *testing.T, environment []string, command ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var out, err bytes.Buffer
@@ -43,7 +45,7 @@ func run(t *testing.T, environment []string, command ...string) (stdout, stderr 
 }
 
 // A command has arguments, environment, directory, output, error output and exit status as on the
-// host, and only what it leaves in a folder of VM_WRITABLE stays.
+// host, and only files in the folders of VM_WRITABLE are kept.
 func TestCommandRunsAsOnTheHost(t *testing.T) {
 	here, err := os.Getwd()
 	if err != nil {
@@ -80,7 +82,7 @@ func TestCommandRunsAsOnTheHost(t *testing.T) {
 	}
 }
 
-// All output arrives, however much it is.
+// All of a large output arrives.
 func TestOutputIsComplete(t *testing.T) {
 	const lines = 500_000
 	stdout, _, status := run(t, nil, "seq", fmt.Sprint(lines))
@@ -93,7 +95,7 @@ func TestOutputIsComplete(t *testing.T) {
 	}
 }
 
-// Ends of a command that are not its own exit, and ends of the machine itself.
+// The exit status reports commands that do not exit by themselves, and failures of the machine.
 func TestExitStatus(t *testing.T) {
 	tests := []struct {
 		name        string

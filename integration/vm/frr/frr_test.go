@@ -1,6 +1,6 @@
-// Package frr has Debian's FRR route the customers' prefixes over our links, in the virtual machine
-// of integration/vm. It runs in the virtual routers of both PEs with the examples of configs/frr:
-// so the examples hold.
+// Package frr tests the examples in configs/frr: Debian's FRR runs with them in the virtual routers
+// of both PEs and routes the customers' prefixes over the links, in the virtual machine of
+// integration/vm.
 package frr
 
 import (
@@ -23,11 +23,11 @@ func TestMain(m *testing.M) { os.Exit(vm.MainWithPrograms(m)) }
 
 const (
 	examples = "../../../configs/frr"
-	patience = 3 * time.Minute // of a test, for all that must happen
+	patience = 3 * time.Minute // time limit of a test
 )
 
-// world is a lab whose daemons know no route to the customers' networks.
-type world struct {
+// rig is a lab whose daemons have no routes to the customers' networks.
+type rig struct {
 	testing.TB
 	*lab.Lab
 	ctx  context.Context
@@ -35,8 +35,8 @@ type world struct {
 	frrs []lab.Namespace
 }
 
-// protocols are the customers' routing protocols: what FRR says of the neighbour at the other end,
-// and the kernel of routes.
+// protocols has the routing protocol of each customer: the FRR command and output for an
+// established neighbour, and the protocol of routes in the kernel.
 var protocols = map[string]struct {
 	show, adjacent, proto string
 }{
@@ -44,45 +44,45 @@ var protocols = map[string]struct {
 	"blue": {"show bgp%s neighbors", "BGP state = Established", "bgp"},
 }
 
-// Two customers with the same addresses, one with OSPF and one with BGP, have their networks told
-// from PE to PE over their links, and again after the link was new.
+// Two customers with the same addresses, one with OSPF and one with BGP, exchange their routes
+// between the PEs over their links, and again after the link was replaced.
 func TestFRR(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		vrfs bool
 	}{{"namespaces", false}, {"VRFs", true}} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, tt.vrfs)
-			for _, vpn := range w.VPNs {
-				w.waitRouted(vpn)
+			r := newRig(t, tt.vrfs)
+			for _, vpn := range r.VPNs {
+				r.waitRouted(vpn)
 			}
-			w.checkIsolation()
-			for _, vpn := range w.VPNs {
+			r.checkIsolation()
+			for _, vpn := range r.VPNs {
 				start := time.Now()
-				w.must(w.router(w.PE1, vpn).IP("link delete vl-" + vpn + "-pe2"))
-				for _, pe := range w.PEs() {
-					w.must(pe.WaitUp(w.ctx, vpn, start))
+				r.must(r.router(r.PE1, vpn).IP("link delete vl-" + vpn + "-pe2"))
+				for _, pe := range r.PEs() {
+					r.must(pe.WaitUp(r.ctx, vpn, start))
 				}
-				w.waitRouted(vpn)
-				t.Logf("%s: link deleted, and routed again within %s", vpn, time.Since(start).Round(10*time.Millisecond))
+				r.waitRouted(vpn)
+				t.Logf("%s: link deleted; routed again within %s", vpn, time.Since(start).Round(10*time.Millisecond))
 			}
 		})
 	}
 }
 
-func newWorld(t *testing.T, vrfs bool) *world {
+func newRig(t *testing.T, vrfs bool) *rig {
 	t.Helper()
 	l, err := lab.New(lab.Options{Bin: vm.Programs()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	w := &world{TB: t, Lab: l, ctx: ctx, vrfs: vrfs}
+	r := &rig{TB: t, Lab: l, ctx: ctx, vrfs: vrfs}
 	t.Cleanup(func() {
 		cancel()
-		w.finish()
+		r.finish()
 	})
-	for _, pe := range w.PEs() {
+	for _, pe := range r.PEs() {
 		c := pe.Config().Quick()
 		c.DataPlane = "kernel"
 		for name, vpn := range c.VPNs {
@@ -90,126 +90,126 @@ func newWorld(t *testing.T, vrfs bool) *world {
 			c.VPNs[name] = vpn
 		}
 		if vrfs {
-			w.must(pe.Forward())
-			w.UseVRFs(c)
+			r.must(pe.Forward())
+			r.UseVRFs(c)
 		}
-		w.must(pe.Start(ctx, c))
+		r.must(pe.Start(ctx, c))
 	}
-	for _, pe := range w.PEs() {
-		for _, vpn := range w.VPNs {
-			w.must(pe.WaitUp(ctx, vpn, time.Time{}))
+	for _, pe := range r.PEs() {
+		for _, vpn := range r.VPNs {
+			r.must(pe.WaitUp(ctx, vpn, time.Time{}))
 			if vrfs {
-				w.must(pe.AttachVRF(vpn))
+				r.must(pe.AttachVRF(vpn))
 			} else {
-				w.must(pe.Sites[vpn].Attach())
-				w.startFRR(pe.Sites[vpn].VR, fmt.Sprintf("%s-%s.conf", vpn, pe.Name))
+				r.must(pe.Sites[vpn].Attach())
+				r.startFRR(pe.Sites[vpn].VR, fmt.Sprintf("%s-%s.conf", vpn, pe.Name))
 			}
 		}
 		if vrfs {
-			w.startFRR(pe.NS, fmt.Sprintf("vrf-%s.conf", pe.Name))
+			r.startFRR(pe.NS, fmt.Sprintf("vrf-%s.conf", pe.Name))
 		}
 	}
-	return w
+	return r
 }
 
-// finish removes the lab, after a failure with what FRR and the daemons have to say.
-func (w *world) finish() {
-	if w.Failed() {
-		for _, ns := range w.frrs {
+// finish removes the lab. After a failure it logs the state of FRR and the logs of the daemons.
+func (r *rig) finish() {
+	if r.Failed() {
+		for _, ns := range r.frrs {
 			for _, command := range []string{"show running-config", "show interface brief", "show ip route vrf all", "show ip ospf vrf all neighbor", "show bgp vrf all summary"} {
 				out, _ := exec.Command("vtysh", "-N", string(ns), "-c", command).CombinedOutput()
-				w.Logf("%s: %s\n%s", ns, command, out)
+				r.Logf("%s: %s\n%s", ns, command, out)
 			}
 		}
-		for _, pe := range w.PEs() {
+		for _, pe := range r.PEs() {
 			if log, err := os.ReadFile(pe.LogFile()); err == nil {
-				w.Logf("log of %s:\n%s", pe.Name, log)
+				r.Logf("log of %s:\n%s", pe.Name, log)
 			}
 		}
 	}
-	if err := w.Close(); err != nil {
-		w.Error(err)
+	if err := r.Close(); err != nil {
+		r.Error(err)
 	}
 }
 
-func (w *world) must(err error) {
-	w.Helper()
+func (r *rig) must(err error) {
+	r.Helper()
 	if err != nil {
-		w.Fatal(err)
+		r.Fatal(err)
 	}
 }
 
-// startFRR starts in a namespace what of FRR an example takes, and has it read that. FRR's own
-// script would do the same, but watchfrr, by which it does, has no patience with a machine as slow
-// as this. The lab ends it.
-func (w *world) startFRR(in lab.Namespace, example string) {
-	w.Helper()
+// startFRR starts in a namespace the programs of FRR that an example needs, and loads the example.
+// FRR's own script is not used: it starts watchfrr, which times out on a machine as slow as this.
+// The lab ends the programs.
+func (r *rig) startFRR(in lab.Namespace, example string) {
+	r.Helper()
 	text, err := os.ReadFile(filepath.Join(examples, example))
-	w.must(err)
+	r.must(err)
 	settings, state := filepath.Join("/etc/frr", string(in)), filepath.Join("/run/frr", string(in))
 	for _, dir := range []string{settings, state} {
-		w.must(os.MkdirAll(dir, 0o755))
+		r.must(os.MkdirAll(dir, 0o755))
 	}
-	w.must(os.WriteFile(filepath.Join(settings, "frr.conf"), text, 0o644))
-	w.must(os.WriteFile(filepath.Join(settings, "vtysh.conf"), nil, 0o644))
-	w.run(exec.CommandContext(w.ctx, "chown", "frr:frr", filepath.Dir(state), state))
-	w.frrs = append(w.frrs, in)
-	w.run(in.Command(w.ctx, "/usr/lib/frr/zebra", "-d", "-N", string(in)))
-	for program, speaks := range map[string]string{"ospfd": "router ospf", "bgpd": "router bgp"} {
-		if strings.Contains(string(text), speaks) {
-			w.run(in.Command(w.ctx, "/usr/lib/frr/"+program, "-d", "-N", string(in)))
+	r.must(os.WriteFile(filepath.Join(settings, "frr.conf"), text, 0o644))
+	r.must(os.WriteFile(filepath.Join(settings, "vtysh.conf"), nil, 0o644))
+	r.run(exec.CommandContext(r.ctx, "chown", "frr:frr", filepath.Dir(state), state))
+	r.frrs = append(r.frrs, in)
+	r.run(in.Command(r.ctx, "/usr/lib/frr/zebra", "-d", "-N", string(in)))
+	for program, section := range map[string]string{"ospfd": "router ospf", "bgpd": "router bgp"} {
+		if strings.Contains(string(text), section) {
+			r.run(in.Command(r.ctx, "/usr/lib/frr/"+program, "-d", "-N", string(in)))
 		}
 	}
-	w.run(exec.CommandContext(w.ctx, "vtysh", "-N", string(in), "-b"))
+	r.run(exec.CommandContext(r.ctx, "vtysh", "-N", string(in), "-b"))
 }
 
-// run runs a command, which may leave processes behind that keep its output open.
-func (w *world) run(cmd *exec.Cmd) {
-	w.Helper()
-	said, err := os.CreateTemp(w.Dir, "said")
-	w.must(err)
-	defer said.Close()
-	cmd.Stdout, cmd.Stderr = said, said
+// run runs a command, which may leave processes that keep its output open.
+func (r *rig) run(cmd *exec.Cmd) {
+	r.Helper()
+	output, err := os.CreateTemp(r.Dir, "output")
+	r.must(err)
+	defer output.Close()
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Run(); err != nil {
-		text, _ := os.ReadFile(said.Name())
-		w.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, text)
+		text, _ := os.ReadFile(output.Name())
+		r.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, text)
 	}
 }
 
-// router is where the interfaces of a VPN are.
-func (w *world) router(pe *lab.PE, vpn string) lab.Namespace {
-	if w.vrfs {
+// router returns the namespace with the interfaces of a VPN.
+func (r *rig) router(pe *lab.PE, vpn string) lab.Namespace {
+	if r.vrfs {
 		return pe.NS
 	}
 	return pe.Sites[vpn].VR
 }
 
-// inVRF is what commands of FRR and ip(8) about a VPN say besides.
-func (w *world) inVRF(vpn string) string {
-	if w.vrfs {
+// inVRF returns the part of commands of FRR and ip(8) that selects the VRF of a VPN.
+func (r *rig) inVRF(vpn string) string {
+	if r.vrfs {
 		return " vrf " + vpn
 	}
 	return ""
 }
 
-// waitRouted waits until both PEs' FRRs are adjacent, have the other's network from there, and
-// hosts reach each other.
-func (w *world) waitRouted(vpn string) {
-	w.Helper()
+// waitRouted waits until the FRRs of both PEs are adjacent and have the route to the other's
+// network, and the hosts reach each other.
+func (r *rig) waitRouted(vpn string) {
+	r.Helper()
 	p := protocols[vpn]
-	for _, pe := range w.PEs() {
-		show := fmt.Sprintf(p.show, w.inVRF(vpn))
-		w.must(lab.Wait(w.ctx, fmt.Sprintf("%s's %s: %q in %q", pe.Name, vpn, p.adjacent, show), func() (bool, string, error) {
-			out, err := exec.Command("vtysh", "-N", string(w.router(pe, vpn)), "-c", show).CombinedOutput()
+	for _, pe := range r.PEs() {
+		show := fmt.Sprintf(p.show, r.inVRF(vpn))
+		r.must(lab.Wait(r.ctx, fmt.Sprintf("%s's %s: %q in %q", pe.Name, vpn, p.adjacent, show), func() (bool, string, error) {
+			out, err := exec.Command("vtysh", "-N", string(r.router(pe, vpn)), "-c", show).CombinedOutput()
 			return err == nil && strings.Contains(string(out), p.adjacent), string(out), nil
 		}))
 		want := []string{
 			pe.Peer.Sites[vpn].Subnet.String(), " via " + linkAddress(pe.Peer),
 			fmt.Sprintf(" dev vl-%s-%s ", vpn, pe.Peer.Name), " proto " + p.proto,
 		}
-		w.must(lab.Wait(w.ctx, fmt.Sprintf("%s's route%q", pe.Name, want), func() (bool, string, error) {
-			args := strings.Fields("route show" + w.inVRF(vpn))
-			out, err := exec.Command("ip", append([]string{"-n", string(w.router(pe, vpn))}, args...)...).CombinedOutput()
+		r.must(lab.Wait(r.ctx, fmt.Sprintf("%s's route%q", pe.Name, want), func() (bool, string, error) {
+			args := strings.Fields("route show" + r.inVRF(vpn))
+			out, err := exec.Command("ip", append([]string{"-n", string(r.router(pe, vpn))}, args...)...).CombinedOutput()
 			for line := range strings.Lines(string(out)) {
 				if !slices.ContainsFunc(want, func(part string) bool { return !strings.Contains(line, part) }) {
 					return true, "", nil
@@ -218,28 +218,29 @@ func (w *world) waitRouted(vpn string) {
 			return false, string(out), err
 		}))
 	}
-	w.must(lab.Wait(w.ctx, "a ping in "+vpn, func() (bool, string, error) {
-		pong, err := w.PE1.Sites[vpn].Host.Ping(w.ctx, w.PE2.Sites[vpn].Address, lab.Ping{Count: 1})
+	r.must(lab.Wait(r.ctx, "a ping in "+vpn, func() (bool, string, error) {
+		pong, err := r.PE1.Sites[vpn].Host.Ping(r.ctx, r.PE2.Sites[vpn].Address, lab.Ping{Count: 1})
 		return pong.Received == 1, pong.Output, err
 	}))
 }
 
-// linkAddress is the address of a PE's ends of links.
+// linkAddress returns the address of a PE's end of each link.
 func linkAddress(pe *lab.PE) string { return fmt.Sprintf("10.255.0.%d", pe.Number-1) }
 
-// checkIsolation has the far hosts, which have one address, say who they are.
-func (w *world) checkIsolation() {
-	w.Helper()
+// checkIsolation checks that each VPN reaches its own remote host, although all have the same
+// address.
+func (r *rig) checkIsolation() {
+	r.Helper()
 	const port = 7
-	for _, vpn := range w.VPNs {
-		stop, err := w.PE2.Sites[vpn].Answer(w.ctx, port, vpn)
-		w.must(err)
+	for _, vpn := range r.VPNs {
+		stop, err := r.PE2.Sites[vpn].Answer(r.ctx, port, vpn)
+		r.must(err)
 		defer stop()
 	}
-	for _, vpn := range w.VPNs {
-		at := netip.AddrPortFrom(w.PE2.Sites[vpn].Address, port)
-		if answer, err := w.PE1.Sites[vpn].Ask(w.ctx, at); err != nil || answer != vpn {
-			w.Errorf("%s asks who is at %s, and %q answers: %v", vpn, at, answer, err)
+	for _, vpn := range r.VPNs {
+		at := netip.AddrPortFrom(r.PE2.Sites[vpn].Address, port)
+		if answer, err := r.PE1.Sites[vpn].Ask(r.ctx, at); err != nil || answer != vpn {
+			r.Errorf("%s: %q answers at %s, want %[1]s: %[4]v", vpn, answer, at, err)
 		}
 	}
 }

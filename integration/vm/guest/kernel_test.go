@@ -1,5 +1,5 @@
-// Package guest tests that the virtual machine of integration/vm has the kernel that its users
-// count on.
+// Package guest tests that the virtual machine of integration/vm has a kernel with the features
+// that the other tests need.
 package guest
 
 import (
@@ -16,7 +16,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(vm.Main(m)) }
 
-// The stock kernel, not the cloud kernel, which lacks PPP.
+// The machine runs the stock kernel, not the cloud kernel, which lacks PPP.
 func TestKernelIsDebians(t *testing.T) {
 	version, err := os.ReadFile("/proc/version")
 	if err != nil {
@@ -27,19 +27,20 @@ func TestKernelIsDebians(t *testing.T) {
 	}
 }
 
-// A clock whose frequency the kernel had to measure as it booted would be wrong on a busy host.
+// The clock has a known frequency. One that the kernel calibrates during boot would be wrong on a
+// busy host.
 func TestClockNeedsNoCalibration(t *testing.T) {
 	source, err := os.ReadFile("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if string(source) != "acpi_pm\n" {
-		t.Errorf("the clock source is %q, want acpi_pm", source)
+		t.Errorf("clock source %q, want acpi_pm", source)
 	}
 }
 
-// Asking for the family loads the module, so the kernel finds the modules that belong to it.
-func TestL2TPFamilyIsThere(t *testing.T) {
+// A query for the family loads its module, so the kernel finds its modules.
+func TestL2TPFamilyExists(t *testing.T) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +74,7 @@ func TestModulesLoad(t *testing.T) {
 	}
 }
 
-func TestVRFTakesAnInterface(t *testing.T) {
+func TestVRFAcceptsInterface(t *testing.T) {
 	vrf := &netlink.Vrf{LinkAttrs: netlink.LinkAttrs{Name: "red"}, Table: 1001}
 	dummy := &netlink.Dummy{LinkAttrs: netlink.LinkAttrs{Name: "inside"}}
 	for _, link := range []netlink.Link{vrf, dummy} {

@@ -1,5 +1,5 @@
-// Package guide follows docs/operators-guide.md, line by line, on two machines inside the virtual
-// machine of integration/vm.
+// Package guide runs docs/operators-guide.md, line by line, on two hosts inside the virtual machine
+// of integration/vm.
 package guide
 
 import (
@@ -16,8 +16,8 @@ func TestMain(m *testing.M) { os.Exit(vm.MainWithPrograms(m)) }
 
 const guide = "../../../docs/operators-guide.md"
 
-// Everything that the operator's guide shows is done in its order, and does what the guide says:
-// commands succeed, and print lines that begin with the words that those in the guide begin with.
+// All steps of the operator's guide work in their order: commands succeed, and print lines that
+// begin with the same words as those in the guide.
 func TestOperatorsGuide(t *testing.T) {
 	steps := read(t, guide)
 	if len(steps) < 30 {
@@ -29,21 +29,21 @@ func TestOperatorsGuide(t *testing.T) {
 		pes[m.name] = []*machine{m}
 		pes["both"] = append(pes["both"], m)
 	}
-	lay(t, pes["both"][0], pes["both"][1])
+	connect(t, pes["both"][0], pes["both"][1])
 	for _, s := range steps {
 		for _, m := range pes[s.place] {
-			follow(t, m, s)
+			runStep(t, m, s)
 			if t.Failed() {
-				tell(t, pes["both"])
+				logState(t, pes["both"])
 				return
 			}
 		}
 	}
 }
 
-// lay joins the machines: eth0 is on the provider's network, and eth1 leads to a customer's host,
-// 10.1.1.2 behind pe1 and 10.1.2.2 behind pe2.
-func lay(t *testing.T, pe1, pe2 *machine) {
+// connect connects the machines: eth0 is on the provider's network, and eth1 is connected to a
+// customer's host, 10.1.1.2 at pe1 and 10.1.2.2 at pe2.
+func connect(t *testing.T, pe1, pe2 *machine) {
 	script := fmt.Sprintf("ip link add eth0 netns %s type veth peer name eth0 netns %s\n", pe1.pid, pe2.pid)
 	for i, pe := range []*machine{pe1, pe2} {
 		script += fmt.Sprintf(`
@@ -61,7 +61,8 @@ func lay(t *testing.T, pe1, pe2 *machine) {
 	}
 }
 
-func follow(t *testing.T, m *machine, s step) {
+// runStep writes the file of a step, or runs its command and checks the output.
+func runStep(t *testing.T, m *machine, s step) {
 	t.Helper()
 	if s.path != "" {
 		m.write(s.path, s.text)
@@ -74,7 +75,7 @@ func follow(t *testing.T, m *machine, s step) {
 	}
 	for _, line := range s.output {
 		if word := strings.Fields(line)[0]; !hasLine(out, word) {
-			t.Errorf("%s:%d: %s prints no line that begins with %q", guide, s.line, s.text, word)
+			t.Errorf("%s:%d: %s printed no line that begins with %q", guide, s.line, s.text, word)
 		}
 	}
 }
@@ -89,8 +90,8 @@ func hasLine(text, word string) bool {
 	return false
 }
 
-// tell shows what the services of the machines have said.
-func tell(t *testing.T, pes []*machine) {
+// logState logs the state of the machines and the logs of their services.
+func logState(t *testing.T, pes []*machine) {
 	for _, m := range pes {
 		out, _ := m.run("tail -n 60 /run/*.log; l2tpvl-ctl links; l2tpvl-ctl peers; ip -br addr")
 		t.Logf("%s:\n%s", m.name, out)

@@ -14,16 +14,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// machine is a host with a network, a name, and folders /etc/l2tpvl, /etc/swanctl, /run and /var of
-// its own.
+// machine is a host with its own network, name, and folders /etc/l2tpvl, /etc/swanctl, /run and
+// /var.
 type machine struct {
 	testing.TB
 	name string
-	pid  string // of the process whose namespaces it is
+	pid  string // of the process whose namespaces form the host
 }
 
-// boot makes a machine. Inside, our programs and the services of the test's systemctl are where a
-// user finds them.
+// boot creates a machine. The project's programs and the test's systemctl are in its PATH.
 func boot(t *testing.T, name string) *machine {
 	t.Helper()
 	tools, err := filepath.Abs("testdata")
@@ -58,7 +57,7 @@ func boot(t *testing.T, name string) *machine {
 	})
 	ready := make([]byte, len("ready\n"))
 	if _, err := io.ReadFull(out, ready); err != nil || string(ready) != "ready\n" {
-		t.Fatalf("%s does not start: %q, %v", name, ready, err)
+		t.Fatalf("%s did not start: %q, %v", name, ready, err)
 	}
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", cmd.Process.Pid))
 	if err != nil {
@@ -67,21 +66,21 @@ func boot(t *testing.T, name string) *machine {
 	return &machine{t, name, strings.TrimSpace(string(children))}
 }
 
-// commandTimeout is more than any command of the guide takes.
+// commandTimeout is longer than any command of the guide takes.
 const commandTimeout = 2 * time.Minute
 
-// run has the machine's shell run a command, and returns what it prints.
+// run runs a command in a shell of the machine, and returns its output.
 func (m *machine) run(command string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "nsenter", "--target", m.pid, "--mount", "--net", "--uts", "--pid", "bash", "-c", command)
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"}
-	cmd.WaitDelay = time.Second // services hold the pipe
+	cmd.WaitDelay = time.Second // services keep the pipe open
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
-// must is run of what the guide's reader does not have to do.
+// must runs a command that is not a step of the guide.
 func (m *machine) must(command string) {
 	m.Helper()
 	if out, err := m.run(command); err != nil {
@@ -89,7 +88,7 @@ func (m *machine) must(command string) {
 	}
 }
 
-// write makes a file, as an editor would; secrets are for their owner alone.
+// write creates a file, as with an editor, readable by its owner only because of the secrets.
 func (m *machine) write(path, text string) {
 	m.Helper()
 	m.must(fmt.Sprintf("umask 077; mkdir -p %s; cat > %s <<'THE END OF THE FILE'\n%sTHE END OF THE FILE\n", filepath.Dir(path), path, text))

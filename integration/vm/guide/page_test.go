@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// step is one thing that the guide has its reader do.
+// step is one action of the guide's reader: a file or a command.
 type step struct {
-	line   int    // of the guide, to tell of mistakes
+	line   int    // of the guide, for failure messages
 	place  string // "pe1", "pe2", "both"
-	path   string // a file that is written there; empty: a command
+	path   string // of a file to write; empty: a command
 	text   string // the file's text, or the command
 	output []string
 }
@@ -22,8 +22,8 @@ var (
 	prompt    = regexp.MustCompile(`^(pe1|pe2|both)# (.+)$`)
 )
 
-// read takes the steps out of a page: blocks of "console", whose commands follow a prompt that says where, and other blocks
-// that a line such as "At pe1, `/etc/file`:" introduces, which are files.
+// read returns the steps of a page: the commands in blocks of "console", after a prompt that names
+// the machine, and files, which are other blocks after a line such as "At pe1, `/etc/file`:".
 func read(t *testing.T, path string) []step {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -47,7 +47,7 @@ func read(t *testing.T, path string) []step {
 		}
 		intro := fileIntro.FindStringSubmatch(introduction(lines[:first-1]))
 		if intro == nil {
-			t.Errorf("%s:%d: a block of %q that no line introduces as a file, such as: At pe1, `/etc/file`:", path, first, language)
+			t.Errorf("%s:%d: block of %q without a line such as: At pe1, `/etc/file`:", path, first, language)
 			continue
 		}
 		steps = append(steps, step{line: first, place: intro[1], path: intro[2], text: strings.Join(block, "\n") + "\n"})
@@ -55,7 +55,7 @@ func read(t *testing.T, path string) []step {
 	return steps
 }
 
-// introduction is the paragraph before a block, as one line.
+// introduction returns the paragraph before a block, as one line.
 func introduction(before []string) string {
 	for len(before) > 0 && before[len(before)-1] == "" {
 		before = before[:len(before)-1]
@@ -67,7 +67,7 @@ func introduction(before []string) string {
 	return strings.Join(before[first:], " ")
 }
 
-// commands are those of a block, each with what the page says that it prints.
+// commands returns the commands of a block, each with its output as shown on the page.
 func commands(t *testing.T, at string, first int, block []string) []step {
 	t.Helper()
 	var steps []step

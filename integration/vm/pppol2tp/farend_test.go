@@ -19,9 +19,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// farEnd is the peer of PE1 in the place of PE2: control connection and sessions, each with a
-// tunnel or session of the kernel and a pppd. It is good for one control connection, as a socket is
-// for one tunnel.
+// farEnd is the peer of PE1 in place of PE2: it has a control connection with a tunnel of the
+// kernel, and sessions, each with a session of the kernel and a pppd. It supports a single control
+// connection, because a socket supports a single tunnel.
 type farEnd struct {
 	ns     lab.Namespace
 	kernel *kernel
@@ -30,28 +30,28 @@ type farEnd struct {
 	calls  chan func(now time.Time)
 	done   chan struct{}
 
-	// The loop's.
+	// Owned by the loop.
 	peer     *control.Peer
 	out      control.Output
 	received chan []byte
-	tunnel   *control.Connection // that the kernel has a tunnel for
-	err      error               // the first
+	tunnel   *control.Connection // the connection with a tunnel in the kernel
+	err      error               // the first error
 }
 
-// line is what the far end has for one VPN.
+// line is the state of one VPN at the far end.
 type line struct {
 	options []string // of pppd
 
-	// The loop's.
-	away    bool             // there is no pppd: a call waits
-	session *control.Session // nil: there is none
-	pppd    *pppd            // nil until there was one
+	// Owned by the loop.
+	away    bool             // pppd is not available: session requests wait
+	session *control.Session // nil: none
+	pppd    *pppd            // nil until the first one has started
 }
 
-const port = 1702 // of links that IPsec does not protect
+const port = 1702 // of links without IPsec
 
-// newFarEnd starts the far end at a PE's address. As the active one it makes the control connection
-// and asks for the sessions, else PE1 does.
+// newFarEnd starts the far end at a PE's address. In the active role it establishes the control
+// connection and requests the sessions; otherwise PE1 does.
 func newFarEnd(pe *lab.PE, secret []byte, role control.Role, lines map[endid.VPNID]*line) (*farEnd, error) {
 	f := &farEnd{
 		ns: pe.NS, lines: lines,
@@ -79,7 +79,7 @@ func newFarEnd(pe *lab.PE, secret []byte, role control.Role, lines map[endid.VPN
 	return f, nil
 }
 
-// close ends the far end without a word, and returns what went wrong in it.
+// close ends the far end without notifying PE1, and returns its errors.
 func (f *farEnd) close() error {
 	close(f.calls)
 	<-f.done
@@ -92,8 +92,8 @@ func (f *farEnd) close() error {
 	return errors.Join(f.err, f.socket.Close(), f.kernel.conn.Close())
 }
 
-// read hands what the kernel leaves of what PE1 sends to the loop: control messages, and data for
-// no session.
+// read passes control messages from PE1 to the loop. The socket also receives data messages for
+// unknown sessions, which the kernel does not handle; they are dropped.
 func (f *farEnd) read() {
 	buffer := make([]byte, 1<<16)
 	for {
@@ -102,7 +102,7 @@ func (f *farEnd) read() {
 			return
 		}
 		if err != nil || !l2tp.IsControl(buffer[:n]) {
-			continue // PE1 does not listen yet
+			continue // such as an ICMP error while PE1 does not listen yet
 		}
 		select {
 		case f.received <- bytes.Clone(buffer[:n]):
@@ -136,7 +136,7 @@ func (f *farEnd) run() {
 	}
 }
 
-// do has the loop call what.
+// do calls what in the loop, and waits for it.
 func (f *farEnd) do(what func(now time.Time)) {
 	done := make(chan struct{})
 	f.calls <- func(now time.Time) {
@@ -146,13 +146,13 @@ func (f *farEnd) do(what func(now time.Time)) {
 	<-done
 }
 
-// drain does what the machine wants done.
+// drain handles the events of the machine and sends its messages.
 func (f *farEnd) drain(now time.Time) {
 	for i := 0; i < len(f.out.Events); i++ {
 		f.keep(f.act(now, f.out.Events[i]))
 	}
 	for message := range f.out.Datagrams {
-		_, _ = f.socket.Write(message) // what is lost is sent again
+		_, _ = f.socket.Write(message) // lost messages are retransmitted
 	}
 	f.out.Reset()
 }
@@ -179,7 +179,7 @@ func (f *farEnd) act(now time.Time, event control.Event) error {
 		if l, err := f.line(e.Session); err == nil && l.session == e.Session {
 			l.session = nil
 			if l.pppd != nil {
-				_ = l.pppd.cmd.Process.Signal(syscall.SIGTERM) // unless that is why
+				_ = l.pppd.cmd.Process.Signal(syscall.SIGTERM) // it may have ended already
 			}
 		}
 	}
@@ -193,12 +193,12 @@ func (f *farEnd) line(of *control.Session) (*line, error) {
 	}
 	l := f.lines[id]
 	if l == nil {
-		return nil, fmt.Errorf("there is no VPN %s", id)
+		return nil, fmt.Errorf("unknown VPN-ID %s", id)
 	}
 	return l, nil
 }
 
-// answer takes a session whose IDs and cookies both sides know.
+// answer handles a session once both ends know its IDs and cookies.
 func (f *farEnd) answer(now time.Time, s *control.Session) error {
 	l, err := f.line(s)
 	if err != nil {
@@ -211,7 +211,7 @@ func (f *farEnd) answer(now time.Time, s *control.Session) error {
 	return f.open(now, l)
 }
 
-// open makes the session in the kernel, has pppd take it, and tells PE1 that it is there.
+// open creates the session in the kernel, starts pppd on it, and notifies PE1.
 func (f *farEnd) open(now time.Time, l *line) error {
 	s := l.session
 	var socket *os.File
@@ -220,7 +220,7 @@ func (f *farEnd) open(now time.Time, l *line) error {
 			return err
 		}
 		if err := f.kernel.addSession(s); err != nil {
-			return fmt.Errorf("the kernel's session: %w", err)
+			return fmt.Errorf("create the kernel's session: %w", err)
 		}
 		socket, err = connect(s.Connection.ID, s.ID, s.Connection.PeerID, s.PeerID)
 		return err
@@ -239,14 +239,14 @@ func (f *farEnd) open(now time.Time, l *line) error {
 	return nil
 }
 
-// addTunnel makes the kernel's tunnel, once.
+// addTunnel creates the kernel's tunnel, once.
 func (f *farEnd) addTunnel(of *control.Connection) error {
 	switch f.tunnel {
 	case of:
 		return nil
 	case nil:
 	default:
-		return errors.New("another control connection than the one that the kernel's tunnel is for")
+		return errors.New("a second control connection; the far end supports one")
 	}
 	raw, err := f.socket.SyscallConn()
 	if err != nil {
@@ -255,13 +255,13 @@ func (f *farEnd) addTunnel(of *control.Connection) error {
 	var added error
 	err = raw.Control(func(fd uintptr) { added = f.kernel.addTunnel(of, fd) })
 	if err = errors.Join(err, added); err != nil {
-		return fmt.Errorf("the kernel's tunnel: %w", err)
+		return fmt.Errorf("create the kernel's tunnel: %w", err)
 	}
 	f.tunnel = of
 	return nil
 }
 
-// back has a line take calls again, and answers the one that waits, if there is one.
+// back makes a line accept session requests again, and answers a waiting one.
 func (f *farEnd) back(l *line) {
 	f.do(func(now time.Time) {
 		l.away = false

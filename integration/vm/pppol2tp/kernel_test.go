@@ -15,7 +15,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// L2TP_CMD_*, L2TP_ATTR_* and the values of some of these, of linux/l2tp.h.
+// L2TP_CMD_*, L2TP_ATTR_* and some attribute values, from linux/l2tp.h.
 const (
 	genlVersion = 1
 
@@ -39,8 +39,9 @@ const (
 	sublayerNone  = 0
 )
 
-// kernel is the L2TP of the kernel, as linux/l2tp.h has it. This is another reading of that file
-// than the data plane's: if one of them takes an attribute for another, they do not come together.
+// kernel is a client of the kernel's L2TP by the interface in linux/l2tp.h. It is deliberately
+// independent of the data plane's client: if one of them confuses two attributes, the two ends do
+// not work together.
 type kernel struct {
 	conn   *genetlink.Conn
 	family uint16
@@ -70,7 +71,7 @@ func (k *kernel) do(command uint8, fill func(*netlink.AttributeEncoder)) error {
 	return err
 }
 
-// addTunnel has the kernel take a UDP socket for the tunnel of a control connection.
+// addTunnel creates the kernel's tunnel of a control connection on a UDP socket.
 func (k *kernel) addTunnel(of *control.Connection, socket uintptr) error {
 	return k.do(cmdTunnelCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint8(attrVersion, 3)
@@ -81,8 +82,8 @@ func (k *kernel) addTunnel(of *control.Connection, socket uintptr) error {
 	})
 }
 
-// addSession makes a session of PPP. Its sender puts the cookie before the data, and the other end
-// compares it with what it calls the peer's cookie.
+// addSession creates a PPP session. The kernel sends the attribute cookie before the data, and
+// compares received cookies with the attribute peer cookie.
 func (k *kernel) addSession(s *control.Session) error {
 	return k.do(cmdSessionCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint16(attrPseudowire, pseudowirePPP)
@@ -96,19 +97,19 @@ func (k *kernel) addSession(s *control.Session) error {
 	})
 }
 
-// sockaddr is struct sockaddr_pppol2tpv3 of linux/if_pppox.h, which is packed. The kernel knows it
-// by its size.
+// sockaddr is struct sockaddr_pppol2tpv3 of linux/if_pppox.h, which is packed. The kernel
+// identifies it by its size.
 type sockaddr struct {
 	Family   uint16
 	Protocol [4]byte // 32 bits, like all IDs: no padding
 	PID      [4]byte
 	Socket   [4]byte
 	Address  [unix.SizeofSockaddrInet4]byte
-	IDs      [4][4]byte // of our tunnel and session, and the peer's
+	IDs      [4][4]byte // of the local tunnel and session, and of the peer's
 }
 
-// connect makes a socket of PPP over L2TP that is connected with a session of the kernel, by the
-// IDs of its tunnel and itself here and at the peer.
+// connect returns a socket of PPP over L2TP that is connected to a session of the kernel,
+// identified by the IDs of tunnel and session at both ends.
 func connect(tunnel, session, peerTunnel, peerSession uint32) (*os.File, error) {
 	const protocolL2TP = 1 // PX_PROTO_OL2TP
 	fd, err := unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, protocolL2TP)

@@ -1,12 +1,13 @@
-// Package pppol2tp has Debian's pppd at the far end of our sessions, as an LNS would: its plugin
-// pppol2tp takes a socket of the kernel's PPP over L2TP. So all of PPP, and what carries it, is by
-// others there. Only the control connection, which no other program speaks, is ours: l2tp/control.
+// Package pppol2tp tests links with Debian's pppd at the remote end, as at an LNS: its plugin
+// pppol2tp uses a socket of the kernel's PPP over L2TP. PPP and the data plane there are thus other
+// implementations. Only the control connection is the project's own, l2tp/control, because no other
+// program implements it.
 //
-//	VR of PE1                                                                                    PE2
-//	vl-red-pe2 - l2tpvld ----------- control messages ----------- farEnd ----- session ----- L2TP of the kernel
-//	              `----------------- data messages ------------------------------------------ `- pppd - ppp1
+//	VR of PE1                                                                PE2
+//	vl-red-pe2 - l2tpvld ----- control messages ----- farEnd --- session --- L2TP of the kernel
+//	              `----------- data messages -------------------------------- `- pppd - ppp1
 //
-// Without signalling ql2tpd, of katalix/go-l2tp, stands in the place of farEnd.
+// Without signalling, ql2tpd of katalix/go-l2tp replaces farEnd.
 package pppol2tp
 
 import (

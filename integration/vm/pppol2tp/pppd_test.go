@@ -17,15 +17,15 @@ type pppd struct {
 	done chan struct{} // closed when it has ended
 }
 
-// options of every pppd. The plugin takes the socket's file descriptor, which is the first beyond
-// standard error.
+// options are the options of every pppd. The plugin expects the number of the socket's file
+// descriptor, which is the first one after standard error.
 var options = []string{
 	"plugin", "pppol2tp.so", "pppol2tp", "3",
 	"nodetach", "debug", "noauth", "nodefaultroute",
-	"lcp-restart", "1", "lcp-max-terminate", "1", // does not wait long for a peer that is gone
+	"lcp-restart", "1", "lcp-max-terminate", "1", // do not wait long for a peer that has ended
 }
 
-// startPPPD starts pppd on a socket of PPP over L2TP, which is its own from then on.
+// startPPPD starts pppd on a socket of PPP over L2TP. pppd then owns the socket.
 func startPPPD(in lab.Namespace, socket *os.File, more ...string) (*pppd, error) {
 	defer socket.Close()
 	p := &pppd{done: make(chan struct{})}
@@ -36,13 +36,13 @@ func startPPPD(in lab.Namespace, socket *os.File, more ...string) (*pppd, error)
 		return nil, err
 	}
 	go func() {
-		_ = p.cmd.Wait() // what it has to say of its end is in the log
+		_ = p.cmd.Wait() // the reason is in the log
 		close(p.done)
 	}()
 	return p, nil
 }
 
-// transcript is what a program has said so far.
+// transcript collects the output of a program.
 type transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer

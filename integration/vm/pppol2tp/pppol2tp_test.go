@@ -19,9 +19,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-const patience = 2 * time.Minute // of a test, for all that must happen
+const patience = 2 * time.Minute // time limit of a test
 
-// rig is PE1 of a lab with its daemon, and a far end in the place of PE2.
+// rig is PE1 of a lab with its daemon, and a far end in place of PE2.
 type rig struct {
 	testing.TB
 	*lab.Lab
@@ -30,8 +30,8 @@ type rig struct {
 	line map[string]*line // by the VPN's name
 }
 
-// linkAddress is the address of an end of a VPN's link. All pppds are in one namespace, so no two
-// links have the same.
+// linkAddress returns the address of an end of a VPN's link. The addresses are unique, because all
+// pppds run in one namespace.
 func linkAddress(vpn, end int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 255, byte(vpn), byte(end)})
 }
@@ -74,7 +74,7 @@ func newRig(t *testing.T, plane string, role control.Role) *rig {
 	return r
 }
 
-// finish removes the lab, after a failure with the last words of all.
+// finish removes the lab. After a failure it logs the output of all programs.
 func (r *rig) finish() {
 	if r.far != nil {
 		if err := r.far.close(); err != nil {
@@ -101,23 +101,23 @@ func (r *rig) must(err error) {
 	}
 }
 
-// pppd is the one of a VPN now.
+// pppd returns the current pppd of a VPN.
 func (r *rig) pppd(vpn string) (p *pppd) {
 	r.far.do(func(time.Time) { p = r.line[vpn].pppd })
 	return p
 }
 
-// awaitLog waits for words in what a VPN's pppd says.
+// awaitLog waits for words in the log of a VPN's pppd.
 func (r *rig) awaitLog(vpn string, words string) {
 	r.Helper()
 	p := r.pppd(vpn)
-	r.must(lab.Wait(r.ctx, fmt.Sprintf("pppd of %s to say %q", vpn, words), func() (bool, string, error) {
-		said := p.log.String()
-		return strings.Contains(said, words), said, nil
+	r.must(lab.Wait(r.ctx, fmt.Sprintf("%[2]q in the log of pppd of %[1]s", vpn, words), func() (bool, string, error) {
+		log := p.log.String()
+		return strings.Contains(log, words), log, nil
 	}))
 }
 
-// ping sees that packets of up to that size pass, either way.
+// ping checks that packets up to the MTU pass in both directions.
 func (r *rig) ping(vpn string, l api.Link) {
 	r.Helper()
 	for _, p := range []struct {
@@ -132,7 +132,7 @@ func (r *rig) ping(vpn string, l api.Link) {
 		to := netip.MustParseAddr(p.to)
 		for _, size := range []int{100, l.MTU} {
 			if to.Is6() {
-				size -= 20 // its header is so much longer
+				size -= 20 // the header is 20 octets longer
 			}
 			pong, err := p.from.Ping(r.ctx, to, lab.Ping{Count: 1, Size: size, DontFragment: true})
 			r.must(err)
@@ -143,18 +143,17 @@ func (r *rig) ping(vpn string, l api.Link) {
 	}
 }
 
-// spelled is a link-local address as pppd writes it.
+// spelled returns a link-local address as pppd writes it.
 func spelled(address string) string {
 	whole := netip.MustParseAddr(address).StringExpanded()
 	return "fe80::" + whole[len(whole)/2+1:]
 }
 
-// device is pppd's interface.
+// device returns the name of pppd's interface.
 func (r *rig) device(vpn string) string { return "ppp" + r.line[vpn].options[1] }
 
-// Two sessions on one control connection come up with pppd at the far end, over either data plane,
-// whoever asks for them: LCP, IPCP and IPV6CP, and what they have agreed upon is what both sides
-// have.
+// Two sessions on one control connection come up with pppd at the far end, over both data planes,
+// and requested by either end. Both ends have the values that LCP, IPCP and IPV6CP have negotiated.
 func TestPPPD(t *testing.T) {
 	for _, tt := range []struct {
 		plane string
@@ -168,12 +167,12 @@ func TestPPPD(t *testing.T) {
 			for i, name := range r.VPNs {
 				l, err := r.PE1.Link(r.ctx, name)
 				r.must(err)
-				ours, theirs := linkAddress(i, 0).String(), linkAddress(i, 1).String()
-				if l.Local != ours || l.Remote != theirs || l.Remote6 != fmt.Sprintf("fe80::%d", i+1) || l.MTU != 1452 {
-					t.Errorf("%s: %+v; want %s to %s, fe80::%d, MTU 1452", name, l, ours, theirs, i+1)
+				local, remote := linkAddress(i, 0).String(), linkAddress(i, 1).String()
+				if l.Local != local || l.Remote != remote || l.Remote6 != fmt.Sprintf("fe80::%d", i+1) || l.MTU != 1452 {
+					t.Errorf("%s: %+v; want %s to %s, fe80::%d, MTU 1452", name, l, local, remote, i+1)
 				}
 				for _, words := range []string{
-					"local  IP address " + theirs, "remote IP address " + ours,
+					"local  IP address " + remote, "remote IP address " + local,
 					"local  LL address " + spelled(l.Remote6), "remote LL address " + spelled(l.Local6),
 					"rcvd [LCP ConfReq id=0x1 <mru 1452>",
 				} {
@@ -182,15 +181,15 @@ func TestPPPD(t *testing.T) {
 				r.ping(name, l)
 			}
 			r.must(r.PE1.Daemon.Stop(r.ctx))
-			for _, name := range r.VPNs { // the far end was told that its session is over
+			for _, name := range r.VPNs { // the far end was notified of the end of its session
 				r.awaitEnd(r.pppd(name))
 			}
 		})
 	}
 }
 
-// However pppd ends, our link goes down for that reason, alone, and comes up again when there is a
-// pppd again.
+// When pppd ends, only its link goes down, with the right reason. The link comes up again with the
+// next pppd.
 func TestPPPDEnds(t *testing.T) {
 	r := newRig(t, "kernel", control.Passive)
 	blue, err := r.PE1.Link(r.ctx, "blue")
@@ -198,17 +197,17 @@ func TestPPPDEnds(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		signal syscall.Signal
-		told   bool // the far end tells PE1 by a CDN
+		cdn    bool // the far end sends PE1 a CDN
 		reason string
 	}{
-		{"asked to", syscall.SIGTERM, false, "the peer sent Terminate-Request: User request"},
+		{"terminated", syscall.SIGTERM, false, "the peer sent Terminate-Request: User request"},
 		{"killed", syscall.SIGKILL, false, "3 LCP echoes unanswered"},
-		{"killed, and PE1 is told", syscall.SIGKILL, true, "ended by pe2: session disconnected due to loss of carrier"},
+		{"killed, with a CDN", syscall.SIGKILL, true, "ended by pe2: session disconnected due to loss of carrier"},
 	} {
 		start, red := time.Now(), r.pppd("red")
 		r.far.do(func(time.Time) { r.line["red"].away = true })
 		r.must(red.cmd.Process.Signal(tt.signal))
-		if tt.told {
+		if tt.cdn {
 			r.far.do(func(now time.Time) {
 				r.line["red"].session.Close(now, l2tp.Result{Code: uint16(l2tp.CDNLostCarrier)}, &r.far.out)
 			})
@@ -237,6 +236,6 @@ func (r *rig) awaitEnd(p *pppd) {
 	select {
 	case <-p.done:
 	case <-r.ctx.Done():
-		r.Fatal("pppd does not end")
+		r.Fatal("pppd did not end")
 	}
 }

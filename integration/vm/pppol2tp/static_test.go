@@ -16,25 +16,26 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// staticRig is PE1 of a lab with its daemon, and in the place of PE2 ql2tpd, whose sessions pppd
-// takes.
+// staticRig is PE1 of a lab with its daemon, and ql2tpd in place of PE2, with pppds on its
+// sessions.
 type staticRig struct {
 	testing.TB
 	*lab.Lab
 	ctx    context.Context
 	config string // of ql2tpd
 	ql2tpd *exec.Cmd
-	said   *transcript // by ql2tpd
+	output *transcript // of ql2tpd
 	pppd   map[string]*pppd
 }
 
-// The IDs of both ends. A session's is that of its VPN's place, beyond these.
+// The IDs at both ends. Sessions have consecutive IDs from these, in the order of the VPNs.
 const (
 	tunnelHere, tunnelThere   = 3001, 4001
 	sessionHere, sessionThere = 11, 22
 )
 
-// newStaticRig starts the daemon of PE1 with static links, and a peer of the same mind.
+// newStaticRig starts the daemon of PE1 with static links, and a peer with the matching
+// configuration.
 func newStaticRig(t *testing.T, plane, encapsulation string) *staticRig {
 	t.Helper()
 	l, err := lab.New(lab.Options{Bin: vm.Programs()})
@@ -63,7 +64,7 @@ func newStaticRig(t *testing.T, plane, encapsulation string) *staticRig {
 		vpn := c.VPNs[name]
 		vpn.Echo = lab.Echo{Interval: "2s", Fails: 3}
 		vpn.Links[0].Address = linkAddress(i, 0).String() + "/31"
-		// ql2tpd has a cookie in what it sends, and cannot expect one.
+		// ql2tpd can send a cookie, but cannot check a received one.
 		vpn.Links[0].Static = lab.Static{LocalSessionID: sessionHere + i, PeerSessionID: sessionThere + i, LocalCookie: "5ca1ab1e"}
 		c.VPNs[name] = vpn
 		toml += fmt.Sprintf("[tunnel.static.session.%s]\npseudowire = \"ppp\"\nsid = %d\npsid = %d\ncookie = [0x5c, 0xa1, 0xab, 0x1e]\n",
@@ -80,13 +81,14 @@ func newStaticRig(t *testing.T, plane, encapsulation string) *staticRig {
 func (r *staticRig) startPeer() {
 	r.Helper()
 	r.ql2tpd = r.PE2.NS.Command(context.Background(), filepath.Join(vm.Programs(), "ql2tpd"), "-config", r.config)
-	r.said = new(transcript)
-	r.ql2tpd.Stdout, r.ql2tpd.Stderr = r.said, r.said
+	r.output = new(transcript)
+	r.ql2tpd.Stdout, r.ql2tpd.Stderr = r.output, r.output
 	r.must(r.ql2tpd.Start())
-	// Not before: the kernel would make the session for the socket, without a cookie.
+	// The sockets are connected only then: otherwise the kernel would create the session for the
+	// socket, without a cookie.
 	r.must(lab.Wait(r.ctx, "the sessions of ql2tpd", func() (bool, string, error) {
-		said := r.said.String()
-		return strings.Count(said, "new static session") == len(r.VPNs), said, nil
+		output := r.output.String()
+		return strings.Count(output, "new static session") == len(r.VPNs), output, nil
 	}))
 	for i, name := range r.VPNs {
 		var socket *os.File
@@ -101,10 +103,10 @@ func (r *staticRig) startPeer() {
 	}
 }
 
-// killPeer ends ql2tpd and all pppds without a word. The kernel ends the tunnel with its socket.
+// killPeer kills ql2tpd and all pppds. The kernel ends the tunnel with its socket.
 func (r *staticRig) killPeer() {
 	r.Helper()
-	_ = r.ql2tpd.Process.Kill() // unless it has ended by itself
+	_ = r.ql2tpd.Process.Kill() // it may have ended by itself
 	_ = r.ql2tpd.Wait()
 	for _, p := range r.pppd {
 		_ = p.cmd.Process.Kill()
@@ -112,11 +114,11 @@ func (r *staticRig) killPeer() {
 	}
 }
 
-// revivePeer starts the peer anew if it has given up. go-l2tp v0.1.8 takes an ICMP error for the
-// end of a tunnel, and Linux from 6.11 on tells it of those.
+// revivePeer restarts the peer if it has given up. go-l2tp v0.1.8 treats an ICMP error as the end
+// of a tunnel, and Linux from 6.11 on reports these errors to it.
 func (r *staticRig) revivePeer() {
 	r.Helper()
-	if strings.Contains(r.said.String(), "transport down") {
+	if strings.Contains(r.output.String(), "transport down") {
 		r.killPeer()
 		r.startPeer()
 	}
@@ -127,7 +129,7 @@ func (r *staticRig) finish() {
 		if log, err := os.ReadFile(r.PE1.LogFile()); err == nil {
 			r.Logf("log of PE1:\n%s", log)
 		}
-		r.Logf("ql2tpd:\n%s", r.said)
+		r.Logf("ql2tpd:\n%s", r.output)
 		for name, p := range r.pppd {
 			r.Logf("pppd of %s:\n%s", name, &p.log)
 		}
@@ -154,7 +156,7 @@ func (r *staticRig) waitUp(after time.Time) {
 	}
 }
 
-// carries sees that user packets pass in each VPN: a ping, and a transfer by TCP to the far end of
+// carries checks that user packets pass in each VPN: a ping, and a TCP transfer to the far end of
 // the link.
 func (r *staticRig) carries() {
 	r.Helper()
@@ -166,18 +168,18 @@ func (r *staticRig) carries() {
 		pong, err := here.Host.Ping(r.ctx, there.Address, lab.Ping{Count: 1, Size: l.MTU, DontFragment: true})
 		r.must(err)
 		if pong.Received != 1 {
-			r.Errorf("%s: no ping of %d octets passes:\n%s", name, l.MTU, pong.Output)
+			r.Errorf("%s: no reply to a ping of %d octets:\n%s", name, l.MTU, pong.Output)
 		}
 		got, err := here.Transfer(r.ctx, there, 1<<19)
 		r.must(err)
 		if !got.Intact() {
-			r.Errorf("%s: SHA-256 %x was sent and %x received", name, got.Sent, got.Received)
+			r.Errorf("%s: sent data with SHA-256 %x, received %x", name, got.Sent, got.Received)
 		}
 	}
 }
 
-// Links to ql2tpd, which has no control protocol: they come up, carry packets, and heal when the
-// peer, or our daemon, was killed and is there again.
+// Links to ql2tpd, which has no control protocol, come up and carry packets. They recover when the
+// peer or the daemon is killed and started again.
 func TestStatic(t *testing.T) {
 	for _, tt := range []struct{ plane, encapsulation, kernel string }{
 		{"kernel", "udp", "Peer tunnel 4001"},
@@ -192,7 +194,7 @@ func TestStatic(t *testing.T) {
 			}
 			text, err := r.PE1.Ctl(r.ctx, "explain", "red", r.PE2.Name)
 			if err != nil || !strings.Contains(text, "signalling: static") || !strings.Contains(text, "static, 0x0000000b ⇄ 0x00000016") {
-				t.Errorf("PE1 explains red so: %v\n%s", err, text)
+				t.Errorf("explain of red at PE1: %v\n%s", err, text)
 			}
 
 			start := time.Now()
@@ -215,8 +217,8 @@ func TestStatic(t *testing.T) {
 	}
 }
 
-// go-l2tp v0.1.8 gives the kernel the cookie that it is to expect in place of the one that it is to
-// send. When this fails it has been mended, and could make sessions in the kernel for us.
+// go-l2tp v0.1.8 configures the kernel with the cookie to expect in place of the cookie to send. If
+// this test fails, the bug is fixed, and go-l2tp could create sessions in the kernel for l2tpvld.
 func TestCookiesOfGoL2TP(t *testing.T) {
 	l, err := lab.New(lab.Options{Bin: vm.Programs()})
 	if err != nil {
@@ -246,11 +248,11 @@ peer_cookie = [0x22, 0x22, 0x22, 0x22]
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer
+	var output bytes.Buffer
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	ql2tpd := l.PE2.NS.Command(ctx, filepath.Join(vm.Programs(), "ql2tpd"), "-config", config)
-	ql2tpd.Stderr = &said
+	ql2tpd.Stderr = &output
 	if err := ql2tpd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -262,11 +264,11 @@ peer_cookie = [0x22, 0x22, 0x22, 0x22]
 		out, err := l.PE2.NS.Command(ctx, "ip", "l2tp", "show", "session").CombinedOutput()
 		text := string(out)
 		if strings.Contains(text, "11111111") || strings.Contains(text, "peer cookie") {
-			return false, "", fmt.Errorf("both cookies are there, at last: %s", text)
+			return false, "", fmt.Errorf("both cookies are configured: %s", text)
 		}
 		return strings.Contains(text, "cookie 22222222"), text, err
 	})
 	if err != nil {
-		t.Errorf("%v\nql2tpd: %s", err, &said)
+		t.Errorf("%v\nql2tpd: %s", err, &output)
 	}
 }

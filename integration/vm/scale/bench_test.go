@@ -19,34 +19,36 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// rates are how a program did with a number of links.
-type rates struct{ up, gone, kib float64 } // links a second, links a second, KiB of the machine's memory a link
+// rates are the results of a program: links per second up and down, and KiB of the machine's memory
+// per link.
+type rates struct{ up, down, kib float64 }
 
-// BenchmarkLinks is how many links come up and go in a second, with two l2tpvlds and with two
-// xl2tpds and their pppds, and the former in units of the latter. A link is up when its PPP
-// interface has its address and is up, at both ends.
+// BenchmarkLinks measures how many links per second come up and go down with two l2tpvlds, and with
+// two xl2tpds and their pppds, and the ratio of the two. A link is up when its PPP interface has
+// its address and is up, at both ends.
 func BenchmarkLinks(b *testing.B) {
 	xl2tpd := measure(b, newXL2TPD)
 	l2tpvld := measure(b, newL2TPVLD)
 	for name, r := range map[string]rates{"l2tpvld": l2tpvld, "xl2tpd": xl2tpd} {
 		b.ReportMetric(r.up, name+"-up/s")
-		b.ReportMetric(r.gone, name+"-gone/s")
+		b.ReportMetric(r.down, name+"-gone/s")
 		b.ReportMetric(r.kib, name+"-KiB/link")
 	}
 	b.ReportMetric(l2tpvld.up/xl2tpd.up, "ratio-up")
-	b.ReportMetric(l2tpvld.gone/xl2tpd.gone, "ratio-gone")
+	b.ReportMetric(l2tpvld.down/xl2tpd.down, "ratio-gone")
 }
 
-// contender makes links between the two PEs of a pair.
-type contender interface {
-	up()   // starts both programs, and returns when all links are up
-	gone() // ends both programs, and returns when all links are gone
+// program creates links between the two PEs of a pair.
+type program interface {
+	up()   // starts the program at both PEs, and returns when all links are up
+	down() // ends both, and returns when all links are removed
 }
 
-func measure(b *testing.B, of func(*pair) contender) rates {
+func measure(b *testing.B, create func(*pair) program) rates {
 	b.Helper()
-	p := newPair(b, b.N, 5*time.Minute+time.Duration(b.N)*3*time.Second) // one that stalls is not waited for
-	c := of(p)
+	// The time limit ends a program that stalls.
+	p := newPair(b, b.N, 5*time.Minute+time.Duration(b.N)*3*time.Second)
+	c := create(p)
 	perSecond := func(f func()) float64 {
 		start := time.Now()
 		f()
@@ -61,31 +63,31 @@ func measure(b *testing.B, of func(*pair) contender) rates {
 	before := available()
 	r.up = perSecond(c.up)
 	r.kib = float64(before-available()) / float64(b.N)
-	r.gone = perSecond(c.gone)
+	r.down = perSecond(c.down)
 	return r
 }
 
-// ours are two l2tpvlds.
-type ours struct{ *pair }
+// l2tpvlds are two l2tpvlds.
+type l2tpvlds struct{ *pair }
 
-func newL2TPVLD(p *pair) contender { return ours{p} }
+func newL2TPVLD(p *pair) program { return l2tpvlds{p} }
 
-func (o ours) up() {
-	o.start()
-	o.waitUp(time.Time{})
+func (l l2tpvlds) up() {
+	l.start()
+	l.waitUp(time.Time{})
 }
 
-func (o ours) gone() { o.stop() }
+func (l l2tpvlds) down() { l.stop() }
 
-// theirs are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link. xl2tpd
-// makes a tunnel for each session that it dials, with a socket that the kernel knows by its two
-// addresses: so each tunnel has two of its own.
-type theirs struct {
+// xl2tpds are two xl2tpds, the LNS at PE1 and the LAC at PE2, each with a pppd for each link.
+// xl2tpd creates a tunnel for each session that it dials, with a socket that the kernel identifies
+// by its two addresses, so each tunnel has its own pair of addresses.
+type xl2tpds struct {
 	*pair
 	running map[*lab.PE]*exec.Cmd
 }
 
-func newXL2TPD(p *pair) contender {
+func newXL2TPD(p *pair) program {
 	write := func(name, text string) string {
 		file := filepath.Join(p.Dir, name)
 		p.must(os.WriteFile(file, []byte(text), 0o600))
@@ -108,60 +110,60 @@ func newXL2TPD(p *pair) contender {
 		fmt.Fprintf(&lacs, "[lac s%d]\nlns = %s\nautodial = yes\nredial = yes\nredial timeout = 1\nmax redials = 100\nrequire authentication = no\npppoptfile = %s\n", i, tunnelAddress(p.PE1, i), options)
 	}
 	write("pe2.conf", lacs.String())
-	return theirs{p, map[*lab.PE]*exec.Cmd{}}
+	return xl2tpds{p, map[*lab.PE]*exec.Cmd{}}
 }
 
-// tunnelAddress is the address of a PE's end of xl2tpd's tunnel for a link.
+// tunnelAddress returns the address of a PE's end of xl2tpd's tunnel for a link.
 func tunnelAddress(pe *lab.PE, link int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 100 + byte(pe.Number), byte(link >> 8), byte(link)})
 }
 
-func (t theirs) up() {
-	for _, pe := range t.PEs() {
-		file := func(what string) string { return filepath.Join(t.Dir, pe.Name+"."+what) }
-		cmd := pe.NS.Command(t.ctx, "xl2tpd", "-D", "-c", file("conf"), "-s", "/dev/null", "-p", file("pid"), "-C", file("control"))
+func (x xl2tpds) up() {
+	for _, pe := range x.PEs() {
+		file := func(suffix string) string { return filepath.Join(x.Dir, pe.Name+"."+suffix) }
+		cmd := pe.NS.Command(x.ctx, "xl2tpd", "-D", "-c", file("conf"), "-s", "/dev/null", "-p", file("pid"), "-C", file("control"))
 		log, err := os.Create(file("xl2tpd"))
-		t.must(err)
+		x.must(err)
 		defer log.Close()
 		cmd.Stdout, cmd.Stderr = log, log
-		t.must(cmd.Start())
-		t.running[pe] = cmd
+		x.must(cmd.Start())
+		x.running[pe] = cmd
 	}
-	t.waitInterfaces(t.links)
+	x.waitInterfaces(x.links)
 }
 
-func (t theirs) gone() {
-	for _, cmd := range t.running {
-		t.must(cmd.Process.Signal(syscall.SIGTERM))
+func (x xl2tpds) down() {
+	for _, cmd := range x.running {
+		x.must(cmd.Process.Signal(syscall.SIGTERM))
 	}
-	t.waitInterfaces(0)
-	for _, cmd := range t.running {
-		_ = cmd.Wait() // with whatever status it has for a signal
+	x.waitInterfaces(0)
+	for _, cmd := range x.running {
+		_ = cmd.Wait() // its status after a signal does not matter
 	}
 }
 
-// waitInterfaces waits until so many PPP interfaces are up at either end. pppd gives one its
-// address before it sets it up.
-func (t theirs) waitInterfaces(want int) {
-	for _, pe := range t.PEs() {
+// waitInterfaces waits until that many PPP interfaces are up at both ends. pppd sets the address of
+// an interface before it sets it up.
+func (x xl2tpds) waitInterfaces(want int) {
+	for _, pe := range x.PEs() {
 		ns, err := netns.Open(pe.NS.Path())
-		t.must(err)
+		x.must(err)
 		kernel, err := netlink.NewHandleAt(ns)
-		t.must(errors.Join(err, ns.Close()))
+		x.must(errors.Join(err, ns.Close()))
 		defer kernel.Close()
-		t.must(lab.Wait(t.ctx, fmt.Sprintf("%d PPP interfaces of %s to be up", want, pe.Name), func() (bool, string, error) {
+		x.must(lab.Wait(x.ctx, fmt.Sprintf("%d PPP interfaces of %s to be up", want, pe.Name), func() (bool, string, error) {
 			all, err := kernel.LinkList()
-			there, up := 0, 0
+			existing, up := 0, 0
 			for _, l := range all {
 				if l.Type() != "ppp" {
 					continue
 				}
-				there++
+				existing++
 				if l.Attrs().RawFlags&syscall.IFF_UP != 0 {
 					up++
 				}
 			}
-			return up == want && there == want, fmt.Sprintf("%d, and %d of them up", there, up), err
+			return up == want && existing == want, fmt.Sprintf("%d, and %d of them up", existing, up), err
 		}))
 	}
 }

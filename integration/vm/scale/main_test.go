@@ -1,6 +1,6 @@
-// Package scale has many links between two daemons in the virtual machine of integration/vm, over
-// the kernel data plane: that all come up, come back and go, and how long it takes beside pppd and
-// xl2tpd.
+// Package scale tests many links between two daemons over the kernel data plane, in the virtual
+// machine of integration/vm: all come up, come back after a crash, and are removed. Its benchmark
+// compares the rates with those of xl2tpd and pppd.
 package scale
 
 import (
@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	os.Exit(vm.MainWithPrograms(m))
 }
 
-// links is how many there are to be: L2TPVL_LINKS, else so few that it does not take long.
+// links returns the number of links: L2TPVL_LINKS, or a small number for a short test.
 func links(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("L2TPVL_LINKS")
@@ -31,7 +31,7 @@ func links(t *testing.T) int {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("L2TPVL_LINKS=%s: want a number of links", text)
+		t.Fatalf("L2TPVL_LINKS=%s; expected a positive number of links", text)
 	}
 	return n
 }

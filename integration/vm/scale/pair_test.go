@@ -19,9 +19,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// pair is two PEs with links of many VPNs between them. The virtual routers are there before the
-// daemons. So many VPNs share a namespace, under names of their own: it is links that are to be
-// many, and namespaces take the machine longer.
+// pair is two PEs with links of many VPNs between them. The virtual routers exist before the
+// daemons start. A number of VPNs share a namespace under different names, because the test needs
+// many links, and the machine creates namespaces more slowly than links.
 type pair struct {
 	testing.TB
 	*lab.Lab
@@ -29,9 +29,9 @@ type pair struct {
 	links int
 }
 
-const sharing = 50
+const sharing = 50 // VPNs in a namespace
 
-// newPair makes the PEs; their daemons are not started. All must be over within that time.
+// newPair creates the PEs without starting their daemons. The test must end within that time.
 func newPair(t testing.TB, links int, within time.Duration) *pair {
 	t.Helper()
 	l, err := lab.New(lab.Options{Bin: vm.Programs(), VPNs: []string{"first"}})
@@ -58,7 +58,7 @@ func newPair(t testing.TB, links int, within time.Duration) *pair {
 	return p
 }
 
-// finish removes the PEs, after a failure with the last words of the daemons.
+// finish removes the PEs. After a failure it logs the last lines of the daemons' logs.
 func (p *pair) finish() {
 	for _, pe := range p.PEs() {
 		if log, err := os.ReadFile(pe.LogFile()); p.Failed() && err == nil {
@@ -71,7 +71,7 @@ func (p *pair) finish() {
 	}
 }
 
-// removeRouters removes the virtual routers at once: the lab itself takes its time for each.
+// removeRouters removes all virtual routers with one command, faster than the lab would.
 func (p *pair) removeRouters() error {
 	var commands strings.Builder
 	for _, pe := range p.PEs() {
@@ -97,18 +97,18 @@ func (p *pair) must(err error) {
 	}
 }
 
-// vr is the virtual router of a VPN at a PE.
+// vr returns the virtual router of a VPN at a PE.
 func vr(pe *lab.PE, vpn int) lab.Namespace { return lab.Namespace(fmt.Sprintf("%s-%d", pe.NS, vpn)) }
 
-// linkAddress is the address of a PE's end of a VPN's link. Within a namespace no two are the same.
+// linkAddress returns the address of a PE's end of a VPN's link, unique within a namespace.
 func linkAddress(pe *lab.PE, vpn int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, 0, byte(vpn % sharing), byte(pe.Number - 1)})
 }
 
-// interfaceName is the name of a VPN's interface.
+// interfaceName returns the name of a VPN's interface.
 func interfaceName(vpn int) string { return fmt.Sprintf("vl%d", vpn) }
 
-// config is a PE's configuration: that of the first VPN, for each.
+// config returns a PE's configuration: that of the lab's first VPN, repeated for each VPN.
 func (p *pair) config(pe *lab.PE) lab.Config {
 	c := pe.Config()
 	c.DataPlane = "kernel"
@@ -136,14 +136,14 @@ func (p *pair) start() {
 	}
 }
 
-// waitUp waits until all links of both PEs are up, and have come up after that time. The more links
-// there are the less often it looks, and each link is asked for only once the count is right: to
-// tell of thousands keeps a daemon busy.
+// waitUp waits until all links of both PEs have come up after that time. It polls less often with
+// more links, and requests all links only when the count is right, because a list of thousands of
+// links is costly for a daemon.
 func (p *pair) waitUp(after time.Time) {
 	p.Helper()
 	pause := time.NewTicker(time.Duration(p.links) * 2 * time.Millisecond)
 	defer pause.Stop()
-	start, told := time.Now(), time.Now()
+	start, logged := time.Now(), time.Now()
 	for _, pe := range p.PEs() {
 		p.must(lab.Wait(p.ctx, fmt.Sprintf("%d links of %s to be up", p.links, pe.Name), func() (bool, string, error) {
 			<-pause.C
@@ -151,8 +151,8 @@ func (p *pair) waitUp(after time.Time) {
 			if err != nil || len(peers) != 1 {
 				return false, fmt.Sprintf("%+v", peers), err
 			}
-			if time.Since(told) > progress {
-				told = time.Now()
+			if time.Since(logged) > progress {
+				logged = time.Now()
 				p.Logf("after %s %d of %s's links are up", time.Since(start).Round(time.Second), peers[0].LinksUp, pe.Name)
 			}
 			if peers[0].LinksUp != p.links {
@@ -162,15 +162,16 @@ func (p *pair) waitUp(after time.Time) {
 			late := slices.DeleteFunc(all, func(l api.Link) bool {
 				return l.State == api.LinkUp && l.Since.After(after) && len(l.Protocols) == 2
 			})
-			return err == nil && len(late) == 0, fmt.Sprintf("%d links not up since then: %+v", len(late), late[:min(1, len(late))]), err
+			return err == nil && len(late) == 0, fmt.Sprintf("%d links did not come up since then: %+v", len(late), late[:min(1, len(late))]), err
 		}))
 	}
 }
 
-// progress is how often is told how many links are up, so that slowness can be told from a stall.
+// progress is the interval at which the number of links that are up is logged, to distinguish slow
+// progress from a stall.
 const progress = 15 * time.Second
 
-// stop has both daemons end.
+// stop stops both daemons.
 func (p *pair) stop() {
 	p.Helper()
 	for _, pe := range p.PEs() {

@@ -14,8 +14,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// All links come up, all come back after one daemon was killed and started again at once, while the
-// kernel still clears what it had, and a clean end leaves nothing. L2TPVL_LINKS says how many
+// All links come up. They come back after one daemon is killed and started again at once, while the
+// kernel still removes its interfaces. A clean stop leaves nothing. L2TPVL_LINKS sets the number of
 // links.
 func TestScale(t *testing.T) {
 	p := newPair(t, links(t), time.Hour)
@@ -25,7 +25,7 @@ func TestScale(t *testing.T) {
 		start = time.Now()
 	}
 	p.start()
-	took("both daemons answer")
+	took("both daemons started")
 	p.waitUp(time.Time{})
 	took("all up at both ends")
 	p.logCosts()
@@ -38,17 +38,17 @@ func TestScale(t *testing.T) {
 	start = time.Now()
 	killed := start
 	p.must(syscall.Kill(p.PE1.Daemon.PID(), syscall.SIGKILL))
-	p.must(p.PE1.Restart(p.ctx)) // at once: the kernel has just begun to clear
-	took("PE1 killed, and its next daemon answers")
+	p.must(p.PE1.Restart(p.ctx)) // at once: the kernel has just begun to remove the interfaces
+	took("PE1 killed and restarted")
 	p.waitUp(killed)
 	took("all up again")
 	p.stop()
-	took("both daemons have ended")
+	took("both daemons stopped")
 	p.checkGone()
 }
 
-// logCosts tells what the links cost: a daemon's files, threads and memory, and what is left of the
-// machine's memory.
+// logCosts logs the resources that the links use: a daemon's files, threads and memory, and the
+// available memory of the machine.
 func (p *pair) logCosts() {
 	p.Helper()
 	proc := fmt.Sprintf("/proc/%d", p.PE1.Daemon.PID())
@@ -64,10 +64,10 @@ func (p *pair) logCosts() {
 	}
 	left, err := vm.Available()
 	p.must(err)
-	p.Logf("PE1 has %d files open, %s; the machine has %d MiB left", len(files), strings.Join(costs, ", "), left>>10)
+	p.Logf("PE1: %d open files, %s; %d MiB available in the machine", len(files), strings.Join(costs, ", "), left>>10)
 }
 
-// checkGone sees that nothing of the links is left.
+// checkGone checks that nothing of the links is left.
 func (p *pair) checkGone() {
 	p.Helper()
 	for _, pe := range p.PEs() {
@@ -78,7 +78,7 @@ func (p *pair) checkGone() {
 		}
 		for i := 0; i < p.links; i += sharing {
 			if names, err := vr(pe, i).Interfaces(); err != nil || !slices.Equal(names, []string{"lo"}) {
-				p.Errorf("%s has interfaces %q left in %s, want lo alone: %v", pe.Name, names, vr(pe, i), err)
+				p.Errorf("%s has interfaces %q left in %s, want lo only: %v", pe.Name, names, vr(pe, i), err)
 			}
 		}
 	}

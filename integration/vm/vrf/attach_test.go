@@ -8,31 +8,31 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// A customer's interface is put into the VRF, its routes into the VRF's table. It is given back
-// down and without the addresses.
+// A customer interface is moved into the VRF, and its routes into the VRF's table. It is returned
+// down and without its addresses.
 func TestAttachToVRF(t *testing.T) {
 	ip(t, "link add eth9 type veth peer name host9")
 	defer ip(t, "link delete eth9")
 	ip(t, "link set host9 up")
 	m, deleted := newManager(t)
-	told := make(chan string, 16)
+	reports := make(chan string, 16)
 	if err := m.Attach(red, []vr.Attachment{{
 		Name: "eth9", Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.1.1/24"), netip.MustParsePrefix("2001:db8:1::1/64")},
 	}}, func(name string, err error) {
 		if err != nil {
 			name += ": " + err.Error()
 		}
-		told <- name
+		reports <- name
 	}); err != nil {
 		t.Fatal(err)
 	}
 	attached := func() {
 		t.Helper()
-		if got := <-told; got != "eth9" {
-			t.Fatalf("told %q, want eth9", got)
+		if got := <-reports; got != "eth9" {
+			t.Fatalf("report %q, want eth9", got)
 		}
 		if got := ip(t, "-o link show eth9"); !strings.Contains(got[0], "master red") || !strings.Contains(got[0], ",UP") {
-			t.Errorf("the interface is %q, want it up in red", got)
+			t.Errorf("interface %q, want it up in red", got)
 		}
 		for _, family := range []string{"-4 route show table 1001 10.1.1.0/24", "-6 route show table 1001 2001:db8:1::/64"} {
 			if got := ip(t, family); len(got) == 0 || !strings.Contains(got[0], "dev eth9") {
@@ -46,11 +46,11 @@ func TestAttachToVRF(t *testing.T) {
 	ensure(t, m, red)
 	attached()
 
-	// Somebody takes it out: it is put back.
+	// Another process takes it out of the VRF: it is moved back.
 	ip(t, "link set eth9 nomaster")
 	attached()
 
-	// The VRF is deleted, and made anew.
+	// The VRF is deleted and created again.
 	ip(t, "link delete red")
 	<-deleted
 	ensure(t, m, red)
@@ -60,9 +60,9 @@ func TestAttachToVRF(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ip(t, "-o link show eth9"); strings.Contains(got[0], "master") || strings.Contains(got[0], ",UP") {
-		t.Errorf("given back, the interface is %q, want it down in no VRF", got)
+		t.Errorf("returned interface %q, want it down and in no VRF", got)
 	}
 	if got := ip(t, "-o addr show dev eth9 scope global"); len(got) != 0 {
-		t.Errorf("given back, the interface has %q", got)
+		t.Errorf("returned interface with addresses %q", got)
 	}
 }

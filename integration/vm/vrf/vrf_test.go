@@ -1,5 +1,5 @@
-// Package vrf tests VRFs as virtual routers, in the virtual machine of integration/vm: the kernel
-// of a container often has none.
+// Package vrf tests VRFs as virtual routers in the virtual machine of integration/vm, because the
+// kernel of a container often lacks VRFs.
 package vrf
 
 import (
@@ -34,7 +34,7 @@ func ip(t *testing.T, args string) []string {
 	return lines
 }
 
-// has reports whether a line begins with those words.
+// has reports whether one of the lines begins with the words.
 func has(lines []string, words string) bool {
 	return slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, words) })
 }
@@ -44,7 +44,7 @@ func exists(name string) bool {
 	return err == nil
 }
 
-// newManager returns a manager and the channel of the routers that it tells the deletion of.
+// newManager returns a manager, and a channel with the routers whose deletion it reports.
 func newManager(t *testing.T) (*linux.Manager, <-chan *linux.Router) {
 	t.Helper()
 	deleted := make(chan *linux.Router, 16)
@@ -69,7 +69,7 @@ func ensure(t *testing.T, m *linux.Manager, s vr.Spec) *linux.Router {
 	return r
 }
 
-// addTUN makes a TUN device as a data plane does, which stays without somebody who has it open.
+// addTUN creates a TUN device as a data plane does. It stays when no process has it open.
 func addTUN(t *testing.T, r *linux.Router, name string) {
 	t.Helper()
 	if err := r.Do(func() error {
@@ -85,31 +85,31 @@ var (
 	blue = vr.Spec{VRF: "blue", Table: 1002}
 )
 
-func TestVRFIsCreatedAndOnlyOursRemoved(t *testing.T) {
+func TestOnlyCreatedVRFIsRemoved(t *testing.T) {
 	ip(t, "link add blue type vrf table 1002")
 	defer ip(t, "link delete blue")
 	m, deleted := newManager(t)
 	if r := ensure(t, m, blue); r.Created() {
-		t.Error("a VRF that was there is said to be created")
+		t.Error("an existing VRF is reported as created")
 	}
 	r := ensure(t, m, red)
 	if !r.Created() || r.Name() != "red" || r.Spec() != red {
 		t.Errorf("got %v, created %v", r.Spec(), r.Created())
 	}
 	if again := ensure(t, m, red); again != r {
-		t.Error("the second Ensure gave another router")
+		t.Error("the second Ensure returned another router")
 	}
 	if lines := ip(t, "-d -o link show red up"); len(lines) != 1 || !strings.Contains(lines[0], "vrf table 1001") {
-		t.Errorf("the VRF is %q, want it up with table 1001", lines)
+		t.Errorf("VRF %q, want it up with table 1001", lines)
 	}
 	if lines := ip(t, "link show blue"); strings.Contains(lines[0], "UP") {
-		t.Errorf("the VRF that was there is not left as it is: %q", lines)
+		t.Errorf("the existing VRF was modified: %q", lines)
 	}
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if exists("red") || !exists("blue") {
-		t.Errorf("after Close: red is there: %v, want false; blue: %v, want true", exists("red"), exists("blue"))
+		t.Errorf("after Close: red exists: %v, want false; blue exists: %v, want true", exists("red"), exists("blue"))
 	}
 	for _, family := range []string{"-4", "-6"} {
 		if routes := ip(t, family+" route show table all"); has(routes, "unreachable default") {
@@ -117,7 +117,7 @@ func TestVRFIsCreatedAndOnlyOursRemoved(t *testing.T) {
 		}
 	}
 	if len(deleted) != 0 {
-		t.Error("what Close removed was told as deleted")
+		t.Error("the VRF that Close removed was reported as deleted")
 	}
 	if err := r.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Do after Close: %v", err)
@@ -134,12 +134,12 @@ func TestEnsureRefuses(t *testing.T) {
 		t.Errorf("a VRF with another table: %v", err)
 	}
 	if _, err := m.Ensure(red); err == nil || !strings.Contains(err.Error(), "type dummy") {
-		t.Errorf("an interface that is no VRF: %v", err)
+		t.Errorf("an interface of another type: %v", err)
 	}
 }
 
-// Two VRFs have the same addresses and routes, each in its own table, and the host's own table
-// knows none of them.
+// Two VRFs have the same addresses and routes, each in its own table, and the host's main table has
+// none of them.
 func TestInterfacesAreInTheirVRFs(t *testing.T) {
 	m, _ := newManager(t)
 	for _, s := range []vr.Spec{red, blue} {
@@ -169,20 +169,20 @@ func TestInterfacesAreInTheirVRFs(t *testing.T) {
 			"10.1.2.0/24 dev vl-" + name + " proto 115", "10.255.0.1 dev vl-" + name + " proto kernel", "unreachable default proto 115",
 		} {
 			if !has(v4, want) {
-				t.Errorf("VRF %s has %q, and no %q", name, v4, want)
+				t.Errorf("VRF %s has %q, without %q", name, v4, want)
 			}
 		}
 		for _, want := range []string{
 			"2001:db8:2::/48 dev vl-" + name + " proto 115", "fe80::/64 dev vl-" + name, "unreachable default dev lo proto 115",
 		} {
 			if !has(v6, want) {
-				t.Errorf("VRF %s has %q, and no %q", name, v6, want)
+				t.Errorf("VRF %s has %q, without %q", name, v6, want)
 			}
 		}
 		if lines := ip(t, "route get vrf "+name+" 10.1.2.9"); !strings.Contains(lines[0], "dev vl-"+name) {
 			t.Errorf("VRF %s routes by %q", name, lines)
 		}
-		// What no route is for must not get into the provider's network.
+		// Packets without a route must not leak into the provider's network.
 		if out, err := exec.Command("ip", "route", "get", "vrf", name, "203.0.113.1").CombinedOutput(); err == nil {
 			t.Errorf("VRF %s has a route to 203.0.113.1: %s", name, out)
 		}
@@ -198,14 +198,14 @@ func TestInterfacesAreInTheirVRFs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if has(ip(t, "route show vrf red"), "10.1.2.0/24") || !has(ip(t, "route show vrf blue"), "10.1.2.0/24") {
-		t.Error("the route was to be removed from red and from red alone")
+		t.Error("the route was not removed from red, or was removed from blue")
 	}
 	if has(ip(t, "route show vrf red"), "unreachable default") == false {
-		t.Error("the last resort of the VRF was removed with the routes of a link")
+		t.Error("the unreachable default route of the VRF was removed with the routes of a link")
 	}
 }
 
-func TestDeletedBehindOurBack(t *testing.T) {
+func TestDeletedByAnotherProcess(t *testing.T) {
 	m, deleted := newManager(t)
 	first := ensure(t, m, red)
 	addTUN(t, first, "vl-red")
@@ -214,7 +214,7 @@ func TestDeletedBehindOurBack(t *testing.T) {
 	}
 	ip(t, "link delete red")
 	if r := <-deleted; r != first {
-		t.Fatalf("told of %v, want red", r.Spec())
+		t.Fatalf("deletion of %v reported, want red", r.Spec())
 	}
 	if err := first.Do(func() error { return nil }); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("Do in a deleted VRF: %v", err)
@@ -228,15 +228,15 @@ func TestDeletedBehindOurBack(t *testing.T) {
 	ip(t, "link add red type vrf table 1001")
 	defer ip(t, "link delete red")
 	if r := <-deleted; r != second {
-		t.Error("the replacement was not told")
+		t.Error("the replacement was not reported")
 	}
 	if third := ensure(t, m, red); third.Created() {
-		t.Error("the VRF made by hand is said to be created by us")
+		t.Error("the VRF created by hand is reported as created by the manager")
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)
 	}
 	if !exists("red") {
-		t.Error("Close removed a VRF that was made by hand")
+		t.Error("Close removed a VRF that was created by hand")
 	}
 }

@@ -8,12 +8,12 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr/linux"
 )
 
-// All VRFs share a namespace: an interface that is set up or down is told with the VRF that it is
-// in, and one that is in none is not told.
-func TestInterfacesTurnedInVRFsAreTold(t *testing.T) {
-	turns := make(chan string, 64)
+// All VRFs share a namespace: a change of an interface's state is reported with the VRF of the
+// interface, and not at all for an interface outside all VRFs.
+func TestInterfaceStatesInVRFs(t *testing.T) {
+	states := make(chan string, 64)
 	m, err := linux.NewManager(func(*linux.Router) {}, func(r *linux.Router, ifname string, up bool) {
-		turns <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
+		states <- fmt.Sprintf("%s %s %v", r.Name(), ifname, up)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -25,8 +25,8 @@ func TestInterfacesTurnedInVRFsAreTold(t *testing.T) {
 	})
 	want := func(line string) {
 		t.Helper()
-		if got := <-turns; got != line {
-			t.Fatalf("told %q, want %q", got, line)
+		if got := <-states; got != line {
+			t.Fatalf("report %q, want %q", got, line)
 		}
 	}
 	for _, spec := range []vr.Spec{red, blue} {
