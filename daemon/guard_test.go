@@ -21,6 +21,7 @@ type fakeGuard struct {
 	calls   []string      // in order, but for Status
 	tried   []time.Time   // when Protect was called
 	closing func()        // called by Close; nil: nothing
+	renew   func() error  // called by Reconnect; nil: nothing
 	slow    time.Duration // what Status takes
 }
 
@@ -54,9 +55,17 @@ func (g *fakeGuard) note(call string) error {
 	return nil
 }
 
-func (g *fakeGuard) Release(name string) error   { return g.note("release " + name) }
-func (g *fakeGuard) Reconnect(name string) error { return g.note("reconnect " + name) }
-func (g *fakeGuard) Tidy(names []string) error   { return g.note("tidy " + strings.Join(names, " ")) }
+func (g *fakeGuard) Release(name string) error { return g.note("release " + name) }
+func (g *fakeGuard) Tidy(names []string) error { return g.note("tidy " + strings.Join(names, " ")) }
+
+func (g *fakeGuard) Reconnect(name string) error {
+	if g.renew != nil {
+		if err := g.renew(); err != nil {
+			return err
+		}
+	}
+	return g.note("reconnect " + name)
+}
 
 func (g *fakeGuard) Close() error {
 	if g.closing != nil {

@@ -120,7 +120,7 @@ func (d *Daemon) ResetPeer(ctx context.Context, peer string) (api.Done, error) {
 		}
 		done += fmt.Sprintf("the control connection to %s is reset, with %s", peer, report.Plural(uint64(links), "link"))
 		if l.class == config.IPsecRequired {
-			done += " that IPsec protects"
+			done += " that IPsec protects" + l.reconnect(ctx)
 		}
 	}
 	if !found {

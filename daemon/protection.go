@@ -127,6 +127,25 @@ func (l *loop) unprotect() {
 	}
 }
 
+// reconnect requests new security associations with the peer, if the protection is in place, and
+// returns what it has done for the operator. Messages of earlier steps of the loop, such as the
+// StopCCN of a reset, leave under the old ones.
+func (l *loop) reconnect(ctx context.Context) string {
+	const notRequested = ", but no new IKE SA is requested: "
+	// The answer of ask precedes the messages of its step. That of another step follows them.
+	inPlace, err := ask(ctx, l, func(time.Time) bool { return l.protection.stands })
+	if err == nil && !inPlace {
+		err = errUnprotected
+	}
+	if err == nil {
+		err = l.daemon.guard.Reconnect(l.name.peer)
+	}
+	if err != nil {
+		return notRequested + err.Error()
+	}
+	return ", and a new IKE SA is requested"
+}
+
 // room is the size of the largest packet to the peer that fits into one of mtu octets on the path.
 func (l *loop) room(mtu int) int {
 	if l.protection == nil {

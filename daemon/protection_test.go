@@ -3,10 +3,12 @@ package daemon
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,6 +261,91 @@ func TestProtectionOutlivesTheSockets(t *testing.T) {
 		}
 		if l := b.linkOf(t, "red"); l.State == api.LinkUp {
 			t.Error("the peer was not told")
+		}
+	})
+}
+
+// A reset of a peer renews the IKE SA of its protected class, after the StopCCN has left under the
+// old one. The links of both classes come up again.
+func TestResetRenewsIKE(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, a, b := protectedPEs(t)
+		var stops atomic.Int32 // StopCCNs of pe1's protected class
+		check := s.n.seen
+		s.n.seen = func(message []byte, from, to netip.AddrPort) {
+			check(message, from, to)
+			// The value of the first AVP, Message Type, of a control message.
+			if from.Addr() == a.localAddrPort().Addr() && from.Port() == 1701 && len(message) >= 20 && binary.BigEndian.Uint16(message[18:]) == 4 {
+				stops.Add(1)
+			}
+		}
+		a.start(t)
+		b.start(t)
+		pass(time.Second)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+
+		a.guard.renew = func() error {
+			if n := stops.Load(); n != 1 {
+				t.Errorf("%d StopCCNs have left under the old IKE SA, want 1", n)
+			}
+			s.raise(false, a, b)
+			return nil
+		}
+		stops.Store(0)
+		done, err := a.ResetPeer(t.Context(), "pe2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "with 1 link that IPsec protects, and a new IKE SA is requested"; strings.Count(done.Done, want) != 1 ||
+			strings.Count(done.Done, "IKE") != 1 {
+			t.Errorf("the operator is told %q, want %q once", done.Done, want)
+		}
+		if n := strings.Count(strings.Join(a.guard.calls, ";"), "reconnect pe2"); n != 1 {
+			t.Errorf("calls of the guard %q, want one of Reconnect", a.guard.calls)
+		}
+		pass(time.Second)
+		s.raise(true, a, b)
+		pass(20 * time.Second)
+		a.isUp(t)
+		b.isUp(t)
+
+		a.guard.renew = func() error { return errors.New("strongSwan does not answer") }
+		done, err = a.ResetPeer(t.Context(), "pe2")
+		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: strongSwan does not answer") {
+			t.Errorf("the operator is told %q, %v", done.Done, err)
+		}
+		pass(20 * time.Second)
+		a.isUp(t)
+	})
+}
+
+// Without a protection in place, and for links in the clear, a reset requests no IKE SA.
+func TestResetWithoutProtection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := protectedPEs(t)
+		a.guard.refused = errors.New("no nf_tables")
+		a.start(t)
+		b.start(t)
+		pass(time.Second)
+		done, err := a.ResetPeer(t.Context(), "pe2")
+		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: "+errUnprotected.Error()) {
+			t.Errorf("the operator is told %q, %v", done.Done, err)
+		}
+		if slices.Contains(a.guard.calls, "reconnect pe2") {
+			t.Errorf("calls of the guard %q, want none of Reconnect", a.guard.calls)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		_, a, b := twoPEs("blue")
+		a.start(t)
+		b.start(t)
+		pass(5 * time.Second)
+		done, err := a.ResetPeer(t.Context(), "pe2")
+		if err != nil || strings.Contains(done.Done, "IKE") || len(a.guard.calls) > 1 {
+			t.Errorf("the operator is told %q, %v; calls of the guard %q", done.Done, err, a.guard.calls)
 		}
 	})
 }

@@ -49,7 +49,9 @@ func (a *app) resetCommand() *cobra.Command {
 new attempt at once. Other links stay up.
 
 With a peer alone: end the control connections to it with a StopCCN, and with them all of their
-links, and start new ones at once. The links of a static peer are reset one by one.`,
+links, and start new ones at once. The links of a static peer are reset one by one. If IPsec
+protects links to the peer, a new IKE SA replaces the present one; protected links come up once it
+is established.`,
 		Example: `  l2tpvl-ctl reset red pe2
   l2tpvl-ctl reset pe2`,
 		Args:              cobra.RangeArgs(1, 2),

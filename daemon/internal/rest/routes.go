@@ -88,7 +88,7 @@ func routes(b Backend) []route {
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.ResetLink(r.Context(), r.PathValue("vpn"), r.PathValue("peer"))
 			}),
-		post(api.PathPeers+"/{peer}/"+api.Reset, "Reset the control connections to a peer, with all their links",
+		post(api.PathPeers+"/{peer}/"+api.Reset, "Reset the control connections to a peer, with all their links and the IKE SA of the protected ones",
 			func(r *http.Request, _ struct{}) (api.Done, error) {
 				return b.ResetPeer(r.Context(), r.PathValue("peer"))
 			}),
