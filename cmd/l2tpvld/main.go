@@ -1,5 +1,5 @@
-// Command l2tpvld gives the virtual routers of this provider edge router point-to-point virtual
-// links to those of its peers.
+// Command l2tpvld maintains point-to-point links between the virtual routers of this provider edge
+// router and those of its peers.
 package main
 
 import (
@@ -17,36 +17,43 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon"
 )
 
-// version is set by the build.
+// version is set by the linker.
 var version = "(devel)"
 
-const usage = `l2tpvld makes and keeps virtual links to other provider edge routers.
+const usage = `l2tpvld maintains point-to-point links between the virtual routers of this host and those of other
+provider edge routers. It runs in the foreground and logs to standard error.
 
 Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
-SIGHUP has it read the configuration again and do what has changed, and nothing else; SIGTERM has it take all links down
-and end.
+SIGHUP makes it read the configuration again and apply the differences. SIGTERM and SIGINT make it
+take all links down and exit.
+
+Exit status:
+  0   the daemon was stopped, or the configuration is valid
+  1   the daemon could not start, or did not stop cleanly
+  64  the command line is wrong
+  78  the configuration has errors
 
 `
 
 // Exit statuses. 2 is that of a Go program that crashes.
 const (
-	exitFailed = 1  // the daemon could not start, or did not end cleanly
-	exitUsage  = 64 // wrong flags: EX_USAGE of sysexits(3head)
-	exitConfig = 78 // a configuration with mistakes: EX_CONFIG; systemd need not try it again
+	exitFailed = 1  // the daemon could not start, or did not stop cleanly
+	exitUsage  = 64 // the command line is wrong: EX_USAGE of sysexits(3head)
+	exitConfig = 78 // the configuration has errors: EX_CONFIG; systemd does not restart the daemon
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	complain := func(status int, err error) int {
+	fail := func(status int, err error) int {
 		fmt.Fprintf(stderr, "l2tpvld: %v\n", err)
 		return status
 	}
 	flags := pflag.NewFlagSet("l2tpvld", pflag.ContinueOnError)
-	file := flags.StringP("config", "c", "", "the configuration: YAML, TOML or JSON, by its extension (required)")
-	check := flags.Bool("check", false, "check the configuration, print what is wrong with it, and touch nothing")
-	requireIPsec := flags.Bool("require-ipsec", false, "refuse a configuration with a link in clear (ipsec: none)")
+	file := flags.StringP("config", "c", "", "configuration `file`: YAML, TOML or JSON, according to its\nextension (required)")
+	check := flags.Bool("check", false, "check the configuration, print its errors, and change nothing")
+	requireIPsec := flags.Bool("require-ipsec", false, "refuse a configuration with a link without IPsec (ipsec: none)")
 	showVersion := flags.Bool("version", false, "print the version")
 	flags.SortFlags = false
 	flags.Usage = func() { fmt.Fprint(stdout, usage+flags.FlagUsages()) }
@@ -54,14 +61,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, pflag.ErrHelp):
 		return 0
 	case err != nil:
-		return complain(exitUsage, fmt.Errorf("%w; see l2tpvld --help", err))
+		return fail(exitUsage, fmt.Errorf("%w; see l2tpvld --help", err))
 	case *showVersion:
 		fmt.Fprintln(stdout, "l2tpvld", version)
 		return 0
 	case flags.NArg() > 0:
-		return complain(exitUsage, fmt.Errorf("unexpected argument %q; see l2tpvld --help", flags.Arg(0)))
+		return fail(exitUsage, fmt.Errorf("unexpected argument %q; see l2tpvld --help", flags.Arg(0)))
 	case *file == "":
-		return complain(exitUsage, errors.New("no configuration; say --config FILE"))
+		return fail(exitUsage, errors.New("no configuration file; use --config FILE"))
 	}
 
 	load := func() (*config.Config, error) {
@@ -73,30 +80,30 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 	cfg, err := load()
 	if err != nil {
-		return complain(exitConfig, err)
+		return fail(exitConfig, err)
 	}
 	if *check {
-		fmt.Fprintf(stdout, "%s: fine: %s, %s\n", *file, count(len(cfg.Peers), "peer"), count(len(cfg.VPNs), "VPN"))
+		fmt.Fprintf(stdout, "%s: valid: %s, %s\n", *file, count(len(cfg.Peers), "peer"), count(len(cfg.VPNs), "VPN"))
 		return 0
 	}
 	log, level, err := daemon.NewLogger(cfg.Log)
 	if err != nil {
-		return complain(exitFailed, err)
+		return fail(exitFailed, err)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	context.AfterFunc(ctx, stop) // the default action again: a second signal ends the process at once
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	reload := daemon.Reload{When: hangups, File: *file, Level: level, Read: load, RequireIPsec: *requireIPsec}
 	if err := daemon.Run(ctx, cfg, reload, systemd(log), version, log); err != nil {
-		return complain(exitFailed, err)
+		return fail(exitFailed, err)
 	}
 	return 0
 }
 
-// count is a number of things.
+// count returns a number with its noun, such as "2 peers".
 func count(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

@@ -22,20 +22,28 @@ vpns:
     links: [{peer: pe2}]
 `
 
-const help = `l2tpvld makes and keeps virtual links to other provider edge routers.
+const help = `l2tpvld maintains point-to-point links between the virtual routers of this host and those of other
+provider edge routers. It runs in the foreground and logs to standard error.
 
 Usage: l2tpvld --config FILE [--check] [--require-ipsec]
 
-SIGHUP has it read the configuration again and do what has changed, and nothing else; SIGTERM has it take all links down
-and end.
+SIGHUP makes it read the configuration again and apply the differences. SIGTERM and SIGINT make it
+take all links down and exit.
 
-  -c, --config string   the configuration: YAML, TOML or JSON, by its extension (required)
-      --check           check the configuration, print what is wrong with it, and touch nothing
-      --require-ipsec   refuse a configuration with a link in clear (ipsec: none)
+Exit status:
+  0   the daemon was stopped, or the configuration is valid
+  1   the daemon could not start, or did not stop cleanly
+  64  the command line is wrong
+  78  the configuration has errors
+
+  -c, --config file     configuration file: YAML, TOML or JSON, according to its
+                        extension (required)
+      --check           check the configuration, print its errors, and change nothing
+      --require-ipsec   refuse a configuration with a link without IPsec (ipsec: none)
       --version         print the version
 `
 
-// What an operator types wrong is said in a line, with what would be right.
+// Each error of the command line is reported on one line, with the correction.
 func TestRun(t *testing.T) {
 	file := func(name, text string) string {
 		path := filepath.Join(t.TempDir(), name)
@@ -44,34 +52,34 @@ func TestRun(t *testing.T) {
 		}
 		return path
 	}
-	fine := file("good.yaml", good)
+	valid := file("good.yaml", good)
 	two := file("two.yaml", strings.ReplaceAll(good, "192.0.2.2", "nowhere")+"colour: blue\n")
-	// An API socket where none can be keeps the daemon from starting.
-	stuck := file("stuck.yaml", good+"api: {socket: "+fine+"/s}\n")
+	// The daemon cannot start: its API socket would be below a file.
+	unusable := file("unusable.yaml", good+"api: {socket: "+valid+"/s}\n")
 	for _, tt := range []struct {
 		name   string
 		args   []string
 		status int
 		out    string
-		errs   []string // what each line of standard error begins with, and says
+		errs   []string // texts on standard error, one for each line
 	}{
 		{"help", []string{"--help"}, 0, help, nil},
 		{"version", []string{"--version"}, 0, "l2tpvld (devel)\n", nil},
-		{"nothing", nil, exitUsage, "", []string{"l2tpvld: no configuration; say --config FILE"}},
+		{"no arguments", nil, exitUsage, "", []string{"l2tpvld: no configuration file; use --config FILE"}},
 		{"unknown flag", []string{"--colour"}, exitUsage, "", []string{"l2tpvld: unknown flag: --colour; see l2tpvld --help"}},
 		{"flag without value", []string{"--config"}, exitUsage, "", []string{"l2tpvld: flag needs an argument: --config; see l2tpvld --help"}},
-		{"argument", []string{"-c", fine, "now"}, exitUsage, "", []string{`l2tpvld: unexpected argument "now"; see l2tpvld --help`}},
+		{"argument", []string{"-c", valid, "now"}, exitUsage, "", []string{`l2tpvld: unexpected argument "now"; see l2tpvld --help`}},
 		{"no such file", []string{"-c", "/nowhere/l2tpvl.yaml"}, exitConfig, "", []string{"l2tpvld: open /nowhere/l2tpvl.yaml: no such file or directory"}},
-		{"good", []string{"--check", "-c", fine}, 0, fine + ": fine: 1 peer, 1 VPN\n", nil},
-		{"two mistakes", []string{"--check", "-c", two}, exitConfig, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
-		{"mistakes without --check", []string{"-c", two}, exitConfig, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
+		{"good", []string{"--check", "-c", valid}, 0, valid + ": valid: 1 peer, 1 VPN\n", nil},
+		{"two errors", []string{"--check", "-c", two}, exitConfig, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
+		{"errors without --check", []string{"-c", two}, exitConfig, "", []string{"colour", `peers.pe2.address: "nowhere"`}},
 		{
-			"link in clear",
-			[]string{"--require-ipsec", "--check", "-c", fine},
+			"clear link",
+			[]string{"--require-ipsec", "--check", "-c", valid},
 			exitConfig, "",
 			[]string{`vpns.red.links[0].ipsec: "none" is refused because l2tpvld runs with --require-ipsec; set required`},
 		},
-		{"cannot start", []string{"-c", stuck}, exitFailed, "", []string{"l2tpvld: api.socket: "}},
+		{"cannot start", []string{"-c", unusable}, exitFailed, "", []string{"l2tpvld: api.socket: "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -102,7 +110,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// The manual page has the flags and exit statuses that there are, and no other flags.
+// The manual page has all flags and exit statuses of the program, and no other flags.
 func TestManualPage(t *testing.T) {
 	text, err := os.ReadFile("../../configs/package/l2tpvld.8")
 	if err != nil {
@@ -118,7 +126,7 @@ func TestManualPage(t *testing.T) {
 	}
 	for _, name := range flag.FindAllString(page, -1) {
 		if !slices.Contains(want, name) {
-			t.Errorf("the page has %s, which is no flag", name)
+			t.Errorf("the page has the unknown flag %s", name)
 		}
 	}
 	for _, status := range []int{0, exitFailed, exitUsage, exitConfig} {

@@ -9,14 +9,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon"
 )
 
-// systemd is the supervisor if systemd has started us with a socket to notify it, else nobody.
+// systemd returns the supervisor that notifies systemd, or the zero value if systemd has not
+// started the process with a notification socket.
 func systemd(log *zap.Logger) daemon.Supervisor {
-	if told, _ := sd.SdNotify(false, "STATUS=starting"); !told {
+	if sent, _ := sd.SdNotify(false, "STATUS=starting"); !sent {
 		return daemon.Supervisor{}
 	}
 	watchdog, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
-		log.Warn("the watchdog that systemd asks for is not served", zap.String("reason", err.Error()))
+		log.Warn("systemd watchdog disabled: invalid settings", zap.String("reason", err.Error()))
 		watchdog = time.Duration(0)
 	}
 	return daemon.Supervisor{Watchdog: watchdog, Notify: func(state string) {

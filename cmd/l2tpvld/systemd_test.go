@@ -11,9 +11,10 @@ import (
 	"go.uber.org/zap"
 )
 
+// The supervisor sends notifications to the socket that systemd provides.
 func TestSystemd(t *testing.T) {
 	if s := systemd(zap.NewNop()); s.Notify != nil {
-		t.Error("there is a supervisor without systemd")
+		t.Error("got a supervisor without systemd")
 	}
 
 	socket := filepath.Join(t.TempDir(), "notify")
@@ -34,7 +35,7 @@ func TestSystemd(t *testing.T) {
 		buffer := make([]byte, 100)
 		n, err := conn.Read(buffer)
 		if err != nil || string(buffer[:n]) != want {
-			t.Errorf("systemd hears %q, %v; want %q", buffer[:n], err, want)
+			t.Errorf("systemd received %q, %v; want %q", buffer[:n], err, want)
 		}
 	}
 }
