@@ -47,14 +47,14 @@ func TestClassesDiffer(t *testing.T) {
 		pass(20 * time.Second)
 
 		const text = "VPN 00005e:00000002 requires IPsec here, but this connection is clear"
-		if layer, reason, advice := a.blamed(t, 1); layer != "session" || !strings.Contains(reason, text) || !strings.Contains(advice, "IPsec") {
+		if layer, reason, advice := a.blamed(t, 1); layer != "session" || !strings.Contains(reason, text) || !strings.Contains(advice, "`ipsec`") {
 			t.Errorf("pe1 blames the %s: %q, %q", layer, reason, advice)
 		}
 		if refused := b.logs.FilterMessage("session request of peer refused").All(); len(refused) == 0 || refused[0].ContextMap()["reason"] != text {
 			t.Errorf("pe2 logs %v", refused)
 		}
 		x := b.explained(t, "red", "pe1")
-		if step := x.Steps[2]; step.Layer != "IPsec" || step.Mark != api.MarkPending || !strings.Contains(step.Text, "pe1 asked for the link in clear") {
+		if step := x.Steps[2]; step.Layer != "IPsec" || step.Mark != api.MarkPending || !strings.Contains(step.Text, "pe1 requested the link in the clear") {
 			t.Errorf("pe2 explains %+v", x.Steps)
 		}
 		if a.allLinks(t)[0].State != api.LinkUp || b.allLinks(t)[0].State != api.LinkUp {

@@ -41,7 +41,7 @@ func TestInterfaceSetDown(t *testing.T) {
 			reason, advice string
 		}{
 			{a, "vl-red is administratively down", "`ip -n red link set vl-red up`"},
-			{b, "the interface at pe1 is down", "on pe1 somebody has set the link's interface down"},
+			{b, "the interface at pe1 is down", "On pe1, the link's interface was set down"},
 		} {
 			l := tt.pe.allLinks(t)[1]
 			if l.VPN != "red" || l.State != api.LinkDown || l.Reason != tt.reason || l.RetryAt != nil {

@@ -70,7 +70,7 @@ func TestMetrics(t *testing.T) {
 			`peer_links_up{ipsec="none",peer="pe2"} 1`,
 			`peer_path_mtu_bytes{ipsec="none",peer="pe2"} 1500`,
 			`peer_drops_total{ipsec="none",peer="pe2",reason="unauthenticated"} 0`,
-			`drops_total{reason="stranger"} 0`,
+			`drops_total{reason="unknown sender"} 0`,
 			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.005"} 0`,
 			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.01"} 2`,
 			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`,

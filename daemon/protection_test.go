@@ -415,7 +415,7 @@ func TestFloorDropsAreTold(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status.Drops["in clear, not sent"] != 3 || status.Drops["in clear, not taken"] != 5 {
+		if status.Drops["unencrypted, not sent"] != 3 || status.Drops["unencrypted, not accepted"] != 5 {
 			t.Errorf("drops %v", status.Drops)
 		}
 	})

@@ -51,7 +51,7 @@ func TestStaticLinks(t *testing.T) {
 		// What looks like a control message is none here.
 		a.loops()[0].Receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops()[0].peer.AddrPort())
 		synctest.Wait()
-		if told := a.drops(t); told["control message of a static peer"] != 1 {
+		if told := a.drops(t); told["control message from a static peer"] != 1 {
 			t.Errorf("drops %v", told)
 		}
 

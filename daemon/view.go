@@ -49,7 +49,7 @@ func (l *loop) look(now time.Time) report.View {
 	}
 	p := &l.path
 	v.Path = report.Path{
-		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), Unasked: l.unasked.Load(),
+		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), StaticControl: l.unasked.Load(),
 		ForeignPort: l.foreignPort.Load(),
 	}
 	if errors.As(p.err, new(*unprotectedError)) {

@@ -42,10 +42,10 @@ func TestVPNs(t *testing.T) {
 		a.start(t)
 		pass(100 * time.Millisecond)
 		compare(a, []row{
-			{"00005e:00000001", "red", "unknown", "control connection on its way"},
-			{"00005e:00000002", "green", "unknown", "control connection on its way"},
-			{"00005e:00000003", "blue", "unknown", "control connection on its way"},
-			{"00005e:00000004", "grey", "unknown", "control connection on its way"},
+			{"00005e:00000001", "red", "unknown", "control connection is being established"},
+			{"00005e:00000002", "green", "unknown", "control connection is being established"},
+			{"00005e:00000003", "blue", "unknown", "control connection is being established"},
+			{"00005e:00000004", "grey", "unknown", "control connection is being established"},
 		})
 		b.start(t)
 		pass(time.Minute)

@@ -20,7 +20,7 @@ func TestLinksWithoutRequiredIPsecSendNothing(t *testing.T) {
 	r.waitUp("blue")
 	r.waitPings("blue")
 	for _, pe := range r.PEs() {
-		r.waitExplained(pe, "red", "IPsec", "this host lacks what it takes", "nothing is sent in clear")
+		r.waitExplained(pe, "red", "IPsec", "this host lacks support for IPsec", "nothing is sent in the clear")
 		if l := r.link(pe, "red"); l.State == api.LinkUp || l.IPsec != "required" || l.ESP != "" {
 			t.Errorf("red at %s: want not up, IPsec required, no ESP; got %s", pe.Name, asJSON(l))
 		}
@@ -52,7 +52,7 @@ func TestDifferentProtectionClassesAreExplained(t *testing.T) {
 	r.start(r.PE2, r.PE2.Protect(r.PE2.Config().Quick(), "red"))
 	r.waitUp("blue")
 	r.waitExplained(r.PE1, "red", "session", "VPN "+lab.VPNID(0)+" requires IPsec here, but this connection is clear")
-	r.waitExplained(r.PE2, "red", "IPsec", r.PE1.Name+" asked for the link in clear")
+	r.waitExplained(r.PE2, "red", "IPsec", r.PE1.Name+" requested the link in the clear")
 
 	out, err := r.PE2.Ctl(r.ctx, "peers")
 	r.must(err)

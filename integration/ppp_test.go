@@ -55,7 +55,7 @@ func TestAuthenticationByCHAP(t *testing.T) {
 	r.must(err)
 	explained := false
 	for _, step := range e.Steps {
-		explained = explained || step.Layer == "LCP" && hasAll(step.Text, []string{"peer as two by CHAP: passed", "we as one by CHAP: passed"})
+		explained = explained || step.Layer == "LCP" && hasAll(step.Text, []string{"CHAP of peer (two): passed", "CHAP of this host (one): passed"})
 	}
 	if !explained {
 		t.Errorf("the explanation of red does not show its authentication: %s", asJSON(e))

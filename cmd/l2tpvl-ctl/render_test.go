@@ -128,12 +128,12 @@ var (
 
 	vpns = []api.VPN{
 		{VPNID: "00005e:00000001", VPN: "red", Peer: "pe2", IPsec: "none", Counterpart: api.CounterpartThere},
-		{VPNID: "00005e:00000002", VPN: "blue", Peer: "pe2", IPsec: "required", Counterpart: api.CounterpartOtherClass, Reason: "pe2 calls for it with another `ipsec`", CalledAt: ptr(at(29, 14, 2, 11))},
+		{VPNID: "00005e:00000002", VPN: "blue", Peer: "pe2", IPsec: "required", Counterpart: api.CounterpartOtherClass, Reason: "pe2 requests it with another `ipsec`", CalledAt: ptr(at(29, 14, 2, 11))},
 		{
 			VPNID: "00005e:00000007", VPN: "green", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartMissing,
 			Reason: `refused by pe3: VPN-ID 00005e:00000007 is not configured for peer "pe1" (CDN result 5)`,
 		},
-		{VPNID: "00005e:00000008", VPN: "grey", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartUnknown, Reason: "waiting for pe3 to call"},
+		{VPNID: "00005e:00000008", VPN: "grey", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartUnknown, Reason: "waiting for pe3 to request a control connection"},
 		{VPNID: "00005e:00000070", Peer: "pe3", IPsec: "none", Counterpart: api.CounterpartThere, Reason: "no VPN has this VPN-ID here", CalledAt: ptr(at(29, 14, 2, 1)), Calls: 41},
 	}
 
@@ -142,7 +142,7 @@ var (
 		Now:  now,
 		Steps: []api.Step{
 			{Layer: "configuration", Mark: api.MarkOK, Text: "VPN-ID 00005e:00000007, VR vrf green"},
-			{Layer: "peer", Mark: api.MarkOK, Text: "pe3 198.51.100.3, last heard 0.4 s ago"},
+			{Layer: "peer", Mark: api.MarkOK, Text: "pe3 198.51.100.3, last message 0.4 s ago"},
 			{Layer: "control connection", Mark: api.MarkOK, Text: "0x5f1c22ab ⇄ 0x0911e0d3, window 16"},
 			{
 				Layer: "session", Mark: api.MarkFailed,

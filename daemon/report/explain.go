@@ -12,17 +12,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Explain reports why the link of a VPN is as it is. The views are those of one peer, of all
-// classes; found is false if none has a link of that VPN.
+// Explain explains the state of a VPN's link to a peer. The views are those of this peer, one for
+// each class. If no view has a link of the VPN, found is false.
 func Explain(views []View, vpn string) (x api.Explanation, found bool) {
-	astray := make(map[endid.VPNID]time.Time) // requests for it arrive at the views of the other class
+	// The peer's requests on the wrong connection are in the view of the other class.
+	wrongClass := make(map[endid.VPNID]time.Time)
 	for _, v := range views {
-		maps.Copy(astray, v.WrongClass)
+		maps.Copy(wrongClass, v.WrongClass)
 	}
 	for _, v := range views {
 		for i := range v.Links {
 			if l := &v.Links[i]; l.Config.VPN == vpn {
-				v.WrongClass = astray
+				v.WrongClass = wrongClass
 				v.Count()
 				return explainLink(&v, l), true
 			}
@@ -31,11 +32,11 @@ func Explain(views []View, vpn string) (x api.Explanation, found bool) {
 	return api.Explanation{}, false
 }
 
-// finding is what was found of one layer.
+// finding is the state of one layer.
 type finding struct {
 	mark   api.Mark
 	text   string
-	advice string // what to do, if it is broken
+	advice string // what to do about a broken layer
 }
 
 func fine(format string, args ...any) finding {
@@ -46,8 +47,9 @@ func pending(format string, args ...any) finding {
 	return finding{mark: api.MarkPending, text: fmt.Sprintf(format, args...)}
 }
 
-// seen is a layer that the last attempt has got beyond, and the present one has not reached.
-func seen(text string) finding { return fine("%s in the last attempt", text) }
+// fineBefore returns the finding for a layer that came up in the last attempt and is not yet
+// reached by the current one.
+func fineBefore(text string) finding { return fine("%s in the last attempt", text) }
 
 func skipped(text string) finding { return finding{mark: api.MarkSkipped, text: text} }
 
@@ -55,21 +57,21 @@ func broken(text, advice string) finding {
 	return finding{mark: api.MarkFailed, text: text, advice: advice}
 }
 
-// explainer looks at one link.
+// explainer examines one link. It has a method for each layer.
 type explainer struct {
 	*View
 	l *session.LinkStatus
 }
 
-// explainLink walks the layers from the configuration up to the first that is not there.
+// explainLink examines the layers from the configuration up to the first that is not up.
 func explainLink(v *View, l *session.LinkStatus) api.Explanation {
 	e := explainer{v, l}
 	x := api.Explanation{Link: v.Link(l), Now: v.Now}
 	type layer struct {
-		name string
-		look func() finding
-		// beside marks a layer whose failure does not keep those after it from working.
-		beside bool
+		name    string
+		examine func() finding
+		// independent marks a layer that the layers after it do not depend on.
+		independent bool
 	}
 	layers := []layer{
 		{"configuration", e.configuration, false},
@@ -89,10 +91,10 @@ func explainLink(v *View, l *session.LinkStatus) api.Explanation {
 	for _, layer := range layers {
 		f := finding{mark: api.MarkSkipped}
 		if reached {
-			f = layer.look()
+			f = layer.examine()
 		}
 		if f.mark == api.MarkFailed || f.mark == api.MarkPending {
-			reached = reached && layer.beside
+			reached = reached && layer.independent
 		}
 		if x.Advice == "" {
 			x.Advice = f.advice
@@ -106,23 +108,23 @@ func (e explainer) configuration() finding {
 	c := &e.l.Config
 	if c.Disabled {
 		return broken(fmt.Sprintf("VPN-ID %s, VR %s: %s", c.VPNID, c.VR, e.l.Reason),
-			fmt.Sprintf("An operator has taken it down; `l2tpvl-ctl up %s %s` lets it come up again.", c.VPN, e.Peer))
+			fmt.Sprintf("The operator has disabled this link. Enable it with `l2tpvl-ctl up %s %s`.", c.VPN, e.Peer))
 	}
 	return fine("VPN-ID %s, VR %s, IPsec %s", c.VPNID, c.VR, e.Class)
 }
 
-// failedAt reports whether the last attempt has failed at that layer, and the present one has not
-// got beyond it.
+// failedAt reports whether the last attempt failed at that layer and the current attempt has not
+// passed it.
 func (e explainer) failedAt(layer session.Layer) bool {
 	return e.l.Reason != "" && e.l.Layer == layer && (e.l.Up || reached(e.l) <= layer)
 }
 
-// failedBeyond reports whether the last attempt has failed only after that layer was there.
+// failedBeyond reports whether the last attempt failed at a layer above that one.
 func (e explainer) failedBeyond(layer session.Layer) bool {
 	return e.l.Reason != "" && e.l.Layer > layer
 }
 
-// retryText says when the next attempt is, if one waits for its time.
+// retryText returns when the next attempt starts, as the end of a text; "" if none is scheduled.
 func (e explainer) retryText() string {
 	at := e.l.CallAt
 	if at.IsZero() {

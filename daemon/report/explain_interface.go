@@ -9,7 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// ipCommand begins a command line of ip(8) that looks at the interfaces of a virtual router.
+// ipCommand returns the beginning of a command line of ip(8) for the interfaces of a virtual
+// router.
 func ipCommand(router vr.Spec) string {
 	if router.NetNS == "" {
 		return "ip"
@@ -19,21 +20,22 @@ func ipCommand(router vr.Spec) string {
 
 func (e explainer) iface() finding {
 	l := e.l
-	where := fmt.Sprintf("%s in %s", l.Config.Interface, l.Config.VR)
+	name := fmt.Sprintf("%s in %s", l.Config.Interface, l.Config.VR)
 	switch {
 	case l.Up:
-		return fine("%s, MTU %d", where, l.Interface.MTU)
+		return fine("%s, MTU %d", name, l.Interface.MTU)
 	case l.SetDown:
-		return broken(l.Reason, fmt.Sprintf("Somebody has set it down. When it is to carry packets again: `%s link set %s up`. The session stays meanwhile.",
-			ipCommand(l.Config.VR), l.Config.Interface))
+		return broken(l.Reason, fmt.Sprintf("The interface was set down on this host. Set it up again with `%s link set %s up`. "+
+			"The session stays established in the meantime.", ipCommand(l.Config.VR), l.Config.Interface))
 	case l.Paused:
-		return broken(l.Reason, fmt.Sprintf("Nothing is to be done here: on %s somebody has set the link's interface down, or what it stands for has "+
-			"failed. The session stays meanwhile. `l2tpvl-ctl explain` there says more.", e.Peer))
+		return broken(l.Reason, fmt.Sprintf("There is nothing to do on this host. On %s, the link's interface was set down, or the circuit "+
+			"behind it has failed: run `l2tpvl-ctl explain` there. The session stays established in the meantime.", e.Peer))
 	case e.failedAt(session.LayerDataPlane), e.failedAt(session.LayerInterface):
-		return broken(l.Reason+e.retryText(), fmt.Sprintf("Look at `%s link show %s` and at the log. If an interface or a route is "+
-			"somebody else's, remove it or choose another; what was deleted l2tpvld makes anew by itself.", ipCommand(l.Config.VR), l.Config.Interface))
+		return broken(l.Reason+e.retryText(), fmt.Sprintf("Check `%s link show %s` and the log of l2tpvld. If the interface or a route "+
+			"belongs to another program, remove it or configure another one. If something was deleted, l2tpvld creates it again by itself.",
+			ipCommand(l.Config.VR), l.Config.Interface))
 	case l.Open != 0:
-		return pending("%s is being configured", where)
+		return pending("%s is being configured", name)
 	}
 	return skipped("")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// The step of LCP tells who has proved to be whom.
+// The step of LCP shows the authentication in both directions.
 func TestExplainAuthentication(t *testing.T) {
 	passed := ppp.AuthStatus{Protocol: ppp.ProtocolCHAP, State: ppp.AuthPassed, Name: "pe2"}
 	for _, tt := range []struct {
@@ -17,11 +17,11 @@ func TestExplainAuthentication(t *testing.T) {
 		want        string
 	}{
 		{ppp.AuthStatus{}, ppp.AuthStatus{}, api.MarkOK, "opened, peer's MRU 1400"},
-		{passed, ppp.AuthStatus{}, api.MarkOK, "opened, peer's MRU 1400, peer as pe2 by CHAP: passed"},
+		{passed, ppp.AuthStatus{}, api.MarkOK, "opened, peer's MRU 1400, CHAP of peer (pe2): passed"},
 		{
 			ppp.AuthStatus{Protocol: ppp.ProtocolPAP, State: ppp.AuthPending},
 			ppp.AuthStatus{Protocol: ppp.ProtocolCHAP, State: ppp.AuthPassed, Name: "pe1"},
-			api.MarkPending, "opened, peer's MRU 1400, peer by PAP: pending, we as pe1 by CHAP: passed",
+			api.MarkPending, "opened, peer's MRU 1400, PAP of peer: pending, CHAP of this host (pe1): passed",
 		},
 	} {
 		e := explainer{l: &session.LinkStatus{PPP: &ppp.Status{LCP: ppp.Opened, PeerMRU: 1400, PeerAuth: tt.peer, LocalAuth: tt.local}}}

@@ -30,7 +30,7 @@ var explained = time.Date(2026, 7, 29, 14, 2, 23, 0, time.UTC)
 
 func before(d time.Duration) time.Time { return explained.Add(-d) }
 
-// healthy is a link that is up, and all that it stands on.
+// healthy returns a view with a link that is up.
 func healthy() *View {
 	four := netip.MustParseAddr
 	return &View{
@@ -64,19 +64,19 @@ func healthy() *View {
 	}
 }
 
-// noConnection takes the control connection away, and all above it.
+// noConnection removes the control connection and everything above it.
 func noConnection(v *View) {
 	v.Connection = nil
 	noSession(&v.Links[0])
 }
 
-// noSession takes the session away, and all above it.
+// noSession removes the session and everything above it.
 func noSession(l *session.LinkStatus) {
 	l.Up, l.Since, l.Attempt, l.Ready, l.Open = false, before(12*time.Second), 0, false, 0
 	l.Session, l.PPP, l.Interface = nil, nil, vr.Interface{}
 }
 
-// failedAttempt is a link that waits for its next attempt.
+// failedAttempt makes the link wait for its next attempt.
 func failedAttempt(layer session.Layer, reason string) func(*View, *session.LinkStatus) {
 	return func(_ *View, l *session.LinkStatus) {
 		noSession(l)
@@ -84,7 +84,7 @@ func failedAttempt(layer session.Layer, reason string) func(*View, *session.Link
 	}
 }
 
-// refusedBy is a session that the peer has refused or ended by a CDN.
+// refusedBy makes the peer refuse the session, or end it, by a CDN.
 func refusedBy(code l2tp.CDNCode, reason string) func(*View, *session.LinkStatus) {
 	return func(v *View, l *session.LinkStatus) {
 		failedAttempt(session.LayerSession, fmt.Sprintf("refused by pe2: %s (CDN result %d)", reason, code))(v, l)
@@ -92,7 +92,7 @@ func refusedBy(code l2tp.CDNCode, reason string) func(*View, *session.LinkStatus
 	}
 }
 
-// ended is a control connection that is not there.
+// ended makes the control connection fail.
 func ended(cause control.Cause, result l2tp.Result, text string) func(*View, *session.LinkStatus) {
 	return func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
@@ -101,16 +101,16 @@ func ended(cause control.Cause, result l2tp.Result, text string) func(*View, *se
 	}
 }
 
-// calling is a control connection that is being made.
-func calling(v *View, retries int) {
+// connecting makes the control connection wait for the peer's answer, after so many retransmissions.
+func connecting(v *View, retries int) {
 	noConnection(v)
 	v.Connection = &session.ConnectionStatus{
 		State: control.WaitCtlReply, Since: before(3 * time.Second), ID: 1, Counters: control.Counters{Retries: retries},
 	}
 }
 
-// withoutSignalling makes the link a static one.
-func withoutSignalling(v *View, l *session.LinkStatus) {
+// makeStatic makes the link static.
+func makeStatic(v *View, l *session.LinkStatus) {
 	v.Connection, v.Static = nil, &session.StaticTunnel{LocalID: 3001, PeerID: 4001}
 	v.Config.Signalling = config.SignallingStatic
 	v.Path.Stats.LastHeard = before(2 * time.Second)
@@ -118,93 +118,93 @@ func withoutSignalling(v *View, l *session.LinkStatus) {
 	l.Session = &session.SessionStatus{State: control.SessionStatic, ID: 11, PeerID: 22}
 }
 
-// unansweredStatic is a static link whose PPP has no answer, and something that tells why.
-func unansweredStatic(why func(*View, *session.LinkStatus)) func(*View, *session.LinkStatus) {
+// unansweredStatic makes the link static and its PPP unanswered; evidence adds what shows the cause.
+func unansweredStatic(evidence func(*View, *session.LinkStatus)) func(*View, *session.LinkStatus) {
 	return func(v *View, l *session.LinkStatus) {
-		withoutSignalling(v, l)
+		makeStatic(v, l)
 		v.Path.Stats.LastHeard = time.Time{}
 		failedAttempt(session.LayerLCP, "the peer did not answer 10 Configure-Requests")(v, l)
-		why(v, l)
+		evidence(v, l)
 	}
 }
 
-// situation is a link with something the matter.
+// situation changes a healthy link into one that is not.
 type situation struct {
 	name string
 	make func(*View, *session.LinkStatus)
 }
 
-// situations break each layer once, and more than once where the advice differs.
+// situations break each layer once, or more than once where the advice differs.
 var situations = []situation{
-	{"all is well", func(*View, *session.LinkStatus) {}},
-	{"unnumbered, IPv4 alone", func(_ *View, l *session.LinkStatus) {
+	{"up", func(*View, *session.LinkStatus) {}},
+	{"up, unnumbered, without IPv6", func(_ *View, l *session.LinkStatus) {
 		l.Config.PPP.IPv6, l.Open, l.Interface = nil, dataplane.IPv4, vr.Interface{MTU: 1452, Up: true}
 		l.PPP.IPV6CP, l.PPP.Echo.Measured, l.Session.Initiator = ppp.Initial, false, false
 	}},
-	{"no address yet", func(v *View, _ *session.LinkStatus) {
+	{"no local address yet", func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
 		v.Path = Path{
 			Err: errors.New("this host has no address 192.0.2.1 (local.address) yet: cannot assign requested address"), RetryAt: explained.Add(2 * time.Second),
 		}
 	}},
-	{"just begun", func(v *View, l *session.LinkStatus) { calling(v, 0) }},
-	{"no answer", func(v *View, _ *session.LinkStatus) { calling(v, 2) }},
-	{"no answer, and the network says why", func(v *View, _ *session.LinkStatus) {
-		calling(v, 2)
+	{"control connection requested", func(v *View, l *session.LinkStatus) { connecting(v, 0) }},
+	{"no answer", func(v *View, _ *session.LinkStatus) { connecting(v, 2) }},
+	{"no answer, with an ICMP error", func(v *View, _ *session.LinkStatus) {
+		connecting(v, 2)
 		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
 	}},
 	{"no answer over IP, to a VRF", func(v *View, l *session.LinkStatus) {
-		calling(v, 2)
+		connecting(v, 2)
 		v.Config.Encapsulation = config.EncapsulationIP
 		l.Config.VR = vr.Spec{VRF: "red", Table: 1001}
 	}},
-	{"no answer over IP, and the network says why", func(v *View, _ *session.LinkStatus) {
-		calling(v, 2)
+	{"no answer over IP, with an ICMP error", func(v *View, _ *session.LinkStatus) {
+		connecting(v, 2)
 		v.Config.Encapsulation = config.EncapsulationIP
 		v.Path.Hint, v.Path.HintAt = syscall.ENOPROTOOPT, before(time.Second)
 	}},
-	{"given up for now", ended(control.CauseSilent, l2tp.Result{}, "no answer to 11 transmissions in 1m11s")},
+	{"attempt failed without an answer", ended(control.CauseSilent, l2tp.Result{}, "no answer to 11 transmissions in 1m11s")},
 	{"passive", func(v *View, _ *session.LinkStatus) {
 		noConnection(v)
 		v.Config.Role = config.RolePassive
 	}},
-	{"other secret", func(v *View, _ *session.LinkStatus) {
-		calling(v, 2)
+	{"secrets differ", func(v *View, _ *session.LinkStatus) {
+		connecting(v, 2)
 		v.Control.RefusedAuth = before(2 * time.Second)
 	}},
 	{"peer shut down", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopShuttingDown)}, "the peer has shut down")},
 	{"not authorized", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopNotAuthorized)}, "StopCCN from the peer: requester is not authorized to establish a control connection")},
 	{"refused otherwise", ended(control.CauseRefused, l2tp.Result{Code: uint16(l2tp.StopGeneralError)}, "StopCCN from the peer: general error: insufficient resources to handle this operation now")},
-	{"peer stuck", ended(control.CauseTimeout, l2tp.Result{}, "the peer did not complete the connection setup (state wait-ctl-reply)")},
-	{"protocol broken", ended(control.CauseProtocol, l2tp.Result{}, "general error: one of the field values was out of range")},
+	{"peer does not complete the setup", ended(control.CauseTimeout, l2tp.Result{}, "the peer did not complete the connection setup (state wait-ctl-reply)")},
+	{"protocol violated", ended(control.CauseProtocol, l2tp.Result{}, "general error: one of the field values was out of range")},
 	{"tie", ended(control.CauseTie, l2tp.Result{}, "both ends requested a control connection at the same time, with equal tie breakers")},
-	{"control connection on its way", func(v *View, _ *session.LinkStatus) {
-		calling(v, 0)
+	{"control connection in state wait-ctl-conn", func(v *View, _ *session.LinkStatus) {
+		connecting(v, 0)
 		v.Connection.State = control.WaitCtlConn
 	}},
-	{"in line behind others", func(_ *View, l *session.LinkStatus) {
+	{"session request queued", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Queued = true
 	}},
-	{"left to the peer", func(_ *View, l *session.LinkStatus) {
+	{"peer requests the session first", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.CallAt = explained.Add(1200 * time.Millisecond)
 	}},
-	{"asked for", func(_ *View, l *session.LinkStatus) {
+	{"session requested", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a}
 	}},
-	{"answered", func(_ *View, l *session.LinkStatus) {
+	{"session request answered", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitReply, Initiator: true, ID: 0x1a, PeerID: 0x2b}
 	}},
-	{"asked for by the peer", func(_ *View, l *session.LinkStatus) {
+	{"session requested by the peer", func(_ *View, l *session.LinkStatus) {
 		noSession(l)
 		l.Session = &session.SessionStatus{State: control.WaitConnect, ID: 0x1a, PeerID: 0x2b}
 	}},
 	{"VPN unknown at the peer", refusedBy(l2tp.CDNPermanentFacilities, `VPN-ID 00005e:00000001 is not configured for peer "pe1"`)},
-	{"to be protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 requires IPsec here, but this connection is clear")},
-	{"in clear, and the peer asks under IPsec", func(v *View, l *session.LinkStatus) {
+	{"protected at the peer", refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 requires IPsec here, but this connection is clear")},
+	{"clear, peer requests under IPsec", func(v *View, l *session.LinkStatus) {
 		refusedBy(l2tp.CDNPermanentFacilities, "VPN 00005e:00000001 requires IPsec here, but this connection is clear")(v, l)
 		v.WrongClass = map[endid.VPNID]time.Time{l.Config.VPNID: before(3 * time.Second)}
 	}},
@@ -216,30 +216,30 @@ var situations = []situation{
 		l.Up, l.Paused = false, true
 		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is down"
 	}},
-	{"interface of the peer not ready from the start", func(_ *View, l *session.LinkStatus) {
+	{"interface at the peer not ready from the start", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Paused, l.Open = false, true, 0
 		l.PPP.LCP, l.PPP.IPCP, l.PPP.IPV6CP = ppp.ReqSent, ppp.Starting, ppp.Starting
 		l.Layer, l.Reason = session.LayerInterface, "the interface at pe2 is not ready: inactive,receive fault"
 	}},
-	{"peer cannot make its end", refusedBy(l2tp.CDNTemporaryFacilities, "no device left")},
-	{"peer has given up", refusedBy(l2tp.CDNLostCarrier, "3 LCP echoes unanswered for 15 s")},
-	{"operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
+	{"peer cannot create its end", refusedBy(l2tp.CDNTemporaryFacilities, "no device left")},
+	{"peer lost the link", refusedBy(l2tp.CDNLostCarrier, "3 LCP echoes unanswered for 15 s")},
+	{"ended by the operator of the peer", refusedBy(l2tp.CDNAdministrative, "shutting down")},
 	{"refused for another reason", refusedBy(l2tp.CDNUnsupportedPseudowire, "session not established due to unsupported PW type")},
-	{"session not finished", failedAttempt(session.LayerSession, "the peer did not complete the session setup (state wait-reply)")},
-	{"interface cannot be made", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface with this name exists: file already exists")},
-	{"LCP on its way", func(_ *View, l *session.LinkStatus) {
+	{"session setup not completed", failedAttempt(session.LayerSession, "the peer did not complete the session setup (state wait-reply)")},
+	{"interface cannot be created", failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface with this name exists: file already exists")},
+	{"LCP in progress", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.AckSent}
 	}},
-	{"beyond the refusal of the last attempt", func(_ *View, l *session.LinkStatus) {
+	{"session established after a refusal", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason, l.Refused = session.LayerSession, "refused by pe2: no device left (CDN result 4)", l2tp.CDNTemporaryFacilities
 	}},
-	{"beyond the data plane's failure of the last attempt", func(_ *View, l *session.LinkStatus) {
+	{"session established after a failure of the data plane", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason = session.LayerDataPlane, "interface vl-red-pe2: no device left"
 	}},
 	{"data path lost", failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")},
-	{"peer dead, which the control connection has not noticed", func(v *View, l *session.LinkStatus) {
+	{"peer dead, not yet detected by the control connection", func(v *View, l *session.LinkStatus) {
 		failedAttempt(session.LayerLCP, "3 LCP echoes unanswered for 15 s")(v, l)
 		l.Since, v.Connection.LastHeard = before(6*time.Second), before(21*time.Second)
 	}},
@@ -247,44 +247,44 @@ var situations = []situation{
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 		l.Layer, l.Reason = session.LayerLCP, "the peer did not answer 10 Configure-Requests"
 	}},
-	{"IPCP on its way", func(_ *View, l *session.LinkStatus) {
+	{"IPCP and IPV6CP in progress", func(_ *View, l *session.LinkStatus) {
 		l.Up, l.Open, l.PPP.IPCP, l.PPP.IPV6CP = false, 0, ppp.ReqSent, ppp.AckRcvd
 	}},
-	{"no IPv4, and IPv6 carries", func(_ *View, l *session.LinkStatus) {
+	{"up without IPv4", func(_ *View, l *session.LinkStatus) {
 		l.PPP.IPCP, l.Open = ppp.Closed, dataplane.IPv6
 		l.Interface.Local, l.Interface.Peer, l.Interface.Routes = netip.Addr{}, netip.Addr{}, nil
 		l.Layer, l.Reason = session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address"
 	}},
-	{"no IPv6, and IPv4 carries", func(_ *View, l *session.LinkStatus) {
+	{"up without IPv6", func(_ *View, l *session.LinkStatus) {
 		l.PPP.IPV6CP, l.Open, l.Interface.LinkLocal = ppp.Stopped, dataplane.IPv4, 0
 		l.Layer, l.Reason = session.LayerIPv6CP, "the peer does not support IPV6CP (Protocol-Reject)"
 	}},
-	{"no network protocol at all", failedAttempt(session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address")},
-	{"interface on its way", func(_ *View, l *session.LinkStatus) { l.Up = false }},
-	{"static", withoutSignalling},
-	{"static, just begun", func(v *View, l *session.LinkStatus) {
-		withoutSignalling(v, l)
+	{"no network protocol", failedAttempt(session.LayerIPCP, "the peer requests 10.255.0.0, which is our own address")},
+	{"interface being configured", func(_ *View, l *session.LinkStatus) { l.Up = false }},
+	{"static", makeStatic},
+	{"static, LCP in progress", func(v *View, l *session.LinkStatus) {
+		makeStatic(v, l)
 		v.Path.Stats.LastHeard = time.Time{}
 		l.Up, l.Open, l.PPP = false, 0, &ppp.Status{LCP: ppp.ReqSent}
 	}},
 	{"static, waiting for a path", func(v *View, l *session.LinkStatus) {
-		withoutSignalling(v, l)
-		failedAttempt(session.LayerDataPlane, "there is no path to the peer")(v, l)
+		makeStatic(v, l)
+		failedAttempt(session.LayerDataPlane, "no path to the peer")(v, l)
 		v.Path = Path{Err: errors.New("this host has no route to 192.0.2.2: network is unreachable"), RetryAt: explained.Add(2 * time.Second)}
 	}},
-	{"static, interface cannot be made", func(v *View, l *session.LinkStatus) {
-		withoutSignalling(v, l)
+	{"static, interface cannot be created", func(v *View, l *session.LinkStatus) {
+		makeStatic(v, l)
 		failedAttempt(session.LayerDataPlane, "interface vl-red-pe2: create TUN device: an interface with this name exists: file already exists")(v, l)
 	}},
-	{"static, nobody answers", unansweredStatic(func(*View, *session.LinkStatus) {})},
-	{"static, nobody answers over IP", unansweredStatic(func(v *View, _ *session.LinkStatus) {
+	{"static, no answer", unansweredStatic(func(*View, *session.LinkStatus) {})},
+	{"static, no answer over IP", unansweredStatic(func(v *View, _ *session.LinkStatus) {
 		v.Config.Encapsulation, v.Path.Local = config.EncapsulationIP, "192.0.2.1"
 	})},
-	{"static, and the port is closed", unansweredStatic(func(v *View, _ *session.LinkStatus) {
+	{"static, port closed", unansweredStatic(func(v *View, _ *session.LinkStatus) {
 		v.Path.Hint, v.Path.HintAt = syscall.ECONNREFUSED, before(time.Second)
 	})},
-	{"static, and the peer has other session IDs", unansweredStatic(func(v *View, _ *session.LinkStatus) { v.Path.Stats.UnknownSession = 7 })},
-	{"static, and the peer has another cookie", unansweredStatic(func(v *View, l *session.LinkStatus) {
+	{"static, session IDs differ", unansweredStatic(func(v *View, _ *session.LinkStatus) { v.Path.Stats.UnknownSession = 7 })},
+	{"static, cookies differ", unansweredStatic(func(v *View, l *session.LinkStatus) {
 		l.Session, l.Attempt, l.Ready = &session.SessionStatus{State: control.SessionStatic}, 2, true
 		l.PPP, l.CallAt = &ppp.Status{LCP: ppp.ReqSent}, time.Time{}
 		v.Stats = map[session.Attempt]dataplane.Stats{2: {RxCookie: 3}}
@@ -292,7 +292,7 @@ var situations = []situation{
 	{"virtual router deleted", failedAttempt(session.LayerInterface, "the network namespace red was deleted")},
 }
 
-// text is an explanation as a person reads it.
+// text formats an explanation for testdata/explain.txt.
 func text(x api.Explanation) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s ⇄ %s is %s", x.Link.VPN, x.Link.Peer, x.Link.State)
@@ -313,7 +313,7 @@ func text(x api.Explanation) string {
 	return b.String()
 }
 
-// What is explained of each situation is in testdata/explain.txt, to be read.
+// testdata/explain.txt has the explanation of each situation. Read it after each change.
 func TestExplain(t *testing.T) {
 	var all bytes.Buffer
 	for _, tt := range slices.Concat(situations, situationsOfIPsec) {
@@ -333,23 +333,23 @@ func TestExplain(t *testing.T) {
 		for i, s := range x.Steps {
 			if s.Mark == api.MarkFailed {
 				failed++
-				// What is broken is told with what to do, and nothing above it is believed to work,
-				// but for the network protocols, which are beside each other.
+				// A broken layer has a text and advice. No layer above it is up, except that IPCP and
+				// IPV6CP are independent.
 				if x.Advice == "" || s.Text == "" {
-					t.Errorf("%s: %s is broken, without a word on it or what to do", tt.name, s.Layer)
+					t.Errorf("%s: %s is broken, without a text or without advice", tt.name, s.Layer)
 				}
 				for _, above := range x.Steps[i+1:] {
 					if above.Mark == api.MarkOK && s.Layer != "IPCP" && s.Layer != "IPV6CP" {
-						t.Errorf("%s: %s is broken, and %s above it is fine", tt.name, s.Layer, above.Layer)
+						t.Errorf("%s: %s is broken, but %s above it is fine", tt.name, s.Layer, above.Layer)
 					}
 				}
 			}
 		}
 		if failed > 1 {
-			t.Errorf("%s: %d layers are broken", tt.name, failed)
+			t.Errorf("%s: %d layers are broken, want at most 1", tt.name, failed)
 		}
 		if down := x.Link.State == api.LinkDown; down != (failed == 1) && x.Link.State != api.LinkUp {
-			t.Errorf("%s: the link is %s, and %d layers are broken", tt.name, x.Link.State, failed)
+			t.Errorf("%s: the link is %s, but %d layers are broken", tt.name, x.Link.State, failed)
 		}
 	}
 	const golden = "testdata/explain.txt"
@@ -364,7 +364,7 @@ func TestExplain(t *testing.T) {
 	}
 	for i, section := range strings.SplitAfter(all.String(), "\n\n") {
 		if wanted := strings.SplitAfter(string(want), "\n\n"); i >= len(wanted) || section != wanted[i] {
-			t.Errorf("got\n%swant (go test ./daemon/report -update writes it anew)\n%s", section, strings.Join(wanted[min(i, len(wanted)):min(i+1, len(wanted))], ""))
+			t.Errorf("got\n%swant (go test ./daemon/report -update rewrites it)\n%s", section, strings.Join(wanted[min(i, len(wanted)):min(i+1, len(wanted))], ""))
 		}
 	}
 }

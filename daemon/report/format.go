@@ -9,6 +9,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
+// later returns the later of two times.
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -17,13 +18,14 @@ func later(a, b time.Time) time.Time {
 }
 
 // Plural returns a count with its noun: "1 link", "2 links".
-func Plural(n uint64, thing string) string {
+func Plural(n uint64, noun string) string {
 	if n == 1 {
-		return "1 " + thing
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d %ss", n, thing)
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// ago returns how long ago a time was: "5 min ago"; "never" for the zero time.
 func ago(now, then time.Time) string {
 	if then.IsZero() {
 		return "never"
@@ -51,6 +53,7 @@ func addressText(a netip.Addr) string {
 	return a.String()
 }
 
+// linkLocalText returns the link-local address with an interface identifier; "" for 0.
 func linkLocalText(id uint64) string {
 	if id == 0 {
 		return ""
@@ -62,13 +65,16 @@ func linkLocalText(id uint64) string {
 	return netip.AddrFrom16(b).String()
 }
 
+// routerIDText returns a Router ID as a dotted quad.
 func routerIDText(id uint32) string {
 	return netip.AddrFrom4([4]byte{byte(id >> 24), byte(id >> 16), byte(id >> 8), byte(id)}).String()
 }
 
+// idText returns a connection, tunnel or session ID: 0x and 8 digits.
 func idText(id uint32) string { return fmt.Sprintf("0x%08x", id) }
 
-// maskCookie shows enough of a cookie to compare it, and too little to forge it.
+// maskCookie returns enough of a cookie to compare it, and too little to forge it: its first octet
+// and its length.
 func maskCookie(c []byte) string {
 	if len(c) == 0 {
 		return "none"
@@ -76,8 +82,8 @@ func maskCookie(c []byte) string {
 	return fmt.Sprintf("%02x… (%d octets)", c[0], len(c))
 }
 
-// sublayerWords is the L2-Specific Sublayer of data messages for people; empty: none.
-func sublayerWords(s dataplane.Sublayer) string {
+// sublayerText returns the L2-Specific Sublayer of data messages as api.Session has it; "" for none.
+func sublayerText(s dataplane.Sublayer) string {
 	switch {
 	case s == dataplane.NoSublayer:
 		return ""

@@ -2,7 +2,7 @@ package report
 
 import "testing"
 
-func TestAddressTexts(t *testing.T) {
+func TestTexts(t *testing.T) {
 	for _, tt := range []struct{ got, want string }{
 		{linkLocalText(0), ""},
 		{linkLocalText(0x0200_5efe_c000_0201), "fe80::200:5efe:c000:201"},

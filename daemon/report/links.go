@@ -10,7 +10,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Links reports on all links, sorted by VPN and peer.
+// Links returns all links, sorted by VPN and peer.
 func Links(views []View) []api.Link {
 	links := []api.Link{}
 	for _, v := range views {
@@ -24,7 +24,7 @@ func Links(views []View) []api.Link {
 	return links
 }
 
-// Link reports on one link of the view.
+// Link returns one link of the view.
 func (v *View) Link(l *session.LinkStatus) api.Link {
 	link := api.Link{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, VR: l.Config.VR.String(),
@@ -45,7 +45,7 @@ func (v *View) Link(l *session.LinkStatus) api.Link {
 	if link.State != api.LinkUp {
 		link.Attempt = l.Failures
 		at := l.CallAt
-		if !link.Disabled && !v.agreed() {
+		if !link.Disabled && !v.canHaveSessions() {
 			link.Reason = v.noConnectionReason()
 			at = v.retryAt()
 			link.Attempt = v.Control.Failures
@@ -57,21 +57,21 @@ func (v *View) Link(l *session.LinkStatus) api.Link {
 	return link
 }
 
-// linkState is starting as long as nothing has gone wrong, or the present attempt has got beyond
-// what has.
+// linkState returns the state of a link. A link is starting if nothing has failed so far, or if the
+// current attempt has passed the layer at which the last one failed.
 func (v *View) linkState(l *session.LinkStatus) api.LinkState {
 	switch {
 	case l.Up:
 		return api.LinkUp
 	case l.Session != nil && (l.Reason == "" || l.Layer < reached(l)):
 		return api.LinkStarting
-	case l.Reason == "" && v.unprotectedReason() == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.silence() == 0:
+	case l.Reason == "" && v.ipsecReason() == "" && v.Path.Err == nil && v.Path.Hint == nil && !v.Control.Ended && v.unanswered() == 0:
 		return api.LinkStarting
 	}
 	return api.LinkDown
 }
 
-// reached is the layer that the present attempt of a link is at.
+// reached returns the layer that the current attempt of a link has reached.
 func reached(l *session.LinkStatus) session.Layer {
 	switch {
 	case l.Session == nil:
@@ -88,8 +88,8 @@ func reached(l *session.LinkStatus) session.Layer {
 	return session.LayerInterface
 }
 
-// established reports whether both ends have what a session is: by its messages or, where there is
-// no signalling, ours by its interface.
+// established reports whether the session of a link is established. Without signalling it is as soon
+// as this end has its interface.
 func established(l *session.LinkStatus) bool {
 	return l.Session.State == control.SessionEstablished || l.Session.State == control.SessionStatic && l.Ready
 }

@@ -14,7 +14,7 @@ const (
 	tableEnd   = "<!-- The end of the metrics -->\n"
 )
 
-// docs/metrics.md has all metrics there are.
+// The table in docs/metrics.md is generated from the metrics.
 func TestMetricsAreDocumented(t *testing.T) {
 	const path = "../../docs/metrics.md"
 	doc, err := os.ReadFile(path)
@@ -29,14 +29,14 @@ func TestMetricsAreDocumented(t *testing.T) {
 	before, rest, begins := strings.Cut(string(doc), tableBegin)
 	_, after, ends := strings.Cut(rest, tableEnd)
 	if !begins || !ends {
-		t.Fatalf("%s: want the marks %q and %q", path, tableBegin, tableEnd)
+		t.Fatalf("%s lacks the markers %q and %q", path, tableBegin, tableEnd)
 	}
 	want := before + tableBegin + table + "\n" + tableEnd + after
 	if want == string(doc) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the metrics in %s are not those of the code: run go test ./daemon/report -update", path)
+		t.Fatalf("the table in %s differs from the metrics: run go test ./daemon/report -update", path)
 	}
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)

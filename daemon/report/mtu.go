@@ -10,14 +10,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Octets of IP and TCP headers without options, which an MSS does not count (RFC 9293 section
+// Octets of IP and TCP headers without options. An MSS does not include them (RFC 9293, section
 // 3.7.1).
 const (
 	headers4 = 20 + 20
 	headers6 = 40 + 20
 )
 
-// MTUs reports where the MTU of each link comes from, sorted by VPN and peer.
+// MTUs returns how the MTU of each link is calculated, sorted by VPN and peer.
 func MTUs(views []View) []api.MTU {
 	mtus := []api.MTU{}
 	for i := range views {

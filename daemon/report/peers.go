@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// Peers reports on all peers, once for each class.
+// Peers returns all peers, once for each class.
 func Peers(views []View) []api.Peer {
 	peers := []api.Peer{}
 	for _, v := range views {
@@ -17,30 +17,31 @@ func Peers(views []View) []api.Peer {
 	return peers
 }
 
-// agreed reports whether links can have sessions: there is a control connection, or there need be
-// none and there is a path.
-func (v *View) agreed() bool {
+// canHaveSessions reports whether links to the peer can have sessions: the control connection is
+// established or, if the peer has no signalling, the path is open.
+func (v *View) canHaveSessions() bool {
 	if v.Static != nil {
 		return v.Path.Err == nil
 	}
 	return v.connected()
 }
 
-// connected reports whether there is a control connection.
+// connected reports whether the control connection is established.
 func (v *View) connected() bool {
 	return v.Connection != nil && v.Connection.State == control.Established
 }
 
-// silence is how often the message that the peer should acknowledge was sent again.
-func (v *View) silence() int {
+// unanswered returns how often the oldest message that the peer has not acknowledged was
+// retransmitted.
+func (v *View) unanswered() int {
 	if v.Connection == nil {
 		return 0
 	}
 	return v.Connection.Counters.Retries
 }
 
-// retryAt is when the next attempt at a path or a control connection starts; zero: one is under
-// way, or none is planned.
+// retryAt returns when the next attempt to open the path or to establish the control connection
+// starts; the zero time if an attempt is in progress or none is scheduled.
 func (v *View) retryAt() time.Time {
 	if !v.Path.RetryAt.IsZero() {
 		return v.Path.RetryAt
@@ -48,25 +49,25 @@ func (v *View) retryAt() time.Time {
 	return v.Control.RetryAt
 }
 
-// noConnectionReason says in a few words why there is no control connection.
+// noConnectionReason returns why the control connection is not established, in a few words.
 func (v *View) noConnectionReason() string {
-	switch reason := v.unprotectedReason(); {
+	switch reason := v.ipsecReason(); {
 	case reason != "":
 		return reason
 	case v.Path.Err != nil:
 		return v.Path.Err.Error()
 	case v.IPsec != nil && !v.IPsec.Up():
 		return "waiting for IPsec"
-	case v.silence() > 0 && v.Path.Hint != nil:
+	case v.unanswered() > 0 && v.Path.Hint != nil:
 		return fmt.Sprintf("no answer from %s: %v", v.Peer, v.Path.Hint)
-	case v.silence() > 0:
+	case v.unanswered() > 0:
 		return "no answer from " + v.Peer
 	case v.Control.Ended:
 		return v.Control.Why.Text
 	case v.Connection == nil:
-		return "waiting for " + v.Peer + " to call"
+		return "waiting for " + v.Peer + " to request a control connection"
 	}
-	return "control connection on its way"
+	return "control connection is being established"
 }
 
 func (v *View) peer() api.Peer {
@@ -100,11 +101,11 @@ func (v *View) peer() api.Peer {
 	}
 	if t := v.Static; t != nil {
 		p.State, p.LocalID, p.RemoteID = "static", idText(t.LocalID), idText(t.PeerID)
-		if heard := v.Path.Stats.LastHeard; !heard.IsZero() {
-			p.LastHeard = &heard
+		if last := v.Path.Stats.LastHeard; !last.IsZero() {
+			p.LastHeard = &last
 		}
 	}
-	if !v.agreed() {
+	if !v.canHaveSessions() {
 		p.Reason = v.noConnectionReason()
 		if at := v.retryAt(); !at.IsZero() {
 			p.RetryAt = &at

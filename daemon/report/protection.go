@@ -8,17 +8,17 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// protection tells of IPsec towards the peer of a protected class.
+// protection returns the IPsec protection of the peer. The class must be protected.
 func (v *View) protection() api.Protection {
 	s := v.IPsec
 	p := api.Protection{
 		Peer: v.Peer, Address: v.Config.Where(), Up: s.Up(), Starts: v.Config.Starts(v.Local.Addr()),
-		Reason: v.unprotectedReason(), LastError: s.LastError, LastErrorAt: known(s.LastErrorAt), Missing: s.Missing,
+		Reason: v.ipsecReason(), LastError: s.LastError, LastErrorAt: known(s.LastErrorAt), Missing: s.Missing,
 		Manager: s.KeyManager, ManagerError: s.KeyManagerError,
 		Floor: s.Floor, DroppedOut: s.DroppedOut, DroppedIn: s.DroppedIn, ESP: []api.ESP{},
 	}
 	if !p.Up && p.Reason == "" {
-		p.Reason = "IKE is on its way"
+		p.Reason = "IKE is being negotiated"
 	}
 	if k := s.IKE; k != nil {
 		p.IKE = &api.IKESA{
@@ -37,7 +37,7 @@ func (v *View) protection() api.Protection {
 	return p
 }
 
-// known is a time, or nil if it is not known.
+// known returns a time; nil for the zero time, which means that it is unknown.
 func known(at time.Time) *time.Time {
 	if at.IsZero() {
 		return nil
@@ -45,7 +45,7 @@ func known(at time.Time) *time.Time {
 	return &at
 }
 
-// esp is what protects packets to the peer now; empty: nothing does.
+// esp returns the ESP algorithms in use; "" if the peer is not protected now.
 func (v *View) esp() string {
 	if v.IPsec == nil || !v.IPsec.Up() {
 		return ""
@@ -53,7 +53,7 @@ func (v *View) esp() string {
 	return algorithms(v.IPsec.Children)
 }
 
-// ikeState is that of the IKE SA, in strongSwan's word.
+// ikeState returns the state of the IKE SA as strongSwan names it, or "none".
 func ikeState(s *ipsec.Status) string {
 	if s.IKE == nil {
 		return "none"
@@ -61,9 +61,9 @@ func ikeState(s *ipsec.Status) string {
 	return s.IKE.State
 }
 
-// unprotectedReason says in a few words why packets that are to be protected do not pass; empty:
-// they do, or nothing is known to be wrong.
-func (v *View) unprotectedReason() string {
+// ipsecReason returns why protected packets do not pass, in a few words; "" if they do, or if no
+// failure is known.
+func (v *View) ipsecReason() string {
 	s := v.IPsec
 	switch {
 	case s == nil || s.Up():
@@ -71,18 +71,18 @@ func (v *View) unprotectedReason() string {
 	case s.Floor && s.KeyManager == "":
 		return "strongSwan does not answer" + because(s.KeyManagerError)
 	case len(s.Missing) > 0:
-		return "IPsec cannot be had: " + s.Missing[0]
-	case v.noProtection() != nil:
-		return fmt.Sprintf("not protected yet: %v", v.noProtection())
+		return "this host lacks support for IPsec: " + s.Missing[0]
+	case v.Path.NotProtected != nil:
+		return fmt.Sprintf("not protected yet: %v", v.Path.NotProtected)
 	case v.Path.Protected && !s.Floor:
-		return "the floor that drops what would be in clear is gone"
+		return floorMissing
 	case s.LastError != "":
 		return "no IPsec: " + s.LastError
 	}
 	return ""
 }
 
-// Protections reports on IPsec towards all peers of the protected class.
+// Protections returns the IPsec protection of all peers with protected links.
 func Protections(views []View) []api.Protection {
 	protections := []api.Protection{}
 	for _, v := range views {

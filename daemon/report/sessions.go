@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// Sessions reports on the sessions of all links. The views must be counted.
+// Sessions returns the sessions of all links. Call View.Count on the views before.
 func Sessions(views []View) []api.Session {
 	sessions := []api.Session{}
 	for _, v := range views {
@@ -23,12 +23,12 @@ func (v *View) session(l *session.LinkStatus) api.Session {
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer,
 		State: control.SessionIdle.String(), LCP: ppp.Initial.String(), IPCP: ppp.Initial.String(), IPv6CP: ppp.Initial.String(),
 	}
-	if !v.agreed() {
+	if !v.canHaveSessions() {
 		s.State = "wait-control-conn"
 	}
 	if c := l.Session; c != nil {
 		s.State = c.State.String()
-		s.Sublayer = sublayerWords(c.Sublayer)
+		s.Sublayer = sublayerText(c.Sublayer)
 		s.LocalID, s.LocalCookie = idText(c.ID), maskCookie(c.LocalCookie)
 		if v.Static == nil {
 			s.Role = "responder"
@@ -56,24 +56,24 @@ func (v *View) session(l *session.LinkStatus) api.Session {
 }
 
 func echo(e *ppp.EchoStatus) *api.Echo {
-	told := &api.Echo{Sent: e.Sent, Lost: e.Lost, History: []*float64{}}
+	results := &api.Echo{Sent: e.Sent, Lost: e.Lost, History: []*float64{}}
 	for result := range e.History.All() {
 		var ms *float64
 		if !result.Lost {
 			ms = new(milliseconds(result.RTT))
 		}
-		told.History = append(told.History, ms)
+		results.History = append(results.History, ms)
 	}
-	return told
+	return results
 }
 
-// discards are those that there were.
+// discards returns the number of discarded frames for each reason that has occurred.
 func discards(p *ppp.Status) map[string]uint64 {
-	told := make(map[string]uint64)
+	counts := make(map[string]uint64)
 	for reason, n := range p.Discards {
 		if n > 0 {
-			told[ppp.Discard(reason).String()] = n
+			counts[ppp.Discard(reason).String()] = n
 		}
 	}
-	return told
+	return counts
 }

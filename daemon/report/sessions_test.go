@@ -9,9 +9,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// What sessions tell of PPP: its echoes with those that were lost, and the frames discarded, by
-// reason.
-func TestSessionTellsOfPPP(t *testing.T) {
+// A session shows the echoes of its PPP, with lost ones, and the discarded frames by reason.
+func TestSessionShowsPPP(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	link := ppp.New(ppp.Config{Rand: func() uint32 { return 0x12345678 }, EchoInterval: time.Second, EchoFails: 5})
 	var out ppp.Output
@@ -19,7 +18,7 @@ func TestSessionTellsOfPPP(t *testing.T) {
 	out.Reset()
 	link.Receive(now, []byte{0xc0, 0x21, 2, 1, 0, 10, 5, 6, 0x12, 0x34, 0x56, 0x78}, &out) // Configure-Ack of ours
 	link.Receive(now, []byte{0xc0, 0x21, 1, 7, 0, 4}, &out)                                // its Configure-Request
-	link.Receive(now, []byte{0xc0}, &out)                                                  // no frame
+	link.Receive(now, []byte{0xc0}, &out)                                                  // too short for a frame
 	for range 3 {
 		out.Reset()
 		now = link.Deadline()
@@ -34,15 +33,15 @@ func TestSessionTellsOfPPP(t *testing.T) {
 		}
 	}
 	status := link.Status()
-	told := (&View{}).session(&session.LinkStatus{PPP: &status})
-	got, err := json.Marshal(told.Echo)
+	shown := (&View{}).session(&session.LinkStatus{PPP: &status})
+	got, err := json.Marshal(shown.Echo)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := `{"sent":3,"lost":1,"history":[1.5,null]}`; string(got) != want {
-		t.Errorf("echo is told as %s, want %s", got, want)
+		t.Errorf("echo is %s, want %s", got, want)
 	}
-	if n := told.Discards[ppp.DiscardBadLength.String()]; n != 1 || len(told.Discards) != 1 {
-		t.Errorf("discards are told as %v, want one of a bad length", told.Discards)
+	if n := shown.Discards[ppp.DiscardBadLength.String()]; n != 1 || len(shown.Discards) != 1 {
+		t.Errorf("discards are %v, want one of a bad length", shown.Discards)
 	}
 }

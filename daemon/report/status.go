@@ -7,7 +7,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/control"
 )
 
-// Status reports on the daemon as a whole. The views must be counted.
+// Status returns the state of the daemon as a whole. Call View.Count on the views before.
 func Status(s Snapshot) api.Status {
 	drops := maps.Clone(s.Drops)
 	for _, v := range s.Views {
@@ -27,20 +27,20 @@ func Status(s Snapshot) api.Status {
 	}
 }
 
-// drops are the datagrams from the peer that changed nothing, by reason, but for those of its
-// sessions.
+// drops returns the number of datagrams from the peer that were dropped, by reason, without those
+// that its sessions have dropped.
 func (v *View) drops() map[string]uint64 {
 	drops := map[string]uint64{
-		"unknown session": v.Path.Stats.UnknownSession,
-		"overload":        v.Path.Dropped,
-		"too long":        v.Path.TooLong,
-		"foreign port":    v.Path.ForeignPort,
+		"unknown session":        v.Path.Stats.UnknownSession,
+		"overload":               v.Path.Dropped,
+		"too long":               v.Path.TooLong,
+		"unexpected source port": v.Path.ForeignPort,
 
-		"control message of a static peer": v.Path.Unasked,
+		"control message from a static peer": v.Path.StaticControl,
 	}
 	if v.IPsec != nil {
-		drops["in clear, not sent"] = v.IPsec.DroppedOut
-		drops["in clear, not taken"] = v.IPsec.DroppedIn
+		drops["unencrypted, not sent"] = v.IPsec.DroppedOut
+		drops["unencrypted, not accepted"] = v.IPsec.DroppedIn
 	}
 	for reason, n := range v.Control.Drops {
 		drops[control.Drop(reason).String()] += n

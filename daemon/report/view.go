@@ -1,10 +1,10 @@
-// Package report answers questions about the daemon from a View of each peer: the links, peers,
-// sessions, protections, VPNs and MTUs of the API, why a link is as it is (Explain), and the
-// metrics for Prometheus (Collector).
+// Package report answers queries about the daemon. It has a function for each answer of the API:
+// Links, Peers, Sessions, Protections, VPNs, MTUs, Status, and Explain, which explains the state of
+// a link. Collector provides the metrics for Prometheus.
 //
-// A View is a copy of what one loop of the daemon knows at one time. The daemon takes the views;
-// this package only reads them. It has no state, no I/O beside the metrics page, and does not
-// import the daemon.
+// All of them read Views. A View is a copy of the state of one loop at one time, which the daemon
+// makes. This package keeps no state, does no I/O except to serve the metrics, and does not import
+// the daemon.
 package report
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// View is what the daemon knows of one peer and class, and of its links, at one time.
+// View is the state of one peer and class, and of its links, at one time.
 type View struct {
 	session.PairStatus
 	Now        time.Time
@@ -31,10 +31,10 @@ type View struct {
 	IPsec      *ipsec.Status                         // nil: the class is clear
 }
 
-// Path is what is known of the path to the peer.
+// Path is the state of the path to the peer.
 type Path struct {
 	Open      bool
-	Protected bool   // IPsec protects it, or drops what it cannot protect
+	Protected bool   // the protection is installed: packets pass as ESP or not at all
 	Local     string // address and port
 	MTU       int    // octets; 0: unknown
 	ESP       int    // octets of MTU that ESP uses
@@ -45,26 +45,26 @@ type Path struct {
 	Stats     dataplane.TunnelStats
 	Dropped   uint64 // messages and frames dropped because the loop's mailbox was full
 	TooLong   uint64 // messages dropped because of their length
-	Unasked   uint64 // control messages dropped because the peer is static
 
-	// NotProtected is Err if that is why the guard does not protect the flow yet; nil otherwise.
+	// NotProtected is Err if Err is why the guard does not protect the flow yet; nil otherwise.
 	NotProtected error
 
-	ForeignPort uint64 // messages dropped because they came from another port than the peer's
+	ForeignPort   uint64 // messages dropped because they came from another port than the peer's
+	StaticControl uint64 // control messages dropped because the peer is static
 }
 
-// Snapshot is what the daemon knows of itself and of all peers at one time.
+// Snapshot is the state of the daemon and of all peers at one time.
 type Snapshot struct {
 	Version, HostName string
 	Started           time.Time
 	DataPlane         string
 	DataPlaneReason   string            // why that data plane is used
-	Drops             map[string]uint64 // datagrams that no loop received, by reason
+	Drops             map[string]uint64 // datagrams dropped before they reached a loop, by reason
 	Views             []View
 }
 
-// Count reads the counters of all sessions from the data plane into Stats. With thousands of
-// sessions this takes long: call it outside of the loop, and only if the answer uses Stats.
+// Count reads the counters of all sessions from the data plane into Stats. This is slow with
+// thousands of sessions: call it outside of the loop, and only if the answer uses Stats.
 func (v *View) Count() {
 	v.Stats = make(map[session.Attempt]dataplane.Stats, len(v.Sessions))
 	for attempt, s := range v.Sessions {

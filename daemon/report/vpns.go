@@ -14,13 +14,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// callAge is for how long a call in vain is a sign that the peer has a link: it calls again every
-// half a minute.
-const callAge = 10 * time.Minute
+// requestAge is how long a refused session request indicates that the peer has a link. A peer
+// repeats its request every 30 seconds.
+const requestAge = 10 * time.Minute
 
-// VPNs compares the VPN-IDs configured at both ends. Configured are the VPNs of this host.
+// VPNs compares the VPN-IDs configured at both ends. The second parameter is the configured VPNs of
+// this host.
 func VPNs(views []View, configured []config.VPN) []api.VPN {
-	here := make(map[string]map[endid.VPNID]bool) // by peer, of all classes
+	here := make(map[string]map[endid.VPNID]bool) // VPN-IDs of the links here, by peer
 	vpns := []api.VPN{}
 	for i := range views {
 		v := &views[i]
@@ -30,14 +31,14 @@ func VPNs(views []View, configured []config.VPN) []api.VPN {
 		for i := range v.Links {
 			l := &v.Links[i]
 			here[v.Peer][l.Config.VPNID] = true
-			vpns = append(vpns, v.vpn(l, astrayFrom(views, v.Peer, l.Config.VPNID)))
+			vpns = append(vpns, v.vpn(l, wrongClassRequest(views, v.Peer, l.Config.VPNID)))
 		}
 	}
 	for i := range views {
 		v := &views[i]
-		for id, calls := range v.Unknown {
-			if !here[v.Peer][id] && v.Now.Sub(calls.Last) < callAge {
-				vpns = append(vpns, v.missingHere(id, calls, configured))
+		for id, requests := range v.Unknown {
+			if !here[v.Peer][id] && v.Now.Sub(requests.Last) < requestAge {
+				vpns = append(vpns, v.missingHere(id, requests, configured))
 			}
 		}
 	}
@@ -47,12 +48,12 @@ func VPNs(views []View, configured []config.VPN) []api.VPN {
 	return vpns
 }
 
-// astrayFrom is when the peer last called for a VPN on its connection of the wrong class; zero: not
-// of late.
-func astrayFrom(views []View, peer string, id endid.VPNID) time.Time {
+// wrongClassRequest returns when the peer last requested a session for a VPN on its connection of
+// the wrong class; the zero time if it was longer than requestAge ago.
+func wrongClassRequest(views []View, peer string, id endid.VPNID) time.Time {
 	for i := range views {
 		if v := &views[i]; v.Peer == peer {
-			if at := v.WrongClass[id]; v.Now.Sub(at) < callAge {
+			if at := v.WrongClass[id]; v.Now.Sub(at) < requestAge {
 				return at
 			}
 		}
@@ -60,21 +61,21 @@ func astrayFrom(views []View, peer string, id endid.VPNID) time.Time {
 	return time.Time{}
 }
 
-// vpn tells of one of ours.
-func (v *View) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
+// vpn compares a link of this host with the peer's end. The time is that of wrongClassRequest.
+func (v *View) vpn(l *session.LinkStatus, wrongClass time.Time) api.VPN {
 	row := api.VPN{
 		VPN: l.Config.VPN, VPNID: l.Config.VPNID.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartUnknown,
 	}
 	switch {
 	case v.Static != nil && l.Up:
-		row.Counterpart = api.CounterpartThere // PPP has found it
+		row.Counterpart = api.CounterpartThere // PPP has reached it
 	case v.Static != nil:
 		row.Reason = l.Reason
 	case l.Session != nil && l.Session.State == control.SessionEstablished:
 		row.Counterpart = api.CounterpartThere
-	case !astray.IsZero():
-		row.Counterpart, row.CalledAt = api.CounterpartOtherClass, &astray
-		row.Reason = fmt.Sprintf("%s calls for it with another `ipsec`", v.Peer)
+	case !wrongClass.IsZero():
+		row.Counterpart, row.CalledAt = api.CounterpartOtherClass, &wrongClass
+		row.Reason = fmt.Sprintf("%s requests it with another `ipsec`", v.Peer)
 	case l.Refused == l2tp.CDNPermanentFacilities:
 		row.Counterpart, row.Reason = api.CounterpartMissing, l.Reason
 	case v.Connection == nil || v.Connection.State != control.Established:
@@ -85,11 +86,11 @@ func (v *View) vpn(l *session.LinkStatus, astray time.Time) api.VPN {
 	return row
 }
 
-// missingHere tells of one that the peer has called for in vain.
-func (v *View) missingHere(id endid.VPNID, calls session.Calls, configured []config.VPN) api.VPN {
+// missingHere returns a VPN-ID that the peer requests and no link here has.
+func (v *View) missingHere(id endid.VPNID, requests session.Calls, configured []config.VPN) api.VPN {
 	row := api.VPN{
 		VPNID: id.String(), Peer: v.Peer, IPsec: string(v.Class), Counterpart: api.CounterpartThere,
-		CalledAt: &calls.Last, Calls: calls.Count, Reason: "no VPN has this VPN-ID here",
+		CalledAt: &requests.Last, Calls: requests.Count, Reason: "no VPN has this VPN-ID here",
 	}
 	for _, vpn := range configured {
 		if vpn.VPNID == id {

@@ -129,9 +129,9 @@ func (ls *Listeners) At(local netip.AddrPort) *Listener {
 // Drops returns how many datagrams all listeners have dropped, by reason.
 func (ls *Listeners) Drops() map[string]uint64 {
 	return map[string]uint64{
-		"stranger":            ls.dropped.unknownSender.Load(),
-		"foreign port":        ls.dropped.foreignPort.Load(),
-		"data without tunnel": ls.dropped.notControl.Load(),
+		"unknown sender":         ls.dropped.unknownSender.Load(),
+		"unexpected source port": ls.dropped.foreignPort.Load(),
+		"data without tunnel":    ls.dropped.notControl.Load(),
 	}
 }
 

@@ -227,8 +227,8 @@ func testDisagreement(t *testing.T, r *rig) {
 	r.Must(r.PE1.Start(r.Ctx, c))
 	r.Must(r.PE2.Start(r.Ctx, r.config(r.PE2, mixed)))
 	r.waitTraffic("blue")
-	r.waitExplained(r.PE1, "to be protected here")
-	r.waitExplained(r.PE2, "asked for the link in clear")
+	r.waitExplained(r.PE1, "requires IPsec here")
+	r.waitExplained(r.PE2, "requested the link in the clear")
 	r.waitNoTraffic("red")
 	r.stop()
 
