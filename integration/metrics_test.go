@@ -62,8 +62,8 @@ type sample struct {
 	Value  []any
 }
 
-// ask evaluates a query of PromQL.
-func (m *monitor) ask(query string) ([]sample, error) {
+// query evaluates a query of PromQL.
+func (m *monitor) query(query string) ([]sample, error) {
 	resp, err := m.client.Get("http://127.0.0.1:9090/api/v1/query?query=" + url.QueryEscape(query))
 	if err != nil {
 		return nil, err
@@ -86,7 +86,7 @@ func (m *monitor) ask(query string) ([]sample, error) {
 func (m *monitor) wait(query string, values int) {
 	m.Helper()
 	m.rig.wait(query, func() (bool, string, error) {
-		got, err := m.ask(query)
+		got, err := m.query(query)
 		return err == nil && len(got) == values, fmt.Sprintf("%d values %v, want %d; %v", len(got), got, values, err), nil
 	})
 }
@@ -146,7 +146,7 @@ func TestPrometheusAndDashboard(t *testing.T) {
 	m.wait(`rate(l2tpvl_link_echo_requests_total[10s]) > 0`, len(r.VPNs))
 	for title, query := range queries {
 		r.wait(title, func() (bool, string, error) {
-			got, err := m.ask(query)
+			got, err := m.query(query)
 			return len(got) > 0, query + " has no value", err
 		})
 	}

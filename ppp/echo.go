@@ -17,7 +17,7 @@ type echo struct {
 
 	id            uint8 // Identifier of the last request
 	waiting       bool  // the last request has no reply yet
-	replying      bool  // the frame at hand is that reply
+	replying      bool  // the frame being processed is that reply
 	otherReceived bool  // a frame other than that reply was received since then
 	unanswered    int   // consecutive requests after which no frame was received
 

@@ -17,7 +17,7 @@ type Output struct {
 	buf  []byte // all frames, one after another
 	ends []int  // where in buf each frame ends
 
-	reply reply // the answer to the Configure-Request at hand
+	reply reply // the answer to the Configure-Request being processed
 }
 
 // Frames yields the frames to send, in order. Each starts with the 2-octet Protocol field and has
