@@ -1,6 +1,6 @@
-// Package docs checks the documents of l2tpvl against the code: configurations parse, the tables of
-// keys, error texts and exit statuses are those of the code, and links, make targets, commands and
-// names of tests exist.
+// Package docs checks the documents of l2tpvl against the code: configurations parse; the tables of
+// keys, error texts, quoted messages and exit statuses are those of the code; links, make targets,
+// commands and names of tests exist; the glossary has the layers of explain.
 package docs
 
 import (
