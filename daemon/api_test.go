@@ -78,7 +78,7 @@ func TestAPI(t *testing.T) {
 
 	p.stop()
 	_, err = client.Links(ctx)
-	if s, ok := errors.AsType[*api.StatusError](err); !ok || s.Code != http.StatusServiceUnavailable || s.Message != errOver.Error() {
+	if s, ok := errors.AsType[*api.StatusError](err); !ok || s.Code != http.StatusServiceUnavailable || s.Message != errEnded.Error() {
 		t.Errorf("while it is shutting down: %v", err)
 	}
 }

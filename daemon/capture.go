@@ -16,14 +16,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// tap is one who listens in on the control messages of a peer. The loop does not wait for it.
+// tap receives copies of the control messages of a peer for one client. The loop never waits for the
+// client.
 type tap struct {
-	heard  chan overheard
-	missed atomic.Uint64 // since the last that found room
+	messages chan tapped
+	missed   atomic.Uint64 // messages since the last one that the channel had room for
 }
 
-// overheard is a control message, sent or received.
-type overheard struct {
+// tapped is a sent or received control message.
+type tapped struct {
 	at       time.Time
 	sent     bool
 	from, to netip.AddrPort
@@ -31,7 +32,7 @@ type overheard struct {
 	missed   uint64
 }
 
-// Bounds of captures: what may wait for a client, and how many clients a peer may have.
+// Limits of captures: messages that wait for a client, and clients of one peer.
 const (
 	tapSize = 1024
 	maxTaps = 8
@@ -41,8 +42,8 @@ func (l *loop) tapSent(now time.Time, message []byte) {
 	if len(l.taps) == 0 {
 		return
 	}
-	if tunnel, to := l.path.way(message); tunnel != nil {
-		l.tap(overheard{at: now, sent: true, from: tunnel.LocalAddr(), to: to, octets: message})
+	if tunnel, to := l.path.route(message); tunnel != nil {
+		l.tap(tapped{at: now, sent: true, from: tunnel.LocalAddr(), to: to, octets: message})
 	}
 }
 
@@ -54,21 +55,22 @@ func (l *loop) tapReceived(now time.Time, message []byte, from netip.AddrPort) {
 	switch {
 	case l.path.tunnel != nil:
 		to = l.path.tunnel.LocalAddr()
-	case !to.Addr().IsValid(): // nobody knows yet where the message came to
+	case !to.Addr().IsValid(): // the destination address of the message is unknown
 		to = netip.AddrPortFrom(netip.IPv6Unspecified(), to.Port())
 		if from.Addr().Is4() {
 			to = netip.AddrPortFrom(netip.IPv4Unspecified(), to.Port())
 		}
 	}
-	l.tap(overheard{at: now, from: from, to: to, octets: message})
+	l.tap(tapped{at: now, from: from, to: to, octets: message})
 }
 
-func (l *loop) tap(m overheard) {
+// tap passes a copy of a message to all taps. A tap without room misses it.
+func (l *loop) tap(m tapped) {
 	m.octets = bytes.Clone(m.octets)
 	for _, t := range l.taps {
 		m.missed = t.missed.Load()
 		select {
-		case t.heard <- m:
+		case t.messages <- m:
 			t.missed.Store(0)
 		default:
 			t.missed.Add(1)
@@ -76,8 +78,9 @@ func (l *loop) tap(m overheard) {
 	}
 }
 
-// listenIn adds a tap, unless there are too many, and tells what the dissector needs to know.
-func (l *loop) listenIn(t *tap, d *dissect.Dissector) bool {
+// addTap adds a tap, unless there are too many, and tells the dissector the IDs and nonces of the
+// control connection.
+func (l *loop) addTap(t *tap, d *dissect.Dissector) bool {
 	if len(l.taps) >= maxTaps {
 		return false
 	}
@@ -104,34 +107,34 @@ func (d *Daemon) Capture(ctx context.Context, name string, count int) (iter.Seq[
 	if peer.IsStatic() {
 		return nil, rest.Conflict("peer %s has no control connection (signalling: static)", name)
 	}
-	t, words := &tap{heard: make(chan overheard, tapSize)}, dissect.New(secretsOf(&peer), false)
-	leave := func() {
+	t, dissector := &tap{messages: make(chan tapped, tapSize)}, dissect.New(secretsOf(&peer), false)
+	removeTap := func() {
 		for _, l := range loops {
 			l.post(func(time.Time) { l.taps = slices.DeleteFunc(l.taps, func(x *tap) bool { return x == t }) })
 		}
 	}
 	for _, l := range loops {
-		added, err := ask(ctx, l, func(time.Time) bool { return l.listenIn(t, words) })
+		added, err := ask(ctx, l, func(time.Time) bool { return l.addTap(t, dissector) })
 		if err == nil && !added {
-			err = rest.Conflict("peer %s is being captured %d times already; end one of these", name, maxTaps)
+			err = rest.Conflict("peer %s already has %d captures; end one of them", name, maxTaps)
 		}
 		if err != nil {
-			leave()
+			removeTap()
 			return nil, err
 		}
 	}
 	return func(yield func([]api.Captured) bool) {
-		defer leave()
-		if !yield(nil) { // it has begun
+		defer removeTap()
+		if !yield(nil) { // sends the header, so the client knows that the capture has started
 			return
 		}
 		for range count {
 			select {
-			case m := <-t.heard:
-				if !yield([]api.Captured{captured(&m, &peer, words)}) {
+			case m := <-t.messages:
+				if !yield([]api.Captured{dissected(&m, &peer, dissector)}) {
 					return
 				}
-			case <-loops[0].over:
+			case <-loops[0].ended:
 				return
 			case <-ctx.Done():
 				return
@@ -140,7 +143,7 @@ func (d *Daemon) Capture(ctx context.Context, name string, count int) (iter.Seq[
 	}, nil
 }
 
-// secretsOf are those of a peer, by names that say nothing of them.
+// secretsOf returns the secrets of a peer, under names that do not reveal them.
 func secretsOf(p *config.Peer) (secrets []dissect.Secret) {
 	for _, s := range []struct {
 		name   string
@@ -153,8 +156,8 @@ func secretsOf(p *config.Peer) (secrets []dissect.Secret) {
 	return secrets
 }
 
-// captured puts a message into words.
-func captured(m *overheard, peer *config.Peer, words *dissect.Dissector) api.Captured {
+// dissected returns a message in the form of the API.
+func dissected(m *tapped, peer *config.Peer, dissector *dissect.Dissector) api.Captured {
 	g := dissect.Datagram{
 		Time: m.at, Transport: dissect.OverUDP, From: dissect.Endpoint{AddrPort: m.from}, To: dissect.Endpoint{AddrPort: m.to}, Payload: m.octets,
 	}
@@ -165,9 +168,9 @@ func captured(m *overheard, peer *config.Peer, words *dissect.Dissector) api.Cap
 		Time: m.at, Sent: m.sent, Transport: string(g.Transport), From: g.From.String(), To: g.To.String(), Octets: m.octets,
 		Message: json.RawMessage("{}"), Missed: m.missed,
 	}
-	words.Add(g)
-	if said := words.Drain().Messages; len(said) > 0 {
-		if text, err := json.Marshal(&said[0]); err == nil { // it always does
+	dissector.Add(g)
+	if messages := dissector.Drain().Messages; len(messages) > 0 {
+		if text, err := json.Marshal(&messages[0]); err == nil { // it never fails
 			c.Message = text
 		}
 	}

@@ -131,17 +131,17 @@ func TestCaptureOfASlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		l := a.loops()[0]
-		slow := &tap{heard: make(chan overheard, 2)}
+		slow := &tap{messages: make(chan tapped, 2)}
 		l.taps = []*tap{slow}
 		message := []byte{1}
 		for range 5 {
 			l.tapReceived(time.Now(), message, netip.MustParseAddrPort("192.0.2.2:1702"))
 		}
 		message[0] = 2 // the loop uses its buffers again
-		first := <-slow.heard
+		first := <-slow.messages
 		l.tapReceived(time.Now(), message, netip.MustParseAddrPort("192.0.2.2:1702"))
-		<-slow.heard
-		last := <-slow.heard
+		<-slow.messages
+		last := <-slow.messages
 		if first.missed != 0 || !bytes.Equal(first.octets, []byte{1}) || last.missed != 3 || last.octets[0] != 2 {
 			t.Errorf("first %+v, last %+v", first, last)
 		}
@@ -164,7 +164,7 @@ func TestCaptureBounds(t *testing.T) {
 			text   string
 		}{
 			{"pe9", 404, `no peer "pe9" is configured here`},
-			{"pe2", 409, "peer pe2 is being captured 8 times already; end one of these"},
+			{"pe2", 409, "peer pe2 already has 8 captures; end one of them"},
 		} {
 			_, err := a.Capture(t.Context(), tt.peer, 1)
 			if r, ok := errors.AsType[*rest.Error](err); !ok || r.Status != tt.status || r.Text != tt.text {

@@ -21,10 +21,10 @@ func (d *Daemon) Plan(in api.Configuration) (api.Plan, error) {
 	}
 	to, err := read()
 	if err != nil {
-		return api.Plan{}, refusalOf(&mistakesError{err})
+		return api.Plan{}, restError(&invalidError{err})
 	}
 	from := d.cfg()
-	return describePlan(plan.Make(from, to), from), nil
+	return apiPlan(plan.Make(from, to), from), nil
 }
 
 // Apply implements rest.Backend.
@@ -34,31 +34,31 @@ func (d *Daemon) Apply(in api.Configuration) (api.Plan, error) {
 		return api.Plan{}, err
 	}
 	from := d.cfg()
-	p, err := d.take(in.File, read)
+	p, err := d.apply(in.File, read)
 	if err != nil {
-		return api.Plan{}, refusalOf(err)
+		return api.Plan{}, restError(err)
 	}
-	told := describePlan(p, from)
+	out := apiPlan(p, from)
 	if note := d.ownFileNote(); note != "" {
-		told.Notes = append(told.Notes, note)
+		out.Notes = append(out.Notes, note)
 	}
-	return told, nil
+	return out, nil
 }
 
 // Reload implements rest.Backend.
 func (d *Daemon) Reload() (api.Plan, error) {
 	from := d.cfg()
-	p, err := d.reread()
+	p, err := d.reload()
 	if err != nil {
-		return api.Plan{}, refusalOf(err)
+		return api.Plan{}, restError(err)
 	}
-	return describePlan(p, from), nil
+	return apiPlan(p, from), nil
 }
 
-// reader reads the configuration that comes with a request.
+// reader returns a function that reads the configuration in a request.
 func (d *Daemon) reader(in api.Configuration) (func() (*config.Config, error), error) {
 	if !filepath.IsAbs(in.File) {
-		return nil, rest.BadRequest("file is %q; want an absolute path: relative names in the configuration start at its folder", in.File)
+		return nil, rest.BadRequest("file is %q; want an absolute path, because relative names in the configuration start at its folder", in.File)
 	}
 	return func() (*config.Config, error) {
 		cfg, err := config.Parse(in.File, []byte(in.Text))
@@ -69,28 +69,28 @@ func (d *Daemon) reader(in api.Configuration) (func() (*config.Config, error), e
 	}, nil
 }
 
-// ownFileNote says that the daemon's own file is not what runs now, if that is so.
+// ownFileNote returns a note if the daemon's own file is not the running configuration; empty: it is.
 func (d *Daemon) ownFileNote() string {
 	if d.reloads.Read == nil {
 		return ""
 	}
-	const when = "which l2tpvld reads on reload, on SIGHUP and when it is started"
+	const when = "which l2tpvld reads at start, on reload and on SIGHUP"
 	own, err := d.reloads.Read()
 	switch {
 	case err != nil:
-		return fmt.Sprintf("%s, %s, has mistakes: l2tpvld --check --config %s", d.reloads.File, when, d.reloads.File)
+		return fmt.Sprintf("%s, %s, is invalid: run l2tpvld --check --config %s", d.reloads.File, when, d.reloads.File)
 	case !plan.Make(d.cfg(), own).Empty():
-		return fmt.Sprintf("%s, %s, is not what runs now: change it too, or this is lost then", d.reloads.File, when)
+		return fmt.Sprintf("%s, %s, differs from the running configuration: change it too, or this change is lost then", d.reloads.File, when)
 	}
 	return ""
 }
 
-// refusalOf says what was wrong with a configuration; other errors stay as they are.
-func refusalOf(err error) error {
-	if mistakes, ok := errors.AsType[*mistakesError](err); ok {
+// restError returns the error of a configuration with its HTTP status; other errors are unchanged.
+func restError(err error) error {
+	if invalid, ok := errors.AsType[*invalidError](err); ok {
 		return &rest.Error{
-			Status: http.StatusUnprocessableEntity, Text: "the configuration has mistakes; nothing is changed",
-			Details: strings.Split(mistakes.Error(), "\n"),
+			Status: http.StatusUnprocessableEntity, Text: "invalid configuration; nothing was changed",
+			Details: strings.Split(invalid.Error(), "\n"),
 		}
 	}
 	if restart, ok := errors.AsType[*restartError](err); ok {
@@ -99,37 +99,37 @@ func refusalOf(err error) error {
 	return err
 }
 
-// describePlan tells of a plan.
-func describePlan(p *plan.Plan, from *config.Config) api.Plan {
-	told := api.Plan{
-		Restart: list(p.Restart), Daemon: list(p.Daemon),
+// apiPlan returns a plan in the form of the API.
+func apiPlan(p *plan.Plan, from *config.Config) api.Plan {
+	out := api.Plan{
+		Restart: changeTexts(p.Restart), Daemon: changeTexts(p.Daemon),
 		Routers: []api.PlanOfRouter{}, Connections: []api.PlanOfConnection{}, Links: []api.PlanOfLink{},
 	}
 	for _, r := range p.Routers {
-		told.Routers = append(told.Routers, api.PlanOfRouter{VR: r.VR.String(), Action: api.Action(r.Action)})
+		out.Routers = append(out.Routers, api.PlanOfRouter{VR: r.VR.String(), Action: api.Action(r.Action)})
 	}
 	for _, c := range p.Connections {
-		told.Connections = append(told.Connections, api.PlanOfConnection{
-			Peer: c.Peer, IPsec: string(c.Class), Action: api.Action(c.Action), Changes: list(c.Changes),
+		out.Connections = append(out.Connections, api.PlanOfConnection{
+			Peer: c.Peer, IPsec: string(c.Class), Action: api.Action(c.Action), Changes: changeTexts(c.Changes),
 		})
 	}
-	told.Untouched = len(linksOf(from))
+	out.Untouched = len(linksOf(from))
 	for _, l := range p.Links {
-		told.Links = append(told.Links, api.PlanOfLink{
-			VPN: l.VPN, Peer: l.Peer, Action: api.Action(l.Action), Changes: list(l.Changes), Because: list(l.Of),
+		out.Links = append(out.Links, api.PlanOfLink{
+			VPN: l.VPN, Peer: l.Peer, Action: api.Action(l.Action), Changes: changeTexts(l.Changes), Because: changeTexts(l.Of),
 		})
 		if l.Action != plan.Add {
-			told.Untouched--
+			out.Untouched--
 		}
 	}
-	return told
+	return out
 }
 
-// list are changes as people read them.
-func list(changes []config.Change) []string {
-	list := []string{}
+// changeTexts returns changes as text.
+func changeTexts(changes []config.Change) []string {
+	texts := []string{}
 	for _, c := range changes {
-		list = append(list, c.String())
+		texts = append(texts, c.String())
 	}
-	return list
+	return texts
 }

@@ -19,10 +19,10 @@ import (
 // change changes the daemon's file and has it read.
 func (o *operator) change(t *testing.T, change func(*config.Config)) {
 	t.Helper()
-	changed := o.said("configuration changed")
+	changed := o.said("configuration applied")
 	o.write(change)
 	pass(10 * time.Second)
-	if o.said("configuration changed") != changed+1 {
+	if o.said("configuration applied") != changed+1 {
 		t.Fatalf("the configuration was not changed: %v", o.logs.TakeAll())
 	}
 }
@@ -143,7 +143,7 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 
 		// The same again is nothing to do.
 		oa.write(func(*config.Config) {})
-		if a.said("configuration read, nothing to change") != 1 {
+		if a.said("configuration unchanged") != 1 {
 			t.Error("the same configuration is a change")
 		}
 	})
@@ -228,8 +228,8 @@ func TestChangeThatIsRefused(t *testing.T) {
 			c.Local.HostName = "pe9"
 			c.VPNs = nil
 		})
-		told := a.logs.FilterMessage("configuration not taken, nothing is changed").All()
-		const want = "local.hostname pe1 → pe9: only a restart of l2tpvld takes that; nothing is changed"
+		told := a.logs.FilterMessage("configuration not applied, nothing changed").All()
+		const want = "local.hostname pe1 → pe9: requires a restart of l2tpvld; nothing was changed"
 		if len(told) != 1 || told[0].ContextMap()["reason"] != want {
 			t.Errorf("told %v", told)
 		}
@@ -239,10 +239,10 @@ func TestChangeThatIsRefused(t *testing.T) {
 			c.Peers[0].Encapsulation, c.VPNs = config.EncapsulationIP, nil
 		})
 		pass(time.Minute)
-		if a.running.Load() != before || a.said("configuration changed") != 0 {
+		if a.running.Load() != before || a.said("configuration applied") != 0 {
 			t.Error("something was changed")
 		}
-		if told := a.logs.FilterMessage("configuration not taken, nothing is changed").All(); len(told) != 2 {
+		if told := a.logs.FilterMessage("configuration not applied, nothing changed").All(); len(told) != 2 {
 			t.Errorf("told %v", told)
 		}
 		blue()
@@ -326,14 +326,14 @@ func TestClearIsGoneBeforeProtected(t *testing.T) {
 		operate(t, b).change(t, protected)
 		oa := operate(t, a)
 		oa.write(protected)
-		pass(10 * patience)
+		pass(10 * removalTimeout)
 		for _, tunnel := range a.plane.tunnels {
 			// Blue in clear is there still, at the kernel's leisure.
 			if n := len(tunnel.all()); tunnel.cfg.Protected && n != 1 || !tunnel.cfg.Protected && n > 2 {
 				t.Errorf("%d sessions of %+v", n, tunnel.cfg)
 			}
 		}
-		if n := a.said("configuration changed"); n != 0 {
+		if n := a.said("configuration applied"); n != 0 {
 			t.Error("the change is told before it is done")
 		}
 		red()
@@ -357,7 +357,7 @@ func TestStopWhileClearGoes(t *testing.T) {
 		release := make(chan struct{})
 		a.plane.closing = func() { <-release }
 		operate(t, a).write(func(c *config.Config) { c.VPNs[0].Links[0].IPsec = config.IPsecRequired })
-		pass(10 * patience)
+		pass(10 * removalTimeout)
 		time.AfterFunc(10*time.Second, func() { close(release) })
 		a.stop()
 		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {

@@ -1,5 +1,12 @@
-// Package daemon is l2tpvld: the loops that own the machines, the executor of what they want done,
-// the sockets, and the API. It is the one place where time passes and things happen.
+// Package daemon runs l2tpvld. A loop for each peer and class owns the machines of that peer
+// (loop.go), an executor carries out their effects (execute.go), and the API answers questions and
+// changes what runs. The package starts all goroutines, opens the sockets, and reads the clock; the
+// machines in package session and below do none of that.
+//
+// Run runs the daemon with the host's data plane and virtual routers, RunOn with others. What needs
+// no loop is in subpackages: daemon/report answers questions from views of the loops;
+// daemon/internal/rest serves the API, listen receives first messages, wiring translates the
+// configuration, and events keeps the events.
 package daemon
 
 import (
@@ -31,57 +38,57 @@ import (
 
 // Daemon is one l2tpvld.
 type Daemon struct {
-	running   atomic.Pointer[running] // written by one of the operators at a time
-	operators operators
-	version   string
-	log       *zap.Logger
-	events    *events.Log
-	started   time.Time
-	reloads   Reload
+	running    atomic.Pointer[running] // written with operations.mu held
+	operations operations
+	version    string
+	log        *zap.Logger
+	events     *events.Log
+	started    time.Time
+	reloads    Reload
 
 	supervisor Supervisor
 
-	plane       dataplane.Plane
-	planeReason string
-	support     dataplane.Support // what plane was picked by
-	vrs         Routers
-	executor    *executor
-	admission   *listen.Admission
-	interfaces  interfaces
-	listeners   *listen.Listeners
-	guard       ipsec.Guard
-	unprotected atomic.Int64 // loops that run, are to be protected and are not yet
+	plane        dataplane.Plane
+	planeReason  string
+	support      dataplane.Support // by which plane was picked
+	vrs          Routers
+	executor     *executor
+	admission    *listen.Admission
+	interfaces   interfaces
+	listeners    *listen.Listeners
+	guard        ipsec.Guard
+	notProtected atomic.Int64 // running loops whose protection is not in place yet
 }
 
-// Routers gives virtual routers, as *linux.Manager does. It is safe for concurrent use.
+// Routers manages virtual routers, as *linux.Manager does. It is safe for concurrent use.
 type Routers interface {
-	// Ensure gives the virtual router, and makes it if it is not there.
+	// Ensure returns the virtual router, and creates it if it does not exist.
 	Ensure(vr.Spec) (Router, error)
-	// Attach has interfaces of the host be in the virtual router, whenever both are there. It tells
-	// what came of each.
-	Attach(s vr.Spec, wanted []vr.Attachment, told func(name string, err error)) error
-	// Release lets go of a virtual router, and removes it if Ensure has made it.
+	// Attach moves interfaces of the host into the virtual router, each as soon as both exist. It
+	// calls attached with the result for each interface.
+	Attach(s vr.Spec, wanted []vr.Attachment, attached func(name string, err error)) error
+	// Release stops using a virtual router, and removes it if Ensure has created it.
 	Release(vr.Spec) error
-	// Close removes those that Ensure has made.
+	// Close removes the virtual routers that Ensure has created.
 	Close() error
 }
 
 // Router is a virtual router, as *linux.Router is. It is safe for concurrent use.
 type Router interface {
 	dataplane.Namespace
-	// Configure makes the interface of that name be as c says.
+	// Configure configures the interface of that name.
 	Configure(ifname string, c vr.Interface) error
 	// IsUp reports whether the interface of that name is set up.
 	IsUp(ifname string) (bool, error)
 }
 
-// kernelRouters are those of the kernel.
+// kernelRouters implements Routers with the kernel's virtual routers.
 type kernelRouters struct{ *linux.Manager }
 
 func (r kernelRouters) Ensure(s vr.Spec) (Router, error) { return r.Manager.Ensure(s) }
 
-// Run is the daemon from start to a clean end: it returns when ctx is done and everything is taken
-// down, or at once with the error that keeps it from starting.
+// Run runs the daemon until ctx is done, and returns when everything is taken down. It returns at
+// once with an error that prevents the start.
 func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supervisor, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
 	d.reloads, d.supervisor = reload, supervisor
@@ -92,17 +99,17 @@ func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supe
 	return d.run(ctx, func() (Routers, error) {
 		manager, err := linux.NewManager(
 			func(r *linux.Router) { go d.routerGone(r.Spec()) },
-			func(r *linux.Router, ifname string, up bool) { d.interfaces.turned(r.Spec(), ifname, up) },
+			func(r *linux.Router, ifname string, up bool) { d.interfaces.stateChanged(r.Spec(), ifname, up) },
 		)
 		return kernelRouters{manager}, err
 	})
 }
 
-// RunOn is Run on a data plane and virtual routers that are not the system's, such as those of a
-// measurement.
+// RunOn is Run with another data plane and other virtual routers than the host's, for benchmarks. It
+// has no IPsec.
 func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *config.Config, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
-	d.plane, d.planeReason = plane, "it was handed in"
+	d.plane, d.planeReason = plane, "chosen by the caller"
 	return d.run(ctx, func() (Routers, error) { return routers, nil })
 }
 
@@ -111,9 +118,9 @@ func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 	d := &Daemon{
 		version: version, log: log, events: events.New(log, started), started: started,
 		executor: newExecutor(), admission: listen.NewAdmission(),
-		guard:     absentGuard{errNoGuard},
-		operators: operators{disabled: make(map[linkName]bool)},
-		listeners: listen.New(log, listen.OpenSocket),
+		guard:      absentGuard{errNoGuard},
+		operations: operations{disabled: make(map[linkName]bool)},
+		listeners:  listen.New(log, listen.OpenSocket),
 	}
 	d.running.Store(&running{cfg: cfg})
 	return d
@@ -121,9 +128,10 @@ func newDaemon(cfg *config.Config, version string, log *zap.Logger) *Daemon {
 
 func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error {
 	d.events.Publish(api.Event{Kind: api.EventStarting, Message: "starting"}, zap.String("version", d.version),
-		zap.String("dataplane", d.plane.Name()), zap.String("because", d.because()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
+		zap.String("dataplane", d.plane.Name()), zap.String("because", d.explainPlane()), zap.Int("peers", len(d.cfg().Peers)), zap.Int("vpns", len(d.cfg().VPNs)))
 
-	// The socket comes first: it tells whether another daemon is serving the same configuration.
+	// The socket is opened first, because it shows whether another daemon serves the same
+	// configuration.
 	server, err := rest.ListenUnix(ctx, d.cfg().API.Socket, d.cfg().API.Group, rest.Handler(d), d.log)
 	if err != nil {
 		return err
@@ -135,7 +143,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	}
 	defer metrics.Close()
 
-	d.makeRoom()
+	d.raiseFileLimit()
 	if d.vrs, err = routers(); err != nil {
 		return fmt.Errorf("virtual routers: %w", err)
 	}
@@ -150,7 +158,7 @@ func (d *Daemon) run(ctx context.Context, routers func() (Routers, error)) error
 	var serving sync.WaitGroup
 	serving.Go(func() { d.serveAPI(server) })
 	serving.Go(func() { d.serveMetrics(metrics) })
-	serving.Go(func() { d.reload(ctx) })
+	serving.Go(func() { d.reloadOnSignal(ctx) })
 	d.awaitEnd(ctx)
 	d.listeners.Close()
 	server.Close()
@@ -180,37 +188,37 @@ func (d *Daemon) listenMetrics() (*rest.Server, error) {
 
 func (d *Daemon) serveAPI(s *rest.Server) {
 	if err := s.Serve(); err != nil {
-		d.events.Publish(api.Event{Kind: api.EventAPIEnded, Level: api.EventError, Message: "the API has ended", Reason: err.Error()})
+		d.events.Publish(api.Event{Kind: api.EventAPIEnded, Level: api.EventError, Message: "API server failed", Reason: err.Error()})
 	}
 }
 
 func (d *Daemon) serveMetrics(s *rest.Server) {
 	if err := s.Serve(); err != nil {
-		d.log.Error("the metrics page has ended", zap.String("reason", err.Error()))
+		d.log.Error("metrics server failed", zap.String("reason", err.Error()))
 	}
 }
 
-// ensureRouters makes the virtual routers, so that customers' interfaces can be put into them
-// before any link is up. One that cannot be made is tried again by its links, which tell why.
+// ensureRouters creates the virtual routers, so that customer interfaces are attached before any
+// link is up. If one cannot be created, its links try again and report why.
 func (d *Daemon) ensureRouters() {
 	cfg := d.cfg()
-	var making errgroup.Group
-	making.SetLimit(parallel)
+	var creating errgroup.Group
+	creating.SetLimit(parallel)
 	for _, vpn := range cfg.VPNs {
-		making.Go(func() error {
+		creating.Go(func() error {
 			d.attach(cfg, vpn.VR)
 			if _, err := d.vrs.Ensure(wiring.Router(vpn.VR)); err != nil {
-				d.log.Warn("virtual router not there yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
+				d.log.Warn("virtual router not ready yet", zap.String("vpn", vpn.Name), zap.String("reason", err.Error()))
 			}
 			return nil
 		})
 	}
-	_ = making.Wait() // each has told
+	_ = creating.Wait() // errors are logged
 }
 
-// routerGone tells the loops that a virtual router was deleted.
+// routerGone notifies the loops that a virtual router was deleted.
 func (d *Daemon) routerGone(router vr.Spec) {
-	d.events.Publish(api.Event{Kind: api.EventRouterGone, Level: api.EventWarn, Message: "virtual router deleted by somebody"}, zap.Stringer("vr", router))
+	d.events.Publish(api.Event{Kind: api.EventRouterGone, Level: api.EventWarn, Message: "virtual router deleted by another process"}, zap.Stringer("vr", router))
 	for _, l := range d.loops() {
 		l.post(func(now time.Time) {
 			l.pair.RouterGone(now, router, fmt.Sprintf("the virtual router, %s, was deleted", router), &l.out)

@@ -14,65 +14,67 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// execution is what of a link is there in the outside world.
-type execution struct {
+// linkRuntime is what exists of a link outside of the machines: the queue of its effects, and its
+// session in the data plane.
+type linkRuntime struct {
 	loop    *loop
 	link    *session.Link
 	queue   queue
-	present atomic.Pointer[presence] // written by the queue's jobs alone
-	gone    chan struct{}            // closed when the link is no more, and nothing of it is there
+	present atomic.Pointer[planeSession] // written by jobs of the queue only; nil: no session exists
+	gone    chan struct{}                // closed when the link is removed and nothing of it exists
 }
 
-// presence is a session of the data plane.
-type presence struct {
+// planeSession is a session of the data plane, with the interface in its virtual router.
+type planeSession struct {
 	attempt session.Attempt
 	session dataplane.Session
 	router  Router
 
-	// For the queue's jobs alone: what the interface was last made, and whether somebody has set it
-	// down since.
+	// For jobs of the queue only: the last configuration of the interface, and whether the operator
+	// has set it down since.
 	configured vr.Interface
 	setDown    bool
 }
 
-// isUp reports whether the interface is set up, as far as the queue's jobs know.
-func (p *presence) isUp() bool { return p.configured.Up && !p.setDown }
+// isUp reports whether the interface is set up, as far as the jobs of the queue know.
+func (p *planeSession) isUp() bool { return p.configured.Up && !p.setDown }
 
-// of returns the session of an attempt, or nil if it is not there.
-func (x *execution) of(a session.Attempt) dataplane.Session {
+// of returns the session of an attempt; nil: it does not exist.
+func (x *linkRuntime) of(a session.Attempt) dataplane.Session {
 	if p := x.present.Load(); p != nil && p.attempt == a {
 		return p.session
 	}
 	return nil
 }
 
-func (l *loop) execution(link *session.Link) *execution {
+// runtime returns the runtime of a link, and creates it for the first effect of the link.
+func (l *loop) runtime(link *session.Link) *linkRuntime {
 	x := l.links[link]
 	if x == nil {
-		x = &execution{loop: l, link: link, queue: queue{executor: l.daemon.executor}, gone: make(chan struct{})}
+		x = &linkRuntime{loop: l, link: link, queue: queue{executor: l.daemon.executor}, gone: make(chan struct{})}
 		l.links[link] = x
 		l.daemon.interfaces.add(x)
 	}
 	return x
 }
 
-// execute carries out an effect, or queues it if it may block.
+// execute carries out an effect. Effects that may block are queued.
 func (l *loop) execute(now time.Time, effect session.Effect) {
 	switch e := effect.(type) {
 	case session.Create:
 		l.create(e)
 	case session.Open:
-		x := l.execution(e.Link)
+		x := l.runtime(e.Link)
 		x.queue.add(func() {
 			if s := x.of(e.Attempt); s != nil {
 				s.SetOpen(e.Protocols)
 			}
 		})
 	case session.Configure:
-		x := l.execution(e.Link)
+		x := l.runtime(e.Link)
 		x.queue.add(func() { l.configure(x, e) })
 	case session.Delete:
-		x := l.execution(e.Link)
+		x := l.runtime(e.Link)
 		x.queue.add(func() {
 			if s := x.of(e.Attempt); s != nil {
 				x.present.Store(nil)
@@ -86,7 +88,7 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 		l.forget(e.Link)
 	case session.Repath:
 		l.path.peer = l.peer.AddrPort()
-		if l.path.tunnel != nil { // else it is tried again in its own time
+		if l.path.tunnel != nil { // otherwise it is retried at its time
 			l.openPath(now)
 		}
 	case session.Note:
@@ -94,7 +96,7 @@ func (l *loop) execute(now time.Time, effect session.Effect) {
 	}
 }
 
-// forget lets go of a link that is no more, behind what was queued for it.
+// forget removes the runtime of a removed link, once its queued effects are done.
 func (l *loop) forget(link *session.Link) {
 	l.limiter.forget(link)
 	if x := l.links[link]; x != nil {
@@ -106,10 +108,10 @@ func (l *loop) forget(link *session.Link) {
 	}
 }
 
-// create makes the session and its interface in the link's virtual router.
+// create queues the creation of a session and of its interface in the link's virtual router.
 func (l *loop) create(e session.Create) {
 	tunnel := l.path.tunnel
-	x := l.execution(e.Link)
+	x := l.runtime(e.Link)
 	x.queue.add(func() {
 		present, err := l.createSession(tunnel, e)
 		if err != nil {
@@ -121,9 +123,9 @@ func (l *loop) create(e session.Create) {
 	})
 }
 
-func (l *loop) createSession(tunnel dataplane.Tunnel, e session.Create) (*presence, error) {
+func (l *loop) createSession(tunnel dataplane.Tunnel, e session.Create) (*planeSession, error) {
 	if tunnel == nil {
-		return nil, fmt.Errorf("there is no path to the peer")
+		return nil, fmt.Errorf("no path to the peer")
 	}
 	router, err := l.daemon.vrs.Ensure(e.Link.VR)
 	if err != nil {
@@ -142,18 +144,18 @@ func (l *loop) createSession(tunnel dataplane.Tunnel, e session.Create) (*presen
 	if err != nil {
 		return nil, err
 	}
-	return &presence{attempt: e.Attempt, session: s, router: router}, nil
+	return &planeSession{attempt: e.Attempt, session: s, router: router}, nil
 }
 
-// configure makes the interface as the link wants it.
-func (l *loop) configure(x *execution, e session.Configure) {
+// configure configures the interface of an attempt, unless the attempt has ended.
+func (l *loop) configure(x *linkRuntime, e session.Configure) {
 	p := x.present.Load()
 	if p != nil && p.attempt == e.Attempt {
-		l.configureNow(p, e.Link, e.Interface)
+		l.configureInterface(p, e.Link, e.Interface)
 	}
 }
 
-func (l *loop) configureNow(p *presence, link *session.Link, c vr.Interface) {
+func (l *loop) configureInterface(p *planeSession, link *session.Link, c vr.Interface) {
 	p.configured = c
 	if err := p.router.Configure(link.Interface, c); err != nil {
 		l.post(func(now time.Time) { l.pair.Failed(now, p.attempt, err, &l.out) })
@@ -163,13 +165,13 @@ func (l *loop) configureNow(p *presence, link *session.Link, c vr.Interface) {
 }
 
 func (l *loop) sendFrame(f session.Frame) {
-	if s := l.execution(f.Link).of(f.Attempt); s != nil {
-		// An error is a lost frame, which PPP sends again.
+	if s := l.runtime(f.Link).of(f.Attempt); s != nil {
+		// An error means a lost frame, which PPP retransmits.
 		_ = s.SendFrame(f.Octets)
 	}
 }
 
-// note writes to the log, unless a peer makes us repeat ourselves too often.
+// note publishes a note of the machines as an event, unless the limiter suppresses it.
 func (l *loop) note(now time.Time, n session.Note) {
 	allowed, leftOut := l.limiter.allow(now, n)
 	if !allowed {

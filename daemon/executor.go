@@ -2,36 +2,36 @@ package daemon
 
 import "sync"
 
-// executor carries out what may block, such as netlink calls and the opening of devices: in order
-// within one queue, and in parallel across queues, a bounded number at a time.
+// executor runs jobs that may block, such as netlink calls and the opening of devices: in order
+// within one queue, in parallel across queues, and a bounded number at a time.
 type executor struct {
-	running sync.WaitGroup // workers, and what is done later
+	running sync.WaitGroup // workers, and jobs without a queue
 
 	mu      sync.Mutex
-	ready   []*queue // that have jobs, of which none is under way
+	ready   []*queue // queues with jobs, none of which is running
 	workers int
 }
 
-// parallel bounds the calls under way: enough to hide the kernel's waits, few enough not to starve
-// the loops.
+// parallel is the largest number of workers: enough to hide the kernel's waits, and few enough not
+// to starve the loops.
 const parallel = 32
 
 func newExecutor() *executor { return &executor{} }
 
-// later carries out one job in no order.
-func (e *executor) later(job func()) { e.running.Go(job) }
+// run runs one job outside of all queues.
+func (e *executor) run(job func()) { e.running.Go(job) }
 
-// wait returns when all that was queued is done.
+// wait returns when all jobs are done.
 func (e *executor) wait() { e.running.Wait() }
 
-// queue is a line of jobs that are done one after another.
+// queue is a sequence of jobs that run one after another.
 type queue struct {
 	executor *executor
 	jobs     []func()
-	busy     bool // it is ready, or a job of it is under way
+	busy     bool // it is in executor.ready, or one of its jobs is running
 }
 
-// add puts a job at the end of the line. It does not block.
+// add appends a job. It does not block.
 func (q *queue) add(job func()) {
 	e := q.executor
 	e.mu.Lock()
@@ -48,7 +48,7 @@ func (q *queue) add(job func()) {
 	}
 }
 
-// work does jobs of one ready queue after another, until there is none.
+// work runs one job of each ready queue in turn until no queue is ready.
 func (e *executor) work() {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -140,7 +140,7 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	if p.opened != nil {
 		p.opened(cfg)
 	}
-	t := &tunnel{plane: p, cfg: cfg, sessions: make(map[uint32]*planeSession)}
+	t := &tunnel{plane: p, cfg: cfg, sessions: make(map[uint32]*fakeSession)}
 	t.mtu.Store(1500)
 	p.tunnels = append(p.tunnels, t)
 	p.network.mu.Lock()
@@ -191,7 +191,7 @@ type tunnel struct {
 	heard  atomic.Int64
 
 	mu       sync.Mutex // held during callbacks
-	sessions map[uint32]*planeSession
+	sessions map[uint32]*fakeSession
 }
 
 func (t *tunnel) LocalAddr() netip.AddrPort { return t.cfg.Local }
@@ -231,7 +231,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	if t.closed.Load() {
 		return nil, net.ErrClosed
 	}
-	s := &planeSession{tunnel: t, cfg: cfg}
+	s := &fakeSession{tunnel: t, cfg: cfg}
 	t.sessions[cfg.LocalID] = s
 	t.plane.mu.Lock()
 	defer t.plane.mu.Unlock()
@@ -240,7 +240,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 }
 
 // all are the sessions there are.
-func (t *tunnel) all() []*planeSession {
+func (t *tunnel) all() []*fakeSession {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Collect(maps.Values(t.sessions))
@@ -264,7 +264,7 @@ func (t *tunnel) Close() error {
 	return nil
 }
 
-type planeSession struct {
+type fakeSession struct {
 	tunnel *tunnel
 	cfg    dataplane.SessionConfig
 	open   atomic.Uint32
@@ -272,7 +272,7 @@ type planeSession struct {
 	over   sync.Once
 }
 
-func (s *planeSession) SendFrame(frame []byte) error {
+func (s *fakeSession) SendFrame(frame []byte) error {
 	frame = bytes.Clone(frame)
 	s.tunnel.plane.network.deliver(s.tunnel.cfg.Local, s.tunnel.cfg.Peer, func(peer *tunnel) {
 		peer.mu.Lock()
@@ -286,13 +286,13 @@ func (s *planeSession) SendFrame(frame []byte) error {
 	return nil
 }
 
-func (s *planeSession) SetOpen(p dataplane.Protocols) { s.open.Store(uint32(p)) }
+func (s *fakeSession) SetOpen(p dataplane.Protocols) { s.open.Store(uint32(p)) }
 
-func (s *planeSession) LastHeard() time.Time { return time.Time{} }
+func (s *fakeSession) LastHeard() time.Time { return time.Time{} }
 
-func (s *planeSession) Stats() dataplane.Stats { return dataplane.Stats{RxFrames: s.frames.Load()} }
+func (s *fakeSession) Stats() dataplane.Stats { return dataplane.Stats{RxFrames: s.frames.Load()} }
 
-func (s *planeSession) Close() error {
+func (s *fakeSession) Close() error {
 	if closing := s.tunnel.plane.closing; closing != nil {
 		closing()
 	}
@@ -303,7 +303,7 @@ func (s *planeSession) Close() error {
 }
 
 // remove takes the session away, with tunnel.mu held.
-func (s *planeSession) remove() {
+func (s *fakeSession) remove() {
 	s.over.Do(func() {
 		delete(s.tunnel.sessions, s.cfg.LocalID)
 		s.tunnel.plane.mu.Lock()
@@ -388,7 +388,7 @@ func (p *pe) turn(vpn string, up bool) {
 	p.vrs.mu.Lock()
 	p.vrs.setDown[key] = !up
 	p.vrs.mu.Unlock()
-	p.interfaces.turned(vr.Spec{NetNS: vpn}, "vl-"+vpn, up)
+	p.interfaces.stateChanged(vr.Spec{NetNS: vpn}, "vl-"+vpn, up)
 }
 
 // pe is a daemon in the bubble, without the sockets and the kernel.

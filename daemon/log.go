@@ -9,8 +9,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// NewLogger makes the log on standard error, and returns the level of what it logs, which can be
-// changed.
+// NewLogger returns a logger to standard error, and its level, which can be changed.
 func NewLogger(cfg config.Log) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(string(cfg.Level))
 	if err != nil {
@@ -32,7 +31,7 @@ func NewLogger(cfg config.Log) (*zap.Logger, zap.AtomicLevel, error) {
 	return log, zc.Level, err
 }
 
-// setLevel changes the level of the log, if that can be changed.
+// setLevel changes the level of the log. It does nothing if Reload.Level is not set.
 func (d *Daemon) setLevel(to config.LogLevel) {
 	if level, err := zapcore.ParseLevel(string(to)); err == nil && d.reloads.Level != (zap.AtomicLevel{}) {
 		d.reloads.Level.SetLevel(level)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/l2tpvl/l2tpvl/config"
+	"github.com/l2tpvl/l2tpvl/daemon/api"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/listen"
 	"github.com/l2tpvl/l2tpvl/daemon/internal/wiring"
 	"github.com/l2tpvl/l2tpvl/daemon/report"
@@ -19,60 +21,58 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// loop is the goroutine that owns all state of one peer, or of one class of it. Everything that
-// happens comes through its mailbox.
+// loop is the goroutine that owns all state of one peer and class. All work reaches it through its
+// mailbox, as a function to run. The fields are for the loop alone, except those that never change,
+// channels and atomic values.
 type loop struct {
 	daemon *Daemon
 	name   loopName
-	peer   config.Peer // as those of this class find it; for the loop alone
+	peer   config.Peer // as it applies to connections of the class
 	class  config.IPsec
-	from   netip.AddrPort // where the peer is configured to be
-	static bool           // the peer has no control messages
-	local  netip.AddrPort // where we send from and listen at; the zero address leaves it to the routing table
+	remote netip.AddrPort // the peer's address and port as configured at the start; never changes
+	static bool           // the peer has no control connection
+	local  netip.AddrPort // source and listening address; the zero address leaves it to the routing table
 	log    *zap.Logger
 
-	protection *protection // nil: the class is in clear
+	protection *protection // nil: the class is clear
 
 	pair    *session.Pair
 	out     session.Output
 	path    path
-	links   map[*session.Link]*execution
+	links   map[*session.Link]*linkRuntime
 	limiter limiter
 	taps    []*tap
 	mailbox chan func(now time.Time)
-	over    chan struct{} // closed when the loop has ended
+	ended   chan struct{} // closed when the goroutine has ended
 	cancel  context.CancelCauseFunc
-	closing sync.WaitGroup              // tunnels that are being closed, and what else is not to outlive the loop
-	last    atomic.Pointer[report.View] // the latest that the loop has told of itself
+	closing sync.WaitGroup              // jobs that must not outlive the loop, such as closing a tunnel
+	last    atomic.Pointer[report.View] // the latest view, for when the loop is too busy for a new one
 
-	dropped atomic.Uint64 // messages and frames that found the mailbox full
-	tooLong atomic.Uint64 // messages longer than any that a peer has reason to send
-	unasked atomic.Uint64 // control messages of a static peer
-
-	foreignPort atomic.Uint64 // messages from another port than the peer's
+	dropped     atomic.Uint64 // messages and frames dropped because the mailbox was full
+	tooLong     atomic.Uint64 // messages longer than maxMessage
+	unexpected  atomic.Uint64 // control messages of a static peer
+	foreignPort atomic.Uint64 // messages dropped because they came from another port than the path's
 }
 
-// mailboxSize is how much may wait for the loop before messages from the network are dropped. It
-// holds some bursts of a full receive window.
-const mailboxSize = 1024
-
-// maxMessage bounds a control message in octets, and so the memory that the mailbox may take.
+// maxMessage is the length of the longest accepted control message in octets. No peer has reason to
+// send a longer one; the limit bounds the memory of the mailbox.
 const maxMessage = 4096
 
-// stopTimeout is how long a peer may take to acknowledge that we stop.
+// stopTimeout is how long to wait until the peer has acknowledged the shutdown.
 const stopTimeout = 3 * time.Second
 
-// loopName is what tells a loop from the daemon's others.
+// loopName identifies a loop.
 type loopName struct {
 	peer  string
 	class config.IPsec
 }
 
-// newLoop makes the loop of a peer and class; only one of the operators may call it, or the start.
+// newLoop returns the loop of a peer and class, which start runs. It needs operators.mu, except
+// before the first loop runs.
 func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec) *loop {
 	pc := wiring.Pair(cfg, peer, class)
 	for i := range pc.Links {
-		pc.Links[i].Disabled = d.operators.disabled[linkName{pc.Links[i].VPN, peer.Name}]
+		pc.Links[i].Disabled = d.operations.disabled[linkName{pc.Links[i].VPN, peer.Name}]
 	}
 	pair := session.NewPair(pc)
 	peer = wiring.ForClass(peer, class)
@@ -85,16 +85,16 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 		name:    loopName{peer.Name, class},
 		peer:    peer,
 		class:   class,
-		from:    peer.AddrPort(),
+		remote:  peer.AddrPort(),
 		static:  peer.IsStatic(),
 		local:   wiring.Local(cfg, &peer, class),
 		log:     log,
 		pair:    pair,
 		path:    path{peer: peer.AddrPort(), retry: timing.Backoff{Min: time.Second, Max: 10 * time.Second}},
-		links:   make(map[*session.Link]*execution),
+		links:   make(map[*session.Link]*linkRuntime),
 		limiter: make(limiter),
 		mailbox: make(chan func(time.Time), mailboxSize),
-		over:    make(chan struct{}),
+		ended:   make(chan struct{}),
 	}
 	if class == config.IPsecRequired {
 		l.protection = &protection{peer: wiring.Protection(cfg, &peer), algorithms: peer.IKE.ESPProposals}
@@ -102,9 +102,9 @@ func newLoop(d *Daemon, cfg *config.Config, peer config.Peer, class config.IPsec
 	return l
 }
 
-// listenPeer returns the peer as the listeners know it.
+// listenPeer returns the peer in the form that the listeners accept.
 func (l *loop) listenPeer() listen.Peer {
-	return listen.Peer{Receiver: l, Local: l.local, Remote: l.from, Excluded: l.protection != nil || l.static}
+	return listen.Peer{Receiver: l, Local: l.local, Remote: l.remote, Excluded: l.protection != nil || l.static}
 }
 
 func listenPeers(loops []*loop) []listen.Peer {
@@ -115,26 +115,19 @@ func listenPeers(loops []*loop) []listen.Peer {
 	return peers
 }
 
-// post has f run in the loop, and waits for room to say so. It does nothing once the loop is over.
-func (l *loop) post(f func(now time.Time)) {
-	select {
-	case l.mailbox <- f:
-	case <-l.over:
+// start runs the loop until ctx is done or end is called.
+func (l *loop) start(ctx context.Context) {
+	ctx, l.cancel = context.WithCancelCause(ctx)
+	if l.protection != nil {
+		l.daemon.notProtected.Add(1)
 	}
+	go l.run(ctx)
 }
 
-// offer is post for what the network brings: it does not wait, and drops what finds no room.
-func (l *loop) offer(f func(now time.Time)) {
-	select {
-	case l.mailbox <- f:
-	default:
-		l.dropped.Add(1)
-	}
-}
-
-// run is the loop, until ctx is done and the peer knows.
+// run is the loop. It ends when ctx is done and the peer has acknowledged that, or after
+// stopTimeout.
 func (l *loop) run(ctx context.Context) {
-	defer close(l.over)
+	defer close(l.ended)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	l.openPath(time.Now())
@@ -157,23 +150,23 @@ func (l *loop) run(ctx context.Context) {
 			done = nil
 			giveUp = time.After(stopTimeout)
 			l.step(time.Now(), func(now time.Time) {
-				if why, ok := errors.AsType[leaving](context.Cause(ctx)); ok {
-					l.pair.Close(now, string(why), &l.out)
+				if reason, ok := errors.AsType[endReason](context.Cause(ctx)); ok {
+					l.pair.Close(now, string(reason), &l.out)
 				} else {
 					l.pair.Stop(now, &l.out)
 				}
 			})
 		case <-giveUp:
-			l.log.Warn("the peer did not acknowledge the end in time", zap.Duration("waited", stopTimeout))
+			l.log.Warn("peer did not acknowledge the shutdown in time", zap.Duration("waited", stopTimeout))
 			return
 		}
 	}
 }
 
-// step does f and then what the pair wants done.
+// step runs f, and then carries out what the machines have appended to their output.
 func (l *loop) step(now time.Time, f func(now time.Time)) {
 	f(now)
-	l.goHome(now)
+	l.returnHome(now)
 	for message := range l.out.Datagrams() {
 		l.tapSent(now, message)
 		l.path.send(message)
@@ -181,12 +174,13 @@ func (l *loop) step(now time.Time, f func(now time.Time)) {
 	for _, frame := range l.out.Frames {
 		l.sendFrame(frame)
 	}
-	for i := 0; i < len(l.out.Effects); i++ { // one may cause others
+	for i := 0; i < len(l.out.Effects); i++ { // executing one may append others
 		l.execute(now, l.out.Effects[i])
 	}
 	l.out.Reset()
 }
 
+// advance handles the timers that are due.
 func (l *loop) advance(now time.Time) {
 	if timing.Due(l.path.retryAt, now) {
 		l.openPath(now)
@@ -207,15 +201,16 @@ func (l *loop) advance(now time.Time) {
 	l.pair.Advance(now, &l.out)
 }
 
+// deadline returns when advance must be called next; zero: never.
 func (l *loop) deadline() time.Time {
 	return timing.Earliest(l.pair.Deadline(), l.path.retryAt)
 }
 
 // Receive accepts a control message that arrived from a port of the peer's address. It implements
-// listen.Receiver; the tunnels call it, too.
+// listen.Receiver; the callbacks of the tunnels call it, too.
 func (l *loop) Receive(message []byte, from netip.AddrPort) {
 	if l.static {
-		l.unasked.Add(1)
+		l.unexpected.Add(1)
 		return
 	}
 	if len(message) > maxMessage {
@@ -226,32 +221,87 @@ func (l *loop) Receive(message []byte, from netip.AddrPort) {
 		return
 	}
 	message = bytes.Clone(message)
-	l.offer(func(now time.Time) {
-		if l.path.tunnel == nil && now.Sub(l.path.errAt) >= l.path.retry.Min {
-			l.openPath(now) // the peer has found its way to us
-		}
-		l.receiveFrom(now, message, from)
-	})
+	l.offer(func(now time.Time) { l.handleMessage(now, message, from) })
 }
 
-var errOver = errors.New("the daemon is shutting down")
+// handleMessage passes a control message to the machines.
+func (l *loop) handleMessage(now time.Time, message []byte, from netip.AddrPort) {
+	if l.path.tunnel == nil && now.Sub(l.path.errAt) >= l.path.retry.Min {
+		l.openPath(now) // the message shows that there is a path now
+	}
+	l.tapReceived(now, message, from)
+	if from != l.path.peer {
+		l.handleForeignPort(now, message, from)
+		return
+	}
+	l.path.heardAt = now
+	l.pair.Receive(now, message, &l.out)
+}
 
-// ask runs f in the loop and waits for its answer.
-func ask[T any](ctx context.Context, l *loop, f func(now time.Time) T) (answer T, err error) {
-	answered := make(chan T, 1) // the loop does not wait for one who has gone
-	select {
-	case l.mailbox <- func(now time.Time) { answered <- f(now) }:
-	case <-l.over:
-		return answer, errOver
-	case <-ctx.Done():
-		return answer, ctx.Err()
+// removal is a link that is being removed.
+type removal struct {
+	done             <-chan struct{} // closed when nothing of the link exists any more
+	becomesProtected bool            // as in configuredLink
+}
+
+// remove removes links. It returns those that still exist in the data plane.
+func (l *loop) remove(now time.Time, links []configuredLink) []removal {
+	runtimes := make(map[string]*linkRuntime) // by VPN
+	for link, x := range l.links {
+		runtimes[link.VPN] = x
 	}
-	select {
-	case answer = <-answered:
-		return answer, nil
-	case <-l.over:
-		return answer, errOver
-	case <-ctx.Done():
-		return answer, ctx.Err()
+	var removed []removal
+	for _, lc := range links {
+		if x := runtimes[lc.vpn.Name]; x != nil {
+			removed = append(removed, removal{x.gone, lc.becomesProtected})
+		}
+		l.pair.RemoveLink(now, lc.vpn.VPNID, lc.reason, &l.out)
 	}
+	return removed
+}
+
+// change applies the loop's part of a new configuration, except for the removals, which were done
+// before.
+func (l *loop) change(now time.Time, cfg *config.Config, w *work) {
+	i := slices.IndexFunc(cfg.Peers, func(p config.Peer) bool { return p.Name == l.name.peer })
+	peer := cfg.Peers[i]
+	if was := l.peer; !bytes.Equal(was.Secret, peer.Secret) || !bytes.Equal(was.NextSecret, peer.NextSecret) {
+		l.publish(api.Event{Kind: api.EventSecretsChanged, Message: "secrets changed"}, zap.Bool("next_secret", peer.NextSecret != nil))
+	}
+	l.peer = wiring.ForClass(peer, l.class)
+	pc := wiring.Pair(cfg, peer, l.class)
+	l.pair.Reconfigure(now, pc.Control, pc.OtherClass, &l.out)
+	links := make(map[string]session.LinkConfig)
+	for _, lc := range pc.Links {
+		links[lc.VPN] = lc
+	}
+	for _, lc := range w.change {
+		l.pair.ChangeLink(now, links[lc.vpn.Name], &l.out)
+	}
+	for _, lc := range w.add {
+		added := links[lc.vpn.Name]
+		added.Disabled = lc.disabled
+		l.pair.AddLink(now, added, &l.out)
+	}
+}
+
+// endReason is why a loop ends while the daemon continues. It is the cause of the loop's context.
+type endReason string
+
+func (r endReason) Error() string { return string(r) }
+
+// end takes everything of the loop down and sends the peer the reason. It returns when nothing of
+// the loop exists any more.
+func (l *loop) end(reason string) {
+	l.cancel(endReason(reason))
+	<-l.ended
+	for _, x := range l.links {
+		l.daemon.interfaces.remove(x)
+		idle := make(chan struct{})
+		x.queue.add(func() { close(idle) })
+		<-idle
+	}
+	l.closePath()
+	l.closing.Wait()
+	l.unprotect()
 }

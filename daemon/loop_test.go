@@ -127,7 +127,7 @@ func TestPathIsNotThereYet(t *testing.T) {
 				b.start(t)
 				pass(5 * time.Second)
 				a.isUp(t)
-				if a.said("path to the peer is open") != 1 {
+				if a.said("path open") != 1 {
 					t.Errorf("the log does not tell that the path is open: %v", a.logs.All())
 				}
 			})
@@ -345,7 +345,7 @@ func TestShutdownWithoutAPeer(t *testing.T) {
 		if took := time.Since(before); took != stopTimeout {
 			t.Errorf("the end took %v, want %v", took, stopTimeout)
 		}
-		if a.said("the peer did not acknowledge the end in time") != 1 {
+		if a.said("peer did not acknowledge the shutdown in time") != 1 {
 			t.Errorf("the log: %v", a.logs.All())
 		}
 	})
@@ -364,8 +364,8 @@ func TestAfterTheEnd(t *testing.T) {
 		for range 2 * mailboxSize {
 			l.Receive([]byte{0x80}, l.peer.AddrPort())
 		}
-		if _, err := l.view(t.Context()); !errors.Is(err, errOver) {
-			t.Errorf("view: %v, want %v", err, errOver)
+		if _, err := l.view(t.Context()); !errors.Is(err, errEnded) {
+			t.Errorf("view: %v, want %v", err, errEnded)
 		}
 		a.routerGone(vr.Spec{NetNS: "red"})
 	})
@@ -424,7 +424,7 @@ func TestViewOfABusyLoop(t *testing.T) {
 		block()
 		before := time.Now()
 		_, err := a.views(t.Context())
-		if want := "the loop of peer pe2 is overloaded: it has not answered for 1s"; err == nil || err.Error() != want {
+		if want := "the loop of peer pe2 is overloaded: no answer within 1s"; err == nil || err.Error() != want {
 			t.Errorf("error %v, want %q", err, want)
 		}
 		if took := time.Since(before); took != viewTimeout {

@@ -21,7 +21,7 @@ type target struct {
 
 func (t target) String() string { return t.vpn + " ⇄ " + t.peer }
 
-// target finds the link that a request names; one of the operators alone may ask.
+// target finds a link. It needs operations.mu.
 func (d *Daemon) target(name linkName) (target, error) {
 	now := d.running.Load()
 	lc, found := linksOf(now.cfg)[name]
@@ -33,10 +33,10 @@ func (d *Daemon) target(name linkName) (target, error) {
 			return target{name, lc.vpn.VPNID, l}, nil
 		}
 	}
-	return target{}, errOver
+	return target{}, errEnded
 }
 
-// do runs f in the loop of a link, and tells how the link is then.
+// do runs f in the loop of the link, and returns the state of the link after it.
 func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api.Done, error) {
 	v, err := ask(ctx, t.loop, func(now time.Time) report.View {
 		f(now)
@@ -50,13 +50,13 @@ func (t target) do(ctx context.Context, done string, f func(now time.Time)) (api
 			return api.Done{Done: done, Link: new(v.Link(l))}, nil
 		}
 	}
-	return api.Done{}, errOver
+	return api.Done{}, errEnded
 }
 
-// operate finds a link, and does something to it, as the only one who changes anything.
+// operate finds a link and calls f with it, with operations.mu held.
 func (d *Daemon) operate(vpn, peer string, f func(target) (api.Done, error)) (api.Done, error) {
-	d.operators.mu.Lock()
-	defer d.operators.mu.Unlock()
+	d.operations.mu.Lock()
+	defer d.operations.mu.Unlock()
 	t, err := d.target(linkName{vpn, peer})
 	if err != nil {
 		return api.Done{}, err
@@ -68,17 +68,17 @@ func (d *Daemon) operate(vpn, peer string, f func(target) (api.Done, error)) (ap
 func (d *Daemon) SetDisabled(ctx context.Context, vpn, peer string, disabled bool) (api.Done, error) {
 	return d.operate(vpn, peer, func(t target) (api.Done, error) {
 		var done string
-		switch was := d.operators.disabled[t.linkName]; {
+		switch was := d.operations.disabled[t.linkName]; {
 		case disabled && was:
-			done = fmt.Sprintf("%s was taken down already", t)
+			done = fmt.Sprintf("%s is already disabled", t)
 		case disabled:
-			d.operators.disabled[t.linkName] = true
-			done = fmt.Sprintf("%s is taken down, until `l2tpvl-ctl up %s %s` or a restart of l2tpvld; a reload leaves it down", t, t.vpn, t.peer)
+			d.operations.disabled[t.linkName] = true
+			done = fmt.Sprintf("%s is disabled until `l2tpvl-ctl up %s %s` or a restart of l2tpvld; a reload does not enable it", t, t.vpn, t.peer)
 		case was:
-			delete(d.operators.disabled, t.linkName)
-			done = fmt.Sprintf("%s may come up again", t)
+			delete(d.operations.disabled, t.linkName)
+			done = fmt.Sprintf("%s is enabled", t)
 		default:
-			done = fmt.Sprintf("%s was not taken down by an operator", t)
+			done = fmt.Sprintf("%s is not disabled", t)
 		}
 		return t.do(ctx, done, func(now time.Time) {
 			t.loop.pair.SetDisabled(now, t.id, disabled, &t.loop.out)
@@ -89,10 +89,10 @@ func (d *Daemon) SetDisabled(ctx context.Context, vpn, peer string, disabled boo
 // ResetLink implements rest.Backend.
 func (d *Daemon) ResetLink(ctx context.Context, vpn, peer string) (api.Done, error) {
 	return d.operate(vpn, peer, func(t target) (api.Done, error) {
-		if d.operators.disabled[t.linkName] {
-			return api.Done{}, rest.Conflict("%s is taken down by an operator: `l2tpvl-ctl up %s %s` lets it come up", t, t.vpn, t.peer)
+		if d.operations.disabled[t.linkName] {
+			return api.Done{}, rest.Conflict("%s is disabled by the operator; `l2tpvl-ctl up %s %s` enables it", t, t.vpn, t.peer)
 		}
-		return t.do(ctx, fmt.Sprintf("%s is reset, and begins anew", t), func(now time.Time) {
+		return t.do(ctx, fmt.Sprintf("%s is reset: its session ends and a new attempt starts", t), func(now time.Time) {
 			t.loop.pair.ResetLink(now, t.id, &t.loop.out)
 		})
 	})
@@ -100,8 +100,8 @@ func (d *Daemon) ResetLink(ctx context.Context, vpn, peer string) (api.Done, err
 
 // ResetPeer implements rest.Backend.
 func (d *Daemon) ResetPeer(ctx context.Context, peer string) (api.Done, error) {
-	d.operators.mu.Lock()
-	defer d.operators.mu.Unlock()
+	d.operations.mu.Lock()
+	defer d.operations.mu.Unlock()
 	found, done := false, ""
 	for _, l := range d.loops() {
 		if l.name.peer != peer {
@@ -118,10 +118,11 @@ func (d *Daemon) ResetPeer(ctx context.Context, peer string) (api.Done, error) {
 		if done != "" {
 			done += "; "
 		}
-		done += fmt.Sprintf("the control connection to %s is reset, with %s", peer, report.Plural(uint64(links), "link"))
+		kind, reconnected := "", ""
 		if l.class == config.IPsecRequired {
-			done += " that IPsec protects" + l.reconnect(ctx)
+			kind, reconnected = "protected ", l.reconnect(ctx)
 		}
+		done += fmt.Sprintf("the %scontrol connection to %s is reset, with %s%s", kind, peer, report.Plural(uint64(links), "link"), reconnected)
 	}
 	if !found {
 		return api.Done{}, rest.NotFound("no peer %q is configured here", peer)

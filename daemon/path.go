@@ -18,43 +18,43 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// path is the way to the peer: the data plane's tunnel, opened again for as long as the host has no
-// address or route.
+// path is the path to the peer: the data plane's tunnel. While the host has no address or route for
+// it, opening it is retried.
 type path struct {
 	tunnel   dataplane.Tunnel // nil: not open
-	calls    *listen.Listener // for what is said outside of a control connection; nil: the daemon's listener hears that
-	peer     netip.AddrPort   // where it leads: the configured port, or the one that the peer speaks from
-	movedAt  time.Time        // when a way to another port was last opened
-	heardAt  time.Time        // when a control message last came from there
-	aside    aside
-	mtu      int
-	err      error     // why it could not be opened last; nil: it could
-	errAt    time.Time // when
-	hint     error     // what the network has last reported of what we sent; it proves nothing
-	hintAt   time.Time // when
+	listener *listen.Listener // receives messages to no control connection; nil: another socket does
+	peer     netip.AddrPort   // remote end: the configured port, or the port that the peer sends from
+	movedAt  time.Time        // when a path to another port was last opened
+	heardAt  time.Time        // when the last control message from there was received
+	side     sidePath
+	mtu      int       // octets; 0: unknown
+	err      error     // why the last attempt to open it failed; nil: it is open
+	errAt    time.Time // time of err
+	hint     error     // the last ICMP error for sent packets; it may be forged
+	hintAt   time.Time // time of hint
 	retry    timing.Backoff
 	failures int
-	retryAt  time.Time // when to try again to open it; zero: it is open
+	retryAt  time.Time // time of the next attempt to open it; zero: it is open
 }
 
-// send sends a control message to where its control connection is.
+// send sends a control message on the path of its control connection.
 func (p *path) send(message []byte) {
-	if tunnel, _ := p.way(message); tunnel != nil {
-		// An error here is a lost datagram; reliable delivery sends it again, and the network's
-		// word comes by Unreachable.
+	if tunnel, _ := p.route(message); tunnel != nil {
+		// An error means a lost datagram, which is retransmitted; ICMP errors are reported by the
+		// Unreachable callback.
 		_ = tunnel.SendControl(message)
 	}
 }
 
-// way is the one that a message takes, and where it leads.
-func (p *path) way(message []byte) (dataplane.Tunnel, netip.AddrPort) {
-	if id, _ := l2tp.PeekConnectionID(message); p.aside.tunnel != nil && id == p.aside.id {
-		return p.aside.tunnel, p.aside.peer
+// route returns the tunnel for a message, and where it leads.
+func (p *path) route(message []byte) (dataplane.Tunnel, netip.AddrPort) {
+	if id, _ := l2tp.PeekConnectionID(message); p.side.tunnel != nil && id == p.side.id {
+		return p.side.tunnel, p.side.peer
 	}
 	return p.tunnel, p.peer
 }
 
-// lastHeard is when the last data message came from the peer.
+// lastHeard returns when the last data message was received from the peer; zero: none was.
 func (p *path) lastHeard() time.Time {
 	if p.tunnel == nil {
 		return time.Time{}
@@ -62,18 +62,19 @@ func (p *path) lastHeard() time.Time {
 	return p.tunnel.Stats().LastHeard
 }
 
-// addressOf is where a tunnel begins, for people: with its port, if it has one.
-func addressOf(t dataplane.Tunnel) string {
+// localText returns the local address of a tunnel for people: with its port, if it has one.
+func localText(t dataplane.Tunnel) string {
 	if a := t.LocalAddr(); a.Port() == 0 {
 		return a.Addr().String()
 	}
 	return t.LocalAddr().String()
 }
 
-// openTunnel opens a way to the peer. It is the one place that does.
+// openTunnel opens a tunnel to the peer. No other function does, so a protected peer has no socket
+// before its protection is in place.
 func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
-	if l.protection != nil && !l.protection.stands {
-		return nil, errUnprotected
+	if l.protection != nil && !l.protection.inPlace {
+		return nil, errNotProtected
 	}
 	cfg := dataplane.TunnelConfig{
 		Encapsulation: wiring.Encapsulation(l.peer.Encapsulation),
@@ -92,11 +93,11 @@ func (l *loop) openTunnel(peer netip.AddrPort) (dataplane.Tunnel, error) {
 	return plane.OpenTunnel(cfg)
 }
 
-// openPath opens the way to the peer in place of the one there is. What is to be protected has to
-// be that first.
+// openPath opens the path in place of the present one. The path of a protected class is opened once
+// its protection is in place.
 func (l *loop) openPath(now time.Time) {
 	p := &l.path
-	if l.protection != nil && !l.protection.stands {
+	if l.protection != nil && !l.protection.inPlace {
 		l.protect()
 		return
 	}
@@ -104,22 +105,22 @@ func (l *loop) openPath(now time.Time) {
 	l.closePath()
 	if err == nil {
 		p.tunnel = tunnel
-		err = l.listenForCalls()
+		err = l.listen()
 	}
 	if err != nil {
 		l.closePath()
-		l.noPath(now, explainPath(err, l.local, p.peer))
+		l.pathFailed(now, explainPath(err, l.local, p.peer))
 		return
 	}
 	if p.failures > 0 {
-		l.publish(api.Event{Kind: api.EventPathOpen, Message: "path to the peer is open"}, zap.String("local", addressOf(tunnel)))
+		l.publish(api.Event{Kind: api.EventPathOpen, Message: "path open"}, zap.String("local", localText(tunnel)))
 	}
 	p.err, p.hint, p.failures, p.retryAt = nil, nil, 0, time.Time{}
 	l.pathChanged(now)
 }
 
-// noPath takes note of why there is no way to the peer, and when to try again.
-func (l *loop) noPath(now time.Time, err error) {
+// pathFailed records why the path could not be opened, and when to try again.
+func (l *loop) pathFailed(now time.Time, err error) {
 	p := &l.path
 	if p.err == nil || p.err.Error() != err.Error() {
 		l.publish(api.Event{Kind: api.EventPathFailed, Level: api.EventWarn, Message: "no path to the peer", Reason: err.Error()})
@@ -129,25 +130,25 @@ func (l *loop) noPath(now time.Time, err error) {
 	p.retryAt = now.Add(p.retry.Delay(p.failures-1, wiring.Random32()))
 }
 
-// listenForCalls has somebody hear what the peer says outside of a control connection, if the
-// daemon's listener must not: it was there before the protection was. Over UDP a connected socket
-// hears it all.
-func (l *loop) listenForCalls() (err error) {
+// listen opens a listener for the messages of a protected peer over IP to no control connection. The
+// daemon's listener must not receive them, because its socket was opened before the protection was
+// in place. Over UDP the tunnel's connected socket receives all messages.
+func (l *loop) listen() (err error) {
 	if l.protection == nil || l.path.peer.Port() != 0 {
 		return nil
 	}
-	l.path.calls, err = listen.Dedicated(l.listenPeer(), l.log)
+	l.path.listener, err = listen.Dedicated(l.listenPeer(), l.log)
 	return err
 }
 
-// pathChanged takes the path's MTU, which may have changed.
+// pathChanged queries the path MTU, which may have changed, and passes it to the pair.
 func (l *loop) pathChanged(now time.Time) {
 	if l.path.tunnel == nil {
 		return
 	}
 	mtu, err := l.path.tunnel.PathMTU()
 	if err != nil {
-		l.log.Warn("path MTU not known", zap.String("reason", err.Error()))
+		l.log.Warn("path MTU unknown", zap.String("reason", err.Error()))
 		return
 	}
 	if mtu != l.path.mtu {
@@ -157,31 +158,30 @@ func (l *loop) pathChanged(now time.Time) {
 	l.pair.SetPathMTU(now, l.room(mtu), &l.out)
 }
 
-// closePath closes the way to the peer, and the one aside, if there are. The sessions on it are
-// over.
+// closePath closes the path and the side path. Their sessions end.
 func (l *loop) closePath() {
-	l.closeAside()
+	l.closeSidePath()
 	l.closeTunnel(l.path.tunnel)
 	l.path.tunnel = nil
-	if l.path.calls != nil {
-		l.path.calls.Close()
-		l.path.calls = nil
+	if l.path.listener != nil {
+		l.path.listener.Close()
+		l.path.listener = nil
 	}
 }
 
-func (l *loop) closeAside() {
-	l.closeTunnel(l.path.aside.tunnel)
-	l.path.aside = aside{}
+func (l *loop) closeSidePath() {
+	l.closeTunnel(l.path.side.tunnel)
+	l.path.side = sidePath{}
 }
 
-// closeTunnel does not wait, as the tunnel waits for its callbacks, which may be waiting for the
-// loop.
+// closeTunnel closes a tunnel, unless it is nil, outside of the loop: Close waits for the tunnel's
+// callbacks, which may be waiting for the loop.
 func (l *loop) closeTunnel(tunnel dataplane.Tunnel) {
 	if tunnel == nil {
 		return
 	}
 	l.closing.Add(1)
-	l.daemon.executor.later(func() {
+	l.daemon.executor.run(func() {
 		defer l.closing.Done()
 		if err := tunnel.Close(); err != nil {
 			l.log.Warn("path not closed cleanly", zap.String("reason", err.Error()))
@@ -189,7 +189,7 @@ func (l *loop) closeTunnel(tunnel dataplane.Tunnel) {
 	})
 }
 
-// explainPath puts the common errors of opening a socket into an operator's words.
+// explainPath adds what an operator needs to the common errors of opening a socket.
 func explainPath(err error, local, peer netip.AddrPort) error {
 	switch {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -200,7 +200,7 @@ func explainPath(err error, local, peer netip.AddrPort) error {
 	return err
 }
 
-// cause is the kernel's error without the calls and addresses around it, if it is in there.
+// cause returns the kernel's error without the calls and addresses around it, if err wraps one.
 func cause(err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno

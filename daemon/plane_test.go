@@ -40,7 +40,7 @@ func TestPickPlane(t *testing.T) {
 			"kernel",
 			[]string{"kernel", "userspace", "kernel"},
 			"the kernel has L2TP and PPP" +
-				"; userspace for pe3, as it is reached over IPv6, where the kernel sends IPv4 packets in fragments",
+				"; userspace for pe3, because over IPv6 the kernel sends IPv4 packets in fragments",
 		},
 		{
 			"auto, the kernel lacks something", config.DataPlaneAuto, lacking,
@@ -54,37 +54,37 @@ func TestPickPlane(t *testing.T) {
 			[]config.Peer{overIPv4, overIP},
 			"kernel",
 			[]string{"kernel", "userspace"},
-			"the kernel has L2TP and PPP; userspace for pe4, as it is reached over IP: no L2TP over IPv4 (modprobe l2tp_ip)",
+			"the kernel has L2TP and PPP; userspace for pe4, because over IP the kernel lacks support: no L2TP over IPv4 (modprobe l2tp_ip)",
 		},
 		{
 			"kernel", config.DataPlaneKernel, full,
 			[]config.Peer{overIPv4, overIPv6, overIP},
 			"kernel",
 			[]string{"kernel", "kernel", "kernel"},
-			"the configuration says so",
+			"as configured",
 		},
 		{
 			"kernel, but it lacks something over IP", config.DataPlaneKernel, overUDPAlone,
 			[]config.Peer{overIPv4, overIP},
-			"", nil, "dataplane: kernel: no L2TP over IPv4 (modprobe l2tp_ip); mend that, or say dataplane: auto",
+			"", nil, "dataplane: kernel: no L2TP over IPv4 (modprobe l2tp_ip); provide what is missing, or set dataplane: auto",
 		},
 		{
 			"kernel, and nothing over IP is needed", config.DataPlaneKernel, overUDPAlone,
 			[]config.Peer{overIPv4},
 			"kernel",
 			[]string{"kernel"},
-			"the configuration says so",
+			"as configured",
 		},
 		{
 			"kernel, but it lacks something", config.DataPlaneKernel, lacking, nil,
-			"", nil, "dataplane: kernel: no L2TP (modprobe l2tp_netlink); no PPP; mend that, or say dataplane: auto",
+			"", nil, "dataplane: kernel: no L2TP (modprobe l2tp_netlink); no PPP; provide what is missing, or set dataplane: auto",
 		},
 		{
 			"userspace though the kernel has all", config.DataPlaneUserspace, full,
 			[]config.Peer{overIPv4, overIPv6, overIP},
 			"userspace",
 			[]string{"userspace", "userspace", "userspace"},
-			"the configuration says so",
+			"as configured",
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -95,8 +95,8 @@ func TestPickPlane(t *testing.T) {
 				}
 				return
 			}
-			if d.plane.Name() != tt.plane || d.because() != tt.because {
-				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.because(), tt.plane, tt.because)
+			if d.plane.Name() != tt.plane || d.explainPlane() != tt.because {
+				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.explainPlane(), tt.plane, tt.because)
 			}
 			var planes []string
 			for _, p := range tt.peers {

@@ -14,28 +14,28 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// protection is IPsec for the flow of a loop. Until it stands no socket is opened; from then on the
-// flow passes as ESP or not at all, which is the guard's to see to.
+// protection is the IPsec protection of a loop's flow. No socket is opened before it is in place.
+// From then on the guard ensures that the flow passes as ESP or not at all.
 type protection struct {
-	peer   ipsec.Peer
-	stands bool // the guard has taken it
-	asked  bool // the guard was asked, and has not answered yet
+	peer    ipsec.Peer
+	inPlace bool // the guard has installed it
+	pending bool // Protect was called and has not returned yet
 
-	// What its packets grow by: algorithms that may be in use, and whether they are in UDP, for a
-	// NAT.
+	// What determines the overhead of ESP: the algorithms that may be in use, and whether ESP is in
+	// UDP because of a NAT.
 	algorithms   []string
 	encapsulated bool
 
-	asking singleflight.Group // for its status
-	last   atomic.Pointer[ipsec.Status]
+	querying singleflight.Group // calls of the guard's Status
+	last     atomic.Pointer[ipsec.Status]
 }
 
-// status asks the guard how the protection is. The guard asks others, and may take its time: in
-// place of what takes too long there is what was told last.
+// status returns the guard's status of the protection, or the last known one if the guard does not
+// answer within viewTimeout: it queries the kernel and the key manager.
 func (p *protection) status(ctx context.Context, guard ipsec.Guard) *ipsec.Status {
 	ctx, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	answer := p.asking.DoChan("", func() (any, error) {
+	answer := p.querying.DoChan("", func() (any, error) {
 		s := guard.Status(p.peer.Name)
 		p.last.Store(&s)
 		return &s, nil
@@ -48,58 +48,59 @@ func (p *protection) status(ctx context.Context, guard ipsec.Guard) *ipsec.Statu
 	if last := p.last.Load(); last != nil {
 		return last
 	}
-	return &ipsec.Status{KeyManagerError: fmt.Sprintf("nothing was heard of it for %v", viewTimeout)}
+	return &ipsec.Status{KeyManagerError: fmt.Sprintf("no answer within %v", viewTimeout)}
 }
 
-// unprotectedError is why there is no protection, and so no socket.
-type unprotectedError struct{ error }
+// notProtectedError is why the guard has not installed the protection, and so no socket is open.
+type notProtectedError struct{ error }
 
-func (e *unprotectedError) Unwrap() error { return e.error }
+func (e *notProtectedError) Unwrap() error { return e.error }
 
-var errUnprotected = &unprotectedError{errors.New("the protection does not stand yet")}
+var errNotProtected = &notProtectedError{errors.New("protection not in place yet")}
 
-// protect asks the guard for the protection. The path is opened when it stands.
+// protect makes the guard install the protection. The path is opened when it is in place.
 func (l *loop) protect() {
 	p := l.protection
-	if p.asked {
+	if p.pending {
 		return
 	}
-	p.asked = true
+	p.pending = true
 	l.path.retryAt = time.Time{}
 	l.closing.Add(1)
-	l.daemon.executor.later(func() {
+	l.daemon.executor.run(func() {
 		err := l.daemon.guard.Protect(p.peer)
 		l.closing.Done()
 		l.post(func(now time.Time) { l.protected(now, err) })
 	})
 }
 
-// protected takes the guard's answer.
+// protected handles the result of the guard's Protect.
 func (l *loop) protected(now time.Time, err error) {
-	l.protection.asked = false
+	l.protection.pending = false
 	if err != nil {
-		l.noPath(now, &unprotectedError{err})
+		l.pathFailed(now, &notProtectedError{err})
 		return
 	}
-	l.protection.stands = true
-	l.publish(api.Event{Kind: api.EventProtected, Message: "protected: what is sent to the peer goes as ESP or not at all"})
-	l.daemon.protectedOne()
+	l.protection.inPlace = true
+	l.publish(api.Event{Kind: api.EventProtected, Message: "protection in place"})
+	l.daemon.oneProtected()
 	l.openPath(now)
 	if l.path.tunnel != nil {
 		l.pair.RetryNow(now, &l.out)
 	}
 }
 
-// protectedOne notes that one loop less waits for its protection.
-func (d *Daemon) protectedOne() {
-	if d.unprotected.Add(-1) == 0 {
+// oneProtected counts a loop that no longer waits for its protection. After the last one it tidies
+// the guard.
+func (d *Daemon) oneProtected() {
+	if d.notProtected.Add(-1) == 0 {
 		d.tidyGuard()
 	}
 }
 
-// tidyGuard has the guard take back what an earlier run has left of what is not to be protected any
-// more. It is asked when the daemon begins, as what is to be protected may never be, and again when
-// all of that is.
+// tidyGuard makes the guard remove what an earlier run left for peers that are no longer to be
+// protected. It is called at the start, because a protection may never be installed, and again when
+// all protections are in place.
 func (d *Daemon) tidyGuard() {
 	var names []string
 	for _, l := range d.loops() {
@@ -107,23 +108,23 @@ func (d *Daemon) tidyGuard() {
 			names = append(names, l.name.peer)
 		}
 	}
-	d.executor.later(func() {
+	d.executor.run(func() {
 		if err := d.guard.Tidy(names); err != nil {
-			d.log.Warn("what an earlier run has left of IPsec is not removed", zap.String("reason", err.Error()))
+			d.log.Warn("could not remove IPsec state left by an earlier run", zap.String("reason", err.Error()))
 		}
 	})
 }
 
-// unprotect takes the protection back, when no socket is open any more.
+// unprotect removes the protection. All sockets of the flow must be closed.
 func (l *loop) unprotect() {
 	if l.protection == nil {
 		return
 	}
 	if err := l.daemon.guard.Release(l.name.peer); err != nil {
-		l.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
+		l.log.Warn("IPsec not removed cleanly", zap.String("reason", err.Error()))
 	}
-	if !l.protection.stands {
-		l.daemon.protectedOne()
+	if !l.protection.inPlace {
+		l.daemon.oneProtected()
 	}
 }
 
@@ -133,9 +134,9 @@ func (l *loop) unprotect() {
 func (l *loop) reconnect(ctx context.Context) string {
 	const notRequested = ", but no new IKE SA is requested: "
 	// The answer of ask precedes the messages of its step. That of another step follows them.
-	inPlace, err := ask(ctx, l, func(time.Time) bool { return l.protection.stands })
+	inPlace, err := ask(ctx, l, func(time.Time) bool { return l.protection.inPlace })
 	if err == nil && !inPlace {
-		err = errUnprotected
+		err = errNotProtected
 	}
 	if err == nil {
 		err = l.daemon.guard.Reconnect(l.name.peer)
@@ -146,7 +147,8 @@ func (l *loop) reconnect(ctx context.Context) string {
 	return ", and a new IKE SA is requested"
 }
 
-// room is the size of the largest packet to the peer that fits into one of mtu octets on the path.
+// room returns the size of the largest packet to the peer that fits into one packet of mtu octets on
+// the path.
 func (l *loop) room(mtu int) int {
 	if l.protection == nil {
 		return mtu
@@ -158,31 +160,30 @@ func (l *loop) room(mtu int) int {
 	return ipsec.Room(mtu, header, l.protection.algorithms, l.protection.encapsulated)
 }
 
-// guardEvents are the events of the guard: how the log tells them, and what they mean for the
-// loops.
+// guardEvents are the events of the guard: how they are published, and what the loops do.
 var guardEvents = map[ipsec.EventKind]struct {
-	as      api.EventKind
+	kind    api.EventKind
 	message string
 	warn    bool
-	act     func(l *loop, now time.Time)
+	act     func(l *loop, now time.Time) // nil: nothing
 }{
-	ipsec.IKEUp:                {as: api.EventIKEUp, message: "IKE is up", act: (*loop).hurry},
-	ipsec.IKEDown:              {as: api.EventIKEDown, message: "IKE is down", warn: true},
-	ipsec.IKERekeyed:           {as: api.EventIKERekeyed, message: "IKE was rekeyed"},
-	ipsec.ChildUp:              {as: api.EventESPUp, message: "ESP is up", act: (*loop).shielded},
-	ipsec.ChildDown:            {as: api.EventESPDown, message: "ESP is down", warn: true},
-	ipsec.ChildRekeyed:         {as: api.EventESPRekeyed, message: "ESP was rekeyed", act: (*loop).shielded},
-	ipsec.AuthenticationFailed: {as: api.EventIKERefused, message: "IKE authentication failed", warn: true},
-	ipsec.KeyManagerGone:       {as: api.EventManagerGone, message: "strongSwan does not answer", warn: true},
-	ipsec.KeyManagerBack:       {as: api.EventManagerBack, message: "strongSwan answers", act: (*loop).hurry},
-	ipsec.FloorLost:            {as: api.EventFloorLost, message: "the floor is gone, and is not there again yet", warn: true},
-	ipsec.FloorRestored:        {as: api.EventFloorRestored, message: "the floor was gone and is there again", warn: true},
+	ipsec.IKEUp:                {kind: api.EventIKEUp, message: "IKE up", act: (*loop).retryNow},
+	ipsec.IKEDown:              {kind: api.EventIKEDown, message: "IKE down", warn: true},
+	ipsec.IKERekeyed:           {kind: api.EventIKERekeyed, message: "IKE rekeyed"},
+	ipsec.ChildUp:              {kind: api.EventESPUp, message: "ESP up", act: (*loop).espChanged},
+	ipsec.ChildDown:            {kind: api.EventESPDown, message: "ESP down", warn: true},
+	ipsec.ChildRekeyed:         {kind: api.EventESPRekeyed, message: "ESP rekeyed", act: (*loop).espChanged},
+	ipsec.AuthenticationFailed: {kind: api.EventIKERefused, message: "IKE authentication failed", warn: true},
+	ipsec.KeyManagerGone:       {kind: api.EventManagerGone, message: "strongSwan not responding", warn: true},
+	ipsec.KeyManagerBack:       {kind: api.EventManagerBack, message: "strongSwan responding again", act: (*loop).retryNow},
+	ipsec.FloorLost:            {kind: api.EventFloorLost, message: "fail-closed rules missing, not yet restored", warn: true},
+	ipsec.FloorRestored:        {kind: api.EventFloorRestored, message: "fail-closed rules were missing, now restored", warn: true},
 }
 
-// guardEvent takes an event of the guard. It may be called from any goroutine.
+// guardEvent handles an event of the guard. It is safe for concurrent use.
 func (d *Daemon) guardEvent(e ipsec.Event) {
 	known := guardEvents[e.Kind]
-	x := api.Event{Kind: known.as, Message: known.message, Peer: e.Peer, Reason: e.Text}
+	x := api.Event{Kind: known.kind, Message: known.message, Peer: e.Peer, Reason: e.Text}
 	if known.warn {
 		x.Level = api.EventWarn
 	}
@@ -197,19 +198,20 @@ func (d *Daemon) guardEvent(e ipsec.Event) {
 	}
 }
 
-// hurry has what waits for its time begin now, as packets may pass again.
-func (l *loop) hurry(now time.Time) {
-	if !l.protection.stands {
+// retryNow starts planned attempts at once, because packets may pass again.
+func (l *loop) retryNow(now time.Time) {
+	if !l.protection.inPlace {
 		l.openPath(now)
 		return
 	}
 	l.pair.RetryNow(now, &l.out)
 }
 
-// shielded takes the security associations that are there now.
-func (l *loop) shielded(now time.Time) {
-	l.hurry(now)
-	l.daemon.executor.later(func() {
+// espChanged handles new security associations: it starts planned attempts, and computes the path
+// MTU for their algorithms.
+func (l *loop) espChanged(now time.Time) {
+	l.retryNow(now)
+	l.daemon.executor.run(func() {
 		status := l.daemon.guard.Status(l.protection.peer.Name)
 		var algorithms []string
 		encapsulated := false
@@ -218,7 +220,7 @@ func (l *loop) shielded(now time.Time) {
 			encapsulated = encapsulated || child.Encapsulated
 		}
 		if algorithms == nil {
-			return // gone already
+			return // they have ended meanwhile
 		}
 		l.post(func(now time.Time) {
 			l.protection.algorithms, l.protection.encapsulated = algorithms, encapsulated
@@ -227,16 +229,17 @@ func (l *loop) shielded(now time.Time) {
 	})
 }
 
-// absentGuard stands where there is none: nothing is protected, and so nothing sent.
-type absentGuard struct{ why error }
+// absentGuard is the guard of a daemon without one: nothing can be protected, so no socket of a
+// protected class is opened.
+type absentGuard struct{ err error }
 
-func (g absentGuard) Protect(ipsec.Peer) error { return g.why }
+func (g absentGuard) Protect(ipsec.Peer) error { return g.err }
 func (g absentGuard) Release(string) error     { return nil }
-func (g absentGuard) Reconnect(string) error   { return g.why }
+func (g absentGuard) Reconnect(string) error   { return g.err }
 func (g absentGuard) Tidy([]string) error      { return nil }
 func (g absentGuard) Status(string) ipsec.Status {
-	return ipsec.Status{Missing: []string{g.why.Error()}}
+	return ipsec.Status{Missing: []string{g.err.Error()}}
 }
 func (g absentGuard) Close() error { return nil }
 
-var errNoGuard = fmt.Errorf("IPsec is not there in this run")
+var errNoGuard = errors.New("this daemon runs without IPsec")

@@ -117,7 +117,7 @@ func TestProtectedLink(t *testing.T) {
 			if len(x) != 1 || !x[0].Up || x[0].IKE == nil || len(x[0].ESP) != 1 || x[0].Reason != "" || x[0].Address != peers[1].Address {
 				t.Errorf("protection at %s: %+v", p.cfg().Local.HostName, x)
 			}
-			if n := p.said("IKE is up"); n != 1 {
+			if n := p.said("IKE up"); n != 1 {
 				t.Errorf("%s told %d times that IKE is up", p.cfg().Local.HostName, n)
 			}
 		}
@@ -299,7 +299,7 @@ func TestResetRenewsIKE(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := "with 1 link that IPsec protects, and a new IKE SA is requested"; strings.Count(done.Done, want) != 1 ||
+		if want := "the protected control connection to pe2 is reset, with 1 link, and a new IKE SA is requested"; strings.Count(done.Done, want) != 1 ||
 			strings.Count(done.Done, "IKE") != 1 {
 			t.Errorf("the operator is told %q, want %q once", done.Done, want)
 		}
@@ -331,7 +331,7 @@ func TestResetWithoutProtection(t *testing.T) {
 		b.start(t)
 		pass(time.Second)
 		done, err := a.ResetPeer(t.Context(), "pe2")
-		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: "+errUnprotected.Error()) {
+		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: "+errNotProtected.Error()) {
 			t.Errorf("the operator is told %q, %v", done.Done, err)
 		}
 		if slices.Contains(a.guard.calls, "reconnect pe2") {

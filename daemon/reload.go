@@ -13,50 +13,50 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// Reload says where the daemon's own configuration is, and when it is to be read again. The zero
-// value: nowhere, and never.
+// Reload says how the daemon reads its own configuration again, and when. With the zero value it
+// never does.
 type Reload struct {
 	When  <-chan os.Signal
-	File  string // for people
+	File  string // for messages
 	Read  func() (*config.Config, error)
 	Level zap.AtomicLevel // of the log
 
-	RequireIPsec bool // no configuration with a link in clear is taken, whoever sends it
+	RequireIPsec bool // every configuration with a clear link is rejected, also from API clients
 }
 
-// reload reads the configuration again whenever it is told to, until ctx is done.
-func (d *Daemon) reload(ctx context.Context) {
+// reloadOnSignal reads the configuration again at each signal, until ctx is done.
+func (d *Daemon) reloadOnSignal(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.reloads.When:
-			_, _ = d.reread() // the log has been told
+			_, _ = d.reload() // the result is logged
 		}
 	}
 }
 
-// errNoFile is why there is nothing to read.
+// errNoFile is returned by a reload if the daemon has no configuration file.
 var errNoFile = errors.New("this daemon was started without a configuration file")
 
-// reread takes the daemon's own configuration as it is now.
-func (d *Daemon) reread() (*plan.Plan, error) {
+// reload reads the daemon's own configuration again and applies it.
+func (d *Daemon) reload() (*plan.Plan, error) {
 	if d.reloads.Read == nil {
 		return nil, errNoFile
 	}
-	return d.take(d.reloads.File, d.reloads.Read)
+	return d.apply(d.reloads.File, d.reloads.Read)
 }
 
-// mistakesError is what is wrong with a configuration: it joins one error for each mistake.
-type mistakesError struct{ error }
+// invalidError is returned for an invalid configuration. It joins one error for each mistake.
+type invalidError struct{ error }
 
-// take reads a configuration and makes it run. What comes of it is logged.
-func (d *Daemon) take(file string, read func() (*config.Config, error)) (*plan.Plan, error) {
-	log, in := d.log.With(zap.String("file", file)), zap.String("file", file)
+// apply reads a configuration and applies it. It logs the result.
+func (d *Daemon) apply(file string, read func() (*config.Config, error)) (*plan.Plan, error) {
+	log, inFile := d.log.With(zap.String("file", file)), zap.String("file", file)
 	to, err := read()
 	var p *plan.Plan
 	if err != nil {
-		err = &mistakesError{err}
+		err = &invalidError{err}
 	} else {
 		p, err = d.change(to, log)
 	}
@@ -64,18 +64,18 @@ func (d *Daemon) take(file string, read func() (*config.Config, error)) (*plan.P
 	case err != nil:
 		for line := range strings.Lines(err.Error()) {
 			d.events.Publish(api.Event{
-				Kind: api.EventReloadFailed, Level: api.EventError, Message: "configuration not taken, nothing is changed", Reason: strings.TrimSpace(line),
-			}, in)
+				Kind: api.EventReloadFailed, Level: api.EventError, Message: "configuration not applied, nothing changed", Reason: strings.TrimSpace(line),
+			}, inFile)
 		}
 	case p.Empty():
-		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration read, nothing to change"}, in)
+		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration unchanged"}, inFile)
 	default:
-		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration changed"}, append(counts(p), in)...)
+		d.events.Publish(api.Event{Kind: api.EventReloaded, Message: "configuration applied"}, append(counts(p), inFile)...)
 	}
 	return p, err
 }
 
-// counts are how many links come, go, restart and change in place.
+// counts returns how many links are added, removed, restarted and changed in place.
 func counts(p *plan.Plan) []zap.Field {
 	n := make(map[plan.Action]int)
 	for _, l := range p.Links {
@@ -87,13 +87,13 @@ func counts(p *plan.Plan) []zap.Field {
 	}
 }
 
-// tell logs what is about to be done.
-func tell(log *zap.Logger, p *plan.Plan) {
+// logPlan logs the steps of a plan before they are taken.
+func logPlan(log *zap.Logger, p *plan.Plan) {
 	step := func(what string, action plan.Action, changes []config.Change, fields ...zap.Field) {
 		if len(changes) > 0 {
-			fields = append(fields, zap.String("because", texts(changes)))
+			fields = append(fields, zap.String("because", changesText(changes)))
 		}
-		log.Info("change of configuration: "+string(action)+" "+what, fields...)
+		log.Info("configuration change: "+string(action)+" "+what, fields...)
 	}
 	if len(p.Daemon) > 0 {
 		step("the daemon", plan.Change, p.Daemon)

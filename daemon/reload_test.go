@@ -34,7 +34,7 @@ func operate(t *testing.T, p *pe) *operator {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		p.reload(ctx)
+		p.reloadOnSignal(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -120,13 +120,13 @@ func TestReloadOfMistakes(t *testing.T) {
 		pass(10 * time.Second)
 		o.mistake = errors.Join(errors.New("l2tpvl.yaml: a: is wrong"), errors.New("l2tpvl.yaml: b: is wrong too"))
 		o.write(secrets("other", ""))
-		told := a.logs.FilterMessage("configuration not taken, nothing is changed")
+		told := a.logs.FilterMessage("configuration not applied, nothing changed")
 		if told.Len() != 2 || told.FilterField(zap.String("reason", "l2tpvl.yaml: b: is wrong too")).Len() != 1 {
 			t.Errorf("told %v", told.All())
 		}
 		pass(time.Hour)
 		a.isUp(t)
-		if a.said("secrets changed")+a.said("configuration changed") != 0 {
+		if a.said("secrets changed")+a.said("configuration applied") != 0 {
 			t.Error("something was changed")
 		}
 		o.mistake = nil

@@ -11,27 +11,28 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// running is the configuration that runs, and the loops that there are for it. It does not change:
-// another takes its place, so whoever has it may look at it at leisure.
+// running is the running configuration with its loops. It is replaced, never changed, so it can be
+// read without a lock.
 type running struct {
 	cfg   *config.Config
-	loops []*loop // in the order of the configuration; of one peer, one for each class that its links have
+	loops []*loop // in the order of the configuration; one for each peer and class of its links
 }
 
-// cfg is the configuration that runs.
+// cfg returns the running configuration.
 func (d *Daemon) cfg() *config.Config { return d.running.Load().cfg }
 
-// loops are those that run.
+// loops returns the running loops.
 func (d *Daemon) loops() []*loop { return d.running.Load().loops }
 
-// linkName is what operators call a link.
+// linkName identifies a link for operators.
 type linkName struct{ vpn, peer string }
 
-// operators are those who change what runs, one at a time.
-type operators struct {
-	mu       sync.Mutex
-	life     context.Context // of all loops; nil: they are not started
-	over     bool            // the daemon ends: nothing is changed any more
+// operations serializes the changes of what runs: new configurations, and the operator's changes of
+// links and peers.
+type operations struct {
+	mu       sync.Mutex      // held during a change
+	life     context.Context // of all loops; nil: they are not started yet
+	stopped  bool            // the daemon ends, and nothing is changed any more
 	disabled map[linkName]bool
 }
 
@@ -47,81 +48,51 @@ func (d *Daemon) makeLoops() {
 	d.running.Store(r)
 }
 
-// startLoops runs the loops until ctx is done.
+// startLoops starts the loops, which run until ctx is done.
 func (d *Daemon) startLoops(ctx context.Context) {
-	d.operators.mu.Lock()
-	defer d.operators.mu.Unlock()
-	d.operators.life = ctx
+	d.operations.mu.Lock()
+	defer d.operations.mu.Unlock()
+	d.operations.life = ctx
 	d.tidyGuard()
 	for _, l := range d.loops() {
 		l.start(ctx)
 	}
 }
 
-// awaitEnd returns when ctx is done and all links are taken down.
+// awaitEnd waits until ctx is done and all links are taken down.
 func (d *Daemon) awaitEnd(ctx context.Context) {
 	var supervising sync.WaitGroup
-	supervising.Go(func() { d.supervised(ctx, d.supervisor) })
+	supervising.Go(func() { d.notifySupervisor(ctx, d.supervisor) })
 	defer supervising.Wait()
 	<-ctx.Done()
 	d.events.Publish(api.Event{Kind: api.EventStopping, Message: "shutting down"})
-	d.operators.mu.Lock() // what is being changed now is changed to the end
-	d.operators.over = true
-	d.tellDisabled()
-	d.operators.mu.Unlock()
+	d.operations.mu.Lock() // a change in progress is completed first
+	d.operations.stopped = true
+	d.logDisabled()
+	d.operations.mu.Unlock()
 	loops := d.loops()
 	for _, l := range loops {
-		<-l.over
+		<-l.ended
 	}
 	d.executor.wait()
 	for _, l := range loops {
 		l.closePath()
 	}
 	d.executor.wait()
-	// Only when no socket of ours is open.
+	// Only now, when no socket of the daemon is open.
 	if err := d.guard.Close(); err != nil {
-		d.log.Warn("IPsec not ended cleanly", zap.String("reason", err.Error()))
+		d.log.Warn("IPsec not removed cleanly", zap.String("reason", err.Error()))
 	}
 }
 
-// tellDisabled says which links will not be down any more when the daemon is started again.
-func (d *Daemon) tellDisabled() {
+// logDisabled logs which links will not be disabled any more after the next start.
+func (d *Daemon) logDisabled() {
 	var names []string
-	for name := range d.operators.disabled {
+	for name := range d.operations.disabled {
 		names = append(names, name.vpn+" "+name.peer)
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		d.log.Warn("links that the operator has disabled come up when the daemon is started again", zap.Strings("links", names))
+		d.log.Warn("links disabled by the operator come up after the next start", zap.Strings("links", names))
 	}
-}
-
-// start runs the loop until ctx is done, or end is called.
-func (l *loop) start(ctx context.Context) {
-	ctx, l.cancel = context.WithCancelCause(ctx)
-	if l.protection != nil {
-		l.daemon.unprotected.Add(1)
-	}
-	go l.run(ctx)
-}
-
-// leaving is why a loop is ended while the daemon goes on.
-type leaving string
-
-func (why leaving) Error() string { return string(why) }
-
-// end has the loop take everything down and tell the peer why, and returns when nothing of it is
-// there.
-func (l *loop) end(why string) {
-	l.cancel(leaving(why))
-	<-l.over
-	for _, x := range l.links {
-		l.daemon.interfaces.remove(x)
-		idle := make(chan struct{})
-		x.queue.add(func() { close(idle) })
-		<-idle
-	}
-	l.closePath()
-	l.closing.Wait()
-	l.unprotect()
 }

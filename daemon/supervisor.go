@@ -10,39 +10,39 @@ import (
 	"go.uber.org/zap"
 )
 
-// Supervisor has started the daemon and watches over it, as systemd does. The zero value is nobody.
+// Supervisor is the service manager that has started the daemon, such as systemd. The zero value is
+// none.
 type Supervisor struct {
-	// Notify tells it of a state, in the words of sd_notify(3). It may be called from any
-	// goroutine.
+	// Notify sends it a state in the format of sd_notify(3). It is safe for concurrent use.
 	Notify func(state string)
 
-	// Watchdog is the time within which it wants to hear that the daemon is alive; 0: it does not
-	// ask.
+	// Watchdog is the longest time between two notifications that the daemon is alive; 0: none are
+	// expected.
 	Watchdog time.Duration
 }
 
-// statusEvery is how often a supervisor without a watchdog hears how things are.
-const statusEvery = 15 * time.Second
+// statusInterval is the time between two notifications to a supervisor without a watchdog.
+const statusInterval = 15 * time.Second
 
-// supervised tells the supervisor how things are until ctx is done: that the daemon is ready when
-// every loop has answered once, and that it is alive whenever they all do so again. A loop that
-// does not answer leaves the watchdog to bite.
-func (d *Daemon) supervised(ctx context.Context, s Supervisor) {
+// notifySupervisor notifies the supervisor until ctx is done: that the daemon is ready, once every
+// loop has answered, and that it is alive, whenever all loops answer again. While a loop does not
+// answer, it sends no notification, and the watchdog restarts the daemon.
+func (d *Daemon) notifySupervisor(ctx context.Context, s Supervisor) {
 	if s.Notify == nil {
 		return
 	}
-	every := statusEvery
+	interval := statusInterval
 	if s.Watchdog > 0 {
-		every = s.Watchdog / 3
+		interval = s.Watchdog / 3
 	}
-	tick := time.NewTicker(every)
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	ready := "READY=1\n"
 	for ctx.Err() == nil {
-		switch up, all, err := d.alive(ctx, every); {
+		switch up, all, err := d.countLinks(ctx, interval); {
 		case ctx.Err() != nil:
 		case err != nil:
-			d.log.Error("a loop is stuck: the supervisor is not told that all is well", zap.String("reason", err.Error()))
+			d.log.Error("peer loop not responding; watchdog notification withheld", zap.String("reason", err.Error()))
 		default:
 			s.Notify(fmt.Sprintf("%sWATCHDOG=1\nSTATUS=%d of %d links up", ready, up, all))
 			ready = ""
@@ -55,14 +55,14 @@ func (d *Daemon) supervised(ctx context.Context, s Supervisor) {
 	s.Notify("STOPPING=1")
 }
 
-// alive has each loop count its links. It fails if one does not answer within that time.
-func (d *Daemon) alive(ctx context.Context, within time.Duration) (up, all int, err error) {
+// countLinks makes each loop count its links. It fails if a loop does not answer within that time.
+func (d *Daemon) countLinks(ctx context.Context, within time.Duration) (up, all int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	var mu sync.Mutex
-	var asked sync.WaitGroup
+	var asking sync.WaitGroup
 	for _, l := range d.loops() {
-		asked.Go(func() {
+		asking.Go(func() {
 			of, e := ask(ctx, l, func(time.Time) [2]int {
 				var of [2]int
 				for _, link := range l.pair.Status().Links {
@@ -76,11 +76,11 @@ func (d *Daemon) alive(ctx context.Context, within time.Duration) (up, all int, 
 			mu.Lock()
 			defer mu.Unlock()
 			up, all = up+of[0], all+of[1]
-			if e != nil && slices.Contains(d.loops(), l) { // else the configuration has no such loop any more
-				err = fmt.Errorf("that of peer %s: %w", l.name.peer, e)
+			if e != nil && slices.Contains(d.loops(), l) { // otherwise a new configuration has removed the loop
+				err = fmt.Errorf("loop of peer %s: %w", l.name.peer, e)
 			}
 		})
 	}
-	asked.Wait()
+	asking.Wait()
 	return up, all, err
 }

@@ -68,5 +68,5 @@ func TestSupervisorHearsOfLife(t *testing.T) {
 // Nobody is told, and nothing is asked, without a supervisor.
 func TestNoSupervisor(t *testing.T) {
 	_, a, _ := twoPEs("blue")
-	a.supervised(t.Context(), Supervisor{}) // returns at once
+	a.notifySupervisor(t.Context(), Supervisor{}) // returns at once
 }

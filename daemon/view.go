@@ -14,19 +14,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/session"
 )
 
-// hintAge is for how long a report of the network is of interest.
+// hintAge is how long an ICMP error is shown after it was received.
 const hintAge = 2 * time.Minute
 
-// viewTimeout is how long a loop may take to tell of itself. It takes microseconds, unless it is
-// flooded.
+// viewTimeout is how long to wait for a loop's view. A loop answers within microseconds, unless
+// messages flood it.
 const viewTimeout = time.Second
 
-// view asks the loop for what it knows. One that is too busy to answer is represented by what it
-// has told last.
+// view returns the present view of the loop, or its latest one if the loop is too busy to answer.
 func (l *loop) view(ctx context.Context) (report.View, error) {
-	asked, cancel := context.WithTimeout(ctx, viewTimeout)
+	limited, cancel := context.WithTimeout(ctx, viewTimeout)
 	defer cancel()
-	v, err := ask(asked, l, l.look)
+	v, err := ask(limited, l, l.look)
 	switch last := l.last.Load(); {
 	case err == nil:
 		if l.protection != nil {
@@ -36,12 +35,12 @@ func (l *loop) view(ctx context.Context) (report.View, error) {
 	case errors.Is(err, context.DeadlineExceeded) && last != nil:
 		return *last, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return v, fmt.Errorf("the loop of peer %s is overloaded: it has not answered for %v", l.name.peer, viewTimeout)
+		return v, fmt.Errorf("the loop of peer %s is overloaded: no answer within %v", l.name.peer, viewTimeout)
 	}
 	return v, err
 }
 
-// look is the view from within the loop.
+// look returns the loop's view. It runs in the loop.
 func (l *loop) look(now time.Time) report.View {
 	v := report.View{
 		PairStatus: l.pair.Status(), Now: now, Config: l.peer, Class: l.class, Local: l.local,
@@ -49,19 +48,19 @@ func (l *loop) look(now time.Time) report.View {
 	}
 	p := &l.path
 	v.Path = report.Path{
-		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), StaticControl: l.unasked.Load(),
+		MTU: p.mtu, Err: p.err, RetryAt: p.retryAt, Dropped: l.dropped.Load(), TooLong: l.tooLong.Load(), StaticControl: l.unexpected.Load(),
 		ForeignPort: l.foreignPort.Load(),
 	}
-	if errors.As(p.err, new(*unprotectedError)) {
+	if errors.As(p.err, new(*notProtectedError)) {
 		v.Path.NotProtected = p.err
 	}
 	if p.hint != nil && now.Sub(p.hintAt) < hintAge {
 		v.Path.Hint, v.Path.HintAt = p.hint, p.hintAt
 	}
 	v.Path.ESP = p.mtu - l.room(p.mtu)
-	v.Path.Protected = l.protection != nil && l.protection.stands
+	v.Path.Protected = l.protection != nil && l.protection.inPlace
 	if p.tunnel != nil {
-		v.Path.Open, v.Path.Local, v.Path.Stats = true, addressOf(p.tunnel), p.tunnel.Stats()
+		v.Path.Open, v.Path.Local, v.Path.Stats = true, localText(p.tunnel), p.tunnel.Stats()
 	}
 	for _, x := range l.links {
 		if s := x.present.Load(); s != nil {
@@ -71,7 +70,22 @@ func (l *loop) look(now time.Time) report.View {
 	return v
 }
 
-// countedViews are views with their counts.
+// views returns the views of all loops, which it asks at once.
+func (d *Daemon) views(ctx context.Context) ([]report.View, error) {
+	loops := d.loops()
+	views, errs := make([]report.View, len(loops)), make([]error, len(loops))
+	var asking sync.WaitGroup
+	for i, l := range loops {
+		asking.Go(func() { views[i], errs[i] = l.view(ctx) })
+	}
+	asking.Wait()
+	if slices.Contains(errs, errEnded) && ctx.Err() == nil && !slices.Equal(loops, d.loops()) {
+		return d.views(ctx) // the configuration was changed meanwhile
+	}
+	return views, errors.Join(errs...)
+}
+
+// countedViews returns views with the counters of their sessions.
 func (d *Daemon) countedViews(ctx context.Context) ([]report.View, error) {
 	views, err := d.views(ctx)
 	for i := range views {
@@ -80,32 +94,17 @@ func (d *Daemon) countedViews(ctx context.Context) ([]report.View, error) {
 	return views, err
 }
 
-// views asks all loops at once.
-func (d *Daemon) views(ctx context.Context) ([]report.View, error) {
-	loops := d.loops()
-	views, errs := make([]report.View, len(loops)), make([]error, len(loops))
-	var asked sync.WaitGroup
-	for i, l := range loops {
-		asked.Go(func() { views[i], errs[i] = l.view(ctx) })
-	}
-	asked.Wait()
-	if slices.Contains(errs, errOver) && ctx.Err() == nil && !slices.Equal(loops, d.loops()) {
-		return d.views(ctx) // the configuration was changed meanwhile
-	}
-	return views, errors.Join(errs...)
-}
-
-// snapshot is the daemon as a whole, with counted views.
+// snapshot returns the daemon as a whole, with counted views.
 func (d *Daemon) snapshot(ctx context.Context) (report.Snapshot, error) {
 	views, err := d.countedViews(ctx)
 	return report.Snapshot{
 		Version: d.version, HostName: d.cfg().Local.HostName, Started: d.started,
-		DataPlane: d.plane.Name(), DataPlaneReason: d.because(), Drops: d.strangersDrops(), Views: views,
+		DataPlane: d.plane.Name(), DataPlaneReason: d.explainPlane(), Drops: d.drops(), Views: views,
 	}, err
 }
 
-// strangersDrops are the datagrams dropped before any peer's loop has seen them, by reason.
-func (d *Daemon) strangersDrops() map[string]uint64 {
+// drops returns the datagrams that were dropped before they reached a loop, by reason.
+func (d *Daemon) drops() map[string]uint64 {
 	drops := d.listeners.Drops()
 	drops[control.DropRate.String()] = d.admission.Refused()
 	return drops

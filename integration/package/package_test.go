@@ -334,7 +334,7 @@ func TestDeb(t *testing.T) {
 	t.Run("reload", func(t *testing.T) {
 		pe1.run("systemctl", "reload", service)
 		pe1.await("a message about the reload in the journal", func() bool {
-			return strings.Contains(pe1.run("journalctl", "--no-pager", "-u", service), "configuration read, nothing to change")
+			return strings.Contains(pe1.run("journalctl", "--no-pager", "-u", service), "configuration unchanged")
 		})
 		pe1.shell("cp /etc/l2tpvl/l2tpvl.yaml /root/good && echo 'colour: blue' >>/etc/l2tpvl/l2tpvl.yaml")
 		if out, err := pe1.try("systemctl", "reload", service); err == nil {

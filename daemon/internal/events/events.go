@@ -65,8 +65,12 @@ func (l *Log) Publish(x api.Event, details ...zap.Field) {
 func fields(x api.Event) []zap.Field {
 	var set []zap.Field
 	for _, f := range []struct{ key, value string }{
-		{"peer", x.Peer}, {"ipsec", x.IPsec}, {"event", string(x.Kind)},
-		{"vpn", x.VPN}, {"interface", x.Interface}, {"reason", x.Reason},
+		{"peer", x.Peer},
+		{"ipsec", x.IPsec},
+		{"event", string(x.Kind)},
+		{"vpn", x.VPN},
+		{"interface", x.Interface},
+		{"reason", x.Reason},
 	} {
 		if f.value != "" {
 			set = append(set, zap.String(f.key, f.value))

@@ -86,10 +86,10 @@ func TestOwnConfigurationIsNoTurn(t *testing.T) {
 		b.start(t)
 		pass(10 * time.Second)
 		for _, up := range []bool{true, false, true, false} {
-			a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", up)
+			a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "vl-red", up)
 		}
-		a.interfaces.turned(vr.Spec{NetNS: "red"}, "eth0", false)
-		a.interfaces.turned(vr.Spec{NetNS: "blue"}, "vl-red", false)
+		a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "eth0", false)
+		a.interfaces.stateChanged(vr.Spec{NetNS: "blue"}, "vl-red", false)
 		pass(time.Second)
 		a.isUp(t)
 		b.isUp(t)
@@ -111,8 +111,8 @@ func TestInterfaceSetDownAndUpAtOnce(t *testing.T) {
 		whole := a.vrs.interfaces["red/vl-red"]
 		a.vrs.interfaces["red/vl-red"] = vr.Interface{Up: true}
 		a.vrs.mu.Unlock()
-		a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", false)
-		a.interfaces.turned(vr.Spec{NetNS: "red"}, "vl-red", true)
+		a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "vl-red", false)
+		a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "vl-red", true)
 		pass(time.Second)
 		if now := a.vrs.at("red/vl-red"); now.MTU != whole.MTU || now.LinkLocal != whole.LinkLocal {
 			t.Errorf("the interface is %+v, was %+v", now, whole)

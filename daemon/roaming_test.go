@@ -37,7 +37,7 @@ func (p *pe) leadsTo(t *testing.T, want netip.AddrPort) {
 	}
 }
 
-func TestPeerSpeaksFromAnotherPort(t *testing.T) {
+func TestPeerSendsFromAnotherPort(t *testing.T) {
 	for _, roles := range [][2]config.Role{
 		{config.RolePassive, config.RoleActive}, // it calls from there
 		{config.RoleActive, config.RolePassive}, // it answers from there
@@ -123,7 +123,7 @@ func calls(n *network, from netip.AddrPort) *[][]byte {
 
 // Whoever replays a call of the peer, even of a connection long past, from another port of its
 // address gets an answer there and moves nothing.
-func TestReplayedCallMovesNothing(t *testing.T) {
+func TestReplayedRequestMovesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
 		a.as(n, func(peer *config.Peer) { peer.Role = config.RolePassive })
