@@ -44,7 +44,8 @@ func (e explainer) peer() finding {
 	return pending("%s: control connection requested %s, no answer yet", where, ago(e.Now, c.Since))
 }
 
-// noAnswerText returns the end of a text: how often the peer was contacted, and the network's reply.
+// noAnswerText returns the end of a text: how often the peer was contacted, and the network's
+// reply.
 func (e explainer) noAnswerText() (text string) {
 	if n := e.unanswered(); n > 0 {
 		text = fmt.Sprintf(" to %d transmissions", n+1)
@@ -66,7 +67,8 @@ func (e explainer) hintText() string {
 func (e explainer) noAnswerAdvice() string {
 	overIP := e.Config.Encapsulation == config.EncapsulationIP
 	switch hint := e.Path.Hint; {
-	case overIP && (errors.Is(hint, syscall.ENOPROTOOPT) || errors.Is(hint, syscall.EPROTO)): // for IPv4, for IPv6
+	case overIP && (errors.Is(hint, syscall.ENOPROTOOPT) || errors.Is(hint, syscall.EPROTO)):
+		// IPv4 reports ENOPROTOOPT, IPv6 EPROTO.
 		return fmt.Sprintf("The host responds, but no l2tpvld listens for IP protocol 115 there: start l2tpvld on %s, or compare "+
 			"`encapsulation` on both.", e.Peer)
 	case errors.Is(hint, syscall.ECONNREFUSED):

@@ -39,8 +39,8 @@ func (e explainer) lcp() finding {
 	return pending("waiting for the session")
 }
 
-// lcpAdvice returns what to do about a link whose frames do not pass. The control connection detects
-// a dead peer later than the echoes on the links do.
+// lcpAdvice returns what to do about a link whose frames do not pass. The control connection
+// detects a dead peer later than the echoes on the links do.
 func (e explainer) lcpAdvice() string {
 	if e.Static != nil {
 		return e.staticAdvice()
@@ -77,8 +77,8 @@ func (e explainer) ipv6cp() finding {
 		"`ipv6: false` for it here too. Otherwise check that %s runs IPv6 on it, and that the path MTU is large enough for IPv6.", e.Peer))
 }
 
-// ppp returns the status of PPP; its zero value, with all protocols in state Initial, if PPP has not
-// started.
+// ppp returns the status of PPP; its zero value, with all protocols in state Initial, if PPP has
+// not started.
 func (e explainer) ppp() ppp.Status {
 	if e.l.PPP == nil {
 		return ppp.Status{}

@@ -12,10 +12,10 @@ import (
 // negotiate nothing before PPP, so only PPP detects that they are configured differently.
 
 func (e explainer) staticPeer(where string) finding {
-	heard := e.Path.Stats.LastHeard
+	last := e.Path.Stats.LastHeard
 	switch {
-	case !heard.IsZero():
-		return fine("%s, last message %s", where, ago(e.Now, heard))
+	case !last.IsZero():
+		return fine("%s, last message %s", where, ago(e.Now, last))
 	case e.Path.Hint != nil:
 		return skipped(where + ", nothing received yet" + e.hintText())
 	}

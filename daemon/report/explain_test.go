@@ -101,7 +101,8 @@ func ended(cause control.Cause, result l2tp.Result, text string) func(*View, *se
 	}
 }
 
-// connecting makes the control connection wait for the peer's answer, after so many retransmissions.
+// connecting makes the control connection wait for the peer's answer, after so many
+// retransmissions.
 func connecting(v *View, retries int) {
 	noConnection(v)
 	v.Connection = &session.ConnectionStatus{
@@ -118,7 +119,8 @@ func makeStatic(v *View, l *session.LinkStatus) {
 	l.Session = &session.SessionStatus{State: control.SessionStatic, ID: 11, PeerID: 22}
 }
 
-// unansweredStatic makes the link static and its PPP unanswered; evidence adds what shows the cause.
+// unansweredStatic makes the link static and its PPP unanswered; evidence adds what shows the
+// cause.
 func unansweredStatic(evidence func(*View, *session.LinkStatus)) func(*View, *session.LinkStatus) {
 	return func(v *View, l *session.LinkStatus) {
 		makeStatic(v, l)
@@ -333,8 +335,8 @@ func TestExplain(t *testing.T) {
 		for i, s := range x.Steps {
 			if s.Mark == api.MarkFailed {
 				failed++
-				// A broken layer has a text and advice. No layer above it is up, except that IPCP and
-				// IPV6CP are independent.
+				// A broken layer has a text and advice. No layer above it is up, except that IPCP
+				// and IPV6CP are independent.
 				if x.Advice == "" || s.Text == "" {
 					t.Errorf("%s: %s is broken, without a text or without advice", tt.name, s.Layer)
 				}

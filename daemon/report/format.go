@@ -82,7 +82,8 @@ func maskCookie(c []byte) string {
 	return fmt.Sprintf("%02x… (%d octets)", c[0], len(c))
 }
 
-// sublayerText returns the L2-Specific Sublayer of data messages as api.Session has it; "" for none.
+// sublayerText returns the L2-Specific Sublayer of data messages as api.Session has it; "" for
+// none.
 func sublayerText(s dataplane.Sublayer) string {
 	switch {
 	case s == dataplane.NoSublayer:

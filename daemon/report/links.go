@@ -88,8 +88,8 @@ func reached(l *session.LinkStatus) session.Layer {
 	return session.LayerInterface
 }
 
-// established reports whether the session of a link is established. Without signalling it is as soon
-// as this end has its interface.
+// established reports whether the session of a link is established. Without signalling it is as
+// soon as this end has its interface.
 func established(l *session.LinkStatus) bool {
 	return l.Session.State == control.SessionEstablished || l.Session.State == control.SessionStatic && l.Ready
 }

@@ -16,15 +16,19 @@ func TestSessionShowsPPP(t *testing.T) {
 	var out ppp.Output
 	link.Up(now, &out)
 	out.Reset()
-	link.Receive(now, []byte{0xc0, 0x21, 2, 1, 0, 10, 5, 6, 0x12, 0x34, 0x56, 0x78}, &out) // Configure-Ack of ours
-	link.Receive(now, []byte{0xc0, 0x21, 1, 7, 0, 4}, &out)                                // its Configure-Request
-	link.Receive(now, []byte{0xc0}, &out)                                                  // too short for a frame
+	for _, frame := range [][]byte{
+		{0xc0, 0x21, 2, 1, 0, 10, 5, 6, 0x12, 0x34, 0x56, 0x78}, // Configure-Ack
+		{0xc0, 0x21, 1, 7, 0, 4},                                // Configure-Request
+		{0xc0},                                                  // too short for a frame
+	} {
+		link.Receive(now, frame, &out)
+	}
 	for range 3 {
 		out.Reset()
 		now = link.Deadline()
 		link.Advance(now, &out)
 		for frame := range out.Frames() {
-			if frame[2] == 9 && link.Status().Echo.Sent == 1 { // the first Echo-Request has its reply
+			if frame[2] == 9 && link.Status().Echo.Sent == 1 { // answer the first Echo-Request
 				reply := append([]byte(nil), frame...)
 				reply[2] = 10
 				clear(reply[6:10])
