@@ -30,8 +30,8 @@ func (a *app) captureCommand() *cobra.Command {
 are captured inside l2tpvld, so they are readable even where IPsec encrypts them on the network.
 
 On a terminal the messages are printed in the format of decode. In a pipe, or with -w, they are
-written as a pcapng file for Wireshark or decode. The packets in it are as on the wire. Each has a
-comment with the decoded message, with digests checked and hidden AVPs decrypted by l2tpvld.`,
+written as a pcapng file for Wireshark or decode, each as a packet without IPsec. The comment of a
+packet is the decoded message; l2tpvld has checked its digest and decrypted its hidden AVPs.`,
 		Example: `  l2tpvl-ctl capture pe2
   l2tpvl-ctl capture pe2 -w pe2.pcapng --for 1m
   l2tpvl-ctl capture pe2 --count 10 | tshark -r - -d udp.port==1702,l2tp`,

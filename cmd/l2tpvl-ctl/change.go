@@ -17,8 +17,8 @@ func (a *app) planCommand() *cobra.Command {
 		Long: `Show what a configuration file would change in the running l2tpvld, link by link: which links are
 added, removed, restarted, or changed while they stay up. Nothing is changed.
 
-l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative names start
-at the folder of the configuration file.
+l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative paths in the
+file start at its folder.
 
 The exit status is 1 if a change requires a restart of l2tpvld.`,
 		Example: `  l2tpvl-ctl plan new.yaml`,
@@ -33,11 +33,11 @@ func (a *app) applyCommand() *cobra.Command {
 the file; other links are not affected. An invalid configuration, or one that requires a restart,
 changes nothing.
 
-l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative names start
-at the folder of the configuration file.
+l2tpvl-ctl reads the file, and l2tpvld reads the secret files that it names. Relative paths in the
+file start at its folder.
 
-The file does not become l2tpvld's own configuration file, which a reload and the next start read.
-If the two differ, a note says so.`,
+The file does not become l2tpvld's own configuration file: a reload, and the next start of l2tpvld,
+read the latter again. If the two files differ, apply prints a note.`,
 		Example: `  l2tpvl-ctl plan new.yaml && l2tpvl-ctl apply new.yaml`,
 	}, (*api.Client).Apply, "")
 }
@@ -73,8 +73,8 @@ func (a *app) reloadCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reload",
 		Short: "Reload l2tpvld's own configuration file",
-		Long: `Make the running l2tpvld read its own configuration file again, as SIGHUP does, and apply what has
-changed in it. Links without changes are not affected. Use plan to preview the changes.`,
+		Long: `Make the running l2tpvld read its own configuration file again, as SIGHUP does, and apply the
+differences. Links without changes are not affected. Use plan to preview the changes.`,
 		Example: `  l2tpvl-ctl reload`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

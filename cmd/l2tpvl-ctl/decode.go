@@ -30,8 +30,8 @@ func (a *app) decodeCommand() *cobra.Command {
 the data messages. This command needs no l2tpvld. The file - is standard input.
 
 With the shared secret, digests are checked and hidden AVPs are decrypted. This requires a capture
-from the SCCRQ on, because the digests depend on the nonces in SCCRQ and SCCRP. If the capture was
-made during a change of the secret, name both secrets.
+from the SCCRQ on, because the digests depend on the nonces in SCCRQ and SCCRP. If the secret was
+changed during the capture, give both secrets.
 
 The exit status is 1 if the file has no L2TP, or has a message that a receiver must reject.`,
 		Example: `  l2tpvl-ctl decode pe1.pcap --secret-file pe2.secret

@@ -25,9 +25,9 @@ func (a *app) eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Show recent events and follow new ones",
-		Long: `Show the events since l2tpvld started, such as links and control connections that went up or down
-and why, session requests that were refused, virtual routers that were deleted, and configurations
-that were read. l2tpvld keeps the last 4,096 events.
+		Long: `Show the events since l2tpvld started: links and control connections that went up or down, with the
+reason, refused session requests, deleted virtual routers, changes of the configuration, and others.
+l2tpvld keeps the last 4,096 events.
 
 With --follow, show the last 10 events and then new ones until Ctrl-C. If l2tpvld restarts, wait for
 it and continue.

@@ -13,12 +13,12 @@ func (a *app) ipsecCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "ipsec [PEER]",
 		Short: "Show the IPsec protection of each peer",
-		Long: `Show the IPsec protection of the links to all peers, or to one peer, that require it: the IKE SA
-and the pairs of ESP SAs, with algorithms, age, time to the next rekeying and octets. During
-rekeying a peer has two pairs of ESP SAs, each on a line.
+		Long: `Show the IPsec protection of each peer with links that require it, or of one such peer: the IKE SA
+and the pair of ESP SAs, with algorithms, age, time to the next rekeying, and octets. During
+rekeying a peer has two pairs of ESP SAs, each on a line of its own.
 
-The other counters are of dropped packets: repeated or too old (REPLAYS), forged or damaged
-(FORGED), and not encrypted although they must be, sent (CLEAR OUT) or received (CLEAR IN).`,
+Four columns count dropped packets. REPLAYS were received twice or too late. FORGED failed the
+integrity check. CLEAR OUT would have left unencrypted, CLEAR IN arrived unencrypted.`,
 		Example: `  l2tpvl-ctl ipsec
   l2tpvl-ctl ipsec pe4 -o wide`,
 		Args:              cobra.MaximumNArgs(1),

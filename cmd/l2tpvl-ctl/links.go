@@ -18,12 +18,12 @@ func (a *app) linksCommand() *cobra.Command {
 		Short: "List the virtual links",
 		Long: `List the virtual links of all VPNs, or of one.
 
-With --wait, wait until all of them are up before listing them, and also until l2tpvld answers.
-Progress is printed on standard error. The exit status is 1 if the links are not up in time.
+With --wait, first wait until l2tpvld answers and all of these links are up. Progress is printed on
+standard error. The exit status is 1 if the links are not up in time.
 
 LOCAL → REMOTE shows the addresses of both ends. IPSEC shows the ESP algorithms in use, or
 "required" if the link is not protected yet. ECHO is the last LCP echo round trip. UP FOR is the
-time since the link came up, or the reason why it is not up.`,
+time since the link came up or, if it is not up, the reason.`,
 		Example: `  l2tpvl-ctl links
   l2tpvl-ctl links -o wide
   l2tpvl-ctl links red -o json
@@ -31,7 +31,7 @@ time since the link came up, or the reason why it is not up.`,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completion(a.listVPNs),
 	}
-	cmd.Flags().DurationVar(&wait, "wait", 0, "wait at most this `duration` until the links are up; 0s checks once")
+	cmd.Flags().DurationVar(&wait, "wait", 0, "wait at most this `duration` until the links are up; 0s: check once")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		fetch := func(ctx context.Context) ([]api.Link, error) {
 			links, err := a.client().Links(ctx)

@@ -10,9 +10,10 @@ import (
 
 func (a *app) upCommand() *cobra.Command {
 	return a.linkCommand(&cobra.Command{
-		Use:     "up VPN PEER",
-		Short:   "Bring up a link that was taken down",
-		Long:    "Bring up a link that the down command took down, as soon as there is a control connection.",
+		Use:   "up VPN PEER",
+		Short: "Bring up a link that was taken down",
+		Long: `Bring up a link that the down command took down. It comes up once a control connection to the peer
+is established.`,
 		Example: `  l2tpvl-ctl up red pe2`,
 	}, api.Up)
 }
@@ -24,8 +25,8 @@ func (a *app) downCommand() *cobra.Command {
 		Long: `Take a link down. The peer is notified by a CDN, and its requests for a new session are refused.
 
 The link stays down when the configuration is reloaded and when the control connection is
-established again. The up command brings it up, and so does a restart of l2tpvld, which logs the
-links concerned when it stops.`,
+established again. The up command brings it up. A restart of l2tpvld brings it up too: l2tpvld logs
+the names of these links when it stops.`,
 		Example: `  l2tpvl-ctl down red pe2`,
 	}, api.Down)
 }
@@ -45,13 +46,12 @@ func (a *app) resetCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reset {VPN PEER | PEER}",
 		Short: "Reset a link, or all links to a peer",
-		Long: `With a VPN and a peer: end the link's session, of which the peer is notified by a CDN, and start a
-new attempt at once. Other links stay up.
+		Long: `Reset a link, given by its VPN and peer: its session ends with a CDN, and a new attempt starts at
+once. Other links stay up.
 
-With a peer alone: end the control connections to it with a StopCCN, and with them all of their
-links, and start new ones at once. The links of a static peer are reset one by one. If IPsec
-protects links to the peer, a new IKE SA replaces the present one; protected links come up once it
-is established.`,
+With a peer alone, reset all links to it: its control connections end with a StopCCN, and new ones
+are started at once. The links of a static peer are reset one by one. If IPsec protects links to
+the peer, a new IKE SA replaces the present one; protected links come up once it is established.`,
 		Example: `  l2tpvl-ctl reset red pe2
   l2tpvl-ctl reset pe2`,
 		Args:              cobra.RangeArgs(1, 2),

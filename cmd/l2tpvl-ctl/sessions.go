@@ -16,8 +16,8 @@ func (a *app) sessionsCommand() *cobra.Command {
 		Long: `List the L2TP sessions of all VPNs, or of one.
 
 STATE is the state of RFC 3931, section 7.3, or static. SESSION shows the session IDs of both ends.
-LCP, IPCP and IPV6CP are the states of RFC 1661, section 4.2. The counters show the user
-traffic since the session came up.`,
+LCP, IPCP and IPV6CP are the states of RFC 1661, section 4.2. The counters are of user packets since
+the session was established; DROPS counts the packets that were dropped, in both directions.`,
 		Example: `  l2tpvl-ctl sessions
   l2tpvl-ctl sessions red -o json`,
 		Args:              cobra.MaximumNArgs(1),

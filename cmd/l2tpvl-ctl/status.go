@@ -15,8 +15,8 @@ func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Show the daemon's status",
-		Long: `Show the version and uptime of l2tpvld, its data plane and why it was chosen, and how many
-datagrams it dropped, by reason. With -o wide, reasons without drops are listed too.`,
+		Long: `Show the version and uptime of l2tpvld, its data plane with the reason for the choice, and the
+number of dropped datagrams for each reason. With -o wide, reasons without drops are listed too.`,
 		Example: `  l2tpvl-ctl status
   l2tpvl-ctl status -o json`,
 		Args: cobra.NoArgs,

@@ -27,8 +27,8 @@ func (a *app) topCommand() *cobra.Command {
 		Aliases: []string{"watch"},
 		Short:   "Show rates, round trips and losses of all links, live",
 		Long: `Show all links, updated at each interval: the rate in each direction in bits per second, the round
-trip of the last LCP echo, the round trips of the echoes before it as a chart, and the share of
-these that was lost.
+trip of the last LCP echo, a chart of recent round trips, and the share of recent echoes that were
+lost.
 
 The keys n, r, t, e and l sort by name, received, sent, echo and loss; q quits. In a pipe, or with
 -o json or yaml, the links are shown once, with the rates of one interval.`,
@@ -38,7 +38,7 @@ The keys n, r, t, e and l sort by name, received, sent, echo and loss; q quits. 
 		Args:              cobra.NoArgs,
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	cmd.Flags().DurationVarP(&interval, "interval", "i", interval, "`time` between two updates")
+	cmd.Flags().DurationVarP(&interval, "interval", "i", interval, "`duration` between two updates")
 	cmd.Flags().Var(&order, "sort", "column to sort by")
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(order.of, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

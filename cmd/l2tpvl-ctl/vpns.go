@@ -16,11 +16,12 @@ func (a *app) vpnsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "vpns [PEER]",
 		Short: "Compare the VPN-IDs configured at both ends",
-		Long: `Compare the VPN-IDs of the links to all peers, or to one peer, with those configured at the peer.
+		Long: `Compare the VPN-IDs of the links configured here with those configured at the peers, or at one peer.
+Use it to find links that only one end has.
 
 HERE is the name of the VPN on this router, or "no". THERE shows whether the peer has a link with
-the same VPN-ID: "yes", "no", "other IPsec" if only one of the two is protected, or "?" if unknown.
-It is learnt from the peer's session requests and from its answers to ours.`,
+the same VPN-ID: "yes", "no", "other IPsec" if only one end requires IPsec, or "?" if not yet known.
+l2tpvld learns this from the session requests of the peer and from the answers to its own.`,
 		Example: `  l2tpvl-ctl vpns
   l2tpvl-ctl vpns pe2 -o json`,
 		Args:              cobra.MaximumNArgs(1),
