@@ -16,6 +16,7 @@ var stated = []struct{ page, phrase, folder, constant, value string }{
 	{"decisions/one-loop-per-peer-and-class.md", "The mailbox holds 1,024 entries", "daemon", "mailboxSize", "1024"},
 	{"decisions/one-effect-queue-per-link.md", "32 at a time", "daemon", "parallel", "32"},
 	{"decisions/events.md", "The last 4,096 events", "daemon/internal/events", "kept", "4096"},
+	{"operators-guide.md", "keeps the last 4,096\nevents", "daemon/internal/events", "kept", "4096"},
 	{"architecture.md", "keeps the last 4,096", "daemon/internal/events", "kept", "4096"},
 	{"architecture.md", "waits up\nto 3 s", "daemon", "stopTimeout", "3 * time.Second"},
 	{"decisions/sockets.md", "silent for 10 s", "daemon", "returnAfter", "10 * time.Second"},
