@@ -12,10 +12,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// BenchmarkSessions is how many sessions with their interfaces are created and closed in a second,
-// by how many do it at a time. The virtual machine is some 10 times slower than a real one; what
-// counts is how they compare. The memory is right for the first benchmark of a run: later ones find
-// what earlier ones have given back.
+// BenchmarkSessions measures how many sessions with their interfaces are created and closed in a
+// second, by the number of concurrent calls. The virtual machine is some 10 times slower than a
+// real one; only the comparison is meaningful. The memory is correct only for the first benchmark
+// of a run, because later ones reuse the memory of earlier ones.
 func BenchmarkSessions(b *testing.B) {
 	const files = 1 << 16 // a session has 3
 	planetest.Must(b, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}))
@@ -45,7 +45,7 @@ func BenchmarkSessions(b *testing.B) {
 	}
 }
 
-// available is what is left of the machine's memory, in KiB.
+// available returns the machine's available memory in KiB.
 func available(b *testing.B) int64 {
 	b.Helper()
 	kib, err := vm.Available()

@@ -18,8 +18,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/planetest"
 )
 
-// byHand is another's access to the L2TP of a namespace.
-func byHand(t *testing.T, host *planetest.Namespace) *l2tpNetlink {
+// otherProcess returns a netlink socket to the L2TP of a namespace, as another process would open
+// it.
+func otherProcess(t *testing.T, host *planetest.Namespace) *l2tpNetlink {
 	t.Helper()
 	var l *l2tpNetlink
 	planetest.Must(t, host.Do(func() (err error) {
@@ -30,13 +31,13 @@ func byHand(t *testing.T, host *planetest.Namespace) *l2tpNetlink {
 	return l
 }
 
-// pass sees a frame pass between both ends, both ways.
-func pass(t *testing.T, ends [2]*planetest.End) {
+// expectFrames checks that frames pass between the ends in both directions.
+func expectFrames(t *testing.T, ends [2]*planetest.End) {
 	t.Helper()
 	for i, e := range ends {
 		planetest.Must(t, e.SendFrame([]byte(lcpEcho)))
 		if got := <-ends[1-i].Frames; got != lcpEcho {
-			t.Errorf("sent %x, got %x", lcpEcho, got)
+			t.Errorf("sent %x, received %x", lcpEcho, got)
 		}
 	}
 }
@@ -50,7 +51,7 @@ func descriptor(t *testing.T, file *os.File) (fd int) {
 	return fd
 }
 
-// poll is what the kernel says of a file within that time, in milliseconds; -1: for ever.
+// poll returns the events of a file within a time in milliseconds; -1 waits indefinitely.
 func poll(t *testing.T, fd, timeout int) (events int16) {
 	t.Helper()
 	polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
@@ -63,8 +64,8 @@ func poll(t *testing.T, fd, timeout int) (events int16) {
 	}
 }
 
-// The virtual router's namespace goes: so do its interfaces, the units hang up, and their owners
-// are told.
+// When the virtual router's namespace is deleted, the kernel deletes the interfaces, the units hang
+// up, and Gone is called.
 func TestNamespaceDeleted(t *testing.T) {
 	g := newRig(t)
 	var ends []*planetest.End
@@ -83,9 +84,9 @@ func TestNamespaceDeleted(t *testing.T) {
 	}
 }
 
-// Somebody deletes a session, or the tunnel with all of them, by netlink: the owners are told, and
-// what they create then works, on the same control connection.
-func TestDeletedByHand(t *testing.T) {
+// When another process deletes a session, or the tunnel with all sessions, by netlink, Gone is
+// called. A new session works then, on the same control connection.
+func TestDeletedByOtherProcess(t *testing.T) {
 	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
 		for _, tt := range []struct {
 			name   string
@@ -102,17 +103,17 @@ func TestDeletedByHand(t *testing.T) {
 			t.Run(tt.name, func(t *testing.T) {
 				g := newRigOver(t, over)
 				first, second := g.OpenSession(t, 1, 8, 1400), g.OpenSession(t, 2, 8, 1400)
-				pass(t, first)
-				planetest.Must(t, tt.delete(byHand(t, first[0].Host), first[0].Config))
+				expectFrames(t, first)
+				planetest.Must(t, tt.delete(otherProcess(t, first[0].Host), first[0].Config))
 				planetest.ExpectGone(t, first[0])
 				if tt.gone == 2 {
 					planetest.ExpectGone(t, second[0])
 				} else {
-					pass(t, second)
+					expectFrames(t, second)
 				}
 				again := g.End(0, 1, 8)
 				planetest.Must(t, again.Create())
-				pass(t, [2]*planetest.End{again, first[1]})
+				expectFrames(t, [2]*planetest.End{again, first[1]})
 				g.Settle(t, first[0].PE)
 				g.Settle(t, first[1].PE)
 			})
@@ -120,31 +121,31 @@ func TestDeletedByHand(t *testing.T) {
 	})
 }
 
-// The kernel tells nobody that a session was deleted by netlink: its interface stays up, and
-// nothing that we have open of it says a word. So the kernel has to be asked.
-func TestDeletedSessionIsSilent(t *testing.T) {
+// The kernel does not report that a session was deleted by netlink: its interface stays up, and its
+// open files have no events. Therefore watch must query the kernel.
+func TestDeletionIsNotReported(t *testing.T) {
 	g := newRig(t)
 	e := g.OpenSession(t, 1, 8, 1400)[0]
 	s := e.Session.(*session)
-	planetest.Must(t, byHand(t, e.Host).do(s.kernel.Delete()))
-	for err := s.ask(); !errors.Is(err, unix.ENODEV); err = s.ask() {
-		planetest.Must(t, err) // Linux from 6.11 on deletes it a moment later
+	planetest.Must(t, otherProcess(t, e.Host).do(s.kernel.Delete()))
+	for err := s.query(); !errors.Is(err, unix.ENODEV); err = s.query() {
+		planetest.Must(t, err) // Linux 6.11 and later delete it shortly after
 		time.Sleep(time.Millisecond)
 	}
 	for what, fd := range map[string]int{"socket": s.channel.socket, "channel": descriptor(t, s.channel.File), "unit": descriptor(t, s.unit)} {
 		if events := poll(t, fd, 0); events != 0 {
-			t.Errorf("%s: the kernel tells of the end of a session, which is new: %#x", what, events)
+			t.Errorf("%s: unlike earlier kernels, this one reports the end of a session: %#x", what, events)
 		}
 	}
 	if flags := e.VR.Link(t, e.Config.Interface).Attrs().Flags; flags&net.FlagUp == 0 {
-		t.Error("the interface went down with its session, which is new")
+		t.Error("unlike in earlier kernels, the interface went down with its session")
 	}
 	if err := <-e.Gone; !errors.Is(err, errDeleted) {
-		t.Errorf("gone: %v, want that watch has found it", err)
+		t.Errorf("Gone(%v), want errDeleted from watch", err)
 	}
 }
 
-// A session ends with its PPPoX socket, but its interface stays, and stays up. The channel says so.
+// A session ends with its PPPoX socket, but its interface stays up. Reading the channel fails then.
 func TestSocketClosed(t *testing.T) {
 	g := newRig(t)
 	e := g.OpenSession(t, 1, 8, 1400)[0]
@@ -152,28 +153,29 @@ func TestSocketClosed(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	planetest.Must(t, err)
 	defer null.Close()
-	planetest.Must(t, unix.Dup3(int(null.Fd()), s.channel.socket, unix.O_CLOEXEC)) // closes it, and keeps its number
-	for err = s.ask(); err == nil; err = s.ask() {
+	// Close the socket, but keep its number in use.
+	planetest.Must(t, unix.Dup3(int(null.Fd()), s.channel.socket, unix.O_CLOEXEC))
+	for err = s.query(); err == nil; err = s.query() {
 		runtime.Gosched()
 	}
 	if !errors.Is(err, unix.ENODEV) {
-		t.Errorf("the kernel says of a session whose socket is closed: %v, want ENODEV", err)
+		t.Errorf("query of a session whose socket is closed: %v, want ENODEV", err)
 	}
 	if flags := e.VR.Link(t, e.Config.Interface).Attrs().Flags; flags&net.FlagUp == 0 {
-		t.Error("the interface went down with its session, which is new")
+		t.Error("unlike in earlier kernels, the interface went down with its session")
 	}
 	planetest.ExpectGone(t, e)
 	if links := e.VR.Links(t); len(links) != 0 {
-		t.Errorf("left behind: %q", links)
+		t.Errorf("interfaces %q remain, want none", links)
 	}
 }
 
-// A thread that is blocked in recvfrom keeps a closed socket open, and the kernel's tunnel on it:
-// its ID is taken until the thread is back. No thread of ours blocks there.
+// A thread that is blocked in recvfrom keeps a closed socket, and the kernel's tunnel on it: its ID
+// is in use until the thread returns. No thread of the data plane blocks there.
 func TestBlockedReaderKeepsTunnel(t *testing.T) {
 	g := newRig(t)
 	e := g.End(0, 1, 8)
-	l := byHand(t, e.Host)
+	l := otherProcess(t, e.Host)
 	var old *peersocket.Socket
 	planetest.Must(t, e.Host.Do(func() (err error) {
 		old, err = dialOld(e)
@@ -194,7 +196,7 @@ func TestBlockedReaderKeepsTunnel(t *testing.T) {
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
-		// Not for ever: the thread is to come back when all has been seen.
+		// With a timeout, so that the thread returns at the end of the test.
 		err := unix.SetsockoptTimeval(socket, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 3})
 		thread <- unix.Gettid()
 		if err == nil {
@@ -208,7 +210,7 @@ func TestBlockedReaderKeepsTunnel(t *testing.T) {
 	go func() { created <- e.Create() }()
 	select {
 	case err := <-created:
-		t.Errorf("the tunnel went while a thread was blocked on its socket, which is new: %v", err)
+		t.Errorf("unlike in earlier kernels, the tunnel ended while a thread was blocked on its socket: %v", err)
 		planetest.Must(t, <-back)
 	case err := <-back:
 		if !errors.Is(err, unix.EAGAIN) {
@@ -218,21 +220,21 @@ func TestBlockedReaderKeepsTunnel(t *testing.T) {
 	}
 }
 
-// waitBlocked waits until a thread of this process is asleep in a system call.
+// waitBlocked waits until a thread of this process is blocked in a system call.
 func waitBlocked(t *testing.T, thread, call int) {
 	t.Helper()
 	for {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/syscall", thread))
 		planetest.Must(t, err)
-		if strings.HasPrefix(string(text), fmt.Sprintf("%d ", call)) { // "running" if it is not asleep
+		if strings.HasPrefix(string(text), fmt.Sprintf("%d ", call)) { // otherwise "running"
 			return
 		}
 		runtime.Gosched()
 	}
 }
 
-// Data for a session that is ours comes up only if the kernel does not have it: then it is looked
-// at at once. Not so if the cookie is not ours, which anybody can send.
+// The kernel passes on data messages for a known session only if it has lost the session, which is
+// then checked at once. It is not checked if the cookie is wrong: any sender could send that.
 func TestSuspects(t *testing.T) {
 	s := &session{cfg: dataplane.SessionConfig{LocalID: 1, LocalCookie: []byte("abcd")}}
 	for _, tt := range []struct {
@@ -255,15 +257,15 @@ func TestSuspects(t *testing.T) {
 	}
 }
 
-// A killed daemon's tunnel keeps its ID for as long as the kernel clears its sessions:
-// CreateSession waits for the ID, but not longer than the tunnel is open.
-func TestTunnelIDTaken(t *testing.T) { overEach(t, testTunnelIDTaken) }
+// The tunnel of a killed daemon keeps its ID while the kernel removes its sessions. CreateSession
+// waits for the ID, until the tunnel is closed.
+func TestTunnelIDInUse(t *testing.T) { overEach(t, testTunnelIDInUse) }
 
-func testTunnelIDTaken(t *testing.T, over dataplane.Encapsulation) {
+func testTunnelIDInUse(t *testing.T, over dataplane.Encapsulation) {
 	g := newRigOver(t, over)
 	for _, freed := range []bool{true, false} {
 		e := g.End(0, 1, 8)
-		l := byHand(t, e.Host)
+		l := otherProcess(t, e.Host)
 		var old *peersocket.Socket
 		planetest.Must(t, e.Host.Do(func() (err error) {
 			old, err = dialOld(e)
@@ -289,14 +291,14 @@ func testTunnelIDTaken(t *testing.T, over dataplane.Encapsulation) {
 	}
 }
 
-// dialOld is a socket beside that of e's tunnel.
+// dialOld opens another socket at the address of e's tunnel.
 func dialOld(e *planetest.End) (*peersocket.Socket, error) {
 	local := e.Tunnel.LocalAddr()
-	elsewhere := local.Addr().Next().Next() // the peer's side does not matter
+	elsewhere := local.Addr().Next().Next() // any other address
 	return peersocket.Dial(addrPort(local.Addr(), 1799), addrPort(elsewhere, 1799))
 }
 
-// Once a newer control connection has sessions, an older one gets none.
+// Once a newer control connection has sessions, none can be created on an older one.
 func TestConnectionRetired(t *testing.T) { overEach(t, testConnectionRetired) }
 
 func testConnectionRetired(t *testing.T, over dataplane.Encapsulation) {
@@ -306,10 +308,10 @@ func testConnectionRetired(t *testing.T, over dataplane.Encapsulation) {
 	planetest.Must(t, old.Create())
 	planetest.Must(t, now.Create())
 	if err := late.Create(); err == nil {
-		t.Error("a session was created on a control connection that is over")
+		t.Error("a session was created on a replaced control connection")
 	}
 	peer := g.End(1, 2, 8)
 	planetest.Must(t, peer.Create())
-	pass(t, [2]*planetest.End{now, peer})
+	expectFrames(t, [2]*planetest.End{now, peer})
 	planetest.ExpectGone(t, old)
 }

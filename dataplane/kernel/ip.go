@@ -11,16 +11,16 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// ipWire is L2TP over IP (RFC 3931 section 4.1.1). Control messages take a raw socket, which gets
-// them whatever their Control Connection ID. A tunnel of the kernel wants a socket of the kernel's
-// own kind, which is bound to one ID: what control messages it gets, nobody reads.
-type ipWire struct {
+// ipTransport is L2TP over IP (RFC 3931, section 4.1.1). A raw socket is used for control messages;
+// it receives those to every Control Connection ID. The kernel's tunnel needs a socket of the
+// kernel's L2TP protocol, which is bound to one ID; control messages that it receives are dropped.
+type ipTransport struct {
 	*peersocket.Raw
 	t      *tunnel
-	socket int // of the kernel's tunnel; -1: there is none; guarded by t.replacing
+	socket int // of the kernel's tunnel, or noSocket; guarded by t.replacing
 }
 
-func openIP(t *tunnel) (wire, error) {
+func openIP(t *tunnel) (transport, error) {
 	raw, err := peersocket.DialRaw(t.cfg.Local.Addr(), t.cfg.Peer.Addr())
 	if err != nil {
 		return nil, err
@@ -28,15 +28,15 @@ func openIP(t *tunnel) (wire, error) {
 	if err := raw.ReceiveOnlyControl(); err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
-	w := &ipWire{Raw: raw, t: t, socket: noSocket}
+	w := &ipTransport{Raw: raw, t: t, socket: noSocket}
 	t.work.Go(w.read)
 	return w, nil
 }
 
 const noSocket = -1
 
-// read takes control messages until the socket is closed.
-func (w *ipWire) read() {
+// read handles control messages until the socket is closed.
+func (w *ipTransport) read() {
 	buffer := make([]byte, maxDatagram)
 	for {
 		from, to, err := w.Receive(buffer)
@@ -51,10 +51,10 @@ func (w *ipWire) read() {
 	}
 }
 
-func (w *ipWire) Close() error { return errors.Join(w.Raw.Close(), w.closeSocket()) }
+func (w *ipTransport) Close() error { return errors.Join(w.Raw.Close(), w.closeSocket()) }
 
-// closeSocket ends the kernel's tunnel, if there is one.
-func (w *ipWire) closeSocket() error {
+// closeSocket ends the kernel's tunnel, if any.
+func (w *ipTransport) closeSocket() error {
 	if w.socket == noSocket {
 		return nil
 	}
@@ -63,7 +63,7 @@ func (w *ipWire) closeSocket() error {
 	return err
 }
 
-func (w *ipWire) next(of connection, create func(socket int) error) error {
+func (w *ipTransport) next(of connection, create func(socket int) error) error {
 	if err := w.closeSocket(); err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (w *ipWire) next(of connection, create func(socket int) error) error {
 }
 
 // bind opens a socket for the kernel's tunnel of a control connection.
-func (w *ipWire) bind(of connection) (int, error) {
+func (w *ipTransport) bind(of connection) (int, error) {
 	local, peer := w.LocalAddrPort().Addr(), w.t.cfg.Peer.Addr().Unmap()
 	family := unix.AF_INET
 	var from, to unix.Sockaddr
@@ -95,10 +95,10 @@ func (w *ipWire) bind(of connection) (int, error) {
 	}
 	socket, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, unix.IPPROTO_L2TP)
 	if err != nil {
-		return noSocket, fmt.Errorf("open L2TP over IP socket (load l2tp_ip, l2tp_ip6): %w", err)
+		return noSocket, fmt.Errorf("open L2TP over IP socket (modprobe l2tp_ip l2tp_ip6): %w", err)
 	}
 	for _, step := range []func() error{
-		func() error { return unix.SetsockoptSockFprog(socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, nothing) },
+		func() error { return unix.SetsockoptSockFprog(socket, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, dropAll) },
 		func() error { return unix.Bind(socket, from) },
 		func() error { return unix.Connect(socket, to) },
 	} {
@@ -109,5 +109,5 @@ func (w *ipWire) bind(of connection) (int, error) {
 	return socket, nil
 }
 
-// nothing is a filter that takes no packet.
-var nothing = &unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}
+// dropAll is a socket filter that accepts no packet.
+var dropAll = &unix.SockFprog{Len: 1, Filter: &unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K}}

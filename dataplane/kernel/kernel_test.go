@@ -15,7 +15,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/integration/vm"
 )
 
-// All tests run in the virtual machine, whose kernel has L2TP and PPP.
+// TestMain runs all tests in the virtual machine, whose kernel has L2TP and PPP.
 func TestMain(m *testing.M) {
 	if os.Getenv(victim) != "" {
 		if err := beVictim(); err != nil {
@@ -24,17 +24,18 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	if os.Getenv("VM_MEMORY") == "" {
-		os.Setenv("VM_MEMORY", "2048") // MiB; the race detector shadows all buffers of the userspace data plane
+		// In MiB: the race detector shadows all buffers of the userspace data plane.
+		os.Setenv("VM_MEMORY", "2048")
 	}
 	os.Exit(vm.Main(m))
 }
 
 func TestPlane(t *testing.T) { planetest.Run(t, Plane{}) }
 
-// The two data planes understand each other.
+// The two data planes interoperate.
 func TestWithUserspace(t *testing.T) { planetest.RunWith(t, Plane{}, userspace.Plane{}) }
 
-// newRig is two PEs with the kernel data plane, and tunnels between them over UDP.
+// newRig returns two PEs with the kernel data plane, and tunnels between them over UDP.
 func newRig(t testing.TB) *planetest.Rig { return newRigOver(t, dataplane.UDP) }
 
 func newRigOver(t testing.TB, over dataplane.Encapsulation) *planetest.Rig {
@@ -54,58 +55,58 @@ func overEach(t *testing.T, test func(t *testing.T, over dataplane.Encapsulation
 	}
 }
 
-// newWire is a PE with a tunnel, and in the place of the other a mere socket.
-func newWire(t *testing.T, over dataplane.Encapsulation, overIPv6 bool) (g *planetest.Rig, peer net.Conn) {
+// newRigWithSocket returns a rig in which one PE has a tunnel, and the other one a plain socket.
+func newRigWithSocket(t *testing.T, over dataplane.Encapsulation, overIPv6 bool) (g *planetest.Rig, peer net.Conn) {
 	t.Helper()
 	g = planetest.NewRig(t, [2]dataplane.Plane{Plane{}, nil})
-	ours, theirs, version := g.PEs[0].V4, g.PEs[1].V4, 4
+	local, remote, version := g.PEs[0].V4, g.PEs[1].V4, 4
 	if overIPv6 {
-		ours, theirs, version = g.PEs[0].V6, g.PEs[1].V6, 6
+		local, remote, version = g.PEs[0].V6, g.PEs[1].V6, 6
 	}
 	g.PEs[0].Encapsulation = over
-	planetest.Must(t, g.PEs[0].Open(ours, theirs))
+	planetest.Must(t, g.PEs[0].Open(local, remote))
 	t.Cleanup(func() { planetest.Must(t, g.PEs[0].Tunnel.Close()) })
 	planetest.Must(t, g.PEs[1].Host.Do(func() (err error) {
 		if over == dataplane.IP {
 			peer, err = net.DialIP(fmt.Sprintf("ip%d:%d", version, unix.IPPROTO_L2TP),
-				&net.IPAddr{IP: theirs.AsSlice()}, &net.IPAddr{IP: ours.AsSlice()})
+				&net.IPAddr{IP: remote.AsSlice()}, &net.IPAddr{IP: local.AsSlice()})
 			return err
 		}
-		peer, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(theirs, 1701)),
-			net.UDPAddrFromAddrPort(netip.AddrPortFrom(ours, 1701)))
+		peer, err = net.DialUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(remote, 1701)),
+			net.UDPAddrFromAddrPort(netip.AddrPortFrom(local, 1701)))
 		return err
 	}))
 	t.Cleanup(func() { peer.Close() })
 	return g, peer
 }
 
-// lcpEcho is an LCP Echo-Request (RFC 1661 section 5.8) from its protocol field on.
+// lcpEcho is an LCP Echo-Request (RFC 1661, section 5.8) from its protocol field on.
 const lcpEcho = "\xc0\x21\x09\x01\x00\x08\x00\x00\x00\x00"
 
-// headers are a data message up to its session ID.
+// headers are the start of a data message, before its session ID.
 var headers = map[dataplane.Encapsulation]string{dataplane.UDP: "\x00\x03\x00\x00", dataplane.IP: ""}
 
-// What the kernel sends and takes, octet by octet: the session header over UDP (RFC 3931 section
-// 4.1.2.1) and over IP (4.1.1.1), then PPP (RFC 1661 section 2), sent with address and control
-// octets, taken without too.
-func TestWire(t *testing.T) {
+// The octets of the kernel's data messages: the session header over UDP (RFC 3931, section 4.1.2.1)
+// and over IP (section 4.1.1.1), then PPP (RFC 1661, section 2). The kernel sends address and
+// control octets, and accepts messages without them.
+func TestDataMessages(t *testing.T) {
 	overEach(t, func(t *testing.T, over dataplane.Encapsulation) {
 		for _, overIPv6 := range []bool{false, true} {
 			for _, cookie := range []int{0, 4, 8} {
 				t.Run(fmt.Sprintf("over IPv6 %v, cookie %d", overIPv6, cookie), func(t *testing.T) {
-					testWire(t, over, overIPv6, cookie)
+					testDataMessages(t, over, overIPv6, cookie)
 				})
 			}
 		}
 	})
 }
 
-func testWire(t *testing.T, over dataplane.Encapsulation, overIPv6 bool, cookie int) {
-	g, peer := newWire(t, over, overIPv6)
+func testDataMessages(t *testing.T, over dataplane.Encapsulation, overIPv6 bool, cookie int) {
+	g, peer := newRigWithSocket(t, over, overIPv6)
 	e := g.End(0, 0x1020304, cookie)
 	planetest.Must(t, e.Create())
 	toPeer := headers[over] + "\x02\x04\x06\x09" + string(e.Config.PeerCookie)
-	toUs := headers[over] + "\x02\x04\x06\x08" + string(e.Config.LocalCookie)
+	fromPeer := headers[over] + "\x02\x04\x06\x08" + string(e.Config.LocalCookie)
 
 	buffer := make([]byte, 100)
 	for _, frame := range []string{lcpEcho, "\x80\x21\x01\x01\x00\x04"} {
@@ -124,9 +125,9 @@ func testWire(t *testing.T, over dataplane.Encapsulation, overIPv6 bool, cookie 
 		{"LCP", "\xff\x03" + lcpEcho, lcpEcho},
 		{"LCP without address and control", lcpEcho, lcpEcho},
 		{"IPCP", "\xff\x03\x80\x21\x01\x01\x00\x04", "\x80\x21\x01\x01\x00\x04"},
-		{"compressed protocol field", "\xff\x03\x23none", "\x00\x23none"}, // RFC 1661 section 6.5
+		{"compressed protocol field", "\xff\x03\x23none", "\x00\x23none"}, // RFC 1661, section 6.5
 	} {
-		_, err := peer.Write([]byte(toUs + tt.ppp))
+		_, err := peer.Write([]byte(fromPeer + tt.ppp))
 		planetest.Must(t, err)
 		if got := <-e.Frames; got != tt.want {
 			t.Errorf("%s: got %x, want %x", tt.name, got, tt.want)
@@ -134,13 +135,13 @@ func testWire(t *testing.T, over dataplane.Encapsulation, overIPv6 bool, cookie 
 	}
 }
 
-// Over IP our own socket and the kernel's get what comes: control messages arrive once, whether
-// there is a tunnel of the kernel or not, and whatever connection they are for but none, which are
-// the listener's; nothing else arrives.
-func TestControlBesideKernelSocket(t *testing.T) {
-	g, peer := newWire(t, dataplane.IP, false)
+// Over IP both the raw socket and that of the kernel's tunnel receive control messages. Each is
+// passed on once, with and without a tunnel of the kernel, and to any control connection, except
+// connection 0, which is for the listener. Nothing else is passed on.
+func TestControlMessagesWithKernelSocket(t *testing.T) {
+	g, peer := newRigWithSocket(t, dataplane.IP, false)
 	p := g.PEs[0]
-	const ours, another, none = "\x00\x01\x00\x00", "\x00\x01\x00\x09", "\x00\x00\x00\x00"
+	const own, another, none = "\x00\x01\x00\x00", "\x00\x01\x00\x09", "\x00\x00\x00\x00"
 	for _, sessions := range []int{0, 1, 2} {
 		before := p.Tunnel.Stats()
 		send := func(packet string) {
@@ -149,9 +150,9 @@ func TestControlBesideKernelSocket(t *testing.T) {
 		}
 		control := func(id string) string { return "\xc8\x03\x00\x0c" + id + "\x00\x00\x00\x00" }
 		send("\x00\x00\x00\x00" + control(none))
-		send("\x01\x02\x03\x04\xff\x03" + lcpEcho)       // unknown session
-		send("\x00\x00\x00\x00\x48" + control(ours)[1:]) // no T bit
-		for _, id := range []string{ours, another} {
+		send("\x01\x02\x03\x04\xff\x03" + lcpEcho)      // unknown session
+		send("\x00\x00\x00\x00\x48" + control(own)[1:]) // no T bit
+		for _, id := range []string{own, another} {
 			send("\x00\x00\x00\x00" + control(id))
 			if got := <-p.Control; got != control(id) {
 				t.Errorf("%d sessions: got %x, want %x", sessions, got, control(id))

@@ -18,20 +18,19 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// victim says in the environment that this process is the one to be killed, and by how much its
-// Control Connection ID is another than that of its successor.
+// victim is an environment variable. It is set in the process that will be killed, to the
+// difference between its Control Connection ID and that of its successor.
 const victim = "L2TPVL_VICTIM"
 
-// victimSessions is how many sessions the victim has.
+// victimSessions is the number of sessions of the victim.
 const victimSessions = 20
 
-// inherited is the virtual router of the victim: the network namespace that file descriptor 3 is
-// open on.
+// inherited is the virtual router of the victim: the network namespace of file descriptor 3.
 type inherited struct{}
 
 func (inherited) Do(f func() error) error { return netns.Do(3, f) }
 
-// beVictim has a tunnel and sessions, says so, and waits for its end.
+// beVictim opens a tunnel and sessions, prints "ready", and waits until it is killed.
 func beVictim() error {
 	var addresses [2]netip.Addr
 	for i, argument := range os.Args[len(os.Args)-2:] {
@@ -67,10 +66,10 @@ func beVictim() error {
 	return err
 }
 
-// A daemon is killed, or ends and leaves all to the kernel, and another takes its place at once,
-// while the kernel still clears what the first one had: the second one's sessions come up under the
-// same names with the same peer as soon as these are free, and work. So they do with the same
-// Control Connection ID, which is taken until then, too.
+// A daemon is killed, or exits without closing anything, and another one starts at once, while the
+// kernel still removes the sessions of the first one. The second one creates sessions with the same
+// names and the same peer as soon as the names are free, and they work. So they do with the same
+// Control Connection ID, which is in use until then, too.
 func TestKilled(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -96,10 +95,10 @@ func testKilled(t *testing.T, offset int, end func(p *os.Process, stdin io.Close
 	defer stdin.Close()
 	stdout, err := cmd.StdoutPipe()
 	planetest.Must(t, err)
-	planetest.Must(t, p.Host.Do(cmd.Start)) // a process begins in the namespace of the thread that starts it
+	planetest.Must(t, p.Host.Do(cmd.Start)) // the process starts in the namespace of the thread
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil || line != "ready\n" {
-		t.Fatalf("the victim says %q, %v", line, err)
+		t.Fatalf("the victim printed %q, %v; want ready", line, err)
 	}
 	if links := p.VR.Links(t); len(links) != victimSessions {
 		t.Fatalf("the victim has the interfaces %q, want %d", links, victimSessions)
@@ -114,7 +113,7 @@ func testKilled(t *testing.T, offset int, end func(p *os.Process, stdin io.Close
 				return err
 			}
 			err := os.ErrExist
-			for errors.Is(err, os.ErrExist) { // as a daemon tries again, but without pause
+			for errors.Is(err, os.ErrExist) { // like the attempts of a daemon, but without pause
 				err = ends[0].Create()
 			}
 			if err == nil {
@@ -133,9 +132,9 @@ func testKilled(t *testing.T, offset int, end func(p *os.Process, stdin io.Close
 	planetest.Must(t, creating.Wait())
 	var killed *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &killed) {
-		t.Errorf("the victim ended with %v", err)
+		t.Errorf("the victim ended with %v, want an exit error", err)
 	}
 	if old := p.VR.Links(t); len(old) != victimSessions {
-		t.Errorf("the second one has the interfaces %q, want %d", old, victimSessions)
+		t.Errorf("the successor has the interfaces %q, want %d", old, victimSessions)
 	}
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/timing"
 )
 
-// l2tpNetlink is a generic netlink socket to the kernel's L2TP. It is safe for concurrent use.
+// l2tpNetlink is a generic netlink socket to the kernel's L2TP subsystem. It is safe for concurrent
+// use.
 type l2tpNetlink struct {
 	conn   *genetlink.Conn
 	family uint16
 }
 
-// openL2TP opens a socket for the L2TP of the calling thread's network namespace.
+// openL2TP opens a netlink socket for the network namespace of the calling thread.
 func openL2TP() (*l2tpNetlink, error) {
 	conn, err := genetlink.Dial(nil)
 	if err != nil {
@@ -29,7 +30,7 @@ func openL2TP() (*l2tpNetlink, error) {
 	}
 	family, err := conn.GetFamily(uapi.FamilyL2TP)
 	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("the kernel has no L2TP (no generic netlink family %s: load l2tp_netlink)", uapi.FamilyL2TP)
+		err = fmt.Errorf("the kernel has no L2TP (generic netlink family %s missing: modprobe l2tp_netlink)", uapi.FamilyL2TP)
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
@@ -39,7 +40,7 @@ func openL2TP() (*l2tpNetlink, error) {
 
 func (l *l2tpNetlink) close() error { return l.conn.Close() }
 
-// do has the kernel carry out a command.
+// do sends a command to the kernel and waits for its result.
 func (l *l2tpNetlink) do(command genetlink.Message, err error) error {
 	if err != nil {
 		return err
@@ -48,30 +49,30 @@ func (l *l2tpNetlink) do(command genetlink.Message, err error) error {
 	return err
 }
 
-// stats are the counts of a session; the error wraps ENODEV if there is none.
+// stats returns the counters of a session. The error for an unknown session wraps ENODEV.
 func (l *l2tpNetlink) stats(of uapi.Session) (uapi.Stats, error) {
-	question, err := of.Get()
+	request, err := of.Get()
 	if err != nil {
 		return uapi.Stats{}, err
 	}
-	answers, err := l.conn.Execute(question, l.family, netlink.Request)
+	replies, err := l.conn.Execute(request, l.family, netlink.Request)
 	if err != nil {
 		return uapi.Stats{}, err
 	}
-	if len(answers) != 1 {
-		return uapi.Stats{}, fmt.Errorf("L2TP session: %d answers of the kernel, want 1", len(answers))
+	if len(replies) != 1 {
+		return uapi.Stats{}, fmt.Errorf("L2TP session: %d replies from the kernel, want 1", len(replies))
 	}
-	return uapi.ParseStats(answers[0].Data)
+	return uapi.ParseStats(replies[0].Data)
 }
 
-// patience is the time after which persist gives up.
+// patience is the time after which retryWhile gives up.
 const patience = 10 * time.Second
 
 var pauses = timing.Backoff{Min: 2 * time.Millisecond, Max: 50 * time.Millisecond}
 
-// persist runs f again and again while it fails with that error, until patience is lost or the
+// retryWhile repeats f while it fails with an error, for the time of patience at most and until the
 // tunnel is closed.
-func (t *tunnel) persist(while unix.Errno, f func() error) error {
+func (t *tunnel) retryWhile(while unix.Errno, f func() error) error {
 	spent := time.Duration(0)
 	for tries := 0; ; tries++ {
 		err := f()

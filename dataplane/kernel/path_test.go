@@ -12,7 +12,7 @@ import (
 
 func addrPort(a netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(a, port) }
 
-// sniff opens a socket that sees what comes to an interface.
+// sniff opens a socket that receives a copy of each IPv4 packet that an interface receives.
 func sniff(t *testing.T, n *planetest.Namespace, ifname string) (next func() []byte) {
 	t.Helper()
 	var socket int
@@ -38,28 +38,28 @@ func sniff(t *testing.T, n *planetest.Namespace, ifname string) (next func() []b
 	}
 }
 
-// Our own messages are never fragmented. The kernel's data messages may be: it does not ask their
-// socket.
+// Control messages are never fragmented. The kernel's data messages may be, because the kernel
+// ignores the option of the socket for them.
 func TestDontFragment(t *testing.T) {
 	g := newRig(t)
 	ends := g.OpenSession(t, 1, 8, 1452)
 	next := sniff(t, g.Core, "to-pe1")
-	dontFragment := func(packet []byte) bool { return packet[6]&0x40 != 0 } // RFC 791 section 3.1
+	dontFragment := func(packet []byte) bool { return packet[6]&0x40 != 0 } // RFC 791, section 3.1
 
 	planetest.Must(t, ends[0].Tunnel.SendControl(planetest.ControlMessage))
 	<-ends[1].Control
 	if packet := next(); !dontFragment(packet) {
-		t.Errorf("a control message may be fragmented: %x", packet)
+		t.Errorf("a control message without DF bit: %x", packet)
 	}
 	planetest.Must(t, ends[0].SendFrame([]byte(lcpEcho)))
 	<-ends[1].Frames
 	if packet := next(); dontFragment(packet) {
-		t.Errorf("a data message may not be fragmented, which is new: %x", packet)
+		t.Errorf("a data message with DF bit, unlike in earlier kernels: %x", packet)
 	}
 }
 
-// The path's MTU changes while only the kernel sends: the owner is told all the same, and until it
-// has done something about it no packet is lost.
+// A change of the path MTU is reported also while only the kernel sends, and no packet is lost
+// until the owner reacts.
 func TestPathChanged(t *testing.T) {
 	g := newRig(t)
 	ends := g.OpenSession(t, 1, 8, 1452)

@@ -1,6 +1,6 @@
-// Package kernel is the data plane that leaves user packets to Linux: L2TPv3 tunnels and sessions
-// by generic netlink, PPP interfaces by /dev/ppp. Only control messages and PPP control frames come
-// up.
+// Package kernel is the data plane that uses Linux for user packets: it creates L2TPv3 tunnels and
+// sessions by generic netlink, and PPP interfaces by /dev/ppp. It handles only control messages and
+// PPP control frames itself. A Plane opens the tunnels; Detect reports what the kernel lacks.
 package kernel
 
 import "github.com/l2tpvl/l2tpvl/dataplane"
@@ -10,14 +10,15 @@ type Plane struct{}
 
 var _ dataplane.Plane = Plane{}
 
-// Name is "kernel".
+// Name returns "kernel".
 func (Plane) Name() string { return "kernel" }
 
-// OpenTunnel opens a connected socket to the peer. The kernel's tunnel is made with the first
-// session: over UDP on this very socket, over IP on one of its own beside it. All of the tunnel but
-// the interfaces of its sessions is in the network namespace of the calling thread. From the first
-// session on the kernel keeps to itself what ICMP says of a socket: Unreachable is told of errors
-// of this host alone, and PathChanged some seconds later.
+// OpenTunnel opens a connected socket to the peer. The kernel's tunnel is created with the first
+// session: over UDP on this socket, over IP on a second one. Everything except the interfaces of
+// the sessions is in the network namespace of the calling thread.
+//
+// From the first session on, the kernel does not report ICMP errors on the socket: Unreachable is
+// called only for errors of this host, and PathChanged some seconds late.
 func (Plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
 	return openTunnel(cfg)
 }

@@ -15,7 +15,7 @@ import (
 
 const devicePPP = "/dev/ppp"
 
-// The network protocols that Linux knows in PPP (linux/ppp_defs.h).
+// The network protocols of PPP that Linux supports (linux/ppp_defs.h).
 const (
 	protocolIPv4          = 0x0021
 	protocolAppleTalk     = 0x0029
@@ -25,19 +25,19 @@ const (
 	protocolMPLSMulticast = 0x0283
 )
 
-// channel is the PPP channel on a session: all frames that it sends, and those that it gets whose
-// protocol is of LCP's and authentication's kind (0xc000 and above), or all while it has no unit.
+// channel is the PPP channel of a session. Frames are sent through it. It receives the frames of
+// LCP and authentication (protocol 0xc000 and above), and all frames while it has no unit.
 type channel struct {
-	socket int // of AF_PPPOX; the session ends with it
+	socket int // of AF_PPPOX; closing it ends the session
 	*os.File
 }
 
-// openChannel makes the channel of a session that the kernel has. The calling thread is where the
-// tunnel is.
+// openChannel opens the channel of a session in the kernel. The calling thread must be in the
+// namespace of the tunnel.
 func openChannel(of uapi.Session) (c channel, err error) {
 	c.socket, err = unix.Socket(unix.AF_PPPOX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, uapi.ProtocolL2TP)
 	if err != nil {
-		return channel{}, fmt.Errorf("open PPP over L2TP socket (load l2tp_ppp): %w", err)
+		return channel{}, fmt.Errorf("open PPP over L2TP socket (modprobe l2tp_ppp): %w", err)
 	}
 	defer func() {
 		if err != nil {
@@ -49,7 +49,7 @@ func openChannel(of uapi.Session) (c channel, err error) {
 	}
 	number, err := unix.IoctlGetInt(c.socket, unix.PPPIOCGCHAN)
 	if err != nil {
-		return channel{}, fmt.Errorf("ask for the PPP channel: %w", err)
+		return channel{}, fmt.Errorf("query the PPP channel: %w", err)
 	}
 	fd, err := openDevice()
 	if err != nil {
@@ -58,7 +58,7 @@ func openChannel(of uapi.Session) (c channel, err error) {
 	if err := unix.IoctlSetPointerInt(fd, unix.PPPIOCATTCHAN, number); err != nil {
 		return channel{}, errors.Join(fmt.Errorf("attach to PPP channel %d: %w", number, err), unix.Close(fd))
 	}
-	// Not before: the kernel has nothing to say to a poller of a file that is attached to nothing.
+	// Only now: the poller of the Go runtime gets no events for a file without a channel.
 	c.File = os.NewFile(uintptr(fd), devicePPP)
 	return c, nil
 }
@@ -74,11 +74,11 @@ func openDevice() (fd int, err error) {
 // close ends the channel and its session.
 func (c channel) close() error { return errors.Join(c.Close(), unix.Close(c.socket)) }
 
-// connect makes the channel that of a unit.
+// connect connects the channel with a unit.
 func (c channel) connect(unit int) error {
 	number, err := unix.IoctlGetInt(unit, unix.PPPIOCGUNIT)
 	if err != nil {
-		return fmt.Errorf("ask for the PPP unit: %w", err)
+		return fmt.Errorf("query the PPP unit: %w", err)
 	}
 	return control(c.File, func(fd int) error {
 		if err := unix.IoctlSetPointerInt(fd, unix.PPPIOCCONNECT, number); err != nil {
@@ -88,11 +88,12 @@ func (c channel) connect(unit int) error {
 	})
 }
 
-// createInterface makes the interface of a session, all network protocols closed, with the unit
-// behind it. The unit is the reading end of the frames that the channel gets with it and that are
-// no IP packets. They end with the interface, which goes when the unit is closed.
+// createInterface creates the interface of a session, with all network protocols closed, and
+// returns its unit. Received frames that are not for the channel and not IP packets are read from
+// the unit. The kernel deletes the interface when the unit is closed.
 func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.File, error) {
-	var routes *netlink.Conn // of its own: one at a time would be 50 interfaces in a second
+	// A socket for each call: with one at a time, 50 interfaces a second would be possible.
+	var routes *netlink.Conn
 	err := netns.Do(t.home, func() (err error) {
 		routes, err = netlink.Dial(unix.NETLINK_ROUTE, nil)
 		return err
@@ -106,7 +107,7 @@ func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.F
 		return nil, err
 	}
 	err = cfg.Namespace.Do(func() error {
-		return t.persist(unix.EBUSY, func() error { return newLink(routes, cfg, unit) })
+		return t.retryWhile(unix.EBUSY, func() error { return newLink(routes, cfg, unit) })
 	})
 	if err == nil {
 		err = closeAll(unit)
@@ -117,12 +118,12 @@ func (t *tunnel) createInterface(cfg dataplane.SessionConfig, of channel) (*os.F
 	if err != nil {
 		return nil, errors.Join(err, unix.Close(unit))
 	}
-	// Not before: a unit without a channel reads as at its end.
+	// Only now: reading a unit without a channel returns the end of the file.
 	return os.NewFile(uintptr(unit), devicePPP), nil
 }
 
-// newLink makes the interface in the network namespace of the calling thread; its unit is where
-// routes is.
+// newLink creates the interface in the network namespace of the calling thread. Its unit belongs to
+// the namespace of the socket routes.
 func newLink(routes *netlink.Conn, cfg dataplane.SessionConfig, unit int) error {
 	const path = "/proc/thread-self/ns/net"
 	namespace, err := os.Open(path)
@@ -137,15 +138,15 @@ func newLink(routes *netlink.Conn, cfg dataplane.SessionConfig, unit int) error 
 	_, err = routes.Execute(request)
 	switch {
 	case errors.Is(err, unix.EEXIST):
-		return fmt.Errorf("create PPP interface: an interface of this name is there: %w", os.ErrExist)
+		return fmt.Errorf("create PPP interface: an interface with this name exists: %w", os.ErrExist)
 	case err != nil:
 		return fmt.Errorf("create PPP interface with MTU %d: %w", cfg.MTU, err)
 	}
 	return nil
 }
 
-// closeAll closes all network protocols that Linux would take without an NCP: it begins with all
-// open.
+// closeAll closes all network protocols that Linux supports. A new unit has all of them open,
+// without an NCP.
 func closeAll(unit int) error {
 	for _, number := range []uint16{protocolIPv4, protocolIPv6, protocolAppleTalk, protocolIPX, protocolMPLS, protocolMPLSMulticast} {
 		if err := uapi.SetMode(unit, number, uapi.Drop); err != nil {
@@ -155,7 +156,7 @@ func closeAll(unit int) error {
 	return nil
 }
 
-// setOpen says which network protocols pass the unit's interface, both ways.
+// setOpen sets the network protocols that pass the unit's interface, in both directions.
 func setOpen(unit int, p dataplane.Protocols) error {
 	var errs []error
 	for protocol, number := range map[dataplane.Protocols]uint16{dataplane.IPv4: protocolIPv4, dataplane.IPv6: protocolIPv6} {

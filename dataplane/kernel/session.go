@@ -17,23 +17,23 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// session is a session of the kernel, its PPP channel and unit, and the goroutines that read these.
+// session is a session of the kernel, its PPP channel and unit, and the goroutines that read them.
 type session struct {
-	cfg    dataplane.SessionConfig
-	tunnel *tunnel
-	counts counts
-	work   sync.WaitGroup // the readers, and a call of Gone
+	cfg      dataplane.SessionConfig
+	tunnel   *tunnel
+	counters counters
+	work     sync.WaitGroup // the readers, and a call of Gone
 
-	// Set by open, one after another.
+	// Set by open, in this order.
 	kernel  uapi.Session
 	channel channel  // File nil until it is open
 	unit    *os.File // nil until it is open
 
 	closing sync.Once
 	// Guarded by tunnel.mu.
-	opened bool // all of it is there
+	opened bool // all parts exist
 	closed bool
-	gone   bool // told
+	gone   bool // reported to the owner
 }
 
 func newSession(t *tunnel, cfg dataplane.SessionConfig) *session {
@@ -41,7 +41,7 @@ func newSession(t *tunnel, cfg dataplane.SessionConfig) *session {
 	return &session{cfg: cfg, tunnel: t}
 }
 
-// open makes all of the session. What it could not finish, Close removes.
+// open creates all parts of the session. If it fails, Close removes those that exist.
 func (s *session) open() error {
 	t := s.tunnel
 	if err := s.create(); err != nil {
@@ -52,12 +52,13 @@ func (s *session) open() error {
 		return err
 	})
 	if err != nil {
-		if gone := t.kernel.do(s.kernel.Delete()); !errors.Is(gone, unix.ENODEV) { // with its socket
+		// ENODEV: deleted with its socket.
+		if gone := t.kernel.do(s.kernel.Delete()); !errors.Is(gone, unix.ENODEV) {
 			err = errors.Join(err, gone)
 		}
 		return err
 	}
-	// Read at once: the peer may speak while the interface is being made.
+	// Read before the interface is created, because the peer may already send frames.
 	s.work.Go(func() { s.read(s.channel.File, "its PPP channel") })
 	if s.unit, err = t.createInterface(s.cfg, s.channel); err != nil {
 		return err
@@ -70,11 +71,11 @@ func (s *session) open() error {
 	return nil
 }
 
-// reorderTimeout is for how long the kernel waits for a message whose successors are here. Without
-// it the kernel takes a lost message for a disorder, and drops the next ones too.
+// reorderTimeout is the time that the kernel waits for a missing message after later ones have
+// arrived. Without it the kernel takes a lost message for reordering, and drops the next ones, too.
 const reorderTimeout = 10 * time.Millisecond
 
-// create makes the session in the kernel.
+// create creates the session in the kernel.
 func (s *session) create() error {
 	t := s.tunnel
 	of := connection{s.cfg.LocalConnectionID, s.cfg.PeerConnectionID}
@@ -87,42 +88,42 @@ func (s *session) create() error {
 	if s.cfg.Sublayer != dataplane.NoSublayer {
 		s.kernel.Sublayer = uapi.SublayerDefault
 	}
-	var broken *carrier
+	var broken *kernelTunnel
 	for {
-		c, err := t.carrierOf(of, broken)
+		c, err := t.kernelTunnelOf(of, broken)
 		if err != nil {
 			return err
 		}
-		err = t.persist(unix.EEXIST, func() error { return t.kernel.do(s.kernel.Create()) })
+		err = t.retryWhile(unix.EEXIST, func() error { return t.kernel.do(s.kernel.Create()) })
 		if err == nil {
 			return nil
 		}
 		if !errors.Is(err, unix.ENODEV) || broken != nil {
 			return fmt.Errorf("create L2TP session: %w", err)
 		}
-		broken = c // somebody has deleted the tunnel
+		broken = c // another process has deleted the tunnel
 	}
 }
 
-// read takes frames from one end of the session's PPP until it is closed or vanishes.
+// read delivers the frames of the channel or the unit until it is closed or vanishes.
 func (s *session) read(file *os.File, what string) {
 	raw, err := file.SyscallConn()
 	for err == nil {
-		var took error
+		var readErr error
 		err = raw.Read(func(fd uintptr) (done bool) {
-			took = s.take(int(fd))
-			return !errors.Is(took, unix.EAGAIN)
+			readErr = s.readFrame(int(fd))
+			return !errors.Is(readErr, unix.EAGAIN)
 		})
-		err = errors.Join(err, took)
+		err = errors.Join(err, readErr)
 	}
 	s.vanished(fmt.Errorf("%s vanished: %w", what, err))
 }
 
-// errEnd is the end of a file of /dev/ppp: there is nothing behind it any more.
-var errEnd = errors.New("removed by somebody else")
+// errEnd is the end of a file of /dev/ppp, whose channel or unit does not exist any more.
+var errEnd = errors.New("removed by another process")
 
-// take reads a frame and delivers it.
-func (s *session) take(fd int) error {
+// readFrame reads a frame and delivers it.
+func (s *session) readFrame(fd int) error {
 	t := s.tunnel
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -137,28 +138,28 @@ func (s *session) take(fd int) error {
 	case s.closed:
 		return nil
 	case n < protocolField:
-		s.counts.rxMalformed.Add(1)
+		s.counters.rxMalformed.Add(1)
 		return nil
 	}
 	frame := t.frame[:n]
-	s.heard(time.Now())
+	s.markHeard(time.Now())
 	switch binary.BigEndian.Uint16(frame) {
-	case protocolIPv4, protocolIPv6: // before there was a unit
-		s.counts.rxClosed.Add(1)
+	case protocolIPv4, protocolIPv6: // from the channel, before the unit existed
+		s.counters.rxClosed.Add(1)
 	default:
-		s.counts.received(frame)
+		s.counters.received(frame)
 		s.cfg.Deliver(frame)
 	}
 	return nil
 }
 
-// heard says that the peer's data message has arrived.
-func (s *session) heard(now time.Time) {
-	s.counts.lastHeard.Store(now.UnixNano())
+// markHeard records that a data message has arrived.
+func (s *session) markHeard(now time.Time) {
+	s.counters.lastHeard.Store(now.UnixNano())
 	s.tunnel.lastHeard.Store(now.UnixNano())
 }
 
-// vanished tells the owner, unless Close is the reason.
+// vanished reports to the owner, once, that the session is gone, unless Close has closed it.
 func (s *session) vanished(err error) {
 	t := s.tunnel
 	t.mu.Lock()
@@ -173,39 +174,39 @@ func (s *session) vanished(err error) {
 	s.cfg.Gone(fmt.Errorf("session %#x, interface %s: %w", s.cfg.LocalID, s.cfg.Interface, err))
 }
 
-// SendFrame sends all frames through the channel. Those of NCPs could take the unit's way too, but
-// there they would count as packets of its interface.
+// SendFrame sends all frames through the channel. Those of NCPs could also be sent through the
+// unit, where the kernel would count them as packets of the interface.
 func (s *session) SendFrame(frame []byte) error {
 	if len(frame) < protocolField {
-		return fmt.Errorf("PPP frame of %d octets: want its protocol field, %d octets, at least", len(frame), protocolField)
+		return fmt.Errorf("PPP frame of %d octets: want at least the %d octets of its protocol field", len(frame), protocolField)
 	}
 	_, err := s.channel.Write(frame)
 	if errors.Is(err, os.ErrClosed) {
 		return net.ErrClosed
 	}
 	if err == nil {
-		s.counts.sent(frame)
+		s.counters.sent(frame)
 	}
 	return err
 }
 
 func (s *session) SetOpen(p dataplane.Protocols) {
-	// It fails where there is no interface any more, which has been told, or will be.
+	// It fails only if the interface does not exist any more, which is reported by Gone.
 	_ = control(s.unit, func(fd int) error { return setOpen(fd, p) })
 }
 
-// Close must not be called from within a callback.
+// Close must not be called from a callback.
 func (s *session) Close() (err error) {
 	s.closing.Do(func() {
 		t := s.tunnel
-		t.mu.Lock() // from here on nothing is delivered
+		t.mu.Lock() // nothing is delivered from here on
 		s.closed = true
 		t.mu.Unlock()
 
 		if s.unit != nil {
-			err = s.unit.Close() // the interface goes with it
+			err = s.unit.Close() // the kernel deletes the interface with it
 		}
-		s.settle()
+		s.queryLast()
 		if s.channel.File != nil {
 			err = errors.Join(err, s.channel.close())
 		}

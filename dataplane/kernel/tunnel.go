@@ -20,33 +20,33 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// tunnel is the way to a peer: its wire, the kernel's tunnel on it, the goroutines that hear of
-// them, and the sessions.
+// tunnel is the sockets to a peer, the kernel's tunnel, the goroutines that read and watch them,
+// and the sessions.
 type tunnel struct {
 	cfg    dataplane.TunnelConfig
-	home   netns.Handle // where the tunnel was opened: a PPP channel is looked up in the namespace of the calling thread
+	home   netns.Handle // where it was opened; a PPP channel is looked up in the thread's namespace
 	kernel *l2tpNetlink
 	hints  *peersocket.Hints
 
 	creating sync.WaitGroup // calls of CreateSession
 	work     sync.WaitGroup // goroutines
 	done     chan struct{}  // closed by Close
-	suspects chan *session  // of size 1: the kernel seems not to know it
+	suspects chan *session  // of size 1: sessions that the kernel seems to have lost
 
 	control, malformed, unknown atomic.Uint64
 
 	lastHeard atomic.Int64 // of any session: nanoseconds since 1970, 0: never
 
-	wire      wire
-	replacing sync.Mutex // guards carrier and retired
-	carrier   *carrier   // nil: no session has asked for one yet
-	retired   map[connection]bool
+	transport    transport
+	replacing    sync.Mutex    // guards kernelTunnel and retired
+	kernelTunnel *kernelTunnel // nil: no session has needed it yet
+	retired      map[connection]bool
 
 	closing  sync.Once
 	mu       sync.Mutex // held while a frame is delivered
 	closed   bool
 	sessions map[uint32]*session // by local session ID
-	frame    []byte              // where the readers of the sessions read to
+	frame    []byte              // buffer of the sessions' readers
 }
 
 func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
@@ -70,8 +70,8 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 	if t.kernel, err = openL2TP(); err != nil {
 		return nil, err
 	}
-	t.hints = peersocket.NewHints(cfg, func() (int, error) { return t.wire.PathMTU() })
-	if t.wire, err = t.openWire(); err != nil {
+	t.hints = peersocket.NewHints(cfg, func() (int, error) { return t.transport.PathMTU() })
+	if t.transport, err = t.openTransport(); err != nil {
 		return nil, err
 	}
 	if _, err := t.PathMTU(); err != nil {
@@ -82,11 +82,11 @@ func openTunnel(cfg dataplane.TunnelConfig) (_ *tunnel, err error) {
 	return t, nil
 }
 
-// release lets go of all that the tunnel has of the kernel.
+// release closes everything that the tunnel has opened.
 func (t *tunnel) release() error {
 	var errs []error
-	if t.wire != nil {
-		errs = append(errs, t.wire.Close())
+	if t.transport != nil {
+		errs = append(errs, t.transport.Close())
 	}
 	t.work.Wait()
 	if t.kernel != nil {
@@ -98,15 +98,16 @@ func (t *tunnel) release() error {
 	return errors.Join(errs...)
 }
 
-func (t *tunnel) LocalAddr() netip.AddrPort { return t.wire.LocalAddrPort() }
+func (t *tunnel) LocalAddr() netip.AddrPort { return t.transport.LocalAddrPort() }
 
 func (t *tunnel) PathMTU() (int, error) { return t.hints.PathMTU() }
 
 func (t *tunnel) SendControl(message []byte) error {
 	if t.cfg.Encapsulation == dataplane.IP {
-		message = append(l2tp.AppendIPDataHeader(nil, 0, nil), message...) // RFC 3931, section 4.1.1.2
+		// Session ID 0 precedes a control message (RFC 3931, section 4.1.1.2).
+		message = append(l2tp.AppendIPDataHeader(nil, 0, nil), message...)
 	}
-	return t.hints.Send(t.wire, message)
+	return t.hints.Send(t.transport, message)
 }
 
 func (t *tunnel) Stats() dataplane.TunnelStats {
@@ -118,7 +119,7 @@ func (t *tunnel) Stats() dataplane.TunnelStats {
 	}
 }
 
-// timeOf is the time in nanoseconds since 1970, zero for 0.
+// timeOf returns the time from nanoseconds since 1970; zero for 0.
 func timeOf(nanoseconds *atomic.Int64) (t time.Time) {
 	if n := nanoseconds.Load(); n != 0 {
 		t = time.Unix(0, n)
@@ -172,7 +173,7 @@ func (t *tunnel) receiveOverIP(packet []byte) {
 	}
 }
 
-// CreateSession makes the session in the kernel, and a PPP interface in the session's namespace.
+// CreateSession creates the session in the kernel, and a PPP interface in the session's namespace.
 func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, error) {
 	if err := check.Session(cfg); err != nil {
 		return nil, err
@@ -188,7 +189,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return s, nil
 }
 
-// add enters a session, unless the tunnel is closed.
+// add records a session, unless the tunnel is closed.
 func (t *tunnel) add(s *session) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -196,21 +197,21 @@ func (t *tunnel) add(s *session) error {
 		return net.ErrClosed
 	}
 	if t.sessions[s.cfg.LocalID] != nil {
-		return errors.New("there is a session with this local session ID")
+		return errors.New("local session ID is already in use")
 	}
 	t.sessions[s.cfg.LocalID] = s
 	t.creating.Add(1)
 	return nil
 }
 
-// list is all sessions.
+// list returns all sessions.
 func (t *tunnel) list() []*session {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Collect(maps.Values(t.sessions))
 }
 
-// Close must not be called from within a callback.
+// Close closes the sessions concurrently. It must not be called from a callback.
 func (t *tunnel) Close() (err error) {
 	t.closing.Do(func() {
 		t.mu.Lock()
@@ -219,7 +220,7 @@ func (t *tunnel) Close() (err error) {
 
 		close(t.done)
 		t.creating.Wait()
-		// The kernel waits a while for each interface: one after another would be 50 in a second.
+		// The kernel waits some 20 ms for each interface: one after another would be 50 a second.
 		var closing errgroup.Group
 		closing.SetLimit(32)
 		for _, s := range t.list() {

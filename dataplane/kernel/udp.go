@@ -11,32 +11,32 @@ import (
 	"github.com/l2tpvl/l2tpvl/internal/netns"
 )
 
-// udpWire is L2TP over UDP (RFC 3931 section 4.1.2). The kernel's tunnel is on the socket that
-// control messages take.
-type udpWire struct {
+// udpTransport is L2TP over UDP (RFC 3931, section 4.1.2). The kernel's tunnel uses the same socket
+// as control messages.
+type udpTransport struct {
 	t      *tunnel
 	socket atomic.Pointer[peersocket.Socket]
-	taken  bool // by a tunnel of the kernel, for good; guarded by t.replacing
+	used   bool // by a tunnel of the kernel, which never releases it; guarded by t.replacing
 }
 
-func openUDP(t *tunnel) (wire, error) {
+func openUDP(t *tunnel) (transport, error) {
 	socket, err := peersocket.Dial(t.cfg.Local, t.cfg.Peer)
 	if err != nil {
 		return nil, err
 	}
-	w := &udpWire{t: t}
+	w := &udpTransport{t: t}
 	w.use(socket)
 	return w, nil
 }
 
-// use makes the socket the one that control messages take.
-func (w *udpWire) use(socket *peersocket.Socket) {
+// use makes socket the one for control messages.
+func (w *udpTransport) use(socket *peersocket.Socket) {
 	w.socket.Store(socket)
 	w.t.work.Go(func() { w.read(socket) })
 }
 
-// read takes what the kernel leaves to us of what comes to the socket, until it is closed.
-func (w *udpWire) read(socket *peersocket.Socket) {
+// read handles the datagrams that the kernel did not handle itself, until the socket is closed.
+func (w *udpTransport) read(socket *peersocket.Socket) {
 	buffer := make([]byte, maxDatagram)
 	for {
 		n, fromPeer, err := socket.Receive(buffer)
@@ -51,30 +51,30 @@ func (w *udpWire) read(socket *peersocket.Socket) {
 	}
 }
 
-func (w *udpWire) Write(datagram []byte) (int, error) { return w.socket.Load().Write(datagram) }
+func (w *udpTransport) Write(datagram []byte) (int, error) { return w.socket.Load().Write(datagram) }
 
-func (w *udpWire) LocalAddrPort() netip.AddrPort { return w.socket.Load().LocalAddrPort() }
+func (w *udpTransport) LocalAddrPort() netip.AddrPort { return w.socket.Load().LocalAddrPort() }
 
-func (w *udpWire) PathMTU() (int, error) { return w.socket.Load().PathMTU() }
+func (w *udpTransport) PathMTU() (int, error) { return w.socket.Load().PathMTU() }
 
-func (w *udpWire) Close() error { return w.socket.Load().Close() }
+func (w *udpTransport) Close() error { return w.socket.Load().Close() }
 
-func (w *udpWire) next(_ connection, create func(socket int) error) error {
-	if w.taken {
+func (w *udpTransport) next(_ connection, create func(socket int) error) error {
+	if w.used {
 		if err := w.replace(); err != nil {
 			return err
 		}
-		w.taken = false
+		w.used = false
 	}
 	if err := w.socket.Load().Control(create); err != nil {
 		return err
 	}
-	w.taken = true
+	w.used = true
 	return nil
 }
 
-// replace puts a new socket into the place of the one there is.
-func (w *udpWire) replace() error {
+// replace replaces the socket by a new one.
+func (w *udpTransport) replace() error {
 	old := w.socket.Load()
 	var fresh *peersocket.Socket
 	err := netns.Do(w.t.home, func() (err error) {
@@ -84,6 +84,6 @@ func (w *udpWire) replace() error {
 	if err != nil {
 		return fmt.Errorf("open another socket to %v: %w", w.t.cfg.Peer, err)
 	}
-	w.use(fresh) // from now on this one gets what the peer sends
+	w.use(fresh) // it receives what the peer sends from now on
 	return old.Close()
 }

@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchEvery is how often the kernel is asked for what it does not tell by itself: less often when
-// it takes longer than a tenth of that, with very many sessions, as it does nothing else for L2TP
-// meanwhile.
+// watchEvery is the time between two queries of all sessions, for changes that the kernel does not
+// report by itself. With very many sessions, watchShare times the duration of a query if that is
+// longer, because the kernel does nothing else for L2TP during it.
 const (
 	watchEvery = 3 * time.Second
 	watchShare = 10
 )
 
-// watch asks the kernel whether the sessions are there, and what they heard; both netlink and
-// closed tunnels delete them without a word to anybody. It has the path looked at too: packets of
-// the kernel's sessions come back with no error.
+// watch queries the kernel for the sessions and their received messages. Deletion by netlink and
+// with a closed tunnel is not reported otherwise. It also checks the path MTU, because the kernel
+// does not report errors for packets of its sessions.
 func (t *tunnel) watch() {
 	next := time.NewTimer(watchEvery)
 	defer next.Stop()
@@ -26,20 +26,20 @@ func (t *tunnel) watch() {
 		case <-t.done:
 			return
 		case s := <-t.suspects:
-			s.look()
+			s.check()
 		case <-next.C:
 			start := time.Now()
 			t.hints.CheckPath()
 			for _, s := range t.list() {
-				s.look()
+				s.check()
 			}
 			next.Reset(max(watchEvery, watchShare*time.Since(start)))
 		}
 	}
 }
 
-// look tells the owner if the kernel does not have the session any more.
-func (s *session) look() {
+// check reports to the owner if the kernel does not have the session any more.
+func (s *session) check() {
 	t := s.tunnel
 	t.mu.Lock()
 	alive := s.opened && !s.closed && !s.gone
@@ -47,10 +47,10 @@ func (s *session) look() {
 	if !alive {
 		return
 	}
-	if err := s.ask(); errors.Is(err, unix.ENODEV) {
+	if err := s.query(); errors.Is(err, unix.ENODEV) {
 		s.vanished(errDeleted)
 	}
 }
 
-// errDeleted says what look found.
-var errDeleted = errors.New("its L2TP session was deleted: by hand, by a newer control connection, or with its tunnel")
+// errDeleted is reported by check.
+var errDeleted = errors.New("L2TP session deleted in the kernel: by the operator, with its tunnel, or for a newer control connection")

@@ -9,9 +9,10 @@ import (
 )
 
 // A quiescent tunnel of go-l2tp v0.1.8 that sends HELLOs ends, although the peer acknowledges each.
-// So we have none, nor can ql2tpd be asked to send them (hello_timeout). When this fails that has
-// been mended, and a quiescent tunnel would find out whether a static peer is alive. Nothing is
-// closed here: to close a tunnel that is ending by itself panics.
+// Therefore this package does not use quiescent tunnels, and ql2tpd cannot be configured to send
+// HELLOs (hello_timeout). When this test fails, the defect is repaired, and a quiescent tunnel
+// would find out whether a static peer is alive. The test closes nothing: closing a tunnel that is
+// ending panics.
 func TestQuiescentTunnelsEndByTheirHello(t *testing.T) {
 	const a, b = "127.0.0.1:47011", "127.0.0.1:47012"
 	ended := make(chan string, 2)
@@ -27,7 +28,8 @@ func TestQuiescentTunnelsEndByTheirHello(t *testing.T) {
 		}))
 		tunnel, err := context.NewQuiescentTunnel(fmt.Sprint(id), &l2tp.TunnelConfig{
 			Local: local, Peer: peer, Version: l2tp.ProtocolVersion3, Encap: l2tp.EncapTypeUDP, TunnelID: id, PeerTunnelID: peerID,
-			HelloTimeout: hello, RetryTimeout: 500 * time.Millisecond, // the peer acknowledges after 100 ms
+			HelloTimeout: hello,
+			RetryTimeout: 500 * time.Millisecond, // the peer acknowledges after 100 ms
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -41,10 +43,10 @@ func TestQuiescentTunnelsEndByTheirHello(t *testing.T) {
 	select {
 	case name := <-ended:
 		if name != "1" {
-			t.Errorf("tunnel %s has ended, which sends no HELLO", name)
+			t.Errorf("tunnel %s has ended, although it sends no HELLO", name)
 		}
 	case <-time.After(time.Minute):
-		t.Error("the tunnel is still there")
+		t.Error("the tunnel has not ended after a minute: go-l2tp is repaired")
 	}
 }
 

@@ -1,8 +1,8 @@
-// Package static is tunnels without signalling: katalix/go-l2tp keeps them, with their sessions, by
-// IDs that both ends are configured with, and a data plane carries their packets.
+// Package static opens tunnels without signalling: both ends are configured with the IDs of tunnels
+// and sessions. katalix/go-l2tp manages them, and a data plane carries their packets.
 //
-// go-l2tp's own data plane does not serve: it gives the kernel one cookie in place of another. Nor
-// do its quiescent tunnels. The tests show what is wrong.
+// go-l2tp's own data plane is not used, because it passes the wrong one of the two cookies to the
+// kernel. Its quiescent tunnels are not used either; a test shows the reason.
 package static
 
 import (
@@ -17,11 +17,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// IDs are those of a tunnel: ours and the peer's.
+// IDs are the Control Connection IDs of a tunnel, at the local end and at the peer.
 type IDs struct{ Local, Peer uint32 }
 
-// OpenTunnel opens a tunnel of a data plane to a peer without signalling. Sessions are of that
-// tunnel's IDs.
+// OpenTunnel opens a tunnel of a data plane to a peer without signalling. Its sessions must have
+// the IDs of the tunnel.
 func OpenTunnel(plane dataplane.Plane, ids IDs, cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
 	t := &tunnel{plane: plane, cfg: cfg, wanted: make(map[uint32]dataplane.SessionConfig), made: make(map[uint32]dataplane.Session)}
 	context, err := l2tp.NewContext(carrier{t}, nil)
@@ -46,9 +46,9 @@ var encapsulations = map[dataplane.Encapsulation]l2tp.EncapType{
 	dataplane.IP:  l2tp.EncapTypeIP,
 }
 
-// tunnel is a static tunnel of go-l2tp on one of a data plane.
+// tunnel is a static tunnel of go-l2tp on a tunnel of a data plane.
 type tunnel struct {
-	dataplane.Tunnel // the data plane's, which go-l2tp has opened by carrier
+	dataplane.Tunnel // of the data plane; go-l2tp has opened it through carrier
 
 	plane   dataplane.Plane
 	cfg     dataplane.TunnelConfig
@@ -56,11 +56,11 @@ type tunnel struct {
 	static  l2tp.Tunnel
 
 	mu     sync.Mutex
-	wanted map[uint32]dataplane.SessionConfig // what go-l2tp has been asked for, by local session ID
-	made   map[uint32]dataplane.Session       // and what it got
+	wanted map[uint32]dataplane.SessionConfig // requested from go-l2tp, by local session ID
+	made   map[uint32]dataplane.Session       // created by go-l2tp through carrier
 }
 
-// local is where the tunnel begins, as go-l2tp wants it: never empty.
+// local returns the local address as go-l2tp needs it: never empty.
 func (t *tunnel) local() string {
 	local := t.cfg.Local
 	switch {
@@ -77,7 +77,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	t.mu.Lock()
 	if _, twice := t.wanted[cfg.LocalID]; twice {
 		t.mu.Unlock()
-		return nil, fmt.Errorf("session %#x: there is a session with this local session ID", cfg.LocalID)
+		return nil, fmt.Errorf("session %#x: local session ID is already in use", cfg.LocalID)
 	}
 	t.wanted[cfg.LocalID] = cfg
 	t.mu.Unlock()
@@ -85,7 +85,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	kept, err := t.static.NewSession(fmt.Sprint(cfg.LocalID), &l2tp.SessionConfig{
 		SessionID: l2tp.ControlConnID(cfg.LocalID), PeerSessionID: l2tp.ControlConnID(cfg.PeerID),
 		Pseudowire: l2tp.PseudowireTypePPP, InterfaceName: cfg.Interface,
-		Cookie: cfg.PeerCookie, PeerCookie: cfg.LocalCookie, // go-l2tp names them by who sends them
+		Cookie: cfg.PeerCookie, PeerCookie: cfg.LocalCookie, // go-l2tp names them by their sender
 	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -98,15 +98,15 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return &session{Session: s, kept: kept}, nil
 }
 
-// Close ends all sessions at once. go-l2tp, which would end them one after another, finds that out
-// afterwards.
+// Close closes all sessions concurrently, and go-l2tp afterwards: it would close them one after
+// another.
 func (t *tunnel) Close() error {
 	err := t.Tunnel.Close()
 	t.context.Close()
 	return err
 }
 
-// session is a static session of go-l2tp on one of a data plane.
+// session is a static session of go-l2tp on a session of a data plane.
 type session struct {
 	dataplane.Session
 	kept l2tp.Session
@@ -117,12 +117,12 @@ type session struct {
 func (s *session) Close() (err error) {
 	s.closing.Do(func() {
 		err = s.Session.Close()
-		s.kept.Close() // which has no error to tell
+		s.kept.Close() // it returns no error
 	})
 	return err
 }
 
-// carrier is the data plane as go-l2tp sees it.
+// carrier is the data plane for go-l2tp.
 type carrier struct{ *tunnel }
 
 var _ l2tp.DataPlane = carrier{}
@@ -165,7 +165,7 @@ type carriedSession struct {
 func (s carriedSession) GetInterfaceName() (string, error) { return s.name, nil }
 
 func (s carriedSession) GetStatistics() (*l2tp.SessionDataPlaneStatistics, error) {
-	return nil, errors.ErrUnsupported // who wants to know asks the data plane
+	return nil, errors.ErrUnsupported // the data plane has them
 }
 
 func (s carriedSession) Down() error { return s.Close() }

@@ -1,7 +1,7 @@
-// Package uapi says things to Linux that no Go library has words for: L2TP by generic netlink
-// (linux/l2tp.h), PPP over L2TP sockets (linux/if_pppol2tp.h), PPP units (linux/ppp-ioctl.h) and
-// PPP interfaces by route netlink. It encodes and decodes alone; integers are in the host's byte
-// order, as Linux has it.
+// Package uapi has the parts of Linux's user-space API that no Go library has: L2TP by generic
+// netlink (linux/l2tp.h), PPP over L2TP sockets (linux/if_pppol2tp.h), PPP units
+// (linux/ppp-ioctl.h) and PPP interfaces by route netlink. It encodes requests and decodes replies,
+// in the host's byte order, and makes the two system calls that x/sys lacks.
 package uapi
 
 import (
@@ -62,24 +62,24 @@ const (
 	pseudowirePPP = 7 // L2TP_PWTYPE_PPP, the number of RFC 4349's registry
 )
 
-// Encapsulation is what carries a tunnel's messages (enum l2tp_encap_type).
+// Encapsulation is the protocol that carries a tunnel's messages (enum l2tp_encap_type).
 type Encapsulation uint16
 
 // The encapsulations.
 const (
-	UDP Encapsulation = 0 // RFC 3931 section 4.1.2
-	IP  Encapsulation = 1 // RFC 3931 section 4.1.1; the kernel wants its own kind of socket for it, of IPPROTO_L2TP
+	UDP Encapsulation = 0 // RFC 3931, section 4.1.2
+	IP  Encapsulation = 1 // RFC 3931, section 4.1.1; the socket must be one of IPPROTO_L2TP
 )
 
-// Tunnel is an L2TPv3 tunnel on a socket of ours, which names both ends.
+// Tunnel is an L2TPv3 tunnel on a socket of this process, which has both addresses.
 type Tunnel struct {
 	LocalID, PeerID uint32 // Control Connection IDs
 	Encapsulation   Encapsulation
 	Socket          int // a file descriptor
 }
 
-// Create makes the kernel take the tunnel's socket. The kernel answers EEXIST for a LocalID that
-// there is, and EBUSY for a socket that is, or ever was, another tunnel's.
+// Create returns the request to create the tunnel on its socket. The kernel returns EEXIST for a
+// LocalID in use, and EBUSY for a socket that is, or was at any time, another tunnel's.
 func (t Tunnel) Create() (genetlink.Message, error) {
 	return message(cmdTunnelCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint32(attrConnID, t.LocalID)
@@ -90,7 +90,7 @@ func (t Tunnel) Create() (genetlink.Message, error) {
 	})
 }
 
-// DeleteTunnel ends the tunnel of that local ID with all its sessions; its socket stays open.
+// DeleteTunnel returns the request to delete a tunnel with all its sessions. Its socket stays open.
 func DeleteTunnel(localID uint32) (genetlink.Message, error) {
 	return message(cmdTunnelDelete, func(e *netlink.AttributeEncoder) { e.Uint32(attrConnID, localID) })
 }
@@ -98,7 +98,7 @@ func DeleteTunnel(localID uint32) (genetlink.Message, error) {
 // Sublayer is an L2-Specific Sublayer (enum l2tp_l2spec_type).
 type Sublayer uint8
 
-// The sublayers. Without the attribute the kernel takes the default one.
+// The sublayers. Without the attribute the kernel uses the default one.
 const (
 	SublayerNone    Sublayer = 0 // L2TP_L2SPECTYPE_NONE
 	SublayerDefault Sublayer = 1 // L2TP_L2SPECTYPE_DEFAULT
@@ -108,17 +108,18 @@ const (
 type Session struct {
 	TunnelID, PeerTunnelID  uint32 // Control Connection IDs
 	LocalID, PeerID         uint32
-	LocalCookie, PeerCookie []byte // assigned by us, and by the peer
+	LocalCookie, PeerCookie []byte // assigned by the local end, and by the peer
 
-	// The kernel has one setting for both ways. Sequenced: all that is sent is numbered, and what
-	// comes without a number is dropped. What is ahead of its turn is held for ReorderTimeout.
+	// The kernel has one setting for both directions. With Sequenced, sent messages are numbered,
+	// and received messages without a number are dropped. Messages that arrive too early wait for
+	// ReorderTimeout.
 	Sublayer       Sublayer
 	Sequenced      bool
 	ReorderTimeout time.Duration
 }
 
-// Create makes a session. The kernel answers ENODEV if there is no such tunnel, EEXIST if it has
-// such a session.
+// Create returns the request to create a session. The kernel returns ENODEV for an unknown tunnel,
+// EEXIST for a LocalID in use.
 func (s Session) Create() (genetlink.Message, error) {
 	return message(cmdSessionCreate, func(e *netlink.AttributeEncoder) {
 		e.Uint32(attrConnID, s.TunnelID)
@@ -128,7 +129,7 @@ func (s Session) Create() (genetlink.Message, error) {
 		e.Uint16(attrPseudowireType, pseudowirePPP)
 		e.Uint8(attrSublayerType, uint8(s.Sublayer))
 		if s.Sublayer != SublayerNone {
-			// Else the kernel begins and ceases to number what it sends as the peer does.
+			// Otherwise the kernel numbers messages only while the peer does.
 			e.Uint8(attrLNSMode, 1)
 		}
 		if s.Sequenced {
@@ -136,7 +137,7 @@ func (s Session) Create() (genetlink.Message, error) {
 			e.Uint8(attrSendSeq, 1)
 			e.Uint64(attrRecvTimeout, uint64(s.ReorderTimeout.Milliseconds()))
 		}
-		// The kernel sends what it calls the cookie, and expects what it calls the peer's.
+		// The kernel sends its "cookie", and expects its "peer cookie".
 		cookies := []struct {
 			attribute uint16
 			value     []byte
@@ -149,13 +150,15 @@ func (s Session) Create() (genetlink.Message, error) {
 	})
 }
 
-// Delete ends the session; a socket that is connected with it hears nothing of that.
+// Delete returns the request to delete the session. A socket that is connected with it is not
+// notified.
 func (s Session) Delete() (genetlink.Message, error) { return s.message(cmdSessionDelete) }
 
-// Get asks for a session; ParseStats reads the answer. The kernel answers ENODEV if there is none.
+// Get returns the query of a session; ParseStats reads the reply. The kernel returns ENODEV for an
+// unknown session.
 func (s Session) Get() (genetlink.Message, error) { return s.message(cmdSessionGet) }
 
-// message is a command about a session that there is.
+// message returns a request about an existing session.
 func (s Session) message(command uint8) (genetlink.Message, error) {
 	return message(command, func(e *netlink.AttributeEncoder) {
 		e.Uint32(attrConnID, s.TunnelID)
@@ -163,18 +166,18 @@ func (s Session) message(command uint8) (genetlink.Message, error) {
 	})
 }
 
-// Stats are the counts of a session. Octets are those of L2TP messages, from their header on.
+// Stats are the counters of a session. Octets are those of L2TP messages, including their header.
 type Stats struct {
 	TxPackets, TxOctets, TxErrors uint64
 	RxPackets, RxOctets, RxErrors uint64 // errors include RxCookie
 	RxCookie                      uint64
 }
 
-// ParseStats reads the counts in the kernel's answer to Session.Get.
-func ParseStats(answer []byte) (Stats, error) {
+// ParseStats reads the counters in the kernel's reply to Session.Get.
+func ParseStats(reply []byte) (Stats, error) {
 	var s Stats
 	found := false
-	attributes, err := netlink.NewAttributeDecoder(answer)
+	attributes, err := netlink.NewAttributeDecoder(reply)
 	if err != nil {
 		return Stats{}, fmt.Errorf("L2TP session: %w", err)
 	}
@@ -188,26 +191,26 @@ func ParseStats(answer []byte) (Stats, error) {
 		return Stats{}, fmt.Errorf("L2TP session: %w", err)
 	}
 	if !found {
-		return Stats{}, fmt.Errorf("L2TP session: the kernel's answer has no counts")
+		return Stats{}, fmt.Errorf("L2TP session: the kernel's reply has no counters")
 	}
 	return s, nil
 }
 
 func (s *Stats) decode(attributes *netlink.AttributeDecoder) error {
-	counts := map[uint16]*uint64{
+	counters := map[uint16]*uint64{
 		statsTxPackets: &s.TxPackets, statsTxBytes: &s.TxOctets, statsTxErrors: &s.TxErrors,
 		statsRxPackets: &s.RxPackets, statsRxBytes: &s.RxOctets, statsRxErrors: &s.RxErrors,
 		statsRxCookieDiscards: &s.RxCookie,
 	}
 	for attributes.Next() {
-		if count := counts[attributes.Type()]; count != nil {
+		if count := counters[attributes.Type()]; count != nil {
 			*count = attributes.Uint64()
 		}
 	}
 	return attributes.Err()
 }
 
-// message is a command of the family with the attributes that fill adds.
+// message returns a request of the family with the attributes that fill adds.
 func message(command uint8, fill func(*netlink.AttributeEncoder)) (genetlink.Message, error) {
 	e := netlink.NewAttributeEncoder()
 	fill(e)

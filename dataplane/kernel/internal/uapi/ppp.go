@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mode is what becomes of the packets of a network protocol at a PPP unit (enum NPmode).
+// Mode is how a PPP unit handles the packets of a network protocol (enum NPmode).
 type Mode uint32
 
-// The modes that a link has use for.
+// The modes that a link uses.
 const (
 	Pass Mode = 0 // NPMODE_PASS
 	Drop Mode = 1 // NPMODE_DROP
 )
 
-// SetMode sets the mode of a network protocol, given by its PPP protocol number, at a unit
+// SetMode sets the mode of a network protocol, by its PPP protocol number, for a unit
 // (PPPIOCSNPMODE).
 func SetMode(unit int, protocol uint16, mode Mode) error {
 	argument := struct { // struct npioctl
@@ -31,17 +31,17 @@ func SetMode(unit int, protocol uint16, mode Mode) error {
 	return nil
 }
 
-// Interface is a PPP interface that is to be.
+// Interface describes a PPP interface to be created.
 type Interface struct {
 	Name      string
 	MTU       int // octets
 	Unit      int // file descriptor of /dev/ppp that becomes its unit
-	Namespace int // file descriptor of the network namespace that it is born in
+	Namespace int // file descriptor of the network namespace in which it is created
 }
 
-// Create makes the interface, down (RTM_NEWLINK). Its unit belongs to the namespace of the netlink
-// socket. The kernel answers EEXIST if the name is taken, and EBUSY if it is busy with another unit
-// and wants to be asked again.
+// Create returns the request to create the interface, down (RTM_NEWLINK). Its unit belongs to the
+// namespace of the netlink socket. The kernel returns EEXIST for a name in use, and EBUSY while it
+// is busy with another unit: the request must be repeated then.
 func (i Interface) Create() (netlink.Message, error) {
 	e := netlink.NewAttributeEncoder()
 	e.String(unix.IFLA_IFNAME, i.Name)
@@ -56,7 +56,7 @@ func (i Interface) Create() (netlink.Message, error) {
 		return nil
 	})
 	attributes, err := e.Encode()
-	header := make([]byte, unix.SizeofIfInfomsg) // family, type, index, flags, change: all for the kernel to choose
+	header := make([]byte, unix.SizeofIfInfomsg) // the kernel chooses everything except the type
 	binary.NativeEndian.PutUint16(header[2:], unix.ARPHRD_PPP)
 	return netlink.Message{
 		Header: netlink.Header{

@@ -17,8 +17,8 @@ var session = Session{
 	LocalCookie: []byte{0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7}, PeerCookie: []byte{0xb0, 0xb1, 0xb2, 0xb3},
 }
 
-// unhex reads hexadecimal octets, with blanks where they please the eye. They are those of a
-// little-endian host.
+// unhex decodes hexadecimal octets and ignores blanks. The octets are those of a little-endian
+// host.
 func unhex(t *testing.T, s string) string {
 	t.Helper()
 	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
@@ -48,9 +48,10 @@ func TestCommands(t *testing.T) {
 			"tunnel", Tunnel{LocalID: 0x01020304, PeerID: 5, Encapsulation: UDP, Socket: 7}.Create, 1,
 			`0800 0900 04030201  0800 0a00 05000000  0500 0700 03000000  0600 0200 00000000  0800 1700 07000000`,
 		},
-		{"end of a tunnel", func() (genetlink.Message, error) { return DeleteTunnel(0x01020304) }, 2, `0800 0900 04030201`},
+		{"delete tunnel", func() (genetlink.Message, error) { return DeleteTunnel(0x01020304) }, 2, `0800 0900 04030201`},
 		{
-			// L2TP_ATTR_COOKIE (15) is the peer's, L2TP_ATTR_PEER_COOKIE (16) is ours.
+			// L2TP_ATTR_COOKIE (15) is assigned by the peer, L2TP_ATTR_PEER_COOKIE (16) by the
+			// local end.
 			"session", session.Create, 5,
 			`0800 0900 11000000  0800 0a00 12000000  0800 0b00 13000000  0800 0c00 14000000
 			 0600 0100 07000000  0500 0500 00000000
@@ -73,11 +74,11 @@ func TestCommands(t *testing.T) {
 			 0500 1200 01000000  0500 1300 01000000  0c00 1600 0a00000000000000`,
 		},
 		{
-			"end of a session", session.Delete, 6,
+			"delete session", session.Delete, 6,
 			`0800 0900 11000000  0800 0b00 13000000`,
 		},
 		{
-			"question", session.Get, 8,
+			"query", session.Get, 8,
 			`0800 0900 11000000  0800 0b00 13000000`,
 		},
 	} {
@@ -96,7 +97,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// struct sockaddr_pppol2tpv3 of linux/if_pppox.h and linux/if_pppol2tp.h, packed.
+// The address is struct sockaddr_pppol2tpv3 of linux/if_pppox.h and linux/if_pppol2tp.h, packed.
 func TestSockaddr(t *testing.T) {
 	want := unhex(t, `1800  01000000  00000000 00000000  00000000000000000000000000000000  11000000 13000000 12000000 14000000`)
 	got := session.AppendSockaddr(nil)
@@ -117,7 +118,7 @@ func TestInterface(t *testing.T) {
 		t.Errorf("header %+v, want RTM_NEWLINK with flags %v", m.Header, want)
 	}
 	// struct ifinfomsg of type ARPHRD_PPP, IFLA_IFNAME, IFLA_MTU, IFLA_NET_NS_FD, and IFLA_LINKINFO
-	// with the kind and IFLA_PPP_DEV_FD in it.
+	// that contains the kind and IFLA_PPP_DEV_FD.
 	want := unhex(t, `00000002 00000000 00000000 00000000
 		0b00 0300 766c2d72656400 00
 		0800 0400 78050000
@@ -128,15 +129,15 @@ func TestInterface(t *testing.T) {
 	}
 }
 
-// answer is what the kernel says to Session.Get, in short: the session's ID and its counts, with
-// attributes that are none of ours.
-const answer = `0800 0b00 13000000  6c00 1e80
+// reply is a shortened reply of the kernel to Session.Get: the session's ID and its counters, with
+// some unused attributes.
+const reply = `0800 0b00 13000000  6c00 1e80
 	0c00 0100 0100000000000000  0c00 0200 0200000000000000  0c00 0300 0300000000000000
 	0c00 0400 0400000000000000  0c00 0500 0500000000000000  0c00 0600 0600000000000000
 	0c00 0800 0800000000000000  0400 0900  0c00 0a00 0a00000000000000  04007f00`
 
 func TestParseStats(t *testing.T) {
-	whole := unhex(t, answer)
+	whole := unhex(t, reply)
 	got, err := ParseStats([]byte(whole))
 	if err != nil {
 		t.Fatal(err)
@@ -147,7 +148,7 @@ func TestParseStats(t *testing.T) {
 	}
 	for n := range len(whole) - 1 {
 		if got, err := ParseStats([]byte(whole[:n])); err == nil && got != want {
-			t.Errorf("the first %d octets alone were taken, as %+v", n, got)
+			t.Errorf("the first %d octets were accepted as %+v, want an error", n, got)
 		}
 	}
 }
