@@ -59,11 +59,11 @@ func (s *session) open() error {
 		return err
 	}
 	// Read before the interface is created, because the peer may already send frames.
-	s.work.Go(func() { s.read(s.channel.File, "its PPP channel") })
+	s.work.Go(func() { s.read(s.channel.File, "PPP channel") })
 	if s.unit, err = t.createInterface(s.cfg, s.channel); err != nil {
 		return err
 	}
-	s.work.Go(func() { s.read(s.unit, "its interface") })
+	s.work.Go(func() { s.read(s.unit, "PPP interface") })
 
 	t.mu.Lock()
 	defer t.mu.Unlock()

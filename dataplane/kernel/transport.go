@@ -59,9 +59,9 @@ func (t *tunnel) createTunnel(of connection, socket int) error {
 }
 
 // kernelTunnelOf returns the kernel's tunnel of a control connection, and creates it if it is
-// missing or broken, that is deleted by another process. One exists at a time, because over UDP one
-// socket receives everything that the peer sends: the tunnel of an older connection is closed, and
-// not created again.
+// missing. It replaces the tunnel broken, which another process has deleted. One tunnel exists at a
+// time, because over UDP one socket receives everything that the peer sends: the tunnel of an older
+// connection is closed, and not created again.
 func (t *tunnel) kernelTunnelOf(of connection, broken *kernelTunnel) (*kernelTunnel, error) {
 	t.replacing.Lock()
 	defer t.replacing.Unlock()

@@ -1,8 +1,8 @@
 // Package static opens tunnels without signalling: both ends are configured with the IDs of tunnels
 // and sessions. katalix/go-l2tp manages them, and a data plane carries their packets.
 //
-// go-l2tp's own data plane is not used, because it passes the wrong one of the two cookies to the
-// kernel. Its quiescent tunnels are not used either; a test shows the reason.
+// go-l2tp's own data plane is not used: it passes the kernel the expected cookie in place of the
+// one to send. Its quiescent tunnels are not used either; a test shows the reason.
 package static
 
 import (
