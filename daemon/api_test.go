@@ -15,11 +15,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 )
 
-// serve runs a daemon that waits for its peer to call, and its API on a socket.
+// serve runs a passive daemon, and its API on a socket.
 func serve(t *testing.T) (p *pe, socket string) {
 	t.Helper()
 	_, p, _ = twoPEs("red", "blue")
-	p.cfg().Peers[0].Role = config.RolePassive // there is nobody to say farewell to
+	p.cfg().Peers[0].Role = config.RolePassive // so the shutdown waits for no peer
 	p.makeLoops()
 	socket = shortPath(t)
 	s, err := rest.ListenUnix(t.Context(), socket, "", rest.Handler(p.Daemon), zap.NewNop())
@@ -27,12 +27,12 @@ func serve(t *testing.T) (p *pe, socket string) {
 		t.Fatal(err)
 	}
 	p.start(t)
-	p.look(t) // so its loop is about
-	over := make(chan struct{})
-	go func() { defer close(over); p.serveAPI(s) }()
+	p.look(t) // waits until its loop runs
+	ended := make(chan struct{})
+	go func() { defer close(ended); p.serveAPI(s) }()
 	t.Cleanup(func() {
 		s.Close()
-		<-over
+		<-ended
 		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("Close left the socket behind: %v", err)
 		}
@@ -40,7 +40,7 @@ func serve(t *testing.T) (p *pe, socket string) {
 	return p, socket
 }
 
-// shortPath is where a socket can be: its path has 107 octets at most.
+// shortPath returns a path for a socket, which has at most 107 octets.
 func shortPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "api")
@@ -79,7 +79,7 @@ func TestAPI(t *testing.T) {
 	p.stop()
 	_, err = client.Links(ctx)
 	if s, ok := errors.AsType[*api.StatusError](err); !ok || s.Code != http.StatusServiceUnavailable || s.Message != errEnded.Error() {
-		t.Errorf("while it is shutting down: %v", err)
+		t.Errorf("error during the shutdown: %v", err)
 	}
 }
 
@@ -97,16 +97,16 @@ func TestAPIErrors(t *testing.T) {
 		{"GET", "/v2/links", 404, "no /v2/links in this API"},
 		{"GET", "/", 404, "no / in this API"},
 		{"POST", "/v1/links", 405, "POST /v1/links: want GET"},
-		{"GET", "/v1/links?vpn=red", 400, `/v1/links has no parameter "vpn"; it takes none`},
+		{"GET", "/v1/links?vpn=red", 400, `/v1/links has no parameter "vpn"; it has none`},
 		{"DELETE", "/v1/explain/red/pe2", 405, "DELETE /v1/explain/red/pe2: want GET"},
 	} {
 		got := do(t, client, tt.method, tt.path, nil)
-		var said api.Error
-		if err := json.Unmarshal(got.body, &said); err != nil {
+		var failure api.Error
+		if err := json.Unmarshal(got.body, &failure); err != nil {
 			t.Errorf("%s %s: %v in %q", tt.method, tt.path, err, got.body)
 		}
-		if got.status != tt.code || said.Error != tt.text || got.kind != "application/json" {
-			t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.path, got.status, said.Error, tt.code, tt.text)
+		if got.status != tt.code || failure.Error != tt.text || got.kind != "application/json" {
+			t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.path, got.status, failure.Error, tt.code, tt.text)
 		}
 		if allow := got.header.Get("Allow"); (tt.code == 405) != (allow == "GET, HEAD") {
 			t.Errorf("%s %s: Allow %q", tt.method, tt.path, allow)

@@ -16,8 +16,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// tap receives copies of the control messages of a peer for one client. The loop never waits for the
-// client.
+// tap receives copies of the control messages of a peer for one client. The loop never waits for
+// the client.
 type tap struct {
 	messages chan tapped
 	missed   atomic.Uint64 // messages since the last one that the channel had room for
@@ -78,8 +78,8 @@ func (l *loop) tap(m tapped) {
 	}
 }
 
-// addTap adds a tap, unless there are too many, and tells the dissector the IDs and nonces of the
-// control connection.
+// addTap adds a tap, unless there are too many, and passes the IDs and nonces of the
+// control connection to the dissector.
 func (l *loop) addTap(t *tap, d *dissect.Dissector) bool {
 	if len(l.taps) >= maxTaps {
 		return false

@@ -23,8 +23,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp/dissect"
 )
 
-// captureOf collects what is captured of the one peer until the end of the function that it
-// returns.
+// captureOf captures the control messages of the only peer until the returned function is called,
+// which returns them.
 func (p *pe) captureOf(t *testing.T, count int) (end func() []api.Captured) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -33,21 +33,21 @@ func (p *pe) captureOf(t *testing.T, count int) (end func() []api.Captured) {
 		t.Fatal(err)
 	}
 	var all []api.Captured
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		for batch := range batches {
 			all = append(all, batch...)
 		}
 	}()
 	return func() []api.Captured {
 		cancel()
-		<-over
+		<-done
 		return all
 	}
 }
 
-// tapped is how many listen in.
+// tapped returns the number of taps.
 func (p *pe) tapped(t *testing.T) int {
 	t.Helper()
 	n, err := ask(t.Context(), p.loops()[0], func(time.Time) int { return len(p.loops()[0].taps) })
@@ -57,8 +57,8 @@ func (p *pe) tapped(t *testing.T) int {
 	return n
 }
 
-// A capture has each message that crosses the network, both ways, with what it says: digests are
-// checked also if the capture begins in the midst of a connection.
+// A capture contains each control message in both directions, dissected. Digests are verified even
+// if the capture starts during a connection.
 func TestCapture(t *testing.T) {
 	for _, late := range []bool{false, true} {
 		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {
@@ -67,12 +67,12 @@ func TestCapture(t *testing.T) {
 				a.reconfigure(func(c *config.Config) { c.Peers[0].Role = config.RolePassive })
 				var mu sync.Mutex
 				var wire []string
-				var begun atomic.Bool
-				begun.Store(!late)
+				var started atomic.Bool
+				started.Store(!late)
 				n.seen = func(message []byte, from, to netip.AddrPort) {
 					mu.Lock()
 					defer mu.Unlock()
-					if begun.Load() {
+					if started.Load() {
 						wire = append(wire, fmt.Sprintf("%v %v %x", from, to, message))
 					}
 				}
@@ -81,7 +81,7 @@ func TestCapture(t *testing.T) {
 					b.start(t)
 					pass(10 * time.Second)
 					a.isUp(t)
-					begun.Store(true)
+					started.Store(true)
 				}
 				end := a.captureOf(t, 100_000)
 				if !late {
@@ -96,25 +96,25 @@ func TestCapture(t *testing.T) {
 				captured := end()
 				for _, c := range captured {
 					got = append(got, fmt.Sprintf("%v %v %x", c.From, c.To, c.Octets))
-					var said dissect.Control
-					if err := json.Unmarshal(c.Message, &said); err != nil {
+					var message dissect.Control
+					if err := json.Unmarshal(c.Message, &message); err != nil {
 						t.Fatal(err)
 					}
-					if said.Digest != dissect.Right || said.Faulty() || c.Missed != 0 || c.Transport != "udp" || c.Sent != strings.HasPrefix(c.From, "192.0.2.1:") {
+					if message.Digest != dissect.Right || message.Faulty() || c.Missed != 0 || c.Transport != "udp" || c.Sent != strings.HasPrefix(c.From, "192.0.2.1:") {
 						t.Errorf("%s %+v", c.Message, c)
 					}
-					types = append(types, said.Type)
+					types = append(types, message.Type)
 				}
 				slices.Sort(got)
 				slices.Sort(wire)
 				if !slices.Equal(got, wire) {
-					t.Errorf("captured\n%s\nthe network has seen\n%s", strings.Join(got, "\n"), strings.Join(wire, "\n"))
+					t.Errorf("captured\n%s\nbut on the wire were\n%s", strings.Join(got, "\n"), strings.Join(wire, "\n"))
 				}
 				if !slices.Contains(types, "CDN") || slices.Contains(types, "SCCRQ") == late {
 					t.Errorf("captured %q", types)
 				}
 				if n := a.tapped(t); n != 0 {
-					t.Errorf("%d taps are still there", n)
+					t.Errorf("%d taps left, want none", n)
 				}
 				document := parseDocument(t)
 				text, _ := json.Marshal(captured[0])
@@ -126,8 +126,8 @@ func TestCapture(t *testing.T) {
 	}
 }
 
-// A client that is too slow misses messages, and is told how many; the loop goes on.
-func TestCaptureOfASlowClient(t *testing.T) {
+// A slow client misses messages and receives their number; the loop does not wait.
+func TestCaptureSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		l := a.loops()[0]
@@ -137,7 +137,7 @@ func TestCaptureOfASlowClient(t *testing.T) {
 		for range 5 {
 			l.tapReceived(time.Now(), message, netip.MustParseAddrPort("192.0.2.2:1702"))
 		}
-		message[0] = 2 // the loop uses its buffers again
+		message[0] = 2 // the loop reuses its buffers
 		first := <-slow.messages
 		l.tapReceived(time.Now(), message, netip.MustParseAddrPort("192.0.2.2:1702"))
 		<-slow.messages
@@ -148,7 +148,7 @@ func TestCaptureOfASlowClient(t *testing.T) {
 	})
 }
 
-func TestCaptureBounds(t *testing.T) {
+func TestCaptureLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.start(t)
@@ -174,11 +174,11 @@ func TestCaptureBounds(t *testing.T) {
 		pass(time.Minute)
 		for _, end := range ends {
 			if n := len(end()); n != 3 {
-				t.Errorf("%d messages, want the 3 asked for", n)
+				t.Errorf("%d messages, want 3", n)
 			}
 		}
 		if n := a.tapped(t); n != 0 {
-			t.Errorf("%d taps are still there", n)
+			t.Errorf("%d taps left, want none", n)
 		}
 	})
 }

@@ -111,8 +111,9 @@ func (c *change) pickLoops() {
 	}
 }
 
-// distribute assigns the steps of the plan to the kept loops. If something about a peer or its links
-// changes, the loops of both classes get work, because each knows the VPNs of the other class.
+// distribute assigns the steps of the plan to the kept loops. If something about a peer or its
+// links changes, the loops of both classes get work, because each knows the VPNs of the other
+// class.
 func (c *change) distribute() {
 	kept := make(map[loopName]*loop)
 	for _, l := range c.kept {
@@ -176,9 +177,9 @@ func linksOf(cfg *config.Config) map[linkName]configuredLink {
 	return links
 }
 
-// carryOut makes the changes. It removes before it adds: a new link may use the name, the address or
-// the virtual router of a removed one, and a link that becomes protected must not exist in the clear
-// any more.
+// carryOut makes the changes. It removes before it adds: a new link may use the name, the address
+// or the virtual router of a removed one, and a link that becomes protected must not exist in the
+// clear any more.
 func (c *change) carryOut() {
 	d := c.daemon
 	d.running.Store(&running{c.to.cfg, c.kept})

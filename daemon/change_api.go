@@ -69,7 +69,8 @@ func (d *Daemon) reader(in api.Configuration) (func() (*config.Config, error), e
 	}, nil
 }
 
-// ownFileNote returns a note if the daemon's own file is not the running configuration; empty: it is.
+// ownFileNote returns a note if the daemon's own file is not the running configuration; empty: it
+// is.
 func (d *Daemon) ownFileNote() string {
 	if d.reloads.Read == nil {
 		return ""

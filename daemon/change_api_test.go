@@ -11,7 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 )
 
-// anotherFile is a configuration as a client sends it.
+// anotherFile is a configuration in the form that a client sends.
 var anotherFile = api.Configuration{File: "/etc/l2tpvl/another.yaml", Text: `
 local: {hostname: pe1, router_id: 192.0.2.1, address: 192.0.2.1}
 peers: {pe2: {address: 192.0.2.2, authentication: none, role: passive}}
@@ -20,8 +20,8 @@ vpns:
   red: {vpn_id: "5e:1", vr: {netns: red}, links: [{peer: pe2}]}
 `}
 
-// runs has a configuration run in a daemon that was made with another one of the same links, and be
-// its own file.
+// runs makes the configuration the running one and the own file of a daemon that was made with
+// another configuration of the same links.
 func (p *pe) runs(t *testing.T, file api.Configuration) {
 	t.Helper()
 	read := func() (*config.Config, error) { return config.Parse(file.File, []byte(file.Text)) }
@@ -33,7 +33,7 @@ func (p *pe) runs(t *testing.T, file api.Configuration) {
 	p.reloads = Reload{File: "/etc/l2tpvl/l2tpvl.yaml", Read: read}
 }
 
-// A daemon that is to have no link in clear takes none from a client either.
+// A daemon that requires IPsec rejects configurations with clear links from clients, too.
 func TestRequireIPsecHoldsForClients(t *testing.T) {
 	_, a, _ := twoPEs("blue", "red")
 	a.runs(t, anotherFile)
@@ -41,7 +41,7 @@ func TestRequireIPsecHoldsForClients(t *testing.T) {
 		a.reloads.RequireIPsec = requires
 		for name, ask := range map[string]func(api.Configuration) (api.Plan, error){"plan": a.Plan, "apply": a.Apply} {
 			if name == "apply" && !requires {
-				continue // it would, with loops that do not run here
+				continue // it would succeed, but with loops that do not run in this test
 			}
 			_, err := ask(anotherFile)
 			if !requires {

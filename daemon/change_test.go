@@ -16,18 +16,19 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// change changes the daemon's file and has it read.
+// change changes the daemon's configuration file and makes the daemon reload it.
 func (o *operator) change(t *testing.T, change func(*config.Config)) {
 	t.Helper()
-	changed := o.said("configuration applied")
+	changed := o.logged("configuration applied")
 	o.write(change)
 	pass(10 * time.Second)
-	if o.said("configuration applied") != changed+1 {
-		t.Fatalf("the configuration was not changed: %v", o.logs.TakeAll())
+	if o.logged("configuration applied") != changed+1 {
+		t.Fatalf("the configuration was not applied; log: %v", o.logs.TakeAll())
 	}
 }
 
-// untouched is called before something is done to other links, and what it returns after it.
+// untouched is called before other links are changed; the function that it returns is called after
+// it, and fails the test if the link of the VPN has restarted.
 func untouched(t *testing.T, vpn string, pes ...*pe) func() {
 	t.Helper()
 	type at struct {
@@ -55,7 +56,7 @@ func untouched(t *testing.T, vpn string, pes ...*pe) func() {
 		t.Helper()
 		for i, p := range pes {
 			if now := look(p); now != before[i] {
-				t.Errorf("%s was touched at %s: %v, before %v", vpn, p.cfg().Local.HostName, now, before[i])
+				t.Errorf("link of %s restarted at %s: %v, before %v", vpn, p.cfg().Local.HostName, now, before[i])
 			}
 		}
 	}
@@ -71,7 +72,7 @@ func ask0[T any](t *testing.T, f func(context.Context) (T, error)) T {
 	return answer
 }
 
-// vpn is the configuration of another VPN like those of newPE.
+// vpn returns the configuration of another VPN like those of newPE.
 func vpn(like config.VPN, name string, index uint32) config.VPN {
 	like.Name, like.VPNID, like.VR = name, endid.New(0x5e, index), config.VR{NetNS: name}
 	like.Links = slices.Clone(like.Links)
@@ -79,8 +80,9 @@ func vpn(like config.VPN, name string, index uint32) config.VPN {
 	return like
 }
 
-// One VPN comes, changes, moves and goes; the other is never touched.
-func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
+// A VPN is added, changed, moved to another virtual router and removed; the other VPN's link never
+// restarts.
+func TestChangeOfOneVPNDoesNotAffectAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue")
 		a.start(t)
@@ -94,7 +96,7 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 		a.isUp(t)
 		blue()
 
-		// In place.
+		// Changed in place.
 		red := untouched(t, "red", a, b)
 		oa.change(t, func(c *config.Config) {
 			c.VPNs[1].MTU = 1400
@@ -102,55 +104,55 @@ func TestChangeOfOneVPNLeavesTheOtherAlone(t *testing.T) {
 			c.VPNs[1].Echo.Interval = time.Second
 		})
 		if i := a.vrs.at("red/vl-red"); i.MTU != 1400 || len(i.Routes) != 1 || !i.Up {
-			t.Errorf("the interface is %+v", i)
+			t.Errorf("interface %+v", i)
 		}
 		red()
 
-		// It restarts under another name of its interface, in another virtual router.
+		// Another interface name and another virtual router: the link restarts.
 		oa.change(t, func(c *config.Config) {
 			c.VPNs[1].VR.NetNS = "scarlet"
 			c.VPNs[1].Links[0].Interface = "vl-scarlet"
 		})
 		a.isUp(t)
 		if i := a.vrs.at("scarlet/vl-scarlet"); !i.Up || !slices.Equal(a.vrs.released, []string{"netns red"}) {
-			t.Errorf("the interface is %+v, released are %q", i, a.vrs.released)
+			t.Errorf("interface %+v; released virtual routers %q", i, a.vrs.released)
 		}
-		if a.linkOf(t, "red").Reason != "" || b.said("link down") != 1 {
-			t.Errorf("the links down at pe2: %d", b.said("link down"))
+		if a.linkOf(t, "red").Reason != "" || b.logged("link down") != 1 {
+			t.Errorf("pe2 logged link down %d times, want 1; red at pe1: %q", b.logged("link down"), a.linkOf(t, "red").Reason)
 		}
 
-		// VPN-IDs are swapped, at both sides.
+		// Another VPN-ID at both ends.
 		for _, o := range []*operator{oa, ob} {
 			o.change(t, func(c *config.Config) { c.VPNs[1].VPNID = endid.New(0x5e, 7) })
 		}
 		pass(time.Minute)
 		a.isUp(t)
 
-		// The VPN is renamed here, which is nobody else's concern, and goes.
+		// The VPN is renamed here, which does not affect the peer, and then removed.
 		oa.change(t, func(c *config.Config) { c.VPNs[1].Name = "crimson" })
 		a.isUp(t)
 		oa.change(t, func(c *config.Config) { c.VPNs = c.VPNs[:1] })
 		if links := a.allLinks(t); len(links) != 1 || len(a.loops()[0].links) != 1 {
-			t.Errorf("links %+v", links)
+			t.Errorf("links after the removal: %+v", links)
 		}
 		if _, _, sessions := a.plane.count(); sessions != 1 {
-			t.Errorf("%d sessions are left", sessions)
+			t.Errorf("%d sessions, want 1", sessions)
 		}
 		if l := b.linkOf(t, "red"); l.State != api.LinkDown || !strings.Contains(l.Reason, "refused by pe1: VPN-ID") {
-			t.Errorf("at pe2 red is %+v", l)
+			t.Errorf("red at pe2: %+v", l)
 		}
 		blue()
 
-		// The same again is nothing to do.
+		// The same configuration again changes nothing.
 		oa.write(func(*config.Config) {})
-		if a.said("configuration unchanged") != 1 {
-			t.Error("the same configuration is a change")
+		if a.logged("configuration unchanged") != 1 {
+			t.Error("the same configuration was not reported as unchanged")
 		}
 	})
 }
 
-// A peer is reached otherwise, is added and removed: its connection and all of its links begin
-// anew, and another's stay.
+// A peer is added, changed and removed: its connection and all of its links restart, and those of
+// another peer do not.
 func TestChangeOfAPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("blue")
@@ -179,16 +181,16 @@ func TestChangeOfAPeer(t *testing.T) {
 			t.Errorf("peers %+v", peers)
 		}
 
-		// It gets another secret and authentication: the connection is another.
+		// Other authentication: the connection restarts.
 		opened, _, _ := a.plane.count()
 		oa.change(t, func(cfg *config.Config) {
 			cfg.Peers[1].Authentication, cfg.Peers[1].Secret = config.AuthenticationNone, nil
 		})
 		if now, open, _ := a.plane.count(); now == opened || open != 2 {
-			t.Errorf("%d tunnels were opened, %d are", now, open)
+			t.Errorf("%d tunnels opened, before %d; %d open, want 2", now, opened, open)
 		}
 		if l := c.linkOf(t, "green"); l.State == api.LinkUp {
-			t.Error("green is up, without its secret")
+			t.Error("green is up without the secret")
 		}
 		oa.change(t, func(cfg *config.Config) {
 			cfg.Peers[1].Authentication, cfg.Peers[1].Secret = "", config.Secret("secret")
@@ -199,23 +201,23 @@ func TestChangeOfAPeer(t *testing.T) {
 
 		oa.change(t, func(cfg *config.Config) { cfg.Peers, cfg.VPNs = cfg.Peers[:1], cfg.VPNs[:1] })
 		if len(ask0(t, a.Peers)) != 1 || len(a.loops()) != 1 {
-			t.Error("the peer is there still")
+			t.Error("the removed peer still exists")
 		}
 		if _, open, sessions := a.plane.count(); open != 1 || sessions != 1 {
-			t.Errorf("left are %d tunnels, %d sessions", open, sessions)
+			t.Errorf("%d tunnels and %d sessions, want 1 and 1", open, sessions)
 		}
 		if l := c.linkOf(t, "green"); !strings.Contains(l.Reason, "") || l.State == api.LinkUp {
-			t.Errorf("at pe3 green is %+v", l)
+			t.Errorf("green at pe3: %+v", l)
 		}
 		if c.logs.FilterMessage("control connection down").Len() == 0 {
-			t.Error("pe3 was not told")
+			t.Error("pe3 was not notified of the end of the connection")
 		}
 		blue()
 	})
 }
 
-// What cannot be had changes nothing: keys for a restart, sockets that cannot be opened.
-func TestChangeThatIsRefused(t *testing.T) {
+// A configuration that requires a restart, or sockets that cannot be opened, changes nothing.
+func TestRejectedChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")
 		a.start(t)
@@ -228,10 +230,10 @@ func TestChangeThatIsRefused(t *testing.T) {
 			c.Local.HostName = "pe9"
 			c.VPNs = nil
 		})
-		told := a.logs.FilterMessage("configuration not applied, nothing changed").All()
+		lines := a.logs.FilterMessage("configuration not applied, nothing changed").All()
 		const want = "local.hostname pe1 → pe9: requires a restart of l2tpvld; nothing was changed"
-		if len(told) != 1 || told[0].ContextMap()["reason"] != want {
-			t.Errorf("told %v", told)
+		if len(lines) != 1 || lines[0].ContextMap()["reason"] != want {
+			t.Errorf("logged %v", lines)
 		}
 		o.file = *a.cfg()
 		a.portTaken = errors.New("address in use")
@@ -239,31 +241,31 @@ func TestChangeThatIsRefused(t *testing.T) {
 			c.Peers[0].Encapsulation, c.VPNs = config.EncapsulationIP, nil
 		})
 		pass(time.Minute)
-		if a.running.Load() != before || a.said("configuration applied") != 0 {
-			t.Error("something was changed")
+		if a.running.Load() != before || a.logged("configuration applied") != 0 {
+			t.Error("the running configuration was changed")
 		}
-		if told := a.logs.FilterMessage("configuration not applied, nothing changed").All(); len(told) != 2 {
-			t.Errorf("told %v", told)
+		if lines := a.logs.FilterMessage("configuration not applied, nothing changed").All(); len(lines) != 2 {
+			t.Errorf("logged %v", lines)
 		}
 		blue()
 		red()
 	})
 }
 
-// A link that is to be protected from now on leaves the connection in clear before it is on the
-// other.
+// A link that becomes protected leaves the clear connection before it is added to the protected
+// one.
 func TestChangeOfTheClass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
-		var inClear atomic.Int64
+		var clear atomic.Int64
 		a.plane.network.seen = func(_ []byte, from, _ netip.AddrPort) {
 			if from.Port() == 1702 {
-				inClear.Add(1)
+				clear.Add(1)
 			}
 		}
 		a.start(t)
 		b.start(t)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.isUp(t)
 		oa, ob := operate(t, a), operate(t, b)
@@ -278,44 +280,44 @@ func TestChangeOfTheClass(t *testing.T) {
 			for _, class := range []func(*config.Config){class(config.IPsecNone), class(config.IPsecRequired)} {
 				oa.change(t, class)
 				ob.change(t, class)
-				s.raise(true, a, b)
+				s.set(true, a, b)
 				pass(2 * time.Minute)
 				a.isUp(t)
 				b.isUp(t)
 				if n := len(a.loops()); n != 1 {
-					t.Errorf("%d loops", n)
+					t.Errorf("%d loops, want 1", n)
 				}
 			}
 		}
-		sent := inClear.Load()
+		sent := clear.Load()
 		pass(time.Hour)
-		if n := inClear.Load() - sent; n != 0 {
-			t.Errorf("%d messages were sent in clear after all links are to be protected", n)
+		if n := clear.Load() - sent; n != 0 {
+			t.Errorf("%d messages sent in the clear while all links are protected", n)
 		}
 		if !slices.Contains(a.guard.calls, "release pe2") {
-			t.Errorf("the guard was asked %q", a.guard.calls)
+			t.Errorf("calls of the guard %q, want release pe2 among them", a.guard.calls)
 		}
 	})
 }
 
-// upWithRedProtected are two PEs with all links up, of which red's is protected.
+// upWithRedProtected returns two PEs with all links up; that of red is protected.
 func upWithRedProtected(t *testing.T) (a, b *pe) {
 	t.Helper()
 	n, a, b := twoPEs("blue", "red", "green")
 	for _, p := range []*pe{a, b} {
 		p.reconfigure(protect(1))
 	}
-	s := shieldBetween(n)
+	s := ipsecBetween(n)
 	a.start(t)
 	b.start(t)
-	s.raise(true, a, b)
+	s.set(true, a, b)
 	pass(time.Minute)
 	a.isUp(t)
 	return a, b
 }
 
-// However long the kernel takes to end a link in clear: it is not begun protected before, and the
-// others wait for nothing.
+// However long the kernel takes to remove a clear link: it is not added as a protected link before,
+// and other links are not affected.
 func TestClearIsGoneBeforeProtected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := upWithRedProtected(t)
@@ -328,13 +330,13 @@ func TestClearIsGoneBeforeProtected(t *testing.T) {
 		oa.write(protected)
 		pass(10 * removalTimeout)
 		for _, tunnel := range a.plane.tunnels {
-			// Blue in clear is there still, at the kernel's leisure.
+			// The kernel has not removed the clear session of blue yet.
 			if n := len(tunnel.all()); tunnel.cfg.Protected && n != 1 || !tunnel.cfg.Protected && n > 2 {
-				t.Errorf("%d sessions of %+v", n, tunnel.cfg)
+				t.Errorf("%d sessions in tunnel %+v", n, tunnel.cfg)
 			}
 		}
-		if n := a.said("configuration applied"); n != 0 {
-			t.Error("the change is told before it is done")
+		if n := a.logged("configuration applied"); n != 0 {
+			t.Error("the change was logged as applied before it was")
 		}
 		red()
 		green()
@@ -343,14 +345,15 @@ func TestClearIsGoneBeforeProtected(t *testing.T) {
 		a.isUp(t)
 		b.isUp(t)
 		if l := a.linkOf(t, "blue"); l.IPsec != "required" || l.ESP == "" {
-			t.Errorf("blue is %+v", l)
+			t.Errorf("blue: %+v", l)
 		}
 		red()
 		green()
 	})
 }
 
-// A daemon that is stopped does not wait for the kernel to end a link that is to be protected.
+// A daemon that is stopped does not wait until the kernel has removed a link that becomes
+// protected.
 func TestStopWhileClearGoes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, _ := upWithRedProtected(t)
@@ -361,17 +364,17 @@ func TestStopWhileClearGoes(t *testing.T) {
 		time.AfterFunc(10*time.Second, func() { close(release) })
 		a.stop()
 		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
-			t.Errorf("%d tunnels and %d sessions are left", open, sessions)
+			t.Errorf("%d tunnels and %d sessions, want none", open, sessions)
 		}
 		for _, tunnel := range a.plane.tunnels {
 			if tunnel.cfg.Protected && len(tunnel.all()) > 0 {
-				t.Error("the protected session was begun")
+				t.Error("the protected session was created")
 			}
 		}
 	})
 }
 
-// While the configuration changes the API answers.
+// The API answers while the configuration changes.
 func TestAnswersDuringChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")
@@ -379,9 +382,9 @@ func TestAnswersDuringChanges(t *testing.T) {
 		b.start(t)
 		pass(10 * time.Second)
 		o := operate(t, a)
-		over := make(chan struct{})
+		done := make(chan struct{})
 		go func() {
-			defer close(over)
+			defer close(done)
 			for range 200 {
 				ask0(t, a.Links)
 				time.Sleep(50 * time.Millisecond)
@@ -390,6 +393,6 @@ func TestAnswersDuringChanges(t *testing.T) {
 		for i := range 4 {
 			o.change(t, func(c *config.Config) { c.Peers[0].Port = uint16(1702 + (i+1)%2) })
 		}
-		<-over
+		<-done
 	})
 }

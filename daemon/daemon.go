@@ -105,8 +105,8 @@ func Run(ctx context.Context, cfg *config.Config, reload Reload, supervisor Supe
 	})
 }
 
-// RunOn is Run with another data plane and other virtual routers than the host's, for benchmarks. It
-// has no IPsec.
+// RunOn is Run with another data plane and other virtual routers than the host's, for benchmarks.
+// It has no IPsec.
 func RunOn(ctx context.Context, plane dataplane.Plane, routers Routers, cfg *config.Config, version string, log *zap.Logger) error {
 	d := newDaemon(cfg, version, log)
 	d.plane, d.planeReason = plane, "chosen by the caller"

@@ -20,11 +20,11 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// From start to a clean end with the real sockets, and nothing left. Being told to end before it
-// has started is the shortest such life.
+// Run starts and ends cleanly with real sockets, and leaves nothing behind. The context is canceled
+// before the start, which makes the run as short as possible.
 func TestRun(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Fatal("needs root, to look after network namespaces")
+		t.Fatal("needs root, to manage network namespaces")
 	}
 	taken, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -44,10 +44,10 @@ func TestRun(t *testing.T) {
 		port   uint16
 		peers  []config.Peer
 		socket string
-		err    string // what it says; empty: none
+		err    string // part of the error; empty: none
 		logs   []string
 	}{
-		{"fine", 0, nil, "", "", []string{"starting", "shutting down", "stopped"}},
+		{"success", 0, nil, "", "", []string{"starting", "shutting down", "stopped"}},
 		{"port taken", taken.LocalAddr().(*net.UDPAddr).AddrPort().Port(), []config.Peer{{Name: "pe2", Address: netip.MustParseAddr("192.0.2.2"), Port: 1702}}, "", "listen for peers: ", []string{"starting"}},
 		{"another daemon", 0, nil, live.Addr().String(), "another l2tpvld is running", []string{"starting"}},
 	} {
@@ -67,21 +67,21 @@ func TestRun(t *testing.T) {
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
-			var said []string
+			var messages []string
 			for _, line := range logs.All() {
-				said = append(said, line.Message)
+				messages = append(messages, line.Message)
 			}
-			if !slices.Equal(said, tt.logs) {
-				t.Errorf("the log says %q, want %q", said, tt.logs)
+			if !slices.Equal(messages, tt.logs) {
+				t.Errorf("log %q, want %q", messages, tt.logs)
 			}
 			if _, err := os.Lstat(socket); tt.socket == "" && !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the API's socket is left behind: %v", err)
+				t.Errorf("the API socket was left behind: %v", err)
 			}
 		})
 	}
 }
 
-// The log goes to standard error, in lines for people or for machines.
+// The log goes to standard error, as text or as JSON.
 func TestNewLogger(t *testing.T) {
 	logged := func(cfg config.Log) string {
 		t.Helper()
@@ -115,6 +115,6 @@ func TestNewLogger(t *testing.T) {
 		t.Errorf("JSON: %v in %q", err, text)
 	}
 	if _, _, err := NewLogger(config.Log{Level: "loud"}); err == nil || !strings.HasPrefix(err.Error(), "log.level: ") {
-		t.Errorf("a level that there is not: %v", err)
+		t.Errorf("unknown level: %v", err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// The life of a link, as those who follow the events see it.
+// The events of a link that comes up, loses its virtual router, comes up again and goes down.
 func TestEventsOfALink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -41,15 +41,15 @@ func TestEventsOfALink(t *testing.T) {
 			api.EventLinkDown, api.EventConnectionFailed,
 		}
 		if got := kinds(a); !slices.Equal(got, want) {
-			t.Errorf("pe1 tells of %q\nwant %q", got, want)
+			t.Errorf("events of pe1 %q\nwant %q", got, want)
 		}
 		if got := kinds(b); !slices.Contains(got, api.EventStopping) || !slices.Contains(got, api.EventConnectionDown) {
-			t.Errorf("pe2 tells of %q", got)
+			t.Errorf("events of pe2 %q", got)
 		}
 	})
 }
 
-// A peer that makes us repeat ourselves does not fill the ring either.
+// A peer that causes the same event again and again does not fill the ring.
 func TestEventsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")

@@ -20,7 +20,7 @@ type linkRuntime struct {
 	loop    *loop
 	link    *session.Link
 	queue   queue
-	present atomic.Pointer[planeSession] // written by jobs of the queue only; nil: no session exists
+	present atomic.Pointer[planeSession] // written by jobs of the queue only; nil: no session
 	gone    chan struct{}                // closed when the link is removed and nothing of it exists
 }
 

@@ -28,35 +28,37 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// delay is how long the fake network takes from PE to PE.
+// delay is the one-way delay of the fake network.
 const delay = 5 * time.Millisecond
 
-// network is the provider's network between fake data planes. It keeps the order of what it
-// carries.
+// network is the provider's network between fake data planes. It delivers in order.
 type network struct {
-	carrying  sync.Mutex // held while something is handed over
+	carrying  sync.Mutex // held during a delivery
 	inTransit []func()
 
 	mu      sync.Mutex
 	cut     bool
 	tunnels map[ends]*tunnel // the newest between two addresses
 	hosts   map[netip.AddrPort]*pe
-	nat     map[netip.AddrPort]netip.AddrPort             // as what others see an address; what they send there gets to it
-	seen    func(message []byte, from, to netip.AddrPort) // told of each control message; nil: nobody
-	passes  func(from, to netip.AddrPort) bool            // whether packets pass between two addresses; nil: they do
+	// nat maps an inside address to the address that other hosts see.
+	nat map[netip.AddrPort]netip.AddrPort
+	// seen is called for each control message, unless it is nil.
+	seen func(message []byte, from, to netip.AddrPort)
+	// passes reports whether packets pass between two addresses; nil: they do.
+	passes func(from, to netip.AddrPort) bool
 }
 
-// ends are the addresses of a tunnel, as a connected socket has them.
+// ends are the addresses of a connected socket.
 type ends struct{ local, peer netip.AddrPort }
 
-// translate has an address seen as another one from now on.
+// translate makes other hosts see another address in place of inside.
 func (n *network) translate(inside, outside netip.AddrPort) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.nat[inside] = outside
 }
 
-// outside is what others see in the place of an address.
+// outside returns the address that other hosts see.
 func (n *network) outside(inside netip.AddrPort) netip.AddrPort {
 	if outside, ok := n.nat[inside]; ok {
 		return outside
@@ -64,7 +66,7 @@ func (n *network) outside(inside netip.AddrPort) netip.AddrPort {
 	return inside
 }
 
-// inside is what an address of others is in truth.
+// inside returns the real address behind one that other hosts see.
 func (n *network) inside(outside netip.AddrPort) netip.AddrPort {
 	for inside, as := range n.nat {
 		if as == outside {
@@ -80,7 +82,7 @@ func (n *network) setCut(cut bool) {
 	n.cut = cut
 }
 
-// deliver hands something to the tunnel at an address, or to the listener behind it.
+// deliver delivers to the tunnel at an address, or else to the listener there.
 func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toListener func(l *listen.Listener, from netip.AddrPort)) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,7 +92,7 @@ func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toLis
 	from, to = n.outside(from), n.inside(to)
 	n.inTransit = append(n.inTransit, func() {
 		n.mu.Lock()
-		t, l := n.tunnels[ends{to, from}], n.hosts[to].hearing(to)
+		t, l := n.tunnels[ends{to, from}], n.hosts[to].listenerAt(to)
 		n.mu.Unlock()
 		switch {
 		case t != nil:
@@ -102,30 +104,30 @@ func (n *network) deliver(from, to netip.AddrPort, toTunnel func(*tunnel), toLis
 	time.AfterFunc(delay, n.arrive)
 }
 
-// arrive hands over what has been in transit for the longest time.
+// arrive makes the oldest delivery in transit.
 func (n *network) arrive() {
 	n.carrying.Lock()
 	defer n.carrying.Unlock()
 	n.mu.Lock()
-	hand := n.inTransit[0]
+	deliver := n.inTransit[0]
 	n.inTransit = n.inTransit[1:]
 	n.mu.Unlock()
-	hand()
+	deliver()
 }
 
-// plane is a data plane of one PE.
+// plane is the fake data plane of one PE.
 type plane struct {
 	network *network
-	block   func()                       // what CreateSession waits for; nil: nothing
-	closing func()                       // what a session's Close waits for; nil: nothing
-	opened  func(dataplane.TunnelConfig) // told of each tunnel; nil: nobody
+	block   func()                       // called by CreateSession; nil: not called
+	closing func()                       // called by a session's Close; nil: not called
+	opened  func(dataplane.TunnelConfig) // called for each tunnel; nil: not called
 
 	mu       sync.Mutex
-	refused  error     // why a tunnel cannot be opened; nil: it can
-	asked    int       // times that a tunnel was asked for
-	askedAt  time.Time // the last time
+	refused  error     // error of OpenTunnel; nil: it succeeds
+	calls    int       // number of calls of OpenTunnel
+	calledAt time.Time // time of the last call
 	tunnels  []*tunnel
-	sessions int // that are there
+	sessions int // existing sessions
 }
 
 func (*plane) Name() string { return "fake" }
@@ -133,7 +135,7 @@ func (*plane) Name() string { return "fake" }
 func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.asked, p.askedAt = p.asked+1, time.Now()
+	p.calls, p.calledAt = p.calls+1, time.Now()
 	if p.refused != nil {
 		return nil, fmt.Errorf("open: %w", p.refused)
 	}
@@ -149,29 +151,28 @@ func (p *plane) OpenTunnel(cfg dataplane.TunnelConfig) (dataplane.Tunnel, error)
 	return t, nil
 }
 
-// refuse makes OpenTunnel fail, or no longer.
+// refuse sets the error of OpenTunnel.
 func (p *plane) refuse(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refused = err
 }
 
-// tried tells how often a tunnel was asked for, and when last.
+// tried returns the number of calls of OpenTunnel and the time of the last one.
 func (p *plane) tried() (times int, last time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.asked, p.askedAt
+	return p.calls, p.calledAt
 }
 
-// newest is the tunnel opened last.
+// newest returns the tunnel opened last.
 func (p *plane) newest() *tunnel {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tunnels[len(p.tunnels)-1]
 }
 
-// count tells how many tunnels were opened, how many of these are not closed, and how many sessions
-// there are.
+// count returns the number of tunnels opened so far, of open tunnels, and of existing sessions.
 func (p *plane) count() (opened, open, sessions int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -239,7 +240,7 @@ func (t *tunnel) CreateSession(cfg dataplane.SessionConfig) (dataplane.Session, 
 	return s, nil
 }
 
-// all are the sessions there are.
+// all returns the existing sessions.
 func (t *tunnel) all() []*fakeSession {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -302,7 +303,7 @@ func (s *fakeSession) Close() error {
 	return nil
 }
 
-// remove takes the session away, with tunnel.mu held.
+// remove removes the session. It needs tunnel.mu.
 func (s *fakeSession) remove() {
 	s.over.Do(func() {
 		delete(s.tunnel.sessions, s.cfg.LocalID)
@@ -312,13 +313,13 @@ func (s *fakeSession) remove() {
 	})
 }
 
-// vrs are virtual routers that keep what they are told.
+// vrs are fake virtual routers that record their configuration.
 type vrs struct {
 	mu         sync.Mutex
 	refused    error
 	released   []string
 	interfaces map[string]vr.Interface // by VR/interface
-	setDown    map[string]bool         // by VR/interface: what an operator has set down
+	setDown    map[string]bool         // by VR/interface: set down by the operator
 }
 
 func (v *vrs) Ensure(s vr.Spec) (Router, error) {
@@ -327,14 +328,14 @@ func (v *vrs) Ensure(s vr.Spec) (Router, error) {
 	return &fakeRouter{v, s.Name()}, v.refused
 }
 
-func (v *vrs) Attach(_ vr.Spec, wanted []vr.Attachment, told func(string, error)) error {
+func (v *vrs) Attach(_ vr.Spec, wanted []vr.Attachment, attached func(string, error)) error {
 	for _, a := range wanted {
-		told(a.Name, nil)
+		attached(a.Name, nil)
 	}
 	return nil
 }
 
-// Release notes what was released.
+// Release records the released router.
 func (v *vrs) Release(s vr.Spec) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -344,14 +345,14 @@ func (v *vrs) Release(s vr.Spec) error {
 
 func (v *vrs) Close() error { return nil }
 
-// refuse makes Ensure fail, or no longer.
+// refuse sets the error of Ensure.
 func (v *vrs) refuse(err error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.refused = err
 }
 
-// at is the interface VR/name.
+// at returns the interface VR/name.
 func (v *vrs) at(key string) vr.Interface {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -382,8 +383,8 @@ func (r *fakeRouter) IsUp(ifname string) (bool, error) {
 	return r.interfaces[key].Up && !r.setDown[key], nil
 }
 
-// turn sets the interface of a VPN's link up or down, as an operator does.
-func (p *pe) turn(vpn string, up bool) {
+// setInterface sets the interface of a VPN's link up or down, as the operator does.
+func (p *pe) setInterface(vpn string, up bool) {
 	key := vpn + "/vl-" + vpn
 	p.vrs.mu.Lock()
 	p.vrs.setDown[key] = !up
@@ -391,20 +392,20 @@ func (p *pe) turn(vpn string, up bool) {
 	p.interfaces.stateChanged(vr.Spec{NetNS: vpn}, "vl-"+vpn, up)
 }
 
-// pe is a daemon in the bubble, without the sockets and the kernel.
+// pe is a daemon in the bubble, with a fake data plane, virtual routers, guard and sockets.
 type pe struct {
 	*Daemon
-	portTaken error // why no socket can be opened; nil: it can
+	portTaken error // error of opening a socket; nil: it succeeds
 	plane     *plane
 	vrs       *vrs
 	guard     *fakeGuard
 	logs      *observer.ObservedLogs
 	listener  *listen.Listener
 
-	stop func() // ends the daemon, and waits for its end
+	stop func() // stops the daemon, and returns when it has ended
 }
 
-// newPE makes a daemon with links of these VPNs to one peer.
+// newPE returns a daemon with links of these VPNs to one peer.
 func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) *pe {
 	core, logs := observer.New(zapcore.DebugLevel)
 	cfg := &config.Config{
@@ -435,13 +436,13 @@ func newPE(n *network, name, address, peer, peerAddress string, vpns ...string) 
 		if p.portTaken != nil {
 			return nil, p.portTaken
 		}
-		return deafConn{}, nil
+		return silentConn{}, nil
 	})
 	p.remake()
 	return p
 }
 
-// remake makes the loops and what listens for them, of the configuration as it is now.
+// remake makes the loops and listeners of the present configuration.
 func (p *pe) remake() {
 	p.makeLoops()
 	peers := listenPeers(p.loops())
@@ -449,46 +450,46 @@ func (p *pe) remake() {
 		panic(err)
 	}
 	p.listeners.Dispatch(peers)
-	p.listener = p.hearing(p.localAddrPort())
+	p.listener = p.listenerAt(p.localAddrPort())
 	p.plane.network.hosts[p.localAddrPort()] = p
 }
 
-// hearing is what listens at an address; nil: nothing.
-func (p *pe) hearing(at netip.AddrPort) *listen.Listener {
+// listenerAt returns the listener at an address; nil: there is none.
+func (p *pe) listenerAt(at netip.AddrPort) *listen.Listener {
 	if p == nil {
 		return nil
 	}
 	return p.listeners.At(at)
 }
 
-// deafConn is a socket at which nothing arrives: the network calls the listener itself.
-type deafConn struct{ net.PacketConn }
+// silentConn is a socket that receives nothing: the network calls the listener itself.
+type silentConn struct{ net.PacketConn }
 
-func (deafConn) ReadFrom([]byte) (int, net.Addr, error) { return 0, nil, net.ErrClosed }
-func (deafConn) Close() error                           { return nil }
+func (silentConn) ReadFrom([]byte) (int, net.Addr, error) { return 0, nil, net.ErrClosed }
+func (silentConn) Close() error                           { return nil }
 
-// localAddrPort is where the daemon listens for links in clear.
+// localAddrPort returns the address where the daemon listens for clear links.
 func (p *pe) localAddrPort() netip.AddrPort {
 	return netip.AddrPortFrom(p.cfg().Local.Address, p.cfg().Local.Port)
 }
 
-// start runs the daemon until stop, or the end of the test.
+// start runs the daemon until stop or the end of the test.
 func (p *pe) start(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(ended)
 		p.startLoops(ctx)
 		p.awaitEnd(ctx)
 	}()
 	p.stop = sync.OnceFunc(func() {
 		cancel()
-		<-over
+		<-ended
 	})
 	t.Cleanup(p.stop)
 }
 
-// twoPEs are two daemons with links of these VPNs between them, not started.
+// twoPEs returns two daemons with links of these VPNs between them, not started.
 func twoPEs(vpns ...string) (n *network, a, b *pe) {
 	n = &network{tunnels: make(map[ends]*tunnel), hosts: make(map[netip.AddrPort]*pe), nat: make(map[netip.AddrPort]netip.AddrPort)}
 	a = newPE(n, "pe1", "192.0.2.1", "pe2", "192.0.2.2", vpns...)
@@ -496,7 +497,7 @@ func twoPEs(vpns ...string) (n *network, a, b *pe) {
 	return n, a, b
 }
 
-// pass lets time pass in the bubble.
+// pass advances the time in the bubble.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
@@ -511,7 +512,7 @@ func (p *pe) look(t *testing.T) *report.View {
 	return &v
 }
 
-// links are what the API tells of them.
+// allLinks returns the API's answer about the links.
 func (p *pe) allLinks(t *testing.T) []api.Link {
 	t.Helper()
 	links, err := p.Links(t.Context())
@@ -531,5 +532,5 @@ func (p *pe) isUp(t *testing.T) {
 	}
 }
 
-// said counts the lines of the log with that message.
-func (p *pe) said(message string) int { return p.logs.FilterMessage(message).Len() }
+// logged returns the number of log lines with that message.
+func (p *pe) logged(message string) int { return p.logs.FilterMessage(message).Len() }

@@ -11,18 +11,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// fakeGuard is a guard that notes what it is asked, and whose security associations the test makes.
+// fakeGuard is a guard that records its calls. The test sets its security associations.
 type fakeGuard struct {
 	mu      sync.Mutex
-	refused error         // why it does not protect; nil: it does
-	block   chan struct{} // what Protect waits for; nil: nothing
+	refused error         // the error of Protect; nil: it succeeds
+	block   chan struct{} // Protect waits for it; nil: it does not wait
 	peers   map[string]ipsec.Peer
 	status  ipsec.Status
-	calls   []string      // in order, but for Status
+	calls   []string      // in order, except Status
 	tried   []time.Time   // when Protect was called
 	closing func()        // called by Close; nil: nothing
 	renew   func() error  // called by Reconnect; nil: nothing
-	slow    time.Duration // what Status takes
+	slow    time.Duration // how long Status takes
 }
 
 func newFakeGuard() *fakeGuard {
@@ -84,14 +84,14 @@ func (g *fakeGuard) Status(string) ipsec.Status {
 	return g.status
 }
 
-// set changes what the guard does and tells.
+// set changes the guard under its lock.
 func (g *fakeGuard) set(change func(*fakeGuard)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	change(g)
 }
 
-// protects reports whether the floor stands under a flow.
+// protects reports whether the floor for a flow is in place.
 func (g *fakeGuard) protects(local, remote netip.AddrPort) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -101,16 +101,16 @@ func (g *fakeGuard) protects(local, remote netip.AddrPort) bool {
 	})
 }
 
-// shield is IPsec between two PEs: from then on protected packets pass.
-type shield struct {
+// fakeIPsec is IPsec between two PEs: protected packets pass while it is up.
+type fakeIPsec struct {
 	n  *network
 	mu sync.Mutex
 	up bool
 }
 
-// shieldBetween has no protected packet pass until the shield is raised.
-func shieldBetween(n *network) *shield {
-	s := &shield{n: n}
+// ipsecBetween returns IPsec that is down: the network drops protected packets.
+func ipsecBetween(n *network) *fakeIPsec {
+	s := &fakeIPsec{n: n}
 	n.passes = func(from, to netip.AddrPort) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -119,8 +119,8 @@ func shieldBetween(n *network) *shield {
 	return s
 }
 
-// raise makes or ends the security associations, which both daemons are told of.
-func (s *shield) raise(up bool, pes ...*pe) {
+// set establishes or ends the security associations, and notifies the daemons.
+func (s *fakeIPsec) set(up bool, pes ...*pe) {
 	s.mu.Lock()
 	s.up = up
 	s.mu.Unlock()

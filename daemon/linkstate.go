@@ -33,8 +33,8 @@ func (i *interfaces) stateChanged(router vr.Spec, name string, up bool) {
 }
 
 // stateChanged finds out whether the operator has set the interface up or down, and notifies the
-// loop. It queues behind the daemon's own changes of the interface and then queries its state again:
-// so a change of the daemon is not mistaken for the operator's.
+// loop. It queues behind the daemon's own changes of the interface and then queries its state
+// again: so a change of the daemon is not mistaken for the operator's.
 func (x *linkRuntime) stateChanged(up bool) {
 	x.queue.add(func() {
 		p := x.present.Load()

@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// blamed is the first broken layer of a VPN's link, and what is to be done.
-func (p *pe) blamed(t *testing.T, i int) (layer, text, advice string) {
+// failedLayer returns the failed layer of a link in its explanation, and the advice.
+func (p *pe) failedLayer(t *testing.T, i int) (layer, text, advice string) {
 	t.Helper()
 	v := p.look(t)
 	x, _ := report.Explain([]report.View{*v}, v.Links[i].Config.VPN)
@@ -24,7 +24,8 @@ func (p *pe) blamed(t *testing.T, i int) (layer, text, advice string) {
 	return "", "", ""
 }
 
-// What the operator sets down at one PE is explained at both, and comes back as it was.
+// An interface that the operator sets down at one PE is explained at both, and comes back in the
+// same session.
 func TestInterfaceSetDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")
@@ -34,7 +35,7 @@ func TestInterfaceSetDown(t *testing.T) {
 		a.isUp(t)
 		before := a.look(t)
 
-		a.turn("red", false)
+		a.setInterface("red", false)
 		pass(time.Second)
 		for _, tt := range []struct {
 			pe             *pe
@@ -45,41 +46,41 @@ func TestInterfaceSetDown(t *testing.T) {
 		} {
 			l := tt.pe.allLinks(t)[1]
 			if l.VPN != "red" || l.State != api.LinkDown || l.Reason != tt.reason || l.RetryAt != nil {
-				t.Errorf("red is told as %+v", l)
+				t.Errorf("red: %+v", l)
 			}
-			layer, text, advice := tt.pe.blamed(t, 1)
+			layer, text, advice := tt.pe.failedLayer(t, 1)
 			if layer != "interface" || text != tt.reason || !strings.Contains(advice, tt.advice) {
-				t.Errorf("explained by the %s: %q, %q", layer, text, advice)
+				t.Errorf("failed layer %s: %q, %q", layer, text, advice)
 			}
 			if blue := tt.pe.allLinks(t)[0]; blue.State != api.LinkUp {
-				t.Errorf("blue is %s", blue.State)
+				t.Errorf("blue is %s, want up", blue.State)
 			}
 		}
 		for _, s := range append(a.plane.newest().all(), b.plane.newest().all()...) {
 			if open := s.open.Load(); (open == 0) != strings.HasSuffix(s.cfg.Interface, "red") {
-				t.Errorf("protocols %d pass in %s", open, s.cfg.Interface)
+				t.Errorf("open protocols %d of %s", open, s.cfg.Interface)
 			}
 		}
 
 		pass(time.Hour)
-		a.turn("red", true)
+		a.setInterface("red", true)
 		pass(time.Second)
 		a.isUp(t)
 		b.isUp(t)
 		if after := a.look(t); after.Links[1].Session.ID != before.Links[1].Session.ID || after.Links[1].Attempt != before.Links[1].Attempt {
-			t.Error("red has come back in another session")
+			t.Error("red came back in another session")
 		}
 		if !a.vrs.at("red/vl-red").Up || !b.vrs.at("red/vl-red").Up {
-			t.Error("an interface is not up")
+			t.Error("an interface is not set up")
 		}
-		if n := a.said("link down"); n != 1 {
-			t.Errorf("the log tells %d times that a link is down", n)
+		if n := a.logged("link down"); n != 1 {
+			t.Errorf("link down logged %d times, want 1", n)
 		}
 	})
 }
 
-// Our own doing is not taken for an operator's, however late the word of it comes.
-func TestOwnConfigurationIsNoTurn(t *testing.T) {
+// A change by the daemon is not mistaken for the operator's, however late its notification arrives.
+func TestOwnInterfaceChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.start(t)
@@ -93,14 +94,14 @@ func TestOwnConfigurationIsNoTurn(t *testing.T) {
 		pass(time.Second)
 		a.isUp(t)
 		b.isUp(t)
-		if a.said("link down")+b.said("link down") != 0 {
-			t.Error("the link was down")
+		if a.logged("link down")+b.logged("link down") != 0 {
+			t.Error("the link went down")
 		}
 	})
 }
 
-// One that was set down and up again so fast that nobody saw it down has lost its routes: it is
-// made anew.
+// An interface that was set down and up again before its state was queried has lost its routes: it
+// is configured again.
 func TestInterfaceSetDownAndUpAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -108,14 +109,14 @@ func TestInterfaceSetDownAndUpAtOnce(t *testing.T) {
 		b.start(t)
 		pass(10 * time.Second)
 		a.vrs.mu.Lock()
-		whole := a.vrs.interfaces["red/vl-red"]
+		before := a.vrs.interfaces["red/vl-red"]
 		a.vrs.interfaces["red/vl-red"] = vr.Interface{Up: true}
 		a.vrs.mu.Unlock()
 		a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "vl-red", false)
 		a.interfaces.stateChanged(vr.Spec{NetNS: "red"}, "vl-red", true)
 		pass(time.Second)
-		if now := a.vrs.at("red/vl-red"); now.MTU != whole.MTU || now.LinkLocal != whole.LinkLocal {
-			t.Errorf("the interface is %+v, was %+v", now, whole)
+		if now := a.vrs.at("red/vl-red"); now.MTU != before.MTU || now.LinkLocal != before.LinkLocal {
+			t.Errorf("interface %+v, before %+v", now, before)
 		}
 		a.isUp(t)
 	})

@@ -31,7 +31,7 @@ type loop struct {
 	class  config.IPsec
 	remote netip.AddrPort // the peer's address and port as configured at the start; never changes
 	static bool           // the peer has no control connection
-	local  netip.AddrPort // source and listening address; the zero address leaves it to the routing table
+	local  netip.AddrPort // to send from and to listen at; a zero address: as routed
 	log    *zap.Logger
 
 	protection *protection // nil: the class is clear
@@ -45,13 +45,13 @@ type loop struct {
 	mailbox chan func(now time.Time)
 	ended   chan struct{} // closed when the goroutine has ended
 	cancel  context.CancelCauseFunc
-	closing sync.WaitGroup              // jobs that must not outlive the loop, such as closing a tunnel
-	last    atomic.Pointer[report.View] // the latest view, for when the loop is too busy for a new one
+	closing sync.WaitGroup              // jobs that must not outlive the loop
+	last    atomic.Pointer[report.View] // the latest view, used while the loop is too busy
 
 	dropped     atomic.Uint64 // messages and frames dropped because the mailbox was full
 	tooLong     atomic.Uint64 // messages longer than maxMessage
 	unexpected  atomic.Uint64 // control messages of a static peer
-	foreignPort atomic.Uint64 // messages dropped because they came from another port than the path's
+	foreignPort atomic.Uint64 // messages dropped because of their source port
 }
 
 // maxMessage is the length of the longest accepted control message in octets. No peer has reason to
@@ -188,8 +188,8 @@ func (l *loop) advance(now time.Time) {
 			l.pair.RetryNow(now, &l.out)
 		}
 	}
-	if heard := l.path.lastHeard(); !heard.IsZero() {
-		l.pair.DataReceived(heard)
+	if at := l.path.lastReceived(); !at.IsZero() {
+		l.pair.DataReceived(at)
 	}
 	for link := range l.pair.Due(now) {
 		if x := l.links[link]; x != nil {
@@ -234,7 +234,7 @@ func (l *loop) handleMessage(now time.Time, message []byte, from netip.AddrPort)
 		l.handleForeignPort(now, message, from)
 		return
 	}
-	l.path.heardAt = now
+	l.path.receivedAt = now
 	l.pair.Receive(now, message, &l.out)
 }
 

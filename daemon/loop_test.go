@@ -19,7 +19,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/vr"
 )
 
-// From nothing to packets and back to nothing. The bubble fails the test if a goroutine is left.
+// Two daemons start, their links come up, and they stop. The bubble fails the test if a goroutine
+// is left.
 func TestTwoDaemons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red", "blue")
@@ -29,15 +30,15 @@ func TestTwoDaemons(t *testing.T) {
 		a.isUp(t)
 		b.isUp(t)
 		if _, open, sessions := a.plane.count(); open != 1 || sessions != 2 {
-			t.Errorf("%d tunnels, %d sessions; want 1 and 2", open, sessions)
+			t.Errorf("%d tunnels and %d sessions, want 1 and 2", open, sessions)
 		}
 		for _, s := range a.plane.newest().all() {
 			if got := dataplane.Protocols(s.open.Load()); got != dataplane.IPv4|dataplane.IPv6 {
-				t.Errorf("protocols %d are open, want both", got)
+				t.Errorf("open protocols %d, want IPv4 and IPv6", got)
 			}
 		}
 		if i := a.vrs.at("red/vl-red"); !i.Up || i.MTU != 1452 || i.LinkLocal == 0 {
-			t.Errorf("interface vl-red is %+v", i)
+			t.Errorf("interface vl-red: %+v", i)
 		}
 		v := a.look(t)
 		if v.Count(); len(v.Stats) != 2 || v.Path.MTU != 1500 || !v.Path.Open {
@@ -46,15 +47,15 @@ func TestTwoDaemons(t *testing.T) {
 
 		a.stop()
 		for what, n := range map[string]int{"link up": 2, "link down": 2, "control connection established": 1, "control connection closed": 1} {
-			if a.said(what) != n {
-				t.Errorf("the log says %q %d times, want %d", what, a.said(what), n)
+			if a.logged(what) != n {
+				t.Errorf("%q logged %d times, want %d", what, a.logged(what), n)
 			}
 		}
 		if warned := a.logs.FilterLevelExact(zapcore.WarnLevel); warned.Len() != 0 {
-			t.Errorf("an orderly life is no reason to warn: %v", warned.All())
+			t.Errorf("warnings without a fault: %v", warned.All())
 		}
 		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
-			t.Errorf("after the end: %d tunnels, %d sessions", open, sessions)
+			t.Errorf("after the end: %d tunnels and %d sessions, want none", open, sessions)
 		}
 		pass(time.Second)
 		for _, l := range b.allLinks(t) {
@@ -65,9 +66,9 @@ func TestTwoDaemons(t *testing.T) {
 	})
 }
 
-// Data messages are a sign of life of the peer, too: as long as they come there is no need of a
-// HELLO (RFC 3931 section 4.4).
-func TestNoHelloWhileDataComes(t *testing.T) {
+// Data messages show that the peer is alive: while they are received, no HELLO is sent (RFC 3931,
+// section 4.4).
+func TestNoHelloWhileDataIsReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.start(t)
@@ -76,14 +77,14 @@ func TestNoHelloWhileDataComes(t *testing.T) {
 		before := a.look(t).Connection.Counters.Sent
 		pass(10 * time.Minute) // with an LCP echo each 5 s
 		if v := a.look(t); v.Connection.Counters.Sent != before || v.Now.Sub(v.Path.Stats.LastHeard) > 5*time.Second {
-			t.Errorf("%d control messages in 10 minutes, want none; data was heard at %v", v.Connection.Counters.Sent-before, v.Path.Stats.LastHeard)
+			t.Errorf("%d control messages in 10 minutes, want none; last data message at %v", v.Connection.Counters.Sent-before, v.Path.Stats.LastHeard)
 		}
 	})
 }
 
-// The host has no route or no address yet: the path is tried again at the times that are told, and
-// once it is there links come up without a further wait.
-func TestPathIsNotThereYet(t *testing.T) {
+// The host has no route or no address yet: opening the path is retried at the times that the view
+// shows, and once it succeeds the links come up without a further wait.
+func TestPathCannotBeOpenedYet(t *testing.T) {
 	for _, tt := range []struct {
 		err    error
 		reason string
@@ -107,37 +108,37 @@ func TestPathIsNotThereYet(t *testing.T) {
 					}
 					pass(time.Until(v.Path.RetryAt))
 					if _, last := a.plane.tried(); !last.Equal(v.Path.RetryAt) {
-						t.Fatalf("tried again at %v, told %v", last, v.Path.RetryAt)
+						t.Fatalf("retried at %v, the view shows %v", last, v.Path.RetryAt)
 					}
 				}
-				if a.said("no path to the peer") != 1 {
-					t.Errorf("the log repeats itself: %v", a.logs.All())
+				if a.logged("no path to the peer") != 1 {
+					t.Errorf("logged more than once: %v", a.logs.All())
 				}
 				if _, _, sessions := a.plane.count(); sessions != 0 {
-					t.Error("sessions without a path")
+					t.Error("sessions exist without a path")
 				}
 				for v := a.look(t); !v.Control.RetryAt.After(v.Path.RetryAt); v = a.look(t) {
-					pass(time.Until(v.Path.RetryAt)) // until the connection waits for longer than the path
+					pass(time.Until(v.Path.RetryAt)) // until the connection waits longer
 				}
 				a.plane.refuse(nil)
 				pass(time.Until(a.look(t).Path.RetryAt))
 				if v := a.look(t); !v.Path.Open || v.Path.Err != nil || v.Connection == nil {
-					t.Errorf("after the path is there: %+v, connection %+v", v.Path, v.Connection)
+					t.Errorf("after the path can be opened: %+v, connection %+v", v.Path, v.Connection)
 				}
 				b.start(t)
 				pass(5 * time.Second)
 				a.isUp(t)
-				if a.said("path open") != 1 {
-					t.Errorf("the log does not tell that the path is open: %v", a.logs.All())
+				if a.logged("path open") != 1 {
+					t.Errorf("path open was not logged: %v", a.logs.All())
 				}
 			})
 		})
 	}
 }
 
-// A call of the peer says that the path may be there, but a flood of calls does not make us open
+// A message of the peer shows that the path may work now, but a flood of messages does not open
 // sockets at its rate.
-func TestPeerFindsItsWayFirst(t *testing.T) {
+func TestMessageOpensPath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.plane.refuse(syscall.ENETUNREACH)
@@ -146,11 +147,11 @@ func TestPeerFindsItsWayFirst(t *testing.T) {
 		tried, _ := a.plane.tried()
 		v := a.look(t)
 		for range 1000 {
-			a.loops()[0].Receive([]byte("a call"), a.loops()[0].peer.AddrPort())
+			a.loops()[0].Receive([]byte("a message"), a.loops()[0].peer.AddrPort())
 		}
 		synctest.Wait()
 		if n, _ := a.plane.tried(); n > tried+1 {
-			t.Errorf("%d attempts for 1000 messages, want 1 at most", n-tried)
+			t.Errorf("%d attempts for 1000 messages, want at most 1", n-tried)
 		}
 		a.plane.refuse(nil)
 		b.start(t)
@@ -164,7 +165,7 @@ func TestPeerFindsItsWayFirst(t *testing.T) {
 	})
 }
 
-func TestNetworkReportsThatNobodyListens(t *testing.T) {
+func TestPortUnreachable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		a.start(t)
@@ -181,13 +182,13 @@ func TestNetworkReportsThatNobodyListens(t *testing.T) {
 		}
 		pass(hintAge)
 		if v := a.look(t); v.Path.Hint != nil {
-			t.Error("a report of the network is believed for ever")
+			t.Error("the ICMP error is shown indefinitely")
 		}
 	})
 }
 
-// The path is cut for longer than it takes to give the peer up. Both ends open it anew, the old
-// ones are closed, and links come back.
+// The path is cut until both ends give up the connection. Both open it again, close the old
+// tunnels, and the links come up again.
 func TestPathIsCut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red", "blue")
@@ -203,7 +204,7 @@ func TestPathIsCut(t *testing.T) {
 		}
 		opened, open, sessions := a.plane.count()
 		if opened < 2 || open != 1 || sessions != 0 {
-			t.Errorf("%d tunnels opened, %d open, %d sessions; want some, 1, 0", opened, open, sessions)
+			t.Errorf("%d tunnels opened, %d open, %d sessions; want at least 2, 1, 0", opened, open, sessions)
 		}
 		n.setCut(false)
 		pass(time.Minute)
@@ -212,16 +213,16 @@ func TestPathIsCut(t *testing.T) {
 	})
 }
 
-// A session is being made in a tunnel that is then replaced. What comes of it is removed, and does
-// not disturb the next.
-func TestTunnelReplacedWhileASessionIsMade(t *testing.T) {
+// A tunnel is replaced while a session is being created in it. The session is removed, and does not
+// affect the next attempt.
+func TestTunnelReplacedDuringCreation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
-		var stuck atomic.Bool
+		var blocked atomic.Bool
 		free := make(chan struct{})
-		stuck.Store(true)
+		blocked.Store(true)
 		a.plane.block = func() {
-			if stuck.Load() {
+			if blocked.Load() {
 				<-free
 			}
 		}
@@ -233,11 +234,11 @@ func TestTunnelReplacedWhileASessionIsMade(t *testing.T) {
 		if opened, open, _ := a.plane.count(); opened < 2 || open != 1 {
 			t.Fatalf("%d tunnels opened, %d open", opened, open)
 		}
-		stuck.Store(false)
+		blocked.Store(false)
 		close(free)
 		pass(time.Second)
 		if _, _, sessions := a.plane.count(); sessions != 0 {
-			t.Errorf("%d sessions of an attempt that is over", sessions)
+			t.Errorf("%d sessions of an attempt that has ended", sessions)
 		}
 		n.setCut(false)
 		pass(time.Minute)
@@ -245,7 +246,7 @@ func TestTunnelReplacedWhileASessionIsMade(t *testing.T) {
 	})
 }
 
-// The path's MTU changes while links are up.
+// The path MTU changes while links are up.
 func TestPathMTUChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -281,7 +282,7 @@ func TestVirtualRouterDeleted(t *testing.T) {
 	})
 }
 
-// The interface vanishes, and the data plane tells.
+// The interface vanishes, which the data plane reports.
 func TestSessionGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
@@ -300,7 +301,7 @@ func TestSessionGone(t *testing.T) {
 	})
 }
 
-func TestVirtualRouterCannotBeHad(t *testing.T) {
+func TestVirtualRouterCannotBeCreated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.vrs.refuse(errors.New("VR red: no"))
@@ -316,8 +317,8 @@ func TestVirtualRouterCannotBeHad(t *testing.T) {
 	})
 }
 
-// The end waits for what is being made, and undoes it.
-func TestShutdownDrains(t *testing.T) {
+// The shutdown waits for a session that is being created, and removes it.
+func TestShutdownDuringCreation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		const slow = 20 * time.Second
@@ -327,12 +328,12 @@ func TestShutdownDrains(t *testing.T) {
 		pass(5 * time.Second)
 		a.stop()
 		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
-			t.Errorf("after the end: %d tunnels, %d sessions", open, sessions)
+			t.Errorf("after the end: %d tunnels and %d sessions, want none", open, sessions)
 		}
 	})
 }
 
-// A peer that does not acknowledge the end is waited for so long and no longer.
+// The shutdown waits at most stopTimeout for a peer that does not acknowledge it.
 func TestShutdownWithoutAPeer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n, a, b := twoPEs("red")
@@ -343,23 +344,23 @@ func TestShutdownWithoutAPeer(t *testing.T) {
 		before := time.Now()
 		a.stop()
 		if took := time.Since(before); took != stopTimeout {
-			t.Errorf("the end took %v, want %v", took, stopTimeout)
+			t.Errorf("the shutdown took %v, want %v", took, stopTimeout)
 		}
-		if a.said("peer did not acknowledge the shutdown in time") != 1 {
-			t.Errorf("the log: %v", a.logs.All())
+		if a.logged("peer did not acknowledge the shutdown in time") != 1 {
+			t.Errorf("log: %v", a.logs.All())
 		}
 	})
 }
 
-// Nothing that comes later blocks, and questions are answered with why not.
-func TestAfterTheEnd(t *testing.T) {
+// After the end of a loop nothing blocks, and questions return an error.
+func TestAfterEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
 		a.start(t)
 		a.stop()
 		l := a.loops()[0]
 		for range 2 * mailboxSize {
-			l.post(func(time.Time) { t.Error("done after the end") })
+			l.post(func(time.Time) { t.Error("function ran after the end") })
 		}
 		for range 2 * mailboxSize {
 			l.Receive([]byte{0x80}, l.peer.AddrPort())
@@ -371,8 +372,7 @@ func TestAfterTheEnd(t *testing.T) {
 	})
 }
 
-// A loop that is kept from its work drops what the network brings, and nothing of what was done for
-// it.
+// A blocked loop drops messages from the network, but no results of its own effects.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
@@ -383,33 +383,32 @@ func TestOverload(t *testing.T) {
 		l.post(func(time.Time) { <-free })
 		synctest.Wait()
 
-		const tooMany = 100
-		for range mailboxSize + tooMany {
+		const excess = 100
+		for range mailboxSize + excess {
 			l.Receive([]byte("no control message"), l.peer.AddrPort())
 		}
-		if n := l.dropped.Load(); n != tooMany {
-			t.Errorf("%d dropped, want %d", n, tooMany)
+		if n := l.dropped.Load(); n != excess {
+			t.Errorf("%d dropped, want %d", n, excess)
 		}
-		var completions atomic.Uint64
+		var results atomic.Uint64
 		for range 10 {
-			go l.post(func(time.Time) { completions.Add(1) })
+			go l.post(func(time.Time) { results.Add(1) })
 		}
 		synctest.Wait()
 		close(free)
 		synctest.Wait()
-		if n := completions.Load(); n != 10 {
-			t.Errorf("%d of 10 completions came through", n)
+		if n := results.Load(); n != 10 {
+			t.Errorf("%d of 10 results arrived", n)
 		}
 		l.Receive(make([]byte, maxMessage+1), l.peer.AddrPort())
 		synctest.Wait()
-		if v := a.look(t); v.Path.Dropped != tooMany || v.Path.TooLong != 1 {
+		if v := a.look(t); v.Path.Dropped != excess || v.Path.TooLong != 1 {
 			t.Errorf("dropped %d, too long %d", v.Path.Dropped, v.Path.TooLong)
 		}
 	})
 }
 
-// One busy loop does not keep the API from telling of the others; of the busy one it tells what it
-// knew.
+// A busy loop does not block the views of others; for the busy loop the latest view is returned.
 func TestViewOfABusyLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := twoPEs("red")
@@ -437,12 +436,12 @@ func TestViewOfABusyLoop(t *testing.T) {
 		block()
 		views, err := a.views(t.Context())
 		if err != nil || len(views) != 1 || !views[0].Now.Equal(known.Now) {
-			t.Errorf("views %+v, %v; want the one of %v", views, err, known.Now)
+			t.Errorf("views %+v, %v; want that of %v", views, err, known.Now)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := a.loops()[0].view(ctx); !errors.Is(err, context.Canceled) {
-			t.Errorf("a client that has gone: %v", err)
+			t.Errorf("a canceled request: %v", err)
 		}
 		close(free)
 		synctest.Wait()
@@ -472,7 +471,7 @@ func TestExecutorKeepsOrderAndRunsInParallel(t *testing.T) {
 		}
 		e.wait()
 		if most.Load() != parallel {
-			t.Errorf("%d jobs at a time, want %d", most.Load(), parallel)
+			t.Errorf("%d jobs in parallel, want %d", most.Load(), parallel)
 		}
 		if took, want := time.Since(start), queues*jobs/parallel*time.Second; took != want {
 			t.Errorf("it took %v, want %v", took, want)
@@ -485,7 +484,7 @@ func TestExecutorKeepsOrderAndRunsInParallel(t *testing.T) {
 		qs[0].add(func() { order[0] = nil })
 		e.wait()
 		if order[0] != nil {
-			t.Error("a queue that was empty takes no further job")
+			t.Error("a queue that was empty runs no further job")
 		}
 	})
 }

@@ -10,8 +10,8 @@ import (
 // dropped. It holds several bursts of a full receive window.
 const mailboxSize = 1024
 
-// post makes the loop run f. It blocks while the mailbox is full, and does nothing once the loop has
-// ended.
+// post makes the loop run f. It blocks while the mailbox is full, and does nothing once the loop
+// has ended.
 func (l *loop) post(f func(now time.Time)) {
 	select {
 	case l.mailbox <- f:
@@ -19,8 +19,8 @@ func (l *loop) post(f func(now time.Time)) {
 	}
 }
 
-// offer is post for messages and frames from the network: it does not block. If the mailbox is full,
-// it drops f and counts that.
+// offer is post for messages and frames from the network: it does not block. If the mailbox is
+// full, it drops f and counts that.
 func (l *loop) offer(f func(now time.Time)) {
 	select {
 	case l.mailbox <- f:

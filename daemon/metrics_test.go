@@ -15,25 +15,25 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// page is what Prometheus gets of a PE.
+// page returns the metrics page of a PE.
 func (p *pe) page(t *testing.T) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
 	report.Collector(p.snapshot).Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if answer.Code != http.StatusOK {
-		t.Fatalf("the page is answered by %d: %s", answer.Code, answer.Body)
+		t.Fatalf("metrics page: status %d: %s", answer.Code, answer.Body)
 	}
 	return answer.Body.String()
 }
 
-// wantLines are lines of a page, without what precedes them.
+// wantLines fails the test unless a page has these lines, without the prefix l2tpvl_.
 func wantLines(t *testing.T, page string, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
 		if strings.Contains(page, "\nl2tpvl_"+line+"\n") {
 			continue
 		}
-		t.Errorf("no line l2tpvl_%s, but", line)
+		t.Errorf("no line l2tpvl_%s; lines of that metric follow", line)
 		name := line[:strings.IndexAny(line, "{ ")]
 		for other := range strings.Lines(page) {
 			if strings.HasPrefix(other, "l2tpvl_"+name) {
@@ -43,8 +43,8 @@ func wantLines(t *testing.T, page string, lines ...string) {
 	}
 }
 
-// The page of a PE whose red link comes up, and goes down with the peer. Prometheus's own linter
-// reads it.
+// The metrics of a PE while its red link comes up, and goes down with the peer. Prometheus's linter
+// checks the page.
 func TestMetrics(t *testing.T) {
 	var page string
 	synctest.Test(t, func(t *testing.T) {
@@ -74,11 +74,11 @@ func TestMetrics(t *testing.T) {
 			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.005"} 0`,
 			`peer_echo_seconds_bucket{ipsec="none",peer="pe2",le="0.01"} 2`,
 			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`,
-			`start_time_seconds 9.466848e+08`, // the bubble's beginning
+			`start_time_seconds 9.466848e+08`, // the time at which the bubble starts
 		)
 		for _, name := range metricNames() {
 			if !strings.Contains(page, "# TYPE "+name+" ") && !strings.Contains(name, "_ipsec_") && !strings.Contains(name, "_ike_") {
-				t.Errorf("the page of a PE with a link lacks %s", name)
+				t.Errorf("the page lacks %s", name)
 			}
 		}
 
@@ -86,16 +86,16 @@ func TestMetrics(t *testing.T) {
 		pass(time.Second)
 		down := a.page(t)
 		wantLines(t, down, `link_up{peer="pe2",vpn="red"} 0`, `peer_up{ipsec="none",peer="pe2"} 0`,
-			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`) // what was counted stays
+			`peer_echo_seconds_count{ipsec="none",peer="pe2"} 2`) // counts are kept
 		if strings.Contains(down, "link_ppp_state") {
-			t.Error("there is a state of PPP without a session")
+			t.Error("link_ppp_state exists without a session")
 		}
 	})
 
 	lint(t, page)
 }
 
-// metricNames are the names of all metrics of the collector.
+// metricNames returns the names of all metrics of the collector.
 func metricNames() (names []string) {
 	descs := make(chan *prometheus.Desc)
 	go func() {
@@ -110,7 +110,7 @@ func metricNames() (names []string) {
 	return names
 }
 
-// lint has Prometheus's own linter read a page.
+// lint checks a page with Prometheus's linter.
 func lint(t *testing.T, page string) {
 	t.Helper()
 	check := exec.Command("promtool", "check", "metrics")
@@ -120,8 +120,8 @@ func lint(t *testing.T, page string) {
 	}
 }
 
-// The page of a PE with a protected link, as its guard tells: first that the peer does not believe
-// us, then that all is well.
+// The metrics of a PE with a protected link: first its guard reports an authentication failure,
+// then that IPsec is up.
 func TestMetricsOfIPsec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := protectedPEs(t)
@@ -149,7 +149,7 @@ func TestMetricsOfIPsec(t *testing.T) {
 			`ipsec_receive_bytes_total{peer="pe2"} 1500`, `ipsec_transmit_bytes_total{peer="pe2"} 15`,
 			`ipsec_replays_total{peer="pe2"} 2`, `ipsec_integrity_failures_total{peer="pe2"} 1`)
 		if strings.Contains(page, "l2tpvl_ipsec_failure{") {
-			t.Error("a failure is told of that is over")
+			t.Error("the failure is still reported after IPsec is up")
 		}
 		lint(t, page)
 	})

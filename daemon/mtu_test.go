@@ -8,7 +8,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// The pieces of the overhead and the bounds make up the MTU that the interface has.
+// The overheads and limits in the answer add up to the MTU of the interface.
 func TestMTUs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red", "green")
@@ -17,7 +17,7 @@ func TestMTUs(t *testing.T) {
 		pass(time.Second)
 		before, err := a.MTUs(t.Context())
 		if err != nil || len(before) != 2 || before[0].MTU != 0 || before[0].Up || before[0].MSS4 != 0 || before[0].Overhead.Cookie != 0 {
-			t.Errorf("before the peer is there: %+v, %v", before, err)
+			t.Errorf("before the peer starts: %+v, %v", before, err)
 		}
 		b.start(t)
 		pass(10 * time.Second)
@@ -39,7 +39,7 @@ func TestMTUs(t *testing.T) {
 			has := a.vrs.interfaces[m.VPN+"/"+m.Interface].MTU
 			a.vrs.mu.Unlock()
 			if !m.Up || m.MTU != want || has != want || m.MSS4 != want-40 || m.MSS6 != want-60 {
-				t.Errorf("%+v, and the interface has %d", m, has)
+				t.Errorf("%+v, but the interface has MTU %d", m, has)
 			}
 		}
 	})

@@ -20,27 +20,27 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/internal/rest"
 )
 
-// requests are what the routes that take JSON are asked with.
+// requests are the bodies for the routes that need one.
 var requests = map[string]any{
 	"POST " + api.PathPlan:  anotherFile,
 	"POST " + api.PathApply: anotherFile,
 }
 
-// endings are the parameters with which a stream ends by itself.
+// endings are parameters that make a stream end.
 var endings = map[string]string{api.PathCapture + "/{peer}": "?count=0"}
 
-// Each route of the document is asked, of a daemon that runs, and the answer is as the document
-// says: with a request that is right, and with one that is wrong.
-func TestAnswersAreAsInOpenAPI(t *testing.T) {
+// The answers of a running daemon to a valid and to an invalid request of each operation match the
+// OpenAPI document.
+func TestAnswersMatchOpenAPI(t *testing.T) {
 	p, socket := serve(t)
-	p.events.Publish(api.Event{Kind: api.EventStarting, Message: "asked"}) // so that there are events
+	p.events.Publish(api.Event{Kind: api.EventStarting, Message: "starting"}) // for /v1/events
 	p.runs(t, anotherFile)
 	client := clientOf(socket)
 	document := parseDocument(t)
 
 	served := do(t, client, http.MethodGet, api.PathOpenAPI, nil)
 	if !bytes.Equal(bytes.TrimSpace(compact(t, served.body)), compact(t, api.OpenAPI)) {
-		t.Error("the document served is not the one in api/openapi.json")
+		t.Error("the served document differs from api/openapi.json")
 	}
 	fill := strings.NewReplacer("{vpn}", "red", "{peer}", "pe2")
 	unfill := strings.NewReplacer("{vpn}", "gren", "{peer}", "pe9")
@@ -51,10 +51,10 @@ func TestAnswersAreAsInOpenAPI(t *testing.T) {
 				var in any
 				if op.RequestBody != nil {
 					if in = requests[method+" "+path]; in == nil {
-						t.Fatal("nothing to ask it with: add to requests in openapi_answers_test.go")
+						t.Fatal("no body for this operation in requests, in openapi_answers_test.go")
 					}
 				}
-				if strings.HasSuffix(path, "/"+api.Reset) { // which a link that is taken down refuses
+				if strings.HasSuffix(path, "/"+api.Reset) { // a disabled link cannot be reset
 					do(t, client, method, "/v1/links/red/pe2/up", nil)
 				}
 				got := do(t, client, method, fill.Replace(path)+endings[path], in)
@@ -65,20 +65,20 @@ func TestAnswersAreAsInOpenAPI(t *testing.T) {
 
 				wrong := do(t, client, method, fill.Replace(path)+"?colour=blue", in)
 				if wrong.status != http.StatusBadRequest {
-					t.Errorf("a parameter that there is not: status %d: %s", wrong.status, wrong.body)
+					t.Errorf("unknown parameter: status %d: %s", wrong.status, wrong.body)
 				}
 				document.check(t, path, method, "default", wrong)
 				if unfilled := unfill.Replace(path); unfilled != path {
 					wrong = do(t, client, method, unfilled, in)
 					if wrong.status != http.StatusNotFound {
-						t.Errorf("names that there are not: status %d: %s", wrong.status, wrong.body)
+						t.Errorf("unknown names: status %d: %s", wrong.status, wrong.body)
 					}
 					document.check(t, path, method, "default", wrong)
 				}
 				if in != nil {
 					wrong = do(t, client, method, fill.Replace(path), "no such thing")
 					if wrong.status != http.StatusBadRequest {
-						t.Errorf("a request of another kind: status %d: %s", wrong.status, wrong.body)
+						t.Errorf("body of another type: status %d: %s", wrong.status, wrong.body)
 					}
 					document.check(t, path, method, "default", wrong)
 				}
@@ -87,8 +87,8 @@ func TestAnswersAreAsInOpenAPI(t *testing.T) {
 	}
 }
 
-// So are the answers of a daemon whose links are up, which have most to tell.
-func TestAnswersOfLinksThatAreUp(t *testing.T) {
+// The answers about links that are up, which have the most members, match the document, too.
+func TestAnswersOfLinksUp(t *testing.T) {
 	document := parseDocument(t)
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red", "blue")
@@ -98,7 +98,7 @@ func TestAnswersOfLinksThatAreUp(t *testing.T) {
 		a.isUp(t)
 		h := rest.Handler(a.Daemon)
 		for path, operations := range document.Paths {
-			if _, tells := operations["get"]; !tells {
+			if _, isGet := operations["get"]; !isGet {
 				continue
 			}
 			w := httptest.NewRecorder()
@@ -109,8 +109,8 @@ func TestAnswersOfLinksThatAreUp(t *testing.T) {
 	})
 }
 
-// A schema that takes anything would hold nothing.
-func TestSchemasRefuse(t *testing.T) {
+// The schemas reject invalid answers; otherwise the other tests would check nothing.
+func TestSchemasReject(t *testing.T) {
 	document := parseDocument(t)
 	for _, body := range []string{
 		`{}`,
@@ -121,7 +121,7 @@ func TestSchemasRefuse(t *testing.T) {
 		`[{"vpn":"red","vpn_id":"1","peer":"pe2","state":"up","since":"2026-07-29T14:02:11Z","vr":"x","protocols":[],"ipsec":"none","colour":1}]`,
 	} {
 		if document.validate(t, api.PathLinks, http.MethodGet, "200", "application/json", []byte(body)) == nil {
-			t.Errorf("%s is taken for links", body)
+			t.Errorf("the schema of links accepts %s", body)
 		}
 	}
 	const right = `[{"vpn":"red","vpn_id":"1","peer":"pe2","state":"up","since":"2026-07-29T14:02:11Z","vr":"x","protocols":[],"ipsec":"none"}]`
@@ -130,7 +130,7 @@ func TestSchemasRefuse(t *testing.T) {
 	}
 }
 
-// document is what a reader of OpenAPI makes of it.
+// document is the parsed OpenAPI document.
 type document struct {
 	Paths map[string]map[string]struct {
 		RequestBody any
@@ -138,8 +138,8 @@ type document struct {
 	compiler *jsonschema.Compiler
 }
 
-// parseDocument reads api.OpenAPI. Its objects take members that they do not name, for the sake of
-// later versions; here they do not.
+// parseDocument parses api.OpenAPI. Its objects accept unknown members, so that later versions may
+// add some; here they reject them.
 func parseDocument(t *testing.T) *document {
 	t.Helper()
 	var d document
@@ -165,14 +165,14 @@ func parseDocument(t *testing.T) *document {
 	return &d
 }
 
-// validate compares a body with the schema of an answer.
+// validate checks a body against the schema of an answer.
 func (d *document) validate(t *testing.T, path, method, status, kind string, body []byte) error {
 	t.Helper()
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
 	schema, err := d.compiler.Compile("openapi.json#/paths/" + escape.Replace(path) + "/" + strings.ToLower(method) + "/responses/" +
 		status + "/content/" + escape.Replace(kind) + "/schema")
 	if err != nil {
-		return err // the document has no such answer
+		return err // the document has no schema for this answer
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
@@ -194,7 +194,7 @@ func (d *document) check(t *testing.T, path, method, status string, got reply) {
 	}
 }
 
-// reply is what came of a request.
+// reply is the answer to a request.
 type reply struct {
 	status int
 	kind   string
@@ -202,7 +202,7 @@ type reply struct {
 	body   []byte
 }
 
-// do asks; in is sent as JSON, unless it is nil.
+// do sends a request, with in as JSON unless it is nil.
 func do(t *testing.T, client *http.Client, method, path string, in any) reply {
 	t.Helper()
 	var body io.Reader
@@ -229,7 +229,7 @@ func do(t *testing.T, client *http.Client, method, path string, in any) reply {
 	return reply{response.StatusCode, response.Header.Get("Content-Type"), response.Header, text}
 }
 
-// clientOf is HTTP over a Unix socket.
+// clientOf returns an HTTP client for a Unix socket.
 func clientOf(socket string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,

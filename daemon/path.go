@@ -21,20 +21,20 @@ import (
 // path is the path to the peer: the data plane's tunnel. While the host has no address or route for
 // it, opening it is retried.
 type path struct {
-	tunnel   dataplane.Tunnel // nil: not open
-	listener *listen.Listener // receives messages to no control connection; nil: another socket does
-	peer     netip.AddrPort   // remote end: the configured port, or the port that the peer sends from
-	movedAt  time.Time        // when a path to another port was last opened
-	heardAt  time.Time        // when the last control message from there was received
-	side     sidePath
-	mtu      int       // octets; 0: unknown
-	err      error     // why the last attempt to open it failed; nil: it is open
-	errAt    time.Time // time of err
-	hint     error     // the last ICMP error for sent packets; it may be forged
-	hintAt   time.Time // time of hint
-	retry    timing.Backoff
-	failures int
-	retryAt  time.Time // time of the next attempt to open it; zero: it is open
+	tunnel     dataplane.Tunnel // nil: not open
+	listener   *listen.Listener // for messages to no control connection; nil: another socket
+	peer       netip.AddrPort   // the configured port, or the port that the peer sends from
+	movedAt    time.Time        // when a path to another port was last opened
+	receivedAt time.Time        // when the last control message from there was received
+	side       sidePath
+	mtu        int       // octets; 0: unknown
+	err        error     // why the last attempt to open it failed; nil: it is open
+	errAt      time.Time // time of err
+	hint       error     // the last ICMP error for sent packets; it may be forged
+	hintAt     time.Time // time of hint
+	retry      timing.Backoff
+	failures   int
+	retryAt    time.Time // time of the next attempt to open it; zero: it is open
 }
 
 // send sends a control message on the path of its control connection.
@@ -54,8 +54,8 @@ func (p *path) route(message []byte) (dataplane.Tunnel, netip.AddrPort) {
 	return p.tunnel, p.peer
 }
 
-// lastHeard returns when the last data message was received from the peer; zero: none was.
-func (p *path) lastHeard() time.Time {
+// lastReceived returns when the last data message was received from the peer; zero: none was.
+func (p *path) lastReceived() time.Time {
 	if p.tunnel == nil {
 		return time.Time{}
 	}
@@ -130,9 +130,9 @@ func (l *loop) pathFailed(now time.Time, err error) {
 	p.retryAt = now.Add(p.retry.Delay(p.failures-1, wiring.Random32()))
 }
 
-// listen opens a listener for the messages of a protected peer over IP to no control connection. The
-// daemon's listener must not receive them, because its socket was opened before the protection was
-// in place. Over UDP the tunnel's connected socket receives all messages.
+// listen opens a listener for the messages of a protected peer over IP to no control connection.
+// The daemon's listener must not receive them, because its socket was opened before the protection
+// was in place. Over UDP the tunnel's connected socket receives all messages.
 func (l *loop) listen() (err error) {
 	if l.protection == nil || l.path.peer.Port() != 0 {
 		return nil

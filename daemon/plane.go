@@ -11,8 +11,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane/userspace"
 )
 
-// pickPlane picks the configured data plane, or with auto the best that this host supports. It fails
-// if the kernel data plane is configured and something that it needs is missing.
+// pickPlane picks the configured data plane, or with auto the best that this host supports. It
+// fails if the kernel data plane is configured and something that it needs is missing.
 func (d *Daemon) pickPlane(has dataplane.Support) error {
 	name, reason := string(d.cfg().DataPlane), "as configured"
 	switch d.cfg().DataPlane {
@@ -64,8 +64,8 @@ func (d *Daemon) notForKernel(p config.Peer) string {
 	return ""
 }
 
-// planeOf returns the data plane for the links of a peer: the daemon's, or userspace if the daemon's
-// is the kernel and cannot carry them.
+// planeOf returns the data plane for the links of a peer: the daemon's, or userspace if the
+// daemon's is the kernel and cannot carry them.
 func (d *Daemon) planeOf(p config.Peer) dataplane.Plane {
 	if d.plane == (kernel.Plane{}) && d.notForKernel(p) != "" {
 		return userspace.Plane{}

@@ -11,24 +11,25 @@ import (
 	"github.com/l2tpvl/l2tpvl/dataplane"
 )
 
-// What is asked for counts, then what the kernel has, and for each peer how it is reached.
+// The configured data plane is used; with auto, the support of the kernel and the way to each peer
+// decide.
 func TestPickPlane(t *testing.T) {
 	overIPv4 := config.Peer{Name: "pe2", Encapsulation: config.EncapsulationUDP, Address: netip.MustParseAddr("192.0.2.2")}
 	overIPv6 := config.Peer{Name: "pe3", Encapsulation: config.EncapsulationUDP, Address: netip.MustParseAddr("2001:db8::3")}
 	overIP := config.Peer{Name: "pe4", Encapsulation: config.EncapsulationIP, Address: netip.MustParseAddr("192.0.2.4")}
 	full, lacking := dataplane.Support{}, dataplane.Support{Missing: []string{"no L2TP (modprobe l2tp_netlink)", "no PPP"}}
-	overUDPAlone := dataplane.Support{MissingOverIP: []string{"no L2TP over IPv4 (modprobe l2tp_ip)"}}
+	overUDPOnly := dataplane.Support{MissingOverIP: []string{"no L2TP over IPv4 (modprobe l2tp_ip)"}}
 	for _, tt := range []struct {
-		name    string
-		asked   config.DataPlane
-		has     dataplane.Support
-		peers   []config.Peer
-		plane   string   // of the daemon; empty: because is the error
-		planes  []string // of the peers
-		because string
+		name       string
+		configured config.DataPlane
+		has        dataplane.Support
+		peers      []config.Peer
+		plane      string   // of the daemon; empty: reason is the error
+		planes     []string // of the peers
+		reason     string
 	}{
 		{
-			"auto takes the kernel", config.DataPlaneAuto, full,
+			"auto picks the kernel", config.DataPlaneAuto, full,
 			[]config.Peer{overIPv4},
 			"kernel",
 			[]string{"kernel"},
@@ -50,7 +51,7 @@ func TestPickPlane(t *testing.T) {
 			"no L2TP (modprobe l2tp_netlink); no PPP",
 		},
 		{
-			"auto, the kernel lacks something over IP", config.DataPlaneAuto, overUDPAlone,
+			"auto, the kernel lacks something over IP", config.DataPlaneAuto, overUDPOnly,
 			[]config.Peer{overIPv4, overIP},
 			"kernel",
 			[]string{"kernel", "userspace"},
@@ -64,12 +65,12 @@ func TestPickPlane(t *testing.T) {
 			"as configured",
 		},
 		{
-			"kernel, but it lacks something over IP", config.DataPlaneKernel, overUDPAlone,
+			"kernel, but it lacks something over IP", config.DataPlaneKernel, overUDPOnly,
 			[]config.Peer{overIPv4, overIP},
 			"", nil, "dataplane: kernel: no L2TP over IPv4 (modprobe l2tp_ip); provide what is missing, or set dataplane: auto",
 		},
 		{
-			"kernel, and nothing over IP is needed", config.DataPlaneKernel, overUDPAlone,
+			"kernel, without peers over IP", config.DataPlaneKernel, overUDPOnly,
 			[]config.Peer{overIPv4},
 			"kernel",
 			[]string{"kernel"},
@@ -80,7 +81,7 @@ func TestPickPlane(t *testing.T) {
 			"", nil, "dataplane: kernel: no L2TP (modprobe l2tp_netlink); no PPP; provide what is missing, or set dataplane: auto",
 		},
 		{
-			"userspace though the kernel has all", config.DataPlaneUserspace, full,
+			"userspace, although the kernel supports everything", config.DataPlaneUserspace, full,
 			[]config.Peer{overIPv4, overIPv6, overIP},
 			"userspace",
 			[]string{"userspace", "userspace", "userspace"},
@@ -88,22 +89,22 @@ func TestPickPlane(t *testing.T) {
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDaemon(&config.Config{DataPlane: tt.asked, Peers: tt.peers}, "", zap.NewNop())
+			d := newDaemon(&config.Config{DataPlane: tt.configured, Peers: tt.peers}, "", zap.NewNop())
 			if err := d.pickPlane(tt.has); err != nil {
-				if tt.plane != "" || err.Error() != tt.because {
-					t.Errorf("error %q, want plane %q, %q", err, tt.plane, tt.because)
+				if tt.plane != "" || err.Error() != tt.reason {
+					t.Errorf("error %q, want plane %q, %q", err, tt.plane, tt.reason)
 				}
 				return
 			}
-			if d.plane.Name() != tt.plane || d.explainPlane() != tt.because {
-				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.explainPlane(), tt.plane, tt.because)
+			if d.plane.Name() != tt.plane || d.explainPlane() != tt.reason {
+				t.Errorf("picked %s: %q; want %s: %q", d.plane.Name(), d.explainPlane(), tt.plane, tt.reason)
 			}
 			var planes []string
 			for _, p := range tt.peers {
 				planes = append(planes, d.planeOf(p).Name())
 			}
 			if !slices.Equal(planes, tt.planes) {
-				t.Errorf("the peers have %q, want %q", planes, tt.planes)
+				t.Errorf("data planes of the peers %q, want %q", planes, tt.planes)
 			}
 		})
 	}

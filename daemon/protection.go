@@ -147,8 +147,8 @@ func (l *loop) reconnect(ctx context.Context) string {
 	return ", and a new IKE SA is requested"
 }
 
-// room returns the size of the largest packet to the peer that fits into one packet of mtu octets on
-// the path.
+// room returns the size of the largest packet to the peer that fits into one packet of mtu octets
+// on the path.
 func (l *loop) room(mtu int) int {
 	if l.protection == nil {
 		return mtu

@@ -20,7 +20,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// protect has a VPN's links be protected by IPsec.
+// protect makes the links of a VPN protected.
 func protect(vpn int) func(*config.Config) {
 	return func(c *config.Config) {
 		c.Local.PortProtected, c.Peers[0].PortProtected = 1701, 1701
@@ -33,16 +33,16 @@ func protect(vpn int) func(*config.Config) {
 	}
 }
 
-// protectedPEs are two daemons with blue in clear and red protected, and IPsec between them, which
-// is down.
-func protectedPEs(t *testing.T) (*shield, *pe, *pe) {
+// protectedPEs returns two daemons with a clear VPN blue, a protected VPN red, and IPsec between
+// them, which is down.
+func protectedPEs(t *testing.T) (*fakeIPsec, *pe, *pe) {
 	n, a, b := twoPEs("blue", "red")
 	for _, p := range []*pe{a, b} {
 		p.reconfigure(protect(1))
 		p.plane.opened = func(cfg dataplane.TunnelConfig) {
 			isProtected := cfg.Local.Port() == 1701
 			if isProtected && !p.guard.protects(cfg.Local, cfg.Peer) {
-				t.Errorf("%s opened a socket from %s to %s, which nothing protects", p.cfg().Local.HostName, cfg.Local, cfg.Peer)
+				t.Errorf("%s opened a socket from %s to %s before its protection was in place", p.cfg().Local.HostName, cfg.Local, cfg.Peer)
 			}
 			if isProtected != cfg.Protected || isProtected != (cfg.Peer.Port() == 1701) {
 				t.Errorf("%s opened %+v", p.cfg().Local.HostName, cfg)
@@ -52,13 +52,13 @@ func protectedPEs(t *testing.T) (*shield, *pe, *pe) {
 	red := endid.New(0x5e, 2).AppendOctets(nil)
 	n.seen = func(message []byte, from, to netip.AddrPort) {
 		if bytes.Contains(message, red) && (from.Port() != 1701 || to.Port() != 1701) {
-			t.Errorf("sent from %s to %s: %x", from, to, message)
+			t.Errorf("message about red sent in the clear, from %s to %s: %x", from, to, message)
 		}
 	}
-	return shieldBetween(n), a, b
+	return ipsecBetween(n), a, b
 }
 
-// linkOf is what the API tells of a VPN's link.
+// linkOf returns the API's answer about the link of a VPN.
 func (p *pe) linkOf(t *testing.T, vpn string) api.Link {
 	t.Helper()
 	for _, l := range p.allLinks(t) {
@@ -66,11 +66,11 @@ func (p *pe) linkOf(t *testing.T, vpn string) api.Link {
 			return l
 		}
 	}
-	t.Fatalf("there is no link of %s", vpn)
+	t.Fatalf("no link of %s", vpn)
 	return api.Link{}
 }
 
-// protectionsOf are what the API tells of IPsec.
+// protectionsOf returns the API's answer about IPsec.
 func (p *pe) protectionsOf(t *testing.T) []api.Protection {
 	t.Helper()
 	all, err := p.Protections(t.Context())
@@ -80,34 +80,34 @@ func (p *pe) protectionsOf(t *testing.T) []api.Protection {
 	return all
 }
 
-// A protected link comes up as soon as IPsec is, beside one in clear, and says so.
+// A protected link comes up once IPsec is up, next to a clear link, and the API shows both.
 func TestProtectedLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
 		a.start(t)
 		b.start(t)
-		pass(3 * time.Minute) // long enough for attempts to be given up
+		pass(3 * time.Minute) // long enough until attempts are given up
 		for _, p := range []*pe{a, b} {
 			if l := p.linkOf(t, "blue"); l.State != api.LinkUp || l.IPsec != "none" || l.ESP != "" || l.MTU != 1452 {
-				t.Errorf("blue at %s is %+v", p.cfg().Local.HostName, l)
+				t.Errorf("blue at %s: %+v", p.cfg().Local.HostName, l)
 			}
 			if l := p.linkOf(t, "red"); l.State == api.LinkUp || l.IPsec != "required" || l.ESP != "" {
-				t.Errorf("red at %s is %+v", p.cfg().Local.HostName, l)
+				t.Errorf("red at %s: %+v", p.cfg().Local.HostName, l)
 			}
 			if x := p.protectionsOf(t); len(x) != 1 || x[0].Up || !x[0].Floor || x[0].Reason == "" || x[0].Starts != (p == a) {
 				t.Errorf("protection at %s: %+v", p.cfg().Local.HostName, x)
 			}
 		}
 
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(10 * time.Second)
 		a.isUp(t)
 		b.isUp(t)
 		for _, p := range []*pe{a, b} {
-			// 1500 - 20 - 8 - 8 - 16 for ESP leaves 1446 with the trailer; 28 of these are L2TP's
-			// and PPP's.
+			// 1500 - 20 - 8 - 8 - 16 octets for ESP leave 1446 with the trailer; L2TP and PPP use
+			// 28 of them.
 			if l := p.linkOf(t, "red"); l.ESP != "aes256gcm16" || l.MTU != 1418 {
-				t.Errorf("red at %s is %+v", p.cfg().Local.HostName, l)
+				t.Errorf("red at %s: %+v", p.cfg().Local.HostName, l)
 			}
 			peers := p.allPeers(t)
 			if peers[0].IKE != "" || peers[1].IKE != "ESTABLISHED" || peers[1].ESP != "aes256gcm16" || peers[1].PathMTU != 1500 {
@@ -117,27 +117,27 @@ func TestProtectedLink(t *testing.T) {
 			if len(x) != 1 || !x[0].Up || x[0].IKE == nil || len(x[0].ESP) != 1 || x[0].Reason != "" || x[0].Address != peers[1].Address {
 				t.Errorf("protection at %s: %+v", p.cfg().Local.HostName, x)
 			}
-			if n := p.said("IKE up"); n != 1 {
-				t.Errorf("%s told %d times that IKE is up", p.cfg().Local.HostName, n)
+			if n := p.logged("IKE up"); n != 1 {
+				t.Errorf("%s logged IKE up %d times, want 1", p.cfg().Local.HostName, n)
 			}
 		}
 
-		s.raise(false, a, b)
+		s.set(false, a, b)
 		pass(time.Minute)
 		if l := a.linkOf(t, "red"); l.State == api.LinkUp || l.ESP != "" {
-			t.Errorf("without IPsec red is %+v", l)
+			t.Errorf("red without IPsec: %+v", l)
 		}
 		if l := a.linkOf(t, "blue"); l.State != api.LinkUp {
-			t.Errorf("blue is %+v", l)
+			t.Errorf("blue: %+v", l)
 		}
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.isUp(t)
 		b.isUp(t)
 	})
 }
 
-// The guard is told what the configuration says.
+// The guard receives the configuration of the protection.
 func TestProtectionConfig(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := protectedPEs(t)
@@ -155,7 +155,7 @@ func TestProtectionConfig(t *testing.T) {
 			t.Errorf("pe1 protects %+v", p)
 		}
 		if len(b.loops()) != 1 {
-			t.Fatalf("pe2 has %d loops", len(b.loops()))
+			t.Fatalf("pe2 has %d loops, want 1", len(b.loops()))
 		}
 		p = b.loops()[0].protection.peer
 		want = ipsec.Flow{Local: netip.MustParseAddr("192.0.2.2"), Remote: netip.MustParseAddr("192.0.2.1")}
@@ -166,12 +166,12 @@ func TestProtectionConfig(t *testing.T) {
 	})
 }
 
-// As long as the guard refuses or has not answered, no socket is opened and nothing is sent, and
-// all may know why. It is tried again, and at once when the key manager is back.
+// While the guard fails or has not returned, no socket is opened, nothing is sent, and the reason
+// is shown. Protect is retried, and at once when the key manager responds again.
 func TestNoSocketWithoutProtection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
-		s.raise(true)
+		s.set(true)
 		release := make(chan struct{})
 		a.guard.refused = errors.New("nft: operation not permitted")
 		b.guard.block = release
@@ -180,7 +180,7 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 		pass(time.Hour)
 		for _, p := range []*pe{a, b} {
 			if opened, _, _ := p.plane.count(); opened != 1 {
-				t.Errorf("%s opened %d tunnels", p.cfg().Local.HostName, opened)
+				t.Errorf("%s opened %d tunnels, want 1", p.cfg().Local.HostName, opened)
 			}
 			if p.linkOf(t, "blue").State != api.LinkUp {
 				t.Errorf("blue is not up at %s", p.cfg().Local.HostName)
@@ -188,37 +188,37 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 		}
 		const why = "not protected yet: nft: operation not permitted"
 		if l := a.linkOf(t, "red"); l.State != api.LinkDown || l.Reason != why || l.RetryAt == nil {
-			t.Errorf("red is %+v", l)
+			t.Errorf("red: %+v", l)
 		}
 		if x := a.explained(t, "red", "pe2"); x.Steps[2].Layer != "IPsec" || x.Steps[2].Mark != api.MarkFailed ||
 			!strings.Contains(x.Steps[2].Text, "nft: operation not permitted") || x.Advice == "" {
-			t.Errorf("explained: %+v", x)
+			t.Errorf("explanation %+v", x)
 		}
-		if n := a.said("no path to the peer"); n != 1 {
-			t.Errorf("the log tells %d times that there is no path", n)
+		if n := a.logged("no path to the peer"); n != 1 {
+			t.Errorf("no path to the peer logged %d times, want 1", n)
 		}
 		if n := len(a.guard.tried); n < 300 || n > 3600 {
-			t.Errorf("within an hour the guard was asked %d times", n)
+			t.Errorf("Protect called %d times in an hour, want 300 to 3600", n)
 		}
 		if n := len(b.guard.tried); n != 1 {
-			t.Errorf("the guard was asked %d times before it has answered", n)
+			t.Errorf("Protect called %d times before it returned, want 1", n)
 		}
 
 		b.guard.set(func(g *fakeGuard) { g.block = nil })
 		close(release)
 		a.guard.set(func(g *fakeGuard) { g.refused = nil })
-		asked := len(a.guard.tried)
-		a.guardEvent(ipsec.Event{Kind: ipsec.KeyManagerBack, Text: "strongSwan is back"})
+		before := len(a.guard.tried)
+		a.guardEvent(ipsec.Event{Kind: ipsec.KeyManagerBack, Text: "strongSwan responds"})
 		synctest.Wait()
-		if n := len(a.guard.tried); n != asked+1 {
-			t.Errorf("when the manager is back the guard is asked %d times", n-asked)
+		if n := len(a.guard.tried); n != before+1 {
+			t.Errorf("Protect called %d times when the key manager responds again, want 1", n-before)
 		}
-		s.raise(true, a, b)
-		pass(time.Minute) // an attempt that was under way without a socket is given up first
+		s.set(true, a, b)
+		pass(time.Minute) // an attempt that started without a socket is given up first
 		a.isUp(t)
 		b.isUp(t)
 		if _, open, _ := a.plane.count(); open != 2 {
-			t.Errorf("at pe1 %d tunnels are open", open)
+			t.Errorf("%d tunnels open at pe1, want 2", open)
 		}
 		for _, p := range []*pe{a, b} {
 			calls, tidied := p.guard.calls, "tidy "+p.cfg().Peers[0].Name
@@ -228,39 +228,39 @@ func TestNoSocketWithoutProtection(t *testing.T) {
 					n++
 				}
 			}
-			if n != 2 || calls[len(calls)-1] != tidied { // at the start, and when all is protected
-				t.Errorf("%s asked the guard %d times to tidy, and at last: %q", p.cfg().Local.HostName, n, calls[max(0, len(calls)-5):])
+			if n != 2 || calls[len(calls)-1] != tidied { // at start, and when all is protected
+				t.Errorf("%s called Tidy %d times, want 2; last calls of the guard: %q", p.cfg().Local.HostName, n, calls[max(0, len(calls)-5):])
 			}
 		}
 	})
 }
 
-// The end: sockets first, then IPsec; the floor is not given up.
-func TestProtectionOutlivesTheSockets(t *testing.T) {
+// The shutdown closes the sockets first and then ends IPsec; the floor stays.
+func TestProtectionOutlivesSockets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
 		a.start(t)
 		b.start(t)
 		pass(time.Second)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.isUp(t)
 		a.guard.closing = func() {
 			if _, open, _ := a.plane.count(); open != 0 {
-				t.Errorf("IPsec ends while %d sockets are open", open)
+				t.Errorf("IPsec ended while %d sockets were open", open)
 			}
 		}
 		a.stop()
-		// Tidied is at the start too, at the same time as the loops begin.
+		// Tidy is called at the start, too, in parallel to the start of the loops.
 		calls := slices.Clone(a.guard.calls)
 		if i := slices.Index(calls, "tidy pe2"); i >= 0 && i < 2 {
 			calls = slices.Delete(calls, i, i+1)
 		}
 		if want := []string{"protect pe2", "tidy pe2", "close"}; !slices.Equal(calls, want) {
-			t.Errorf("the guard was asked %q, want %q", a.guard.calls, want)
+			t.Errorf("calls of the guard %q, want %q", a.guard.calls, want)
 		}
 		if l := b.linkOf(t, "red"); l.State == api.LinkUp {
-			t.Error("the peer was not told")
+			t.Error("the peer was not notified")
 		}
 	})
 }
@@ -282,7 +282,7 @@ func TestResetRenewsIKE(t *testing.T) {
 		a.start(t)
 		b.start(t)
 		pass(time.Second)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.isUp(t)
 		b.isUp(t)
@@ -291,7 +291,7 @@ func TestResetRenewsIKE(t *testing.T) {
 			if n := stops.Load(); n != 1 {
 				t.Errorf("%d StopCCNs have left under the old IKE SA, want 1", n)
 			}
-			s.raise(false, a, b)
+			s.set(false, a, b)
 			return nil
 		}
 		stops.Store(0)
@@ -301,13 +301,13 @@ func TestResetRenewsIKE(t *testing.T) {
 		}
 		if want := "the protected control connection to pe2 is reset, with 1 link, and a new IKE SA is requested"; strings.Count(done.Done, want) != 1 ||
 			strings.Count(done.Done, "IKE") != 1 {
-			t.Errorf("the operator is told %q, want %q once", done.Done, want)
+			t.Errorf("answer %q, want %q once", done.Done, want)
 		}
 		if n := strings.Count(strings.Join(a.guard.calls, ";"), "reconnect pe2"); n != 1 {
 			t.Errorf("calls of the guard %q, want one of Reconnect", a.guard.calls)
 		}
 		pass(time.Second)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.isUp(t)
 		b.isUp(t)
@@ -315,7 +315,7 @@ func TestResetRenewsIKE(t *testing.T) {
 		a.guard.renew = func() error { return errors.New("strongSwan does not answer") }
 		done, err = a.ResetPeer(t.Context(), "pe2")
 		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: strongSwan does not answer") {
-			t.Errorf("the operator is told %q, %v", done.Done, err)
+			t.Errorf("answer %q, %v", done.Done, err)
 		}
 		pass(20 * time.Second)
 		a.isUp(t)
@@ -332,7 +332,7 @@ func TestResetWithoutProtection(t *testing.T) {
 		pass(time.Second)
 		done, err := a.ResetPeer(t.Context(), "pe2")
 		if err != nil || !strings.Contains(done.Done, "but no new IKE SA is requested: "+errNotProtected.Error()) {
-			t.Errorf("the operator is told %q, %v", done.Done, err)
+			t.Errorf("answer %q, %v", done.Done, err)
 		}
 		if slices.Contains(a.guard.calls, "reconnect pe2") {
 			t.Errorf("calls of the guard %q, want none of Reconnect", a.guard.calls)
@@ -345,13 +345,13 @@ func TestResetWithoutProtection(t *testing.T) {
 		pass(5 * time.Second)
 		done, err := a.ResetPeer(t.Context(), "pe2")
 		if err != nil || strings.Contains(done.Done, "IKE") || len(a.guard.calls) > 1 {
-			t.Errorf("the operator is told %q, %v; calls of the guard %q", done.Done, err, a.guard.calls)
+			t.Errorf("answer %q, %v; calls of the guard %q", done.Done, err, a.guard.calls)
 		}
 	})
 }
 
-// A protected flow is between the configured ports, and stays there: from another port nobody is
-// heard, and no socket leads there.
+// A protected flow stays between the configured ports: messages from another port are not received,
+// and no socket leads there.
 func TestProtectedPathStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
@@ -359,32 +359,32 @@ func TestProtectedPathStays(t *testing.T) {
 		s.n.passes = nil
 		a.start(t)
 		b.start(t)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(5 * time.Minute)
 		if l := a.linkOf(t, "red"); l.State == api.LinkUp {
-			t.Errorf("red is %+v", l)
+			t.Errorf("red: %+v", l)
 		}
 		for _, tunnel := range a.plane.tunnels {
 			if tunnel.cfg.Peer.Port() == 4711 {
-				t.Error("the path has followed to another port")
+				t.Error("the path moved to another port")
 			}
 		}
 		a.listener.Receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, netip.MustParseAddrPort("192.0.2.2:1701"))
 		if n := len(a.loops()[1].mailbox); n != 0 {
-			t.Error("the listener for what is in clear has handed a message to the protected loop")
+			t.Error("the listener for clear peers passed a message to the protected loop")
 		}
 	})
 }
 
-// A NAT between the two takes 8 octets more, other algorithms what they take, as soon as that is
-// known.
+// A NAT between the PEs adds 8 octets, and other algorithms have other overheads; the MTU follows
+// as soon as they are known.
 func TestRoomForESP(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
 		a.start(t)
 		b.start(t)
 		pass(time.Second)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		for _, tt := range []struct {
 			child ipsec.ChildSA
@@ -398,14 +398,14 @@ func TestRoomForESP(t *testing.T) {
 			a.guardEvent(ipsec.Event{Peer: "pe2", Kind: ipsec.ChildRekeyed, Text: "rekeyed"})
 			pass(time.Second)
 			if l := a.linkOf(t, "red"); l.MTU != tt.mtu || l.State != api.LinkUp {
-				t.Errorf("with %+v red is %+v", tt.child, l)
+				t.Errorf("with %+v: red %+v", tt.child, l)
 			}
 		}
 	})
 }
 
-// What the floor drops is told among the drops.
-func TestFloorDropsAreTold(t *testing.T) {
+// The status counts the packets that the floor drops.
+func TestFloorDrops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, _ := protectedPEs(t)
 		a.guard.status.DroppedOut, a.guard.status.DroppedIn = 3, 5
@@ -421,14 +421,14 @@ func TestFloorDropsAreTold(t *testing.T) {
 	})
 }
 
-// A guard that takes its time holds up whoever asks about IPsec, and nobody else: the loop goes on.
+// A slow guard delays only answers about IPsec, and these by a bounded time; the loop continues.
 func TestSlowGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a, b := protectedPEs(t)
 		a.start(t)
 		b.start(t)
 		pass(time.Second)
-		s.raise(true, a, b)
+		s.set(true, a, b)
 		pass(20 * time.Second)
 		a.guard.set(func(g *fakeGuard) { g.slow = time.Hour })
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

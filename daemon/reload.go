@@ -13,8 +13,8 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// Reload says how the daemon reads its own configuration again, and when. With the zero value it
-// never does.
+// Reload is how and when the daemon reads its own configuration again. With the zero value it never
+// does.
 type Reload struct {
 	When  <-chan os.Signal
 	File  string // for messages

@@ -15,15 +15,15 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// operator changes the configuration of a daemon that runs, and tells it.
+// operator changes the configuration file of a running daemon, and makes the daemon reload it.
 type operator struct {
 	*pe
 	hangups chan os.Signal
 	file    config.Config
-	mistake error // what is wrong with the file
+	mistake error // the error of reading the file
 }
 
-// operate has the daemon reload what the operator writes.
+// operate makes the daemon reload what the operator writes.
 func operate(t *testing.T, p *pe) *operator {
 	o := &operator{pe: p, hangups: make(chan os.Signal, 1), file: *p.cfg()}
 	p.reloads = Reload{When: o.hangups, File: "/etc/l2tpvl.yaml", Read: func() (*config.Config, error) {
@@ -31,19 +31,19 @@ func operate(t *testing.T, p *pe) *operator {
 		return &c, o.mistake
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
-	over := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(over)
+		defer close(done)
 		p.reloadOnSignal(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()
-		<-over
+		<-done
 	})
 	return o
 }
 
-// write changes the file and has it read.
+// write changes the file and sends SIGHUP.
 func (o *operator) write(change func(*config.Config)) {
 	o.file.Peers, o.file.VPNs = slices.Clone(o.file.Peers), slices.Clone(o.file.VPNs)
 	for i := range o.file.VPNs {
@@ -63,14 +63,14 @@ func secrets(now, next string) func(*config.Config) {
 	}
 }
 
-// Two sides change over to another secret at different times, with hours between. No link goes
-// down.
+// Both ends change to another secret, hours apart. No link goes down.
 func TestSecretsChangeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")
 		for _, p := range []*pe{a, b} {
 			p.reconfigure(func(c *config.Config) {
-				c.VPNs[0].Echo, c.VPNs[1].Echo = config.Echo{}, config.Echo{} // they would spare the Hellos
+				// Echoes would make HELLOs unnecessary.
+				c.VPNs[0].Echo, c.VPNs[1].Echo = config.Echo{}, config.Echo{}
 			})
 			p.start(t)
 		}
@@ -91,48 +91,48 @@ func TestSecretsChangeOver(t *testing.T) {
 			b.isUp(t)
 		}
 		for _, p := range []*pe{a, b} {
-			if n := p.said("link down"); n != 0 {
-				t.Errorf("links were down %d times", n)
+			if n := p.logged("link down"); n != 0 {
+				t.Errorf("links went down %d times, want 0", n)
 			}
-			if n := p.said("secrets changed"); n != 2 {
-				t.Errorf("the log tells %d times of other secrets, want 2", n)
+			if n := p.logged("secrets changed"); n != 2 {
+				t.Errorf("secrets changed logged %d times, want 2", n)
 			}
 		}
 		if now := a.look(t); now.Connection.ID != connection || a.allLinks(t)[1].Since != since {
-			t.Error("the connection or the link is another one")
+			t.Error("the connection or the link has restarted")
 		}
-		// It is the other secret that counts now.
+		// The old secret is not accepted any more.
 		oa.write(secrets("secret", ""))
 		pass(5 * time.Minute)
-		if a.said("link down") == 0 {
-			t.Error("the old secret still counts")
+		if a.logged("link down") == 0 {
+			t.Error("the old secret is still accepted")
 		}
 	})
 }
 
-// A configuration with mistakes changes nothing; each is logged.
-func TestReloadOfMistakes(t *testing.T) {
+// An invalid configuration changes nothing, and each mistake is logged.
+func TestReloadInvalid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red")
 		a.start(t)
 		b.start(t)
 		o := operate(t, a)
 		pass(10 * time.Second)
-		o.mistake = errors.Join(errors.New("l2tpvl.yaml: a: is wrong"), errors.New("l2tpvl.yaml: b: is wrong too"))
+		o.mistake = errors.Join(errors.New("l2tpvl.yaml: a: invalid"), errors.New("l2tpvl.yaml: b: invalid too"))
 		o.write(secrets("other", ""))
-		told := a.logs.FilterMessage("configuration not applied, nothing changed")
-		if told.Len() != 2 || told.FilterField(zap.String("reason", "l2tpvl.yaml: b: is wrong too")).Len() != 1 {
-			t.Errorf("told %v", told.All())
+		lines := a.logs.FilterMessage("configuration not applied, nothing changed")
+		if lines.Len() != 2 || lines.FilterField(zap.String("reason", "l2tpvl.yaml: b: invalid too")).Len() != 1 {
+			t.Errorf("logged %v", lines.All())
 		}
 		pass(time.Hour)
 		a.isUp(t)
-		if a.said("secrets changed")+a.said("configuration applied") != 0 {
-			t.Error("something was changed")
+		if a.logged("secrets changed")+a.logged("configuration applied") != 0 {
+			t.Error("the running configuration was changed")
 		}
 		o.mistake = nil
 		o.write(secrets("secret", "other"))
-		if a.said("secrets changed") != 1 {
-			t.Error("a good configuration is not taken after a bad one")
+		if a.logged("secrets changed") != 1 {
+			t.Error("a valid configuration was not applied after an invalid one")
 		}
 	})
 }

@@ -10,9 +10,9 @@ import (
 )
 
 // Open files of the daemon. A link over the kernel data plane has a socket, a PPP channel and a PPP
-// unit; over the userspace data plane one file less. A virtual router has its namespace and a socket
-// for notifications about its interfaces. A tunnel has a socket, and a few files for queries to the
-// kernel.
+// unit; over the userspace data plane one file less. A virtual router has its namespace and a
+// socket for notifications about its interfaces. A tunnel has a socket, and a few files for queries
+// to the kernel.
 const (
 	filesPerLink   = 3
 	filesPerRouter = 2
@@ -29,8 +29,8 @@ func filesFor(cfg *config.Config) uint64 {
 	return uint64(filesBesides + filesPerPeer*len(cfg.Peers) + filesPerRouter*len(cfg.VPNs) + filesPerLink*links)
 }
 
-// allowFiles raises the process's limit of open files to want, if it is lower. Any process may raise
-// its limit up to the hard limit; beyond that it needs CAP_SYS_RESOURCE.
+// allowFiles raises the process's limit of open files to want, if it is lower. Any process may
+// raise its limit up to the hard limit; beyond that it needs CAP_SYS_RESOURCE.
 func allowFiles(want uint64) error {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/config"
 )
 
-// The limit of open files grows with the links, never shrinks, and is left alone where the host
-// does not allow as many.
+// The limit of open files grows with the number of links and never shrinks. It stays unchanged if
+// the host does not allow the wanted number.
 func TestAllowFiles(t *testing.T) {
 	few := &config.Config{Peers: make([]config.Peer, 1), VPNs: []config.VPN{{Links: make([]config.Link, 1)}}}
 	many := &config.Config{Peers: make([]config.Peer, 2), VPNs: []config.VPN{{Links: make([]config.Link, 60)}, {Links: make([]config.Link, 40)}}}
 	if more, want := filesFor(many)-filesFor(few), uint64(8+2+99*3); more != want {
-		t.Errorf("a peer, a VPN and 99 links more may take %d files more, want %d", more, want)
+		t.Errorf("%d more files for one more peer, one more VPN and 99 more links, want %d", more, want)
 	}
 
 	current := func() (limit unix.Rlimit) {
@@ -35,11 +35,11 @@ func TestAllowFiles(t *testing.T) {
 	}
 	for _, tt := range []struct{ want, limit uint64 }{{500, 600}, {700, 700}} {
 		if err := allowFiles(tt.want); err != nil || current().Cur != tt.limit || current().Max != before.Max {
-			t.Errorf("%d wanted: %v, and the limits are %+v; want %d of %d", tt.want, err, current(), tt.limit, before.Max)
+			t.Errorf("allowFiles(%d): %v; limits %+v, want %d of %d", tt.want, err, current(), tt.limit, before.Max)
 		}
 	}
-	const tooMany = 1 << 40 // more than fs.nr_open can be
-	if err := allowFiles(tooMany); !errors.Is(err, unix.EPERM) || current().Cur != 700 {
-		t.Errorf("%d wanted: %v, and the limits are %+v; want EPERM and 700", uint64(tooMany), err, current())
+	const excessive = 1 << 40 // more than fs.nr_open can be
+	if err := allowFiles(excessive); !errors.Is(err, unix.EPERM) || current().Cur != 700 {
+		t.Errorf("allowFiles(%d): %v; limits %+v, want EPERM and 700", uint64(excessive), err, current())
 	}
 }

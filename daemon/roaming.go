@@ -45,7 +45,7 @@ func (l *loop) handleForeignPort(now time.Time, message []byte, from netip.AddrP
 		l.path.side.id = id
 	case now.Sub(l.path.movedAt) < moveInterval:
 	case before == 0:
-		l.path.peer, l.path.movedAt, l.path.heardAt = from, now, now
+		l.path.peer, l.path.movedAt, l.path.receivedAt = from, now, now
 		l.openPath(now)
 	default:
 		l.openSidePath(now, from, id)
@@ -82,7 +82,7 @@ func (l *loop) moveToSidePath(now time.Time) {
 	next := l.path.side
 	l.path.side = sidePath{}
 	l.closePath()
-	l.path.tunnel, l.path.peer, l.path.heardAt = next.tunnel, next.peer, now
+	l.path.tunnel, l.path.peer, l.path.receivedAt = next.tunnel, next.peer, now
 	l.pathChanged(now)
 }
 
@@ -91,11 +91,11 @@ func (l *loop) moveToSidePath(now time.Time) {
 // the peer at the port that it sends from.
 const returnAfter = 10 * time.Second
 
-// returnHome moves the path back to the configured port, if the output holds a request for a control
-// connection and the peer is silent at the port that the path leads to.
+// returnHome moves the path back to the configured port, if the output holds a request for a
+// control connection and the peer is silent at the port that the path leads to.
 func (l *loop) returnHome(now time.Time) {
 	home := l.peer.AddrPort()
-	if l.path.peer == home || now.Sub(l.path.heardAt) < returnAfter {
+	if l.path.peer == home || now.Sub(l.path.receivedAt) < returnAfter {
 		return
 	}
 	for message := range l.out.Datagrams() {

@@ -12,7 +12,7 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/report"
 )
 
-// twoStaticPEs are two daemons without signalling between them, not started.
+// twoStaticPEs returns two daemons without signalling between them, not started.
 func twoStaticPEs(vpns ...string) (n *network, a, b *pe) {
 	n, a, b = twoPEs(vpns...)
 	for end, p := range []*pe{a, b} {
@@ -48,24 +48,24 @@ func TestStaticLinks(t *testing.T) {
 			t.Errorf("session %+v", s)
 		}
 
-		// What looks like a control message is none here.
+		// A static peer has no control messages: this one is dropped and counted.
 		a.loops()[0].Receive([]byte{0xc8, 3, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0}, a.loops()[0].peer.AddrPort())
 		synctest.Wait()
-		if told := a.drops(t); told["control message from a static peer"] != 1 {
-			t.Errorf("drops %v", told)
+		if drops := a.drops(t); drops["control message from a static peer"] != 1 {
+			t.Errorf("drops %v", drops)
 		}
 
 		page := a.page(t)
 		wantLines(t, page, `link_up{peer="pe2",vpn="red"} 1`, `peer_links_up{ipsec="none",peer="pe2"} 2`)
 		if strings.Contains(page, "l2tpvl_peer_up{") {
-			t.Error("a control connection is told to be up or down, where there is none")
+			t.Error("peer_up exists for a static peer")
 		}
 
 		n.setCut(true)
 		pass(time.Minute)
 		for _, l := range a.allLinks(t) {
 			if l.State == api.LinkUp || !strings.Contains(l.Reason, "echo") && !strings.Contains(l.Reason, "Configure-Request") {
-				t.Errorf("cut off, %s is %s: %q", l.VPN, l.State, l.Reason)
+				t.Errorf("after the cut, %s is %s: %q", l.VPN, l.State, l.Reason)
 			}
 		}
 		n.setCut(false)
@@ -75,10 +75,10 @@ func TestStaticLinks(t *testing.T) {
 
 		a.stop()
 		if _, open, sessions := a.plane.count(); open != 0 || sessions != 0 {
-			t.Errorf("after the end: %d tunnels, %d sessions", open, sessions)
+			t.Errorf("%d tunnels and %d sessions after the end, want none", open, sessions)
 		}
 		pass(time.Second)
-		for _, l := range b.allLinks(t) { // PPP has told them
+		for _, l := range b.allLinks(t) { // notified by PPP
 			if l.State == api.LinkUp || !strings.Contains(l.Reason, "shutting down") {
 				t.Errorf("%s at pe2 is %s: %q", l.VPN, l.State, l.Reason)
 			}
@@ -86,7 +86,7 @@ func TestStaticLinks(t *testing.T) {
 	})
 }
 
-// drops are the counts of what was dropped.
+// drops returns the drop counters of the status.
 func (p *pe) drops(t *testing.T) map[string]uint64 {
 	t.Helper()
 	status, err := p.Status(t.Context())
@@ -96,8 +96,8 @@ func (p *pe) drops(t *testing.T) map[string]uint64 {
 	return status.Drops
 }
 
-// The links wait for a path, and come up as soon as there is one.
-func TestStaticPathIsNotThereYet(t *testing.T) {
+// Static links wait for a path, and come up as soon as it is open.
+func TestStaticPathCannotBeOpenedYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoStaticPEs("red")
 		a.plane.refuse(syscall.ENETUNREACH)

@@ -76,7 +76,8 @@ func (d *Daemon) countLinks(ctx context.Context, within time.Duration) (up, all 
 			mu.Lock()
 			defer mu.Unlock()
 			up, all = up+of[0], all+of[1]
-			if e != nil && slices.Contains(d.loops(), l) { // otherwise a new configuration has removed the loop
+			// A loop that a new configuration has removed does not count.
+			if e != nil && slices.Contains(d.loops(), l) {
 				err = fmt.Errorf("loop of peer %s: %w", l.name.peer, e)
 			}
 		})

@@ -11,13 +11,13 @@ import (
 	"github.com/l2tpvl/l2tpvl/endid"
 )
 
-// What each end has of the VPN-IDs that either has.
+// Each end compares its own VPN-IDs with those that the peer has requested or refused.
 func TestVPNs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("red", "green", "blue", "grey")
 		b.reconfigure(func(c *config.Config) {
-			c.VPNs[1].VPNID = endid.New(0x5e, 0x22) // mistyped
-			c.VPNs[3].Links = nil                   // forgotten
+			c.VPNs[1].VPNID = endid.New(0x5e, 0x22) // a typing error
+			c.VPNs[3].Links = nil                   // forgotten in the configuration
 		})
 		a.reconfigure(func(c *config.Config) { c.Peers[0].Role = config.RoleActive })
 
@@ -66,20 +66,20 @@ func TestVPNs(t *testing.T) {
 			{"00005e:00000004", "", "there", "VPN grey has no link to pe1 here"},
 			{"00005e:00000022", "green", "missing", missing("00005e:00000022", "pe1") + `"pe2" (CDN result 5)`},
 		})
-		// What was called for long ago is not told any more.
+		// Requests of long ago are not shown any more.
 		a.stop()
 		pass(11 * time.Minute)
 		vpns, err := b.VPNs(t.Context())
 		if err != nil || len(vpns) != 3 {
-			t.Errorf("%+v, %v; want our own three", vpns, err)
+			t.Errorf("%+v, %v; want the three configured at pe2", vpns, err)
 		}
 	})
 }
 
 func asText(v any) string { return fmt.Sprintf("%+v", v) }
 
-// A link that is to be protected at one end alone is told as such at the other.
-func TestVPNOfAnotherClass(t *testing.T) {
+// A link that is protected at one end only is shown as such at the other.
+func TestVPNOfOtherClass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, a, b := twoPEs("blue", "red")
 		a.reconfigure(protect(1))

@@ -1,9 +1,10 @@
 // Package events publishes what happens in the daemon: each event is one line of the log, and is
 // kept for clients of the API.
 //
-// A Log keeps the last events in a ring. Clients read from the ring at their own pace, so publishing
-// never waits for them; a client that is too slow finds a gap in the sequence numbers. Lines of the
-// log that are of no interest to programs are written to the zap.Logger directly and are no events.
+// A Log keeps the last events in a ring. Clients read from the ring at their own pace, so
+// publishing never waits for them; a client that is too slow finds a gap in the sequence numbers.
+// Lines of the log that are of no interest to programs are written to the zap.Logger directly and
+// are no events.
 package events
 
 import (

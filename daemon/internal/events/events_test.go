@@ -17,7 +17,7 @@ import (
 // Publish logs an event and keeps it, with all fields of the log's line.
 func TestPublish(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		core, logs := observer.New(zapcore.WarnLevel) // the level of the log does not matter to events
+		core, logs := observer.New(zapcore.WarnLevel) // it does not affect events
 		e := New(zap.New(core), time.Now())
 		e.Publish(api.Event{Kind: api.EventPathMTU, Message: "path MTU", Peer: "pe2", IPsec: "required"}, zap.Int("octets", 1500))
 		e.Publish(api.Event{

@@ -8,9 +8,9 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// Admission limits the messages to control connection ID 0 of all peers together. Each of them costs
-// a digest before the sender is known to be authentic (RFC 3931, section 4.3). The machines limit
-// the messages of each peer. Admission is safe for concurrent use.
+// Admission limits the messages to control connection ID 0 of all peers together. Each of them
+// costs a digest before the sender is known to be authentic (RFC 3931, section 4.3). The machines
+// limit the messages of each peer. Admission is safe for concurrent use.
 type Admission struct {
 	limiter *rate.Limiter
 	refused atomic.Uint64

@@ -33,7 +33,8 @@ type Peer struct {
 	Excluded bool
 }
 
-// Listener receives messages at one local address, over UDP and IP, and dispatches them to the peers.
+// Listener receives messages at one local address, over UDP and IP, and dispatches them to the
+// peers.
 type Listener struct {
 	local   netip.AddrPort
 	log     *zap.Logger
@@ -49,7 +50,7 @@ type dropCounters struct{ unknownSender, foreignPort, notControl atomic.Uint64 }
 // table maps senders to peers. It is replaced, never changed.
 type table struct {
 	peers    map[netip.AddrPort]Receiver
-	hosts    map[netip.Addr]Receiver // the only peer over UDP at that address; nil: there are several
+	hosts    map[netip.Addr]Receiver // the peer over UDP at that address; nil: several
 	excluded map[netip.Addr]bool     // peers over IP whose packets another socket receives, too
 }
 
@@ -85,8 +86,8 @@ func (t *table) networks() map[string]bool {
 	return networks
 }
 
-// comparableAddr returns an address in the form in which addresses are compared: IPv4-mapped addresses
-// as IPv4, and without a zone.
+// comparableAddr returns an address in the form in which addresses are compared: IPv4-mapped
+// addresses as IPv4, and without a zone.
 func comparableAddr(a netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
 }
@@ -157,8 +158,8 @@ func (l *Listener) receivePacket(payload []byte, from *net.IPAddr) {
 	l.Receive(payload[4:], netip.AddrPortFrom(sender, 0))
 }
 
-// Receive dispatches a message to the peer that it comes from, or drops and counts it. From has port
-// 0 if the message came over IP.
+// Receive dispatches a message to the peer that it comes from, or drops and counts it. From has
+// port 0 if the message came over IP.
 func (l *Listener) Receive(message []byte, from netip.AddrPort) {
 	from = comparableAddr(from)
 	t := l.table.Load()

@@ -18,8 +18,8 @@ import (
 )
 
 // Listeners are the listeners of the daemon, one for each local address. They receive from clear
-// peers only: a socket that was opened before the protection was in place could receive packets of a
-// protected peer in the clear. They are safe for concurrent use.
+// peers only: a socket that was opened before the protection was in place could receive packets of
+// a protected peer in the clear. They are safe for concurrent use.
 type Listeners struct {
 	log  *zap.Logger
 	open Opener

@@ -16,7 +16,8 @@ import (
 const protocolL2TP = 115
 
 // OpenSocket opens a socket of the host: network is "udp", "ip4:115" or "ip6:115". A UDP socket
-// shares its port with the tunnels' connected sockets. The host need not have the local address yet.
+// shares its port with the tunnels' connected sockets. The host need not have the local address
+// yet.
 func OpenSocket(network string, local netip.AddrPort) (net.PacketConn, error) {
 	at := ""
 	if local.Addr().IsValid() {

@@ -42,11 +42,11 @@ func serveEvents(t *testing.T, change func(*http.Server)) (log *eventlog.Log, so
 		t.Fatal(err)
 	}
 	change(&s.http)
-	over := make(chan error)
-	go func() { over <- s.Serve() }()
+	ended := make(chan error)
+	go func() { ended <- s.Serve() }()
 	t.Cleanup(func() {
 		s.Close()
-		if err := <-over; err != nil {
+		if err := <-ended; err != nil {
 			t.Error(err)
 		}
 		if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
@@ -76,29 +76,30 @@ func asJSON(t *testing.T, v any) string {
 	return string(text)
 }
 
-// Who follows events is told of each at once, for longer than a request may take; and is gone
-// without a trace in the end.
+// A client that follows events receives each at once, for longer than other requests may take, and
+// its stream ends with its context.
 func TestFollowEvents(t *testing.T) {
 	log, socket := serveEvents(t, func(s *http.Server) { s.ReadTimeout, s.WriteTimeout = 20*time.Millisecond, 20*time.Millisecond })
 	_, before, _ := log.After(0)
 	log.Publish(api.Event{Kind: api.EventReloaded, Message: "first"})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var heard []string
+	var received []string
 	for x, err := range api.NewClient(socket).Events(ctx, api.EventQuery{After: before, Follow: true}) {
-		if len(heard) == 4 {
+		if len(received) == 4 {
 			if !errors.Is(err, context.Canceled) {
-				t.Errorf("in the end %+v, %v", x, err)
+				t.Errorf("at the end: %+v, %v", x, err)
 			}
 			break
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		heard = append(heard, x.Message)
-		switch len(heard) {
+		received = append(received, x.Message)
+		switch len(received) {
 		case 1:
-			time.Sleep(100 * time.Millisecond) // no guess: to be silent for longer than the time-outs is the test
+			// Not a guess: the stream must be silent for longer than the timeouts.
+			time.Sleep(100 * time.Millisecond)
 			log.Publish(api.Event{Kind: api.EventReloaded, Message: "second"})
 		case 2:
 			log.Publish(api.Event{Kind: api.EventReloaded, Message: "third"})
@@ -107,12 +108,12 @@ func TestFollowEvents(t *testing.T) {
 			cancel()
 		}
 	}
-	if want := []string{"first", "second", "third", "fourth"}; !slices.Equal(heard, want) {
-		t.Errorf("heard %q, want %q", heard, want)
+	if want := []string{"first", "second", "third", "fourth"}; !slices.Equal(received, want) {
+		t.Errorf("received %q, want %q", received, want)
 	}
 }
 
-// A follower's stream ends with the daemon.
+// The stream of events ends with the server.
 func TestFollowEventsToTheEnd(t *testing.T) {
 	var server *http.Server
 	log, socket := serveEvents(t, func(s *http.Server) { server = s })
@@ -130,12 +131,12 @@ func TestFollowEventsToTheEnd(t *testing.T) {
 	}
 }
 
-// Who asks for a stream and does not read is dropped.
-func TestSlowClientIsDropped(t *testing.T) {
-	dropped := make(chan struct{})
+// A client that requests a stream and does not read it is disconnected.
+func TestSlowClientIsDisconnected(t *testing.T) {
+	disconnected := make(chan struct{})
 	endless := stream("/v1/endless", "Never ends", func(*http.Request) (iter.Seq[[]string], error) {
 		return func(yield func([]string) bool) {
-			defer close(dropped)
+			defer close(disconnected)
 			for text := strings.Repeat("x", 1<<16); yield([]string{text}); {
 			}
 		}, nil
@@ -152,9 +153,9 @@ func TestSlowClientIsDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	select {
-	case <-dropped:
+	case <-disconnected:
 	case <-time.After(time.Minute):
-		t.Error("the client was not dropped")
+		t.Error("the client was not disconnected")
 	}
 }
 
@@ -183,17 +184,17 @@ func TestEventsByHTTP(t *testing.T) {
 		} {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/v1/events"+tt.query, nil))
-			var said api.Error
+			var failure api.Error
 			got := ""
 			for line := range strings.Lines(w.Body.String()) {
 				var x api.Event
-				if err := errors.Join(json.Unmarshal([]byte(line), &x), json.Unmarshal([]byte(line), &said)); err != nil {
+				if err := errors.Join(json.Unmarshal([]byte(line), &x), json.Unmarshal([]byte(line), &failure)); err != nil {
 					t.Fatal(err)
 				}
 				got += " " + strings.TrimPrefix(asJSON(t, x.Seq), " ")
 			}
-			if got = strings.TrimSpace(got); said.Error != "" {
-				got = said.Error
+			if got = strings.TrimSpace(got); failure.Error != "" {
+				got = failure.Error
 			}
 			if got != tt.want {
 				t.Errorf("%s: %q, want %q", tt.query, got, tt.want)

@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write daemon/api/openapi.json")
 
-// openapi.json is what the table of routes and the types say.
-func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {
+// openapi.json matches the table of routes and the types.
+func TestOpenAPI(t *testing.T) {
 	all := routes(nil)
 	document := describe(t, all)
 	operations := 0
@@ -42,7 +42,7 @@ func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatal("daemon/api/openapi.json is not what the routes and types are: run go test ./daemon/internal/rest -update")
+		t.Fatal("daemon/api/openapi.json does not match the routes and types: run go test ./daemon/internal/rest -update")
 	}
 	if err := os.WriteFile("../../api/openapi.json", want, 0o644); err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestOpenAPIIsThatOfTheRoutes(t *testing.T) {
 
 type object = map[string]any
 
-// describe writes the OpenAPI document.
+// describe returns the OpenAPI document.
 func describe(t *testing.T, routes []route) object {
 	w := describer{t: t, source: readSource(t, "../../api"), schemas: object{}}
 	paths := object{}
@@ -81,7 +81,7 @@ func describe(t *testing.T, routes []route) object {
 	}
 }
 
-// describer writes parts of the document, and collects the schemas that they need.
+// describer makes parts of the document, and collects the schemas that they refer to.
 type describer struct {
 	t       *testing.T
 	source  source
@@ -90,7 +90,7 @@ type describer struct {
 
 var inBraces = regexp.MustCompile(`\{(\w+)\}`)
 
-// named are the parts of paths that stand for something.
+// named describes the parameters in paths.
 var named = map[string]string{
 	"vpn":  "Name of a VPN in the daemon's configuration.",
 	"peer": "Name of a peer in the daemon's configuration.",
@@ -134,7 +134,7 @@ func (w *describer) json(t reflect.Type) object {
 	return object{"application/json": object{"schema": w.schema(t)}}
 }
 
-// operationID is such as getExplain.
+// operationID returns the ID of an operation, such as getExplain.
 func operationID(r route) string {
 	id := strings.ToLower(r.method)
 	for _, part := range strings.Split(inBraces.ReplaceAllString(strings.TrimPrefix(r.path, "/v1/"), ""), "/") {
@@ -145,7 +145,7 @@ func operationID(r route) string {
 	return id
 }
 
-// schema is that of a type: a reference, if the type has a name in package api.
+// schema returns the schema of a type: a reference, if the type is defined in package api.
 func (w *describer) schema(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
@@ -190,7 +190,7 @@ func (w *describer) schema(t reflect.Type) object {
 	return nil
 }
 
-// define writes the schema of a type with a name.
+// define adds the schema of a type with a name.
 func (w *describer) define(t reflect.Type) {
 	if w.schemas[t.Name()] != nil {
 		return
@@ -217,7 +217,7 @@ func (w *describer) define(t reflect.Type) {
 	}
 }
 
-// members writes the fields of a struct; those of one that it embeds are its own.
+// members adds the fields of a struct, and those of the structs that it embeds.
 func (w *describer) members(t reflect.Type, properties object, required *[]any) {
 	for f := range t.Fields() {
 		if f.Anonymous {
@@ -231,7 +231,7 @@ func (w *describer) members(t reflect.Type, properties object, required *[]any) 
 		optional := options == "omitempty" || options == "omitzero"
 		of := f.Type
 		if optional && of.Kind() == reflect.Pointer {
-			of = of.Elem() // where it is there, it is not null
+			of = of.Elem() // if present, it is not null
 		}
 		member := w.schema(of)
 		doc := w.source.docs[t.Name()+"."+f.Name]
@@ -246,7 +246,7 @@ func (w *describer) members(t reflect.Type, properties object, required *[]any) 
 	}
 }
 
-// source is what the Go source of a package says beyond its types.
+// source holds what reflection does not know of a package: comments and constants.
 type source struct {
 	docs   map[string]string // of types, by name, and of their fields, by Type.Field
 	values map[string][]any  // of types that have constants
@@ -306,7 +306,7 @@ func (s source) read(g *ast.GenDecl) {
 	}
 }
 
-// words are those of a comment, in one line.
+// words returns a comment in one line.
 func words(comments ...*ast.CommentGroup) string {
 	for _, c := range comments {
 		if text := strings.Join(strings.Fields(c.Text()), " "); text != "" {
@@ -316,16 +316,16 @@ func words(comments ...*ast.CommentGroup) string {
 	return ""
 }
 
-// Every kind that session and ipsec tell of is one of the API's.
-func TestKindsOfNotesAreEvents(t *testing.T) {
+// Each kind of note in package session is a kind of event in the API.
+func TestKindsOfNotes(t *testing.T) {
 	known := readSource(t, "../../api").values["EventKind"]
 	notes := readSource(t, "../../../session").values["NoteKind"]
 	if len(notes) == 0 {
-		t.Error("session has no kinds of notes")
+		t.Error("no kinds of notes found in package session")
 	}
 	for _, kind := range notes {
 		if !slices.Contains(known, kind) {
-			t.Errorf("session.Note has the kind %q, and api.Event has not", kind)
+			t.Errorf("session.NoteKind %q is no api.EventKind", kind)
 		}
 	}
 }

@@ -12,30 +12,30 @@ import (
 	"time"
 )
 
-// route is one thing that the API can be asked for.
+// route is one operation of the API.
 type route struct {
-	method, path, summary string // parts of the path in braces are for the handler, by http.Request.PathValue
+	method, path, summary string // path may contain {names} for http.Request.PathValue
 
 	query    []parameter
-	request  reflect.Type // of the JSON that comes with it; nil: none
-	response reflect.Type // of the JSON that is the answer
-	lines    bool         // the answer is many of them, one a line
+	request  reflect.Type // JSON type of the request's body; nil: it has none
+	response reflect.Type // JSON type of the answer
+	lines    bool         // the answer is a stream of them, one per line
 	handler  http.HandlerFunc
 }
 
-// parameter is one of a route's, after the question mark.
+// parameter is a query parameter of a route.
 type parameter struct{ name, doc string }
 
-// with is the route with a parameter more, which is optional.
+// with returns the route with another optional parameter.
 func (r route) with(name, doc string) route {
 	r.query = append(r.query, parameter{name, doc})
 	return r
 }
 
-// maxRequest bounds what comes with a request, in octets.
+// maxRequest is the length of the longest accepted body of a request, in octets.
 const maxRequest = 4 << 20
 
-// get is a route that tells, and changes nothing.
+// get returns a route that changes nothing.
 func get[Out any](path, summary string, f func(*http.Request) (Out, error)) route {
 	return route{
 		method: http.MethodGet, path: path, summary: summary, response: reflect.TypeFor[Out](),
@@ -46,18 +46,18 @@ func get[Out any](path, summary string, f func(*http.Request) (Out, error)) rout
 	}
 }
 
-// post is a route that changes something. What comes with it is an In; nothing does if that is
-// struct{}.
+// post returns a route that changes something. The body of its request is an In; it has none if In
+// is struct{}.
 func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, error)) route {
-	made := route{method: http.MethodPost, path: path, summary: summary, response: reflect.TypeFor[Out]()}
+	post := route{method: http.MethodPost, path: path, summary: summary, response: reflect.TypeFor[Out]()}
 	if t := reflect.TypeFor[In](); t != reflect.TypeFor[struct{}]() {
-		made.request = t
+		post.request = t
 	}
-	made.handler = func(w http.ResponseWriter, r *http.Request) {
-		// What is to be done may take longer than to tell something.
+	post.handler = func(w http.ResponseWriter, r *http.Request) {
+		// A change may take longer than other requests.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(2 * time.Minute))
 		var in In
-		if made.request != nil {
+		if post.request != nil {
 			decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequest))
 			decoder.DisallowUnknownFields()
 			if err := decoder.Decode(&in); err != nil {
@@ -68,12 +68,12 @@ func post[In, Out any](path, summary string, f func(*http.Request, In) (Out, err
 		out, err := f(r, in)
 		answer(w, out, err)
 	}
-	return made
+	return post
 }
 
-// stream is a route that tells one thing after another. The iterator gives what is ready, and ends
-// with the request's context. A client that takes longer to read what is ready than it may for any
-// other answer is dropped.
+// stream returns a route whose answer is a stream of JSON values. The iterator yields the values
+// that are available, and ends with the request's context. A client that does not read them within
+// the server's write timeout is disconnected.
 func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out], error)) route {
 	return route{
 		method: http.MethodGet, path: path, summary: summary, response: reflect.TypeFor[Out](), lines: true,
@@ -85,13 +85,13 @@ func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out
 			}
 			w.Header().Set("Content-Type", LinesType)
 			out, connection := json.NewEncoder(w), http.NewResponseController(w)
-			patience := time.Minute
+			timeout := time.Minute
 			if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok {
-				patience = server.WriteTimeout
+				timeout = server.WriteTimeout
 			}
-			_ = connection.SetReadDeadline(time.Time{}) // that of requests would end it
+			_ = connection.SetReadDeadline(time.Time{}) // that of requests would end the stream
 			for batch := range batches {
-				_ = connection.SetWriteDeadline(time.Now().Add(patience))
+				_ = connection.SetWriteDeadline(time.Now().Add(timeout))
 				for i := range batch {
 					if out.Encode(&batch[i]) != nil {
 						return
@@ -105,34 +105,34 @@ func stream[Out any](path, summary string, f func(*http.Request) (iter.Seq[[]Out
 	}
 }
 
-// LinesType is the media type of JSON that comes one value a line.
+// LinesType is the media type of a stream of JSON values, one per line.
 const LinesType = "application/x-ndjson"
 
-// malformed is what to say of a request that is not the JSON it should be.
+// malformed returns the error for a request whose body is not the expected JSON.
 func malformed(err error) *Error {
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return newError(http.StatusRequestEntityTooLarge, "the request is longer than %d octets", maxRequest)
+		return newError(http.StatusRequestEntityTooLarge, "request longer than %d octets", maxRequest)
 	}
 	if errors.Is(err, io.EOF) {
-		return BadRequest("the request is empty; want JSON")
+		return BadRequest("empty request; want JSON")
 	}
-	return BadRequest("the request: %v", err)
+	return BadRequest("invalid request: %v", err)
 }
 
-// answer tells what came of a request.
+// answer writes the answer to a request.
 func answer(w http.ResponseWriter, out any, err error) {
 	if err != nil {
 		writeError(w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(out) // an error here is a client that has gone
+	_ = json.NewEncoder(w).Encode(out) // an error means that the client has disconnected
 }
 
 // Handler serves the API of a backend.
 func Handler(b Backend) http.Handler { return handler(routes(b)) }
 
-// handler serves the routes. Its errors name what would be right.
+// handler serves the routes. The errors for other requests name what is right.
 func handler(routes []route) http.Handler {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -155,7 +155,7 @@ func handler(routes []route) http.Handler {
 	return mux
 }
 
-// checkQuery is the handler behind a check that it knows all parameters.
+// checkQuery calls the handler if the route has all parameters of the request.
 func (r route) checkQuery(w http.ResponseWriter, request *http.Request) {
 	for name := range request.URL.Query() {
 		if !slices.ContainsFunc(r.query, func(p parameter) bool { return p.name == name }) {
@@ -163,9 +163,9 @@ func (r route) checkQuery(w http.ResponseWriter, request *http.Request) {
 			for _, p := range r.query {
 				known = append(known, p.name)
 			}
-			hint := "it takes none"
+			hint := "it has none"
 			if known != nil {
-				hint = "it takes " + strings.Join(known, ", ")
+				hint = "it has " + strings.Join(known, ", ")
 			}
 			writeError(w, BadRequest("%s has no parameter %q; %s", r.path, name, hint))
 			return

@@ -14,18 +14,18 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// A route that changes something takes what is right, and says what is wrong with all else.
+// A post route accepts valid requests, and its errors say what is wrong with others.
 func TestPost(t *testing.T) {
-	type wish struct {
+	type order struct {
 		Colour string `json:"colour"`
 	}
 	h := handler([]route{
-		post("/v1/paint", "Paints", func(r *http.Request, in wish) (string, error) {
+		post("/v1/paint", "Paints", func(r *http.Request, in order) (string, error) {
 			switch {
 			case in.Colour == "plaid":
 				return "", &Error{Status: http.StatusUnprocessableEntity, Text: "two mistakes", Details: []string{"plaid", "is none"}}
 			case in.Colour == "black":
-				return "", errors.New("out of black\nand of white")
+				return "", errors.New("out of black\nand white")
 			}
 			return in.Colour + r.URL.Query().Get("where"), nil
 		}).with("where", "Where to paint."),
@@ -39,13 +39,13 @@ func TestPost(t *testing.T) {
 		{"POST", "/v1/paint", `{"colour":"blue"}`, 200, `"blue"`},
 		{"POST", "/v1/paint?where=here", `{"colour":"blue"}`, 200, `"bluehere"`},
 		{"POST", "/v1/wash", "", 200, `"clean"`},
-		{"POST", "/v1/wash", "whatever", 200, `"clean"`},
+		{"POST", "/v1/wash", "ignored", 200, `"clean"`},
 		{"POST", "/v1/paint", `{"colour":"plaid"}`, 422, `{"error":"two mistakes","details":["plaid","is none"]}`},
-		{"POST", "/v1/paint", `{"colour":"black"}`, 503, `{"error":"out of black; and of white"}`},
-		{"POST", "/v1/paint", ``, 400, `{"error":"the request is empty; want JSON"}`},
-		{"POST", "/v1/paint", `{"color":"blue"}`, 400, `{"error":"the request: json: unknown field \"color\""}`},
-		{"POST", "/v1/paint?when=now", `{}`, 400, `{"error":"/v1/paint has no parameter \"when\"; it takes where"}`},
-		{"POST", "/v1/paint", `{"colour":"` + strings.Repeat("x", maxRequest) + `"}`, 413, `{"error":"the request is longer than 4194304 octets"}`},
+		{"POST", "/v1/paint", `{"colour":"black"}`, 503, `{"error":"out of black; and white"}`},
+		{"POST", "/v1/paint", ``, 400, `{"error":"empty request; want JSON"}`},
+		{"POST", "/v1/paint", `{"color":"blue"}`, 400, `{"error":"invalid request: json: unknown field \"color\""}`},
+		{"POST", "/v1/paint?when=now", `{}`, 400, `{"error":"/v1/paint has no parameter \"when\"; it has where"}`},
+		{"POST", "/v1/paint", `{"colour":"` + strings.Repeat("x", maxRequest) + `"}`, 413, `{"error":"request longer than 4194304 octets"}`},
 		{"GET", "/v1/paint", "", 405, `{"error":"GET /v1/paint: want POST"}`},
 	} {
 		got := httptest.NewRecorder()

@@ -1,9 +1,9 @@
 // Package rest serves the API over HTTP: on a Unix socket for l2tpvl-ctl and other programs of the
 // host, and the metrics on a TCP port for Prometheus.
 //
-// Handler returns an http.Handler for a Backend, which is the daemon. This package owns the table of
-// routes, the parsing and checking of requests, the HTTP status of errors (Error), and streams of
-// JSON lines; daemon/api/openapi.json is written from the table by a test. Server is a listening
+// Handler returns an http.Handler for a Backend, which is the daemon. This package owns the table
+// of routes, the parsing and checking of requests, the HTTP status of errors (Error), and streams
+// of JSON lines; daemon/api/openapi.json is written from the table by a test. Server is a listening
 // socket with its HTTP server. Before a Server opens the Unix socket of the API it waits for an
 // earlier daemon that was killed (takeover.go). The package knows no loops and no configuration.
 package rest
@@ -20,7 +20,8 @@ import (
 )
 
 // Backend is what the API shows and changes. An error that is an *Error has its HTTP status; any
-// other error means that the daemon cannot answer now (503). All methods are safe for concurrent use.
+// other error means that the daemon cannot answer now (503). All methods are safe for concurrent
+// use.
 type Backend interface {
 	Status(context.Context) (api.Status, error)
 	Links(context.Context) ([]api.Link, error)
@@ -126,8 +127,8 @@ func parseSince(text string) (seq uint64, from time.Time, err error) {
 	return 0, from, nil
 }
 
-// maxCaptured is the largest number of messages that one client may capture: the dissector remembers
-// the sessions that it has seen.
+// maxCaptured is the largest number of messages that one client may capture: the dissector
+// remembers the sessions that it has seen.
 const maxCaptured = 100_000
 
 // capture reads the parameter count.

@@ -23,9 +23,9 @@ type Server struct {
 	http     http.Server
 }
 
-// ListenUnix opens the Unix socket of the API. It fails if a daemon answers on it, waits for a daemon
-// that is dying, and removes the socket of a dead one. The owner may use the socket, and the group if
-// it is not empty; whoever can open it can do everything that the API can.
+// ListenUnix opens the Unix socket of the API. It fails if a daemon answers on it, waits for a
+// daemon that is dying, and removes the socket of a dead one. The owner may use the socket, and the
+// group if it is not empty; whoever can open it can do everything that the API can.
 func ListenUnix(ctx context.Context, socket, group string, handler http.Handler, log *zap.Logger) (*Server, error) {
 	if err := os.MkdirAll(filepath.Dir(socket), 0o755); err != nil {
 		return nil, fmt.Errorf("api.socket: %w", err)
@@ -35,7 +35,7 @@ func ListenUnix(ctx context.Context, socket, group string, handler http.Handler,
 	}
 	if info, err := os.Lstat(socket); err == nil {
 		if info.Mode().Type() != fs.ModeSocket {
-			return nil, fmt.Errorf("api.socket %s: there is something that is not a socket; remove it, or choose another path", socket)
+			return nil, fmt.Errorf("api.socket %s: exists and is not a socket; remove it, or configure another path", socket)
 		}
 		if err := os.Remove(socket); err != nil {
 			return nil, fmt.Errorf("api.socket: %w", err)
@@ -65,7 +65,7 @@ func admitGroup(socket, name string) error {
 	if name != "" {
 		group, err := user.LookupGroup(name)
 		if err != nil {
-			return fmt.Errorf("api.group: there is no group %q on this host; `groupadd --system %s` makes it", name, name)
+			return fmt.Errorf("api.group: no group %q on this host; `groupadd --system %s` creates it", name, name)
 		}
 		id, err := strconv.Atoi(group.Gid)
 		if err == nil {

@@ -15,16 +15,16 @@ import (
 	"go.uber.org/zap"
 )
 
-// A daemon that was killed leaves its socket; a daemon that lives answers on it; anything else is
-// not ours to remove.
+// ListenUnix removes the socket that a killed daemon has left, fails if a daemon answers on it, and
+// removes nothing else.
 func TestAPISocket(t *testing.T) {
-	// The handler answers any request, so a daemon is alive.
+	// A handler that answers any request is a running daemon.
 	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
 	listen := func(socket string) (*Server, error) {
 		return ListenUnix(t.Context(), socket, "", answer, zap.NewNop())
 	}
 	stale := shortPath(t)
-	first, err := listen(stale) // makes the folder, too
+	first, err := listen(stale) // creates the folder, too
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestAPISocket(t *testing.T) {
 		t.Errorf("mode %v, %v; want 0660", info.Mode(), err)
 	}
 	go func() { _ = second.Serve() }()
-	if _, err := listen(stale); err == nil || !strings.Contains(err.Error(), "another l2tpvld is running and answers there") {
+	if _, err := listen(stale); err == nil || !strings.Contains(err.Error(), "another l2tpvld is running") {
 		t.Errorf("a live socket: %v", err)
 	}
 	second.Close()
@@ -49,18 +49,18 @@ func TestAPISocket(t *testing.T) {
 	}
 	third.Close()
 	if _, err := os.Lstat(stale); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("closed before it served, and the socket is left behind: %v", err)
+		t.Errorf("the socket was left behind by a server that was closed before it served: %v", err)
 	}
 
-	// One that was killed takes connections until the kernel has taken it down; its successor waits
-	// for that.
+	// A killed daemon's socket accepts connections until the kernel has removed its interfaces; its
+	// successor waits for that.
 	dying, err := net.Listen("unix", stale)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dying.(*net.UnixListener).SetUnlinkOnClose(false)
 	go func() {
-		conn, err := dying.Accept() // the successor asks whether somebody lives
+		conn, err := dying.Accept() // the successor checks whether a daemon is running
 		if err == nil {
 			err = conn.Close()
 		}
@@ -78,21 +78,21 @@ func TestAPISocket(t *testing.T) {
 	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listen(file); err == nil || !strings.Contains(err.Error(), "something that is not a socket") {
+	if _, err := listen(file); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("a file: %v", err)
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "precious" {
 		t.Errorf("the file is now %q, %v", text, err)
 	}
 	if _, err := listen(filepath.Join(file, "s")); err == nil || !strings.HasPrefix(err.Error(), "api.socket: ") {
-		t.Errorf("a folder that cannot be made: %v", err)
+		t.Errorf("a folder that cannot be created: %v", err)
 	}
 }
 
-// A group may be let in beside the owner; one that there is not is an error that says so.
+// A group may use the socket next to its owner. An unknown group is an error.
 func TestAPIGroup(t *testing.T) {
 	socket := shortPath(t)
-	id := 1 // of a group that every Unix has, and is not root's
+	id := 1 // a group that every Unix system has, and that is not root's
 	if os.Getuid() != 0 {
 		id = os.Getgid()
 	}
@@ -113,12 +113,12 @@ func TestAPIGroup(t *testing.T) {
 		t.Errorf("group %d, mode %v; want %d and 0660", got, info.Mode().Perm(), id)
 	}
 	s.Close()
-	_, err = ListenUnix(t.Context(), socket, "nobody-is-in-it", nil, zap.NewNop())
-	const want = "api.group: there is no group \"nobody-is-in-it\" on this host; `groupadd --system nobody-is-in-it` makes it"
+	_, err = ListenUnix(t.Context(), socket, "no-such-group", nil, zap.NewNop())
+	const want = "api.group: no group \"no-such-group\" on this host; `groupadd --system no-such-group` creates it"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 	if _, err := os.Lstat(socket); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a socket is left behind: %v", err)
+		t.Errorf("the socket was left behind: %v", err)
 	}
 }

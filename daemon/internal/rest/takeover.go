@@ -14,45 +14,47 @@ import (
 	"github.com/l2tpvl/l2tpvl/daemon/api"
 )
 
-// deathWait is for how long somebody may hold the socket of the API, not answer, and not be seen to
-// die.
+// deathWait is how long to wait for a process that has the API socket open, does not respond, and
+// is not visibly ending.
 const deathWait = 30 * time.Second
 
-// awaitDeath returns when nobody holds the socket any more, with an error if somebody goes on to,
-// or ctx is done. A daemon that was killed may take as long as it needs: the kernel removes its
-// interfaces first, thousands of them in minutes, and its socket takes connections until then.
+// awaitDeath returns when no process has the socket open any more. It fails if a running daemon
+// answers on it, if a process keeps it open for longer than wait, or if ctx is done. For a killed
+// daemon it waits without limit: the kernel first removes the daemon's interfaces, which takes
+// minutes for thousands of them, and the socket accepts connections until then.
 func awaitDeath(ctx context.Context, log *zap.Logger, socket string, wait time.Duration) error {
-	told := false
+	logged := false
 	for deadline := time.Now().Add(wait); ; {
 		holder, held := holderOf(socket)
 		if !held {
 			return nil
 		}
-		// One that runs answers at once, and is to be told of even to who has given up.
+		// A running daemon answers at once. That is an error even if ctx is done already.
 		asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		_, err := api.NewClient(socket).Status(asking)
 		cancel()
 		switch {
 		case err == nil || errors.As(err, new(*api.StatusError)):
-			return fmt.Errorf("api.socket %s: another l2tpvld is running and answers there; stop it, or give this one a socket of its own", socket)
+			return fmt.Errorf("api.socket %s: another l2tpvld is running and uses this socket; stop it, or configure another socket", socket)
 		case isDying(holder):
 			deadline = time.Now().Add(wait)
-			if !told {
-				told = true
-				log.Info("waiting for a killed daemon to be gone: the kernel is removing its interfaces", zap.Int("pid", holder))
+			if !logged {
+				logged = true
+				log.Info("waiting for a killed daemon, whose interfaces the kernel is removing", zap.Int("pid", holder))
 			}
 		case time.Now().After(deadline):
-			return fmt.Errorf("api.socket %s: somebody holds it and does not answer; end that process, or give this one a socket of its own", socket)
+			return fmt.Errorf("api.socket %s: in use by a process that does not respond; end it, or configure another socket", socket)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("api.socket %s: somebody holds it and does not answer, and this daemon was ended before it did", socket)
+			return fmt.Errorf("api.socket %s: in use by a process that does not respond; this daemon was stopped while waiting for it", socket)
 		}
 	}
 }
 
-// holderOf tells whether a process listens on a socket, and which; 0: it cannot be seen from here.
+// holderOf reports whether a process listens on a socket, and its PID; 0: the PID is not visible
+// from here.
 func holderOf(socket string) (pid int, held bool) {
 	conn, err := net.Dial("unix", socket)
 	if err != nil {
@@ -71,8 +73,8 @@ func holderOf(socket string) (pid int, held bool) {
 	return pid, true
 }
 
-// isDying reports whether a process has begun to end: it lets go of its program before it does of
-// its files.
+// isDying reports whether a process is ending: the kernel releases its executable before its open
+// files.
 func isDying(pid int) bool {
 	if pid == 0 {
 		return false

@@ -15,11 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dyingHolder is the environment variable with the socket that a process holds while it dies.
+// dyingHolder is the environment variable with the socket that a process keeps open while it ends.
 const dyingHolder = "L2TPVL_TEST_DYING_HOLDER"
 
-// A process that has lost its first thread looks as one does whose interfaces the kernel is
-// removing: it has begun to end, and holds its files.
+// A process whose first thread has ended looks like a killed one whose interfaces the kernel is
+// removing: it has no executable any more, and its files are still open.
 func init() {
 	socket := os.Getenv(dyingHolder)
 	if socket == "" {
@@ -34,9 +34,9 @@ func init() {
 	_, _, _ = unix.Syscall(unix.SYS_EXIT, 0, 0, 0)
 }
 
-// One that was killed with thousands of links may take minutes to be gone; its successor waits, and
-// says so.
-func TestSuccessorWaitsForTheDying(t *testing.T) {
+// A daemon killed with thousands of links may take minutes to end; its successor waits and logs
+// that.
+func TestSuccessorWaitsForDying(t *testing.T) {
 	socket := t.TempDir() + "/s"
 	holder := exec.Command(os.Args[0])
 	holder.Env = append(os.Environ(), dyingHolder+"="+socket)
@@ -53,7 +53,7 @@ func TestSuccessorWaitsForTheDying(t *testing.T) {
 	}
 	defer gone()
 	if line, err := bufio.NewReader(words).ReadString('\n'); line != "listening\n" {
-		t.Fatalf("the process that is to hold the socket: %q, %v", line, err)
+		t.Fatalf("start of the process with the socket: %q, %v", line, err)
 	}
 
 	core, logged := observer.New(zap.InfoLevel)
@@ -61,14 +61,14 @@ func TestSuccessorWaitsForTheDying(t *testing.T) {
 	go func() { waited <- awaitDeath(t.Context(), zap.New(core), socket, time.Millisecond) }()
 	select {
 	case err := <-waited:
-		t.Fatalf("did not wait for a process that is dying: %v", err)
-	case <-time.After(2500 * time.Millisecond): // it has asked twice
+		t.Fatalf("did not wait for the ending process: %v", err)
+	case <-time.After(2500 * time.Millisecond): // it has checked twice
 	}
 	gone()
 	if err := <-waited; err != nil {
-		t.Errorf("after its death: %v", err)
+		t.Errorf("after its end: %v", err)
 	}
-	if told := logged.All(); len(told) != 1 || !strings.Contains(told[0].Message, "waiting for a killed daemon") {
-		t.Errorf("told %+v, want once that it waits", told)
+	if lines := logged.All(); len(lines) != 1 || !strings.Contains(lines[0].Message, "waiting for a killed daemon") {
+		t.Errorf("logged %+v, want one line about the wait", lines)
 	}
 }
