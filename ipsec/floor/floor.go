@@ -2,10 +2,10 @@
 // without ESP. It knows nothing of the key manager, and its rules hold whatever becomes of the
 // security associations.
 //
-// The floor is two nftables tables with the same rules. One lasts until it is deleted, so
-// also after this process has stopped or was killed. The other is owned by our netlink socket: no
-// other process can change it, `nft flush ruleset` does not delete it, and the kernel removes it
-// with the socket. So one of them is in place at all times.
+// The floor is two nftables tables with the same rules. One lasts until it is deleted, also after
+// this process has stopped or was killed. The other is owned by our netlink socket: no other
+// process can change it, `nft flush ruleset` does not delete it, and the kernel removes it with the
+// socket. So one of them is in place at all times.
 //
 // A [Floor] is opened with [New] in the network namespace that it protects. [Floor.Install] and
 // [Floor.Remove] change the flows; [Floor.Claim] and [Floor.Tidy] take over what an earlier run has
@@ -53,7 +53,7 @@ type Floor struct {
 }
 
 // New opens the floor, and returns an error if this kernel cannot have one. It installs no rules,
-// and leaves those of an earlier run in place. After another process has changed the rules, New's
+// and leaves those of an earlier run in place. After another process has changed the rules, a
 // goroutine restores them and calls changed: with true once they are restored, with false if the
 // first attempt has failed.
 func New(changed func(restored bool, why string)) (*Floor, error) {

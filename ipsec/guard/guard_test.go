@@ -353,7 +353,8 @@ func TestEvents(t *testing.T) {
 	f.floorChanged(true, "restored")
 	f.notify(ipsec.Event{Peer: "pe2", Kind: ipsec.ChildUp, Text: "up"})
 	want := []ipsec.Event{
-		{Kind: ipsec.FloorLost, Text: "lost"}, {Kind: ipsec.FloorRestored, Text: "restored"},
+		{Kind: ipsec.FloorLost, Text: "lost"},
+		{Kind: ipsec.FloorRestored, Text: "restored"},
 		{Peer: "pe2", Kind: ipsec.ChildUp, Text: "up"},
 	}
 	if !slices.Equal(got, want) {

@@ -76,14 +76,6 @@ func (s *side) status() ipsec.Status { return s.guard.Status(s.peer.Name) }
 // connection is the name of the peer's connection in strongSwan.
 func (s *side) connection() string { return "l2tpvl-" + s.peer.Name }
 
-// connections are the names of all connections that strongSwan has.
-func (s *side) connections() []string {
-	s.r.Helper()
-	names, err := s.charon.Connections()
-	s.r.Must(err)
-	return names
-}
-
 // waitOnePair waits until there is one pair of security associations, and strongSwan has the
 // configuration. It returns the SPI of received packets.
 func (s *side) waitOnePair() (spi string) {

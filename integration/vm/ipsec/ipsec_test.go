@@ -169,6 +169,18 @@ func testDisruptions(t *testing.T, r *rig) {
 			r.waitNoTraffic("red")
 			r.Must(charon.Start(r.Ctx))
 		}},
+		{"l2tpvl-ctl reset", func(pe *lab.PE, _ *lab.Charon) {
+			before := r.protection(pe).ESP[0].LocalSPI
+			out, err := pe.Ctl(r.Ctx, "reset", pe.Peer.Name)
+			r.Must(err)
+			if !strings.Contains(out, "a new IKE SA is requested") {
+				r.Errorf("reset of %s prints %q", pe.Peer.Name, out)
+			}
+			r.Wait("new SPIs", func() (bool, string, error) {
+				p := r.protection(pe)
+				return len(p.ESP) > 0 && p.ESP[0].LocalSPI != before, labtest.AsJSON(p), nil
+			})
+		}},
 		{"l2tpvld stopped and started", func(pe *lab.PE, _ *lab.Charon) {
 			r.Must(pe.Daemon.Stop(r.Ctx))
 			r.waitNoTraffic("red")
