@@ -31,7 +31,7 @@ type Config struct {
 	Local     Local     `key:"local" impact:"daemon" doc:"This router."`
 	Peers     []Peer    `key:"peers" impact:"connection" doc:"The provider edge routers at the remote ends of the links, by name."`
 	VPNs      []VPN     `key:"vpns" impact:"link" doc:"The VPNs for which this router hosts a virtual router, by name."`
-	DataPlane DataPlane `key:"dataplane" impact:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: L2TP and PPP of the kernel, or the daemon itself over TUN. With auto the kernel does if it supports everything required, but userspace carries links to peers over IPv6, where Linux would fragment IPv4 packets."`
+	DataPlane DataPlane `key:"dataplane" impact:"daemon" default:"auto" oneof:"auto|kernel|userspace" doc:"What carries the packets of the links: L2TP and PPP of the kernel, or the daemon itself over TUN. With auto it is the kernel if it supports everything required, otherwise the daemon. With auto the daemon also carries the links to peers over IPv6, where Linux would fragment IPv4 packets."`
 	API       API       `key:"api" impact:"daemon" doc:"The socket at which the daemon serves l2tpvl-ctl."`
 	Metrics   Metrics   `key:"metrics" impact:"daemon" doc:"Metrics for Prometheus."`
 	Log       Log       `key:"log" impact:"in place" doc:"The log on standard error."`
@@ -158,7 +158,7 @@ type VPN struct {
 	Echo Echo    `key:"echo" impact:"in place" doc:"LCP echo, which checks whether a link still passes packets (RFC 1661, section 5.8)."`
 	Auth PPPAuth `key:"ppp_auth" doc:"PPP authentication of the links (RFC 1661, section 3.5), in addition to the control connection's secret; each link may override it."`
 
-	Interfaces []CustomerInterface `key:"interfaces" impact:"in place" doc:"Customer interfaces. Each is moved into the virtual router as soon as both exist, gets its addresses and is set up; when l2tpvld stops it is returned to the host, down."`
+	Interfaces []CustomerInterface `key:"interfaces" impact:"in place" doc:"Customer interfaces. Each is moved into the virtual router as soon as both exist, gets its addresses and is set up. When l2tpvld stops, the interfaces are returned to the host, down."`
 
 	Links []Link `key:"links" impact:"link" doc:"Links to the VPN's virtual routers at peers, at most one for each peer."`
 }
@@ -174,15 +174,15 @@ const (
 
 // VR is a virtual router: a network namespace or a VRF.
 type VR struct {
-	NetNS string `key:"netns" example:"red" doc:"Network namespace, named as in ip netns. If it does not exist, l2tpvld creates it with forwarding enabled and removes it when it stops; an existing one keeps its settings."`
-	VRF   string `key:"vrf" example:"red" doc:"VRF device, instead of netns. If it does not exist, l2tpvld creates it and removes it when it stops. The host's net.ipv4.ip_forward and net.ipv6.conf.all.forwarding decide whether it forwards."`
+	NetNS string `key:"netns" example:"red" doc:"Network namespace, named as in ip netns. A missing namespace is created, with forwarding enabled, and removed when l2tpvld stops. An existing namespace keeps its settings."`
+	VRF   string `key:"vrf" example:"red" doc:"VRF device, instead of netns. A missing VRF is created, and removed when l2tpvld stops. It forwards packets if the host does (net.ipv4.ip_forward, net.ipv6.conf.all.forwarding)."`
 	Table int    `key:"table" example:"1001" min:"1" max:"4294967295" doc:"Routing table of the VRF; required with vrf."`
 }
 
 // CustomerInterface is an interface of the host that is moved into a virtual router.
 type CustomerInterface struct {
 	Name      string             `key:"name" example:"eth1" required:"yes" doc:"Name of the interface."`
-	Addresses []InterfaceAddress `key:"addresses" doc:"IPv4 and IPv6 addresses of the interface in the virtual router, each with a prefix length; its other addresses are left in place."`
+	Addresses []InterfaceAddress `key:"addresses" doc:"IPv4 and IPv6 addresses of the interface in the virtual router, each with a prefix length; other addresses of the interface stay."`
 }
 
 // Echo configures the LCP echo of a link.

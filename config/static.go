@@ -19,8 +19,8 @@ const (
 
 // StaticTunnel is the tunnel to a peer without signalling.
 type StaticTunnel struct {
-	LocalTunnelID uint32 `key:"local_tunnel_id" example:"3001" min:"1" doc:"Local ID of the tunnel (Control Connection ID, RFC 3931, section 3.1), configured at the peer as the ID of its peer. Required for static peers; data messages do not carry it."`
-	PeerTunnelID  uint32 `key:"peer_tunnel_id" example:"4001" min:"1" doc:"ID of the tunnel at the peer. Required for static peers."`
+	LocalTunnelID uint32 `key:"local_tunnel_id" example:"3001" min:"1" doc:"Local ID of the tunnel (Control Connection ID, RFC 3931, section 3.1). The other end has the same number as its peer_tunnel_id. Required for static peers; data messages do not carry it."`
+	PeerTunnelID  uint32 `key:"peer_tunnel_id" example:"4001" min:"1" doc:"ID of the tunnel at the peer: the local ID of the other end. Required for static peers."`
 	LocalPort     uint16 `key:"local_port" derived:"local.port" min:"1" doc:"Local UDP port for data messages to and from this peer."`
 }
 
