@@ -14,8 +14,8 @@ func canonical(m Message) Message {
 	return m
 }
 
-// FuzzMessage checks that Parse returns the same message for what Append writes of a parsed
-// message.
+// FuzzMessage checks that a parsed message stays the same when Append encodes it and Parse reads
+// the result.
 func FuzzMessage(f *testing.F) {
 	for _, g := range goldens {
 		f.Add(unhex(f, g.wire))

@@ -94,7 +94,7 @@ var (
 	}
 )
 
-// The operations of FuzzLink, at random.
+// Random operations keep the invariants that FuzzLink checks.
 func TestRandomCalls(t *testing.T) {
 	opened, authenticated := 0, 0
 	for seed := range uint64(3000) {

@@ -42,7 +42,8 @@ read the latter again. If the two files differ, apply prints a note.`,
 	}, (*api.Client).Apply, "")
 }
 
-// fileCommand makes cmd send a configuration file; would precedes what is done in the summary.
+// fileCommand makes cmd send a configuration file and show the plan in the answer; would is as for
+// renderPlan.
 func (a *app) fileCommand(cmd *cobra.Command, send func(*api.Client, context.Context, api.Configuration) (api.Plan, error), would string) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(1)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -21,7 +21,8 @@ var actions = []struct {
 	{api.ActionChange, "changed in place", "stays up", none},
 }
 
-// renderPlan returns a function that renders a plan; would precedes what is done in the summary.
+// renderPlan returns a function that renders a plan. would is "would be " for changes that are only
+// planned, "" for changes that were made.
 func renderPlan(would string) func(p api.Plan, _ time.Time, s style) string {
 	return func(p api.Plan, _ time.Time, s style) string {
 		var b strings.Builder

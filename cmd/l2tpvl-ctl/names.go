@@ -8,7 +8,7 @@ import (
 
 // unknownError is a name on the command line that does not exist.
 type unknownError struct {
-	kind  string // what the name is of, such as "VPN"
+	kind  string // of the named object, such as "VPN"
 	name  string
 	known []string // the names that exist
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Available returns the memory of the machine that is still available, in KiB. It falls by what the
-// kernel and all processes use.
+// Available returns the available memory of the machine, in KiB: the memory that neither the kernel
+// nor a process uses.
 func Available() (kib int64, err error) {
 	text, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

@@ -47,8 +47,8 @@ func (a attribute) number() uint64 { // in network byte order, of any length
 	return n
 }
 
-// attributeSet is what nested attributes, or a message, consist of, by type. Each may occur several
-// times in a list.
+// attributeSet has the attributes inside a message or a nested attribute, by type. In a list, a
+// type occurs several times.
 type attributeSet struct {
 	t   *testing.T
 	all map[uint16][]attribute
@@ -144,7 +144,7 @@ func describeVerdict(s attributeSet) string {
 func describeRule(s attributeSet) string {
 	text, separator := s.text(unix.NFTA_RULE_TABLE)+" "+s.text(unix.NFTA_RULE_CHAIN), ": "
 	for _, e := range s.nestedList(unix.NFTA_RULE_EXPRESSIONS) {
-		if e.text(unix.NFTA_EXPR_NAME) == "cmp" { // of what the step before it has loaded
+		if e.text(unix.NFTA_EXPR_NAME) == "cmp" { // with the loaded value
 			separator = " "
 		}
 		text, separator = text+separator+describeExpression(e), ", "

@@ -1,5 +1,5 @@
 // Package floor makes the kernel drop every packet of a protected flow that leaves or arrives
-// without ESP. It knows nothing of the key manager, and its rules hold whatever becomes of the
+// without ESP. It does not depend on the key manager: its rules are in place with and without
 // security associations.
 //
 // The floor is two nftables tables with the same rules. One lasts until it is deleted, also after
@@ -8,8 +8,8 @@
 // socket. So one of them is in place at all times.
 //
 // A [Floor] is opened with [New] in the network namespace that it protects. [Floor.Install] and
-// [Floor.Remove] change the flows; [Floor.Claim] and [Floor.Tidy] take over what an earlier run has
-// left.
+// [Floor.Remove] change the flows; [Floor.Claim] and [Floor.Tidy] take over the rules of an earlier
+// run.
 package floor
 
 import (
@@ -82,7 +82,8 @@ func Exists() (bool, error) {
 	return exists(conn, lasting)
 }
 
-// missing explains what a kernel lacks that answers with that error.
+// missing returns an error for a kernel that cannot have a floor, with the remedy. The kernel has
+// answered with err.
 func missing(err error) error {
 	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
 		return fmt.Errorf("no permission to use nf_tables: %w; want CAP_NET_ADMIN, which root has", err)
@@ -267,8 +268,8 @@ func (f *Floor) begin() error {
 	return nil
 }
 
-// claim adds the owned table, empty. The kernel refuses it to a second process, so one process has
-// a floor in a network namespace.
+// claim adds the owned table, empty. The kernel refuses this to a second process, so only one
+// process has a floor in a network namespace.
 func (f *Floor) claim() error {
 	if f.claimed {
 		return nil
@@ -291,13 +292,13 @@ func (f *Floor) claim() error {
 	return nil
 }
 
-// renew replaces the lasting table by one with the rules for the present flows alone.
+// renew replaces the lasting table by one with only the rules for the present flows.
 func (f *Floor) renew() error {
 	b := f.replacement()
 	return b.send(f.conn)
 }
 
-// replacement returns the batch of renew.
+// replacement returns the netlink messages that replace the lasting table, for renew.
 func (f *Floor) replacement() batch {
 	var b batch
 	b.addTable(lasting, 0)

@@ -181,7 +181,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// An error of one part is returned, and what would open a socket without a floor is not done.
+// An error of floor or key manager is returned. Without a floor the key manager gets no flow, and
+// if the key manager fails the floor stays.
 func TestErrorsOfParts(t *testing.T) {
 	broken := errors.New("broken")
 	for _, tt := range []struct {
@@ -279,8 +280,8 @@ func TestMissingParts(t *testing.T) {
 	}
 }
 
-// What an earlier run has left is removed only if it can be ours, and of the floor only once all
-// configured peers have one.
+// State of an earlier run is removed only if no other daemon owns it, and rules of the floor only
+// once all configured peers have rules.
 func TestTidy(t *testing.T) {
 	broken := errors.New("broken")
 	for _, tt := range []struct {

@@ -9,9 +9,10 @@ import (
 	"github.com/l2tpvl/l2tpvl/ipsec"
 )
 
-// load makes charon's configuration what is wanted: it removes peers, loads those that are missing,
-// and unloads what nothing needs any more. A refusal of charon is recorded with the peer; an error
-// means that charon is gone.
+// load makes charon's configuration match the peers that are set: it unloads removed peers, loads
+// missing ones, and unloads private keys, connections and secrets that no peer needs any more. If
+// charon refuses a peer, that is recorded with the peer; an error means that charon does not
+// answer.
 func (m *KeyManager) load(s caller) error {
 	has, err := readInventory(s)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// inventory lists what charon has loaded, ours and that of other programs.
+// inventory lists what charon has loaded, for us and for other programs, by name.
 type inventory struct {
 	connections []string
 	secrets     []string // pre-shared keys
@@ -31,7 +31,7 @@ func (has inventory) complete(x *peer) bool {
 		(x.keyID == "" || slices.Contains(has.keys, x.keyID))
 }
 
-// loading is what one load does.
+// loading lists the changes that one call of load makes.
 type loading struct {
 	remove      []string // names of peers
 	load        []peer   // copies of the peers as they are wanted now, by name

@@ -51,8 +51,9 @@ func (m *KeyManager) run() {
 // charonEvents are the names of the events that handleEvent understands.
 var charonEvents = []string{"ike-updown", "child-updown", "ike-rekey", "child-rekey", "log"}
 
-// serve connects to charon and makes it do what is wanted until the connection is lost, and returns
-// why it is lost. It calls ready after the first comparison.
+// serve connects to charon and keeps the SAs with all peers established until the connection to
+// charon is lost. It returns why the connection was lost, and calls ready after the first
+// comparison.
 func (m *KeyManager) serve(ready func()) error {
 	session, err := dial(m.socket)
 	if err != nil {

@@ -25,7 +25,8 @@ func TestTooManySessions(t *testing.T) {
 	}
 }
 
-// Sessions that settle behind one that stays half open are removed from opening.
+// Settled sessions are removed from Connection.opening, even if the first session in it stays half
+// open.
 func TestSettledSessionsAreNotKept(t *testing.T) {
 	d := newDialogue(t)
 	c := d.scriptConnects()

@@ -8,13 +8,14 @@ import (
 	"github.com/l2tpvl/l2tpvl/l2tp"
 )
 
-// linkQuality is the quality of the link between two sides.
+// linkQuality describes how the simulated path between two sides loses, duplicates and delays
+// datagrams.
 type linkQuality struct {
 	loss, duplication float64       // probability for each datagram, 0 to 1
 	delay, jitter     time.Duration // jitter longer than the time between datagrams reorders them
 }
 
-// setQuality sets the quality of the link.
+// setQuality sets the quality of the path, with dice as the source of randomness.
 func (sim *simulation) setQuality(dice *rand.Rand, quality linkQuality) {
 	sim.send = func(to int, b []byte) {
 		if dice.Float64() < quality.loss {

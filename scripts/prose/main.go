@@ -74,8 +74,8 @@ func check(root string) ([]finding, error) {
 	return append(found, commits...), err
 }
 
-// skipped reports whether a file or folder holds no text of ours: what is built, what tests
-// compare octet by octet, texts of others, and the table of words with the examples of its tests.
+// skipped reports whether a file or folder is not checked: build results, golden files and other
+// test data, texts of others, and the table of words with the examples of its tests.
 func skipped(name string) bool {
 	switch base := filepath.Base(name); base {
 	case ".git", "testdata", "LICENSE", "go.sum", "go.mod", "words.txt", "prose_test.go":

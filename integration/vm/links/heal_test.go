@@ -14,7 +14,8 @@ import (
 // ids are the IDs in the output of ip(8): "Tunnel 1, encap UDP", "Session 3 in tunnel 1".
 var ids = regexp.MustCompile(`[0-9]+`)
 
-// The daemon restores what is deleted in the kernel.
+// After another process has deleted an interface, session, tunnel or virtual router in the kernel,
+// the daemon brings the links up again.
 func TestHeals(t *testing.T) {
 	w := newWorld(t, variant{planes: bothKernel})
 	red := w.PE1.Sites["red"]

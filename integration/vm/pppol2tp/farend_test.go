@@ -136,11 +136,11 @@ func (f *farEnd) run() {
 	}
 }
 
-// do calls what in the loop, and waits for it.
-func (f *farEnd) do(what func(now time.Time)) {
+// do runs a step in the loop, and waits until it is done.
+func (f *farEnd) do(step func(now time.Time)) {
 	done := make(chan struct{})
 	f.calls <- func(now time.Time) {
-		what(now)
+		step(now)
 		close(done)
 	}
 	<-done
