@@ -167,7 +167,7 @@ func TestChangesToOneVPNDoNotAffectAnother(t *testing.T) {
 	}
 	r.waitUp("red")
 	r.waitPings("red")
-	r.reload(r.PE1, r.PE1.Config().Quick(), "nothing to change")
+	r.reload(r.PE1, r.PE1.Config().Quick(), "configuration unchanged")
 
 	ctl(r.PE1, "down", "red", "pe2")
 	r.waitDown(r.PE2, "red")

@@ -80,7 +80,7 @@ func TestPassiveOnBothSidesIsExplained(t *testing.T) {
 	}
 	for _, pe := range r.PEs() {
 		r.waitLink(pe, "red", "waiting for the peer", func(l api.Link) bool {
-			return l.State != api.LinkUp && hasAll(l.Reason, []string{"wait", pe.Peer.Name, "call"})
+			return l.State != api.LinkUp && hasAll(l.Reason, []string{"waiting for", pe.Peer.Name, "control connection"})
 		})
 	}
 }

@@ -280,7 +280,7 @@ func TestDeb(t *testing.T) {
 	if restarts := pe1.property("NRestarts"); restarts != "0" {
 		t.Errorf("the service was restarted %s times without a configuration, want 0", restarts)
 	}
-	if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "local.hostname: is missing") {
+	if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "local.hostname: missing") {
 		t.Errorf("the journal does not show that local.hostname is missing:\n%s", log)
 	}
 	pe1.run("getent", "group", "l2tpvl")
@@ -362,7 +362,7 @@ func TestDeb(t *testing.T) {
 		if out, err := pe1.try("systemctl", "restart", service); err == nil {
 			t.Errorf("the service starts with --require-ipsec and clear links: %s", out)
 		}
-		if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "the daemon runs with --require-ipsec") {
+		if log := pe1.run("journalctl", "--no-pager", "-u", service); !strings.Contains(log, "l2tpvld runs with --require-ipsec") {
 			t.Errorf("the journal does not name --require-ipsec:\n%s", log)
 		}
 		pe1.dropIn("")
