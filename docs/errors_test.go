@@ -14,7 +14,7 @@ const bad = `
 local: {hostname: pe1, router_id: 192.0.2.1}
 peers:
   pe2:
-    adress: 192.0.2.2
+    addresss: 192.0.2.2
     secret_file: pe2.secret
     hello: 5
 vpns:

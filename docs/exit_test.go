@@ -19,7 +19,8 @@ var exitStatuses = []struct {
 }{
 	{
 		"configuration.md", "The exit status is 0 if the file is valid, %d if it has errors, and %d if the command line is wrong.",
-		"l2tpvld", []string{"exitConfig", "exitUsage"},
+		"l2tpvld",
+		[]string{"exitConfig", "exitUsage"},
 	},
 	{"install.md", "A configuration with errors (exit status %d) is not", "l2tpvld", []string{"exitConfig"}},
 	{"../CHANGELOG.md", "Exit status %d means a configuration with errors, %d wrong flags", "l2tpvld", []string{"exitConfig", "exitUsage"}},

@@ -74,7 +74,7 @@ func TestPrintable(t *testing.T) {
 		"LCP echoes unanswered for":                               true,
 		"no reply from pe2":                                       false,
 		"pe2":                                                     false,
-		"peer pe2 is not configured for VPN-ID 00005e:00000007": false,
+		"peer pe2 is not configured for VPN-ID 00005e:00000007":   false,
 	} {
 		if got := printable(texts, message); got != want {
 			t.Errorf("%q: %v, want %v", message, got, want)
