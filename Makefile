@@ -82,7 +82,7 @@ test-netns: ## test two PEs in network namespaces; needs root
 	$(GO) test -race -p 1 -count 1 -timeout 15m $(AS_ROOT) $$($(GO) list ./integration/... | grep -v -E '/integration/(vm|pppd|compose|package)')
 
 test-vm: ## run the tests that need Debian's kernel, in a virtual machine
-	$(GO) test -p 3 -count 1 -timeout 20m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
+	VM_TIMEOUT=1500 $(GO) test -p 3 -count 1 -timeout 30m ./integration/vm/... ./integration/pppd/... ./dataplane/kernel
 
 test-compose: ## test two PEs and their customers as containers; needs Docker
 	scripts/deps compose
