@@ -67,7 +67,7 @@ func TestEveryWordIsFound(t *testing.T) {
 		"it tells of the peer", "as I tell of it", "it was told", "say how", "made anew", "nobody knows", "somebody does",
 		"there is no peer", "green is no VPN", "what is there", "what there is", "it takes a restart", "as one that waits", "for who reads",
 		"whose is the key", "sent in clear", "up for a while", "up for some time", "a shield", "shielded", "unprotected", "by whom", "heeded",
-		"bid farewell", "let go of it", "gone astray", "Whatever there is",
+		"bid farewell", "let go of it", "gone astray", "Whatever there is", "has the kernel drop it", "let it be",
 	} {
 		if len(checkWords("x", 1, example)) == 0 {
 			t.Errorf("nothing found in %q", example)
