@@ -1,5 +1,5 @@
-# The two programs and nothing else; `make image` builds them first. The daemon takes NET_ADMIN and SYS_ADMIN, /dev/net/tun and
-# a tmpfs at /run: integration/compose has it all.
+# The two programs and nothing else; `make image` builds them first. The daemon needs NET_ADMIN and
+# SYS_ADMIN, /dev/net/tun and a tmpfs at /run, as in integration/compose.
 FROM scratch
 COPY bin/l2tpvld bin/l2tpvl-ctl /usr/bin/
 ENTRYPOINT ["/usr/bin/l2tpvld"]

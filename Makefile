@@ -56,7 +56,8 @@ fmt: $(GOFUMPT)
 	@unformatted=$$($(GOFUMPT) -l .) && if [ -n "$$unformatted" ]; then \
 		echo "not formatted by gofumpt:" $$unformatted; exit 1; fi
 
-# Packages that do not depend on Linux, neither directly nor indirectly. They must pass vet for another system.
+# Packages that do not depend on Linux, neither directly nor indirectly. They must pass vet for
+# another system.
 PURE := ./endid ./l2tp/... ./ppp ./session ./config/...
 
 lint: $(GOLANGCI_LINT)

@@ -1,6 +1,6 @@
 // Command prose checks the text that people read: Go comments and strings, Markdown, scripts,
 // configuration examples, and the subjects of new commits. It reports words that the project does
-// not use (words.txt), and lines of prose over 100 columns in Go comments and Markdown. `make
+// not use (words.txt), and lines of prose over 100 columns in comments and Markdown. `make
 // check` runs it at the top of the repository. It changes nothing; its exit status is 1 if it
 // reports anything.
 package main
@@ -94,9 +94,21 @@ func checkFile(name string, content []byte) []finding {
 	case ".md":
 		found = checkMarkdown(name, content)
 	default:
-		found = checkWords(name, 1, string(content))
+		found = checkPlain(name, content)
 	}
 	slices.SortStableFunc(found, func(a, b finding) int { return a.line - b.line })
+	return found
+}
+
+// checkPlain returns the findings in a script or a configuration: words everywhere, and comments of
+// their own lines that are too wide.
+func checkPlain(name string, content []byte) []finding {
+	found := checkWords(name, 1, string(content))
+	for i, line := range strings.Split(string(content), "\n") {
+		if strings.HasPrefix(strings.TrimSpace(line), "#") && width(line) > columns && breakable(line) {
+			found = append(found, tooWide(name, i+1, line))
+		}
+	}
 	return found
 }
 

@@ -46,6 +46,8 @@ func TestCheckFile(t *testing.T) {
 		{"a wide link", "a.md", "[x](https://" + strings.Repeat("x", 100) + ")\n", nil},
 
 		{"a word in a script", "run", "# It says how.\n", []string{`run:1: "says how"`}},
+		{"a wide comment in a script", "run", "\t# " + long + "\n", []string{"run:1: a line of 107 columns"}},
+		{"a wide command in a script", "run", "echo " + long + "\n", nil},
 		{"a phrase over two lines of a script", "run", "# It goes in\n# clear.\n", []string{`run:1: "in # clear"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
