@@ -2,9 +2,6 @@ package docs
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"regexp"
 	"strings"
@@ -44,14 +41,13 @@ func TestExitStatuses(t *testing.T) {
 			}
 			text = string(file)
 		}
-		values := exitConstants(t, "../cmd/"+s.program)
 		var statuses []any
 		for _, name := range s.constants {
-			value, known := values[name]
-			if !known {
-				t.Fatalf("cmd/%s has no constant %s", s.program, name)
+			values := constants(t, "cmd/"+s.program, name)
+			if len(values) != 1 {
+				t.Fatalf("cmd/%s declares the constant %s %d times, want once", s.program, name, len(values))
 			}
-			statuses = append(statuses, value)
+			statuses = append(statuses, values[0])
 		}
 		text = strings.Join(strings.Fields(text), " ")
 		want := fmt.Sprintf(strings.ReplaceAll(s.sentence, "%d", "%v"), statuses...)
@@ -67,34 +63,4 @@ func TestExitStatuses(t *testing.T) {
 			}
 		}
 	}
-}
-
-// exitConstants returns the constants of a program whose names begin with exit.
-func exitConstants(t *testing.T, folder string) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values := map[string]string{}
-	for _, entry := range entries {
-		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), folder+"/"+entry.Name(), nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			for i := 0; ok && i < min(len(spec.Names), len(spec.Values)); i++ {
-				value, literal := spec.Values[i].(*ast.BasicLit)
-				if name := spec.Names[i].Name; literal && strings.HasPrefix(name, "exit") {
-					values[name] = value.Value
-				}
-			}
-			return true
-		})
-	}
-	return values
 }

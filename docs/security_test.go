@@ -1,18 +1,13 @@
 package docs
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 )
 
-var (
-	claimedTest  = regexp.MustCompile("`(Test[A-Za-z0-9]+)(?:/([^`]+))?`")
-	declaredTest = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
-)
+var claimedTest = regexp.MustCompile("`(Test[A-Za-z0-9]+)(?:/([^`]+))?`")
 
 // The tests that security.md names for its claims exist, and so do their subtests.
 func TestClaimsAreTested(t *testing.T) {
@@ -20,20 +15,7 @@ func TestClaimsAreTested(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string][]string{} // the text of the files with a test of that name
-	err = filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasSuffix(path, "_test.go") {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, name := range declaredTest.FindAllStringSubmatch(string(text), -1) {
-			files[name[1]] = append(files[name[1]], string(text))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := testsOf(t, "..")
 	claims := claimedTest.FindAllStringSubmatch(string(page), -1)
 	if len(claims) < 30 {
 		t.Errorf("security.md names %d tests, want at least 30", len(claims))

@@ -85,10 +85,10 @@ func Do(h Handle, f func() error) error {
 // Run is Do for a namespace that enter moves the thread into, such as Unshare; f does not run if
 // enter fails.
 //
-// The thread goes back to its namespace afterwards. A thread that cannot go back ends, because its
-// goroutine ends while it is locked to it, so that no other goroutine runs in the wrong namespace.
-// Threads do not end as a rule: the main thread of the process cannot end, and would keep the
-// namespace open.
+// The thread goes back to its namespace afterwards. Only a thread that cannot go back is ended: its
+// goroutine ends while it is locked to the thread, so that no other goroutine runs in the wrong
+// namespace. Run does not end every thread in this way, because it may have used the main thread of
+// the process, which cannot end and would keep the namespace open.
 func Run(enter, f func() error) error {
 	var err error
 	done := make(chan struct{})
