@@ -70,9 +70,7 @@ prose: $(MISSPELL) ## check words, width and spelling of comments, messages, doc
 	$(MISSPELL) -error $$(git ls-files --cached --others --exclude-standard)
 
 fuzz: ## run each fuzz test for FUZZTIME (3s)
-	@grep -ro --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | while IFS=: read -r file func; do \
-		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s "$$(dirname "$$file")" || exit 1; \
-	done
+	GO="$(GO)" scripts/fuzz $(FUZZTIME)
 
 test: deps test-unit test-netns test-vm test-compose test-package ## run all tests
 
